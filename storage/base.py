@@ -1,0 +1,105 @@
+"""The border between the protocol and its storage.
+
+Plain JSON documents cross it, with the indexes that the protocol declares over them; no filter, no HTTP and
+no SCIM term does. Every store passes tests/storage/test_contract.py.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+"""Plain JSON with a string "id". Whoever holds one never changes it: stores hand out what they keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A look-up that the store keeps up to date: from a key to the documents of one kind that have it."""
+
+    kind: str
+    name: str
+    keys: Callable[[Document], Iterable[str]]
+    unique: bool = False
+
+
+class StoreError(Exception):
+    """What a store could not do."""
+
+
+class Missing(StoreError):
+    """There is no document of this kind with this id."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"no {kind} has the id {id!r}")
+        self.kind, self.id = kind, id
+
+
+class Duplicate(StoreError):
+    """Another document of this kind has the id or the key of a unique index; `index` names it ("id" for the id)."""
+
+    def __init__(self, kind: str, index: str, key: str) -> None:
+        super().__init__(f"another {kind} has the {index} {key!r}")
+        self.kind, self.index, self.key = kind, index, key
+
+
+class Unavailable(StoreError):
+    """The write was not taken and nothing changed; `full` where it is for want of room."""
+
+    def __init__(self, reason: str, *, full: bool = False) -> None:
+        super().__init__(reason)
+        self.full = full
+
+
+class Damaged(StoreError):
+    """The files cannot be trusted; the message names the file, the place in it and the remedy."""
+
+
+class Reader(Protocol):
+    """One consistent state of the store: all of every transaction that had committed when it was opened, or none."""
+
+    def get(self, kind: str, id: str) -> Document | None:
+        """Return the document, or None."""
+
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+        """Yield the documents that have the key in the index, in order of creation."""
+
+    def scan(
+        self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
+    ) -> Iterator[Document]:
+        """Yield the documents of a kind in order of creation, from the first whose position is above `after`."""
+
+    def position(self, kind: str, id: str) -> int:
+        """Return the document's place in order of creation, from 1 on, never given a second time; or Missing."""
+
+    def count(self, kind: str) -> int:
+        """Return how many documents of the kind there are."""
+
+
+class Writer(Reader, Protocol):
+    """A reader that sees its own changes, none of which anybody else sees before the transaction commits."""
+
+    def insert(self, kind: str, document: Document) -> None:
+        """Add a document; Duplicate."""
+
+    def replace(self, kind: str, document: Document) -> None:
+        """Put the document in the place of the one with its id; Missing, Duplicate."""
+
+    def delete(self, kind: str, id: str) -> None:
+        """Take the document away; Missing."""
+
+
+class Store(Protocol):
+    """Keeps documents. Making one does no I/O; `open` does, so that it can come after a fork."""
+
+    def open(self, indexes: Iterable[Index]) -> None:
+        """Make ready for use, keeping these indexes; Damaged, Unavailable. A store that is open stays as it is."""
+
+    def reading(self) -> AbstractContextManager[Reader]:
+        """Open a reader."""
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """Open the one writer: all of it is kept (Unavailable if it cannot be) or, after an exception, none."""
+
+    def close(self) -> None:
+        """Let go of files and threads."""

@@ -1,0 +1,151 @@
+"""The reference store: dictionaries behind one lock, small enough to be read at one sitting."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from threading import RLock
+
+from storage.base import Document, Duplicate, Index, Missing
+
+
+class _Table:
+    """The documents of one kind, by id, with their positions and their indexes."""
+
+    def __init__(self, indexes: Iterable[Index]) -> None:
+        self.documents: dict[int, Document] = {}
+        self.positions: dict[str, int] = {}
+        self.last = 0
+        self.indexes = {index.name: index for index in indexes}
+        self.entries: dict[str, dict[str, dict[int, None]]] = {name: {} for name in self.indexes}
+
+    def put(self, position: int, document: Document) -> None:
+        """Write the document at its position; Duplicate, before anything has changed."""
+        self._check(position, document)
+        self.drop(position)
+        self.documents[position] = document
+        self.positions[document["id"]] = position
+        self.last = max(self.last, position)
+        for name, index in self.indexes.items():
+            for key in index.keys(document):
+                self.entries[name].setdefault(key, {})[position] = None
+
+    def drop(self, position: int) -> Document | None:
+        """Take away what is at the position, if anything is."""
+        document = self.documents.pop(position, None)
+        if document is None:
+            return None
+        del self.positions[document["id"]]
+        for name, index in self.indexes.items():
+            for key in index.keys(document):
+                self.entries[name].get(key, {}).pop(position, None)
+                if not self.entries[name].get(key, True):
+                    del self.entries[name][key]
+        return document
+
+    def _check(self, position: int, document: Document) -> None:
+        for name, index in self.indexes.items():
+            if index.unique:
+                for key in index.keys(document):
+                    if any(other != position for other in self.entries[name].get(key, ())):
+                        raise Duplicate(index.kind, name, key)
+
+
+class MemoryStore:
+    """Keeps everything in this process and forgets it with the process: for tests, and to read first."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._indexes: list[Index] = []
+        self._tables: dict[str, _Table] = {}
+        self._undo: list[Callable[[], object]] | None = None
+
+    def open(self, indexes: Iterable[Index]) -> None:
+        """Keep these indexes; a store that is open stays as it is."""
+        self._indexes = self._indexes or list(indexes)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    @contextmanager
+    def reading(self) -> Iterator["MemoryStore"]:
+        """Hold the lock, so that nobody writes meanwhile."""
+        with self._lock:
+            yield self
+
+    @contextmanager
+    def writing(self) -> Iterator["MemoryStore"]:
+        """Hold the lock, and take back every change if an exception ends the transaction."""
+        with self._lock:
+            self._undo = []
+            try:
+                yield self
+            except BaseException:
+                for undo in reversed(self._undo):
+                    undo()
+                raise
+            finally:
+                self._undo = None
+
+    def get(self, kind: str, id: str) -> Document | None:
+        """Return the document, or None."""
+        table = self._table(kind)
+        position = table.positions.get(id)
+        return None if position is None else table.documents[position]
+
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+        """Yield the documents that have the key in the index, in order of creation."""
+        table = self._table(kind)
+        return iter([table.documents[place] for place in sorted(table.entries[index].get(key, ()))])
+
+    def scan(
+        self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
+    ) -> Iterator[Document]:
+        """Yield the documents of a kind in order of creation, from the first whose position is above `after`."""
+        documents = self._table(kind).documents
+        places = [place for place in sorted(documents) if place > after]
+        stop = None if limit is None else offset + limit
+        return iter([documents[place] for place in islice(places, offset, stop)])
+
+    def position(self, kind: str, id: str) -> int:
+        """Return the document's place in order of creation; Missing."""
+        try:
+            return self._table(kind).positions[id]
+        except KeyError:
+            raise Missing(kind, id) from None
+
+    def count(self, kind: str) -> int:
+        """Return how many documents of the kind there are."""
+        return len(self._table(kind).documents)
+
+    def insert(self, kind: str, document: Document) -> None:
+        """Add a document; Duplicate."""
+        table = self._table(kind)
+        if document["id"] in table.positions:
+            raise Duplicate(kind, "id", document["id"])
+        position = table.last + 1
+        table.put(position, document)
+        self._on_rollback(lambda: table.drop(position))
+
+    def replace(self, kind: str, document: Document) -> None:
+        """Put the document in the place of the one with its id; Missing, Duplicate."""
+        table, position = self._table(kind), self.position(kind, document["id"])
+        before = table.documents[position]
+        table.put(position, document)
+        self._on_rollback(lambda: table.put(position, before))
+
+    def delete(self, kind: str, id: str) -> None:
+        """Take the document away; Missing."""
+        table, position = self._table(kind), self.position(kind, id)
+        before = table.drop(position)
+        assert before is not None
+        self._on_rollback(lambda: table.put(position, before))
+
+    def _table(self, kind: str) -> _Table:
+        if kind not in self._tables:
+            self._tables[kind] = _Table(index for index in self._indexes if index.kind == kind)
+        return self._tables[kind]
+
+    def _on_rollback(self, undo: Callable[[], object]) -> None:
+        if self._undo is None:
+            raise RuntimeError("a change needs a transaction: use writing()")
+        self._undo.append(undo)
