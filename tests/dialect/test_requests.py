@@ -1,8 +1,8 @@
 """The golden requests in requests/*.json, replayed in order in-process and against gunicorn.
 
-A step has a method, a path, an optional body and the status. Its `answer` is a part of what is expected (null:
-the key must be absent; a list: element by element); it may `keep` values of the answer under a name, for which
-`{name}` stands in later steps. `{run}` stands for a word that no other replay has.
+A step has a method, a path, an optional body and the status. Its `answer` is a part of what is expected
+(null: the key must be absent; a list: element by element); it may `keep` values of the answer under a name,
+for which `{name}` stands in later steps. `{run}` stands for a word that no other replay has.
 """
 
 import json
