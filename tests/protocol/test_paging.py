@@ -19,7 +19,7 @@ def page(scim, query):
 
 
 @pytest.mark.parametrize(
-    ("query", "start", "slice_"),
+    ("query", "start", "part"),
     [
         ("", 1, slice(0, 7)),
         ("startIndex=1&count=3", 1, slice(0, 3)),
@@ -31,16 +31,12 @@ def page(scim, query):
         ("startIndex=-9&count=2", 1, slice(0, 2)),
         ("count=0", 1, slice(0, 0)),
         ("count=-1", 1, slice(0, 0)),
-        ("STARTINDEX=2&COUNT=1", None, None),
         ("startIndex=99999999999999999999&count=2", 99999999999999999999, slice(0, 0)),
     ],
 )
-def test_page(seven, query, start, slice_):
+def test_page(seven, query, start, part):
     scim, ids = seven
-    if slice_ is None:  # parameters' names are case-sensitive or not: either way this is a page
-        assert page(scim, query)[1] == 7
-    else:
-        assert page(scim, query) == (start, 7, ids[slice_])
+    assert page(scim, query) == (start, 7, ids[part])
 
 
 def test_filtered_pages(seven):

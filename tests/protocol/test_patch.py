@@ -84,11 +84,6 @@ REPLACE = [
         "All",
         {"phoneNumbers": [{**WORK, "display": "All"}, {**HOME, "display": "All"}]},
     ),
-    (
-        "phoneNumbers.display",
-        "All",
-        {"phoneNumbers": [{**WORK, "display": "All"}, {**HOME, "display": "All"}]},
-    ),
     (f"{ENT}:department", "Quay", {ENT: {"department": "Quay", "manager": {"value": "boss"}}}),
     (ENT, {"department": "Quay"}, {ENT: {"department": "Quay", "manager": {"value": "boss"}}}),
     (None, {"title": "Pilot", "phoneNumbers": [FAX]}, {"title": "Pilot", "phoneNumbers": [FAX]}),

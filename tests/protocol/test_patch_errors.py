@@ -1,4 +1,4 @@
-"""What PATCH refuses, with which scimType (RFC 7644 sections 3.5.2 and 3.12), and that it then changes nothing."""
+"""What PATCH refuses, by which scimType, changing nothing (RFC 7644 sections 3.5.2 and 3.12)."""
 
 import pytest
 
@@ -32,15 +32,12 @@ REFUSED = [
     ("mutability", {"op": "add", "path": "groups", "value": [{"value": "admins"}]}),
     ("mutability", {"op": "remove", "path": "userName"}),
     # paths that are malformed or name nothing
-    ("invalidPath", {"op": "add", "path": "title[", "value": "x"}),
     ("invalidPath", {"op": "add", "path": ".title", "value": "x"}),
     ("invalidPath", {"op": "add", "path": "name..givenName", "value": "x"}),
     ("invalidPath", {"op": "add", "path": "name.givenName.first", "value": "x"}),
     ("invalidPath", {"op": "add", "path": 'emails[type eq "work"]value', "value": "x"}),
     ("invalidPath", {"op": "add", "path": 'emails[type eq "work"].', "value": "x"}),
     ("invalidPath", {"op": "add", "path": 'emails[type eq "work"].value.more', "value": "x"}),
-    ("invalidPath", {"op": "add", "path": "emails[0].value", "value": "x"}),
-    ("invalidPath", {"op": "add", "path": 'emails[type eq "work"', "value": "x"}),
     ("invalidPath", {"op": "add", "path": "two words", "value": "x"}),
     ("invalidPath", {"op": "add", "path": "shoeSize", "value": "x"}),
     ("invalidPath", {"op": "remove", "path": "name.shoeSize"}),
@@ -51,7 +48,6 @@ REFUSED = [
     ("invalidValue", {"op": "add", "path": "title", "value": {"a": "b"}}),
     ("invalidValue", {"op": "replace", "path": "title", "value": 5}),
     ("invalidValue", {"op": "replace", "path": "title", "value": True}),
-    ("invalidValue", {"op": "replace", "path": "title", "value": ["a", "b"]}),
     ("invalidValue", {"op": "replace", "path": "name", "value": "Liv"}),
     ("invalidValue", {"op": "add", "path": "emails", "value": [{"value": 5}]}),
     ("invalidValue", {"op": "add", "path": "emails", "value": [["a"]]}),
@@ -81,7 +77,16 @@ def test_refused_and_nothing_changed(scim, user, scim_type, operation):
 
 @pytest.mark.parametrize(
     "path",
-    ['emails[type like "work"]', "emails[type]", "emails[]", 'emails[type eq "work" and]', "emails[type eq]"],
+    [
+        'emails[type like "work"]',
+        'emails[type eq "work"',
+        'emails[type eq "work" and]',
+        "emails[type eq]",
+        "emails[type]",
+        "emails[0].value",
+        "emails[]",
+        "title[",
+    ],
 )
 def test_broken_filter_in_a_path_is_refused(scim, user, path):
     answer = scim.patch_op(f"/Users/{user['id']}", {"op": "remove", "path": path})

@@ -56,7 +56,7 @@ def writes(scim, path, headers):
     yield scim.delete(path, headers)
 
 
-@pytest.mark.parametrize("condition", ['W/"other"', '"other"', '"a", W/"b"', "other", ""])
+@pytest.mark.parametrize("condition", ['W/"other"', '"other"', '"a", W/"b"'])
 def test_if_match_of_another_version_is_412(scim, user, path, condition):
     assert [answer.status for answer in writes(scim, path, {"If-Match": condition})] == [412] * 3
     assert scim.read(path) == user
