@@ -55,7 +55,7 @@ def test_search_of_the_root_by_either_resource_type(house):
 
 
 def test_pages_of_a_search(house):
-    scim, users, groups = house
+    scim, users, _ = house
     assert ids(search(scim, "/Users", startIndex=2, count=1)) == users[1:2]
     assert ids(search(scim, "/Users", count=0)) == []
     assert ids(search(scim, "/Users", startIndex=-3, count=-3)) == []
