@@ -17,7 +17,7 @@ from scim import dialect, discovery, http, indexes, registry, views
 from scim.attributes import DefinitionError
 from scim.service import Service
 from storage.base import Store, StoreError
-from storage.memory import MemoryStore
+from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -84,7 +84,9 @@ def _service(settings: Config, store: Store) -> Service:
 
 
 def _configured_store(settings: Config) -> Store:
-    return MemoryStore()
+    options = settings.store
+    path = settings.resolve(options.path)
+    return TinyDBStore(path, durability=options.durability, compact_after=options.compact_after)
 
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
