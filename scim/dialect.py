@@ -30,7 +30,7 @@ from scim.filters import (
     unparse,
 )
 from scim.members import GROUP
-from scim.messages import PATCH_OP, SEARCH_REQUEST
+from scim.messages import PATCH_OP, SEARCH_PARAMETERS, SEARCH_REQUEST
 from scim.paths import Path, read_path
 from scim.registry import ResourceType, Target
 from scim.tolerance import Tolerance
@@ -75,7 +75,8 @@ def answers_patch_with_resource(type: ResourceType) -> bool:
 
 def search_request(body: Mapping[str, Any]) -> JsonObject:
     """Return the body of a .search; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [SEARCH_REQUEST], **_assigned(body)}
+    names = {fold(name): name for name in (*SEARCH_PARAMETERS, "schemas")}
+    return {"schemas": [SEARCH_REQUEST], **_assigned({names.get(fold(key), key): body[key] for key in body})}
 
 
 def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
@@ -185,10 +186,12 @@ def _place(type: ResourceType, result: JsonObject, name: str, value: Any) -> Non
     if target.sub:
         value = {target.sub.name: value}
         value = [value] if target.attribute.multi_valued else value
-    both = isinstance(value, Mapping) and isinstance(holder.get(attribute), Mapping)
-    if attribute in holder and not both:
+    before = holder.get(attribute)
+    if isinstance(value, Mapping) and isinstance(before, Mapping):
+        value = {**before, **value}
+    elif before is not None and value is not None:
         raise InvalidSyntax(f"{target} is there twice.")
-    holder[attribute] = {**holder[attribute], **value} if both else value
+    holder[attribute] = before if value is None else value
 
 
 def attribute_value(target: Target, value: Any, *, element: bool = False) -> Any:
@@ -199,19 +202,21 @@ def attribute_value(target: Target, value: Any, *, element: bool = False) -> Any
             return None
         elements = value if isinstance(value, list) else [value]
         return [one for one in (_single(leaf, element) for element in elements) if one is not None]
-    if isinstance(value, list) and len(value) == 1:  # manager as [{"value": ...}] [use-scim], .value as a list: seen
-        value = value[0]
-        if isinstance(value, Mapping) and leaf.type != "complex":
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
+        value = value[0]  # manager as [{"value": ...}] [use-scim]
+        if leaf.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
             value = value.get("value")
-    return _single(leaf, value)
+    return _single(leaf, value, alone=element or not leaf.multi_valued)
 
 
-def _single(attribute: Attribute, value: Any) -> Any:
+def _single(attribute: Attribute, value: Any, *, alone: bool = False) -> Any:
     if value == "":  # how a cleared attribute comes [tests]
         return None
     if attribute.type == "boolean":
         return _boolean(value)
     if attribute.type == "complex":
+        if alone and isinstance(value, str) and "value" in attribute.subs:  # manager as the id alone [tests]
+            value = {"value": value}
         return _complex(attribute, value)
     return value
 
@@ -222,8 +227,6 @@ def _boolean(value: Any) -> Any:
 
 
 def _complex(attribute: Attribute, value: Any) -> Any:
-    if isinstance(value, str) and "value" in attribute.subs:  # manager as the id alone [tests]
-        value = {"value": value}
     if not isinstance(value, Mapping):
         return value
     result: JsonObject = {}
@@ -277,8 +280,7 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
         operation["op"] = fold(operation["op"])  # Add, Replace, Remove (legacy) [compat]
     text, value = operation.get("path"), operation.get("value")
     if not text and isinstance(value, Mapping):
-        kept = {name: part for name, part in resource(type, value).items() if name not in _ASSIGNED_HERE}
-        yield {**operation, "value": kept}
+        yield from _without_path(type, operation, value)
         return
     try:
         path = read_path(strict_path(type, text), type) if isinstance(text, str) else None
@@ -289,6 +291,15 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     else:
         operation["path"] = strict_path(type, str(text))
         yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
+
+
+def _without_path(type: ResourceType, operation: JsonObject, value: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """Yield the operation, and one more for each key that selects elements: `emails[type eq "work"].value`."""
+    selecting = {name: part for name, part in value.items() if "[" in name}
+    rest = resource(type, {name: part for name, part in value.items() if name not in selecting})
+    yield {**operation, "value": {name: part for name, part in rest.items() if name not in _ASSIGNED_HERE}}
+    for name, part in selecting.items():
+        yield from patch_operation(type, {"op": operation.get("op"), "path": name, "value": part})
 
 
 # Clients send these along when they send back what they were given.
@@ -340,7 +351,7 @@ def _removals(operation: JsonObject, path: Path) -> Iterator[JsonObject]:
 
 def _selection(attribute: Attribute, element: Any) -> Filter | None:
     """Return the filter that selects a listed element; None where it is empty."""
-    value = _single(attribute, element)
+    value = _single(attribute, element, alone=True)
     if attribute.type != "complex":
         return None if value is None else Compare("value", "eq", value)
     parts = value if isinstance(value, Mapping) else {}

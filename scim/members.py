@@ -6,14 +6,18 @@ from typing import Any
 from scim.attributes import Attribute
 from scim.errors import Mutability, NoTarget
 from scim.filters import Compare, Filter, Or, compile_filter
-from scim.indexes import MEMBERSHIP
 from scim.patch import Operation
 from scim.registry import ResourceType
 from scim.tolerance import Element, Fill
-from storage.base import Document, Reader, Writer
+from storage.base import Document, Index, Reader, Writer
 
 GROUP = "Group"
 MEMBERS = "members"
+MEMBERSHIP = "Membership"
+INDEXES = (
+    Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
+    Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
+)
 
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:

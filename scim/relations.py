@@ -159,9 +159,10 @@ class _Reference:
             return stored
         type, document = found
         element = {**stored, "$ref": self._relations.locate(type, document["id"])}
-        for name in ("display", "displayName"):
-            if name in self._attribute.subs and (shown := display_name(document)):
-                element[name] = shown
+        if "displayName" in self._attribute.subs and "displayName" in document:
+            element["displayName"] = document["displayName"]
+        if "display" in self._attribute.subs and (shown := display_name(document)):
+            element["display"] = shown
         return element
 
 
