@@ -5,6 +5,7 @@ from threading import Lock
 
 from config import LiveConfig
 from scim import dialect
+from scim.activity import Activity
 from scim.indexes import Indexes
 from scim.registry import Registry, ResourceType
 from scim.resources import Resources
@@ -19,6 +20,7 @@ class Service:
     registry: Registry
     declared: Indexes
     store: Store
+    activity: Activity
 
     def __post_init__(self) -> None:
         self._lock = Lock()
