@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import tomlkit
+
 from app import create_app
 from scim.auth import new_token
-
 from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parent.parent
@@ -54,9 +54,7 @@ class Scim:
         self.send, self.token, self.base_path = send, token, base_path
         self._numbers = itertools.count(1)
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: Any = None, data: Any = None
-    ) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, headers: Any = None, data: Any = None) -> Answer:
         """Send JSON (`body`) or bytes (`data`); a header given as None is left out."""
         if body is not None:
             data = json.dumps(body).encode()

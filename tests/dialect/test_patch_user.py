@@ -153,9 +153,7 @@ def test_a38_consecutive_operations_make_one_element(patch):
         {"op": "Add", "path": 'addresses[type eq "work"].locality', "value": "Bergen"},
         {"op": "Add", "path": 'addresses[Type EQ "Work"].country', "value": "NO"},
     )
-    assert changed["addresses"] == [
-        {"type": "work", "streetAddress": "1 Quay", "locality": "Bergen", "country": "NO"}
-    ]
+    assert changed["addresses"] == [{"type": "work", "streetAddress": "1 Quay", "locality": "Bergen", "country": "NO"}]
 
 
 def test_a38_conditions_joined_by_and_are_all_kept_in_the_new_element(patch):
@@ -269,10 +267,7 @@ def many_operations(op):
         *["title", "nickName", "displayName", "userType", "timezone", "locale", "preferredLanguage"],
         *(f"name.{name}" for name in names),
         *(f'addresses[type eq "{type}"].{name}' for type in ("work", "home") for name in address),
-        *(
-            f"{ENT}:{name}"
-            for name in ["employeeNumber", "costCenter", "organization", "division", "department"]
-        ),
+        *(f"{ENT}:{name}" for name in ["employeeNumber", "costCenter", "organization", "division", "department"]),
         *(f'phoneNumbers[type eq "{type}"].value' for type in phones),
     ]
     return [{"op": op, "path": path, "value": f"v{n}"} for n, path in enumerate(paths)]

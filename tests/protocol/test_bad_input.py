@@ -211,9 +211,7 @@ def test_unknown_paths_and_methods(scim, method, path, status):
         assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "json"]
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "json"])
 def test_wrong_media_type_is_415(scim, user, content_type):
     headers = {"Content-Type": content_type}
     path = f"/Users/{user['id']}"
