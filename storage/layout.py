@@ -12,7 +12,7 @@ from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 def prepare(files: Files) -> None:
     """Make the first files, or bring a file that stands alone or is older into today's layout; Damaged."""
-    files.snapshot.parent.mkdir(parents=True, exist_ok=True)
+    files.lock("open").parent.mkdir(parents=True, exist_ok=True)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):

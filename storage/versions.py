@@ -11,51 +11,35 @@ from typing import Any, Generic, Self, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-SPAN = (
-    512  # positions to a page and buckets to a map: near the square root of 100,000, so that copies are short
-)
+SPAN = 512  # positions to a page, buckets to a map: near the root of 100,000, so that both copies are short
 
 
 class _Parts(Generic[K, V]):
     """The parts of a map, and which of them are its own to change."""
 
-    __slots__ = ("_own", "_parts", "count")
+    __slots__ = ("_own", "_parts")
 
     def __init__(self, parts: int) -> None:
         self._parts: list[dict[K, V]] = [{}] * parts
         self._own: set[int] | None = set()
-        self.count = 0
 
     def fork(self) -> Self:
         """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
-        copy._parts, copy._own, copy.count = self._parts, None, self.count
+        copy._parts, copy._own = self._parts, None
         self._own = None
         return copy
-
-    def __len__(self) -> int:
-        return self.count
 
     def _writable(self, number: int) -> dict[K, V]:
         if self._own is None:
             self._parts, self._own = self._parts.copy(), set()
+        elif number in self._own:
+            return self._parts[number]
         while number >= len(self._parts):
             self._parts.append({})
-        if number not in self._own:
-            self._parts[number] = self._parts[number].copy()
-            self._own.add(number)
-        return self._parts[number]
-
-    def _set(self, number: int, key: K, value: V) -> dict[K, V]:
-        part = self._writable(number)
-        self.count += key not in part
-        part[key] = value
+        self._own.add(number)
+        part = self._parts[number] = self._parts[number].copy()
         return part
-
-    def _discard(self, number: int, key: K) -> None:
-        part = self._writable(number)
-        self.count -= key in part
-        part.pop(key, None)
 
 
 class Buckets(_Parts[str, V]):
@@ -70,22 +54,32 @@ class Buckets(_Parts[str, V]):
         """Return the value of the key, or None."""
         return self._parts[hash(key) % SPAN].get(key)
 
-    def set(self, key: str, value: V) -> None:
-        """Give the key this value."""
-        self._set(hash(key) % SPAN, key, value)
-
-    def discard(self, key: str) -> None:
-        """Take the key away, if it is there."""
-        self._discard(hash(key) % SPAN, key)
+    def set(self, key: str, value: V | None) -> None:
+        """Give the key this value; None takes it away."""
+        bucket = self._writable(hash(key) % SPAN)
+        if value is None:
+            bucket.pop(key, None)
+        else:
+            bucket[key] = value
 
 
 class Pages(_Parts[int, V]):
     """Values by position, in order of position."""
 
-    __slots__ = ()
+    __slots__ = ("_count",)
 
     def __init__(self) -> None:
         super().__init__(0)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def fork(self) -> Self:
+        """Return pages that start out equal and can be changed alone."""
+        copy = super().fork()
+        copy._count = self._count
+        return copy
 
     def get(self, position: int) -> V | None:
         """Return the value at the position, or None."""
@@ -94,16 +88,19 @@ class Pages(_Parts[int, V]):
 
     def set(self, position: int, value: V) -> None:
         """Put the value at the position."""
-        number = position // SPAN
-        page = self._writable(number)
-        in_order = position in page or not page or position > next(reversed(page))
-        self._set(number, position, value)
+        page = self._writable(position // SPAN)
+        new = position not in page
+        in_order = not new or not page or position > next(reversed(page))
+        self._count += new
+        page[position] = value
         if not in_order:
-            self._parts[number] = dict(sorted(page.items()))
+            self._parts[position // SPAN] = dict(sorted(page.items()))
 
     def discard(self, position: int) -> None:
         """Take away what is at the position, if anything is."""
-        self._discard(position // SPAN, position)
+        page = self._writable(position // SPAN)
+        self._count -= position in page
+        page.pop(position, None)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
         """Yield positions above `after` with their values, but for the first `offset` of them."""
