@@ -1,45 +1,55 @@
 """Maps that share what they have in common: a fork, and a change to it, cost the same whatever their size.
 
-A map is a list of small dictionaries, its parts. A fork shares them all, and from then on either side copies
-a part before it writes to it, so that whoever reads the other goes on undisturbed.
+A map is a tree of two levels over small dictionaries, its parts. A fork shares all of it, and from then on
+either side copies what it is about to change, so that whoever reads the other goes on undisturbed.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Generic, Self, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-SPAN = 512  # positions to a page, buckets to a map: near the root of 100,000, so that both copies are short
+FAN = 64  # parts to a node, and positions to a page
+BUCKETS = 2048  # few entries to a bucket at 100,000: to copy one is to touch all that is in it
+NODE = FAN * FAN  # positions to a node
 
 
 class _Parts(Generic[K, V]):
-    """The parts of a map, and which of them are its own to change."""
+    """The parts of a map, and which of them, and of the nodes, are its own to change."""
 
-    __slots__ = ("_own", "_parts")
+    __slots__ = ("_nodes", "_own_nodes", "_own_parts")
 
-    def __init__(self, parts: int) -> None:
-        self._parts: list[dict[K, V]] = [{}] * parts
-        self._own: set[int] | None = set()
+    def __init__(self, nodes: int) -> None:
+        self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
+        self._own_nodes: set[int] | None = set()
+        self._own_parts: set[int] = set()
 
     def fork(self) -> Self:
         """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
-        copy._parts, copy._own = self._parts, None
-        self._own = None
+        copy._nodes, copy._own_nodes = self._nodes, None
+        self._own_nodes = None
         return copy
 
     def _writable(self, number: int) -> dict[K, V]:
-        if self._own is None:
-            self._parts, self._own = self._parts.copy(), set()
-        elif number in self._own:
-            return self._parts[number]
-        while number >= len(self._parts):
-            self._parts.append({})
-        self._own.add(number)
-        part = self._parts[number] = self._parts[number].copy()
-        return part
+        """Return a part that is its own."""
+        if self._own_nodes is None:
+            self._nodes, self._own_nodes, self._own_parts = self._nodes.copy(), set(), set()
+        node = self._own_node(number // FAN, self._own_nodes)
+        if number not in self._own_parts:
+            node[number % FAN] = node[number % FAN].copy()
+            self._own_parts.add(number)
+        return node[number % FAN]
+
+    def _own_node(self, number: int, own: set[int]) -> list[dict[K, V]]:
+        if number not in own:
+            while number >= len(self._nodes):
+                self._nodes.append([{}] * FAN)
+            self._nodes[number] = self._nodes[number].copy()
+            own.add(number)
+        return self._nodes[number]
 
 
 class Buckets(_Parts[str, V]):
@@ -48,15 +58,16 @@ class Buckets(_Parts[str, V]):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(SPAN)
+        super().__init__(BUCKETS // FAN)
 
     def get(self, key: str) -> V | None:
         """Return the value of the key, or None."""
-        return self._parts[hash(key) % SPAN].get(key)
+        number = hash(key) % BUCKETS
+        return self._nodes[number // FAN][number % FAN].get(key)
 
     def set(self, key: str, value: V | None) -> None:
         """Give the key this value; None takes it away."""
-        bucket = self._writable(hash(key) % SPAN)
+        bucket = self._writable(hash(key) % BUCKETS)
         if value is None:
             bucket.pop(key, None)
         else:
@@ -64,53 +75,67 @@ class Buckets(_Parts[str, V]):
 
 
 class Pages(_Parts[int, V]):
-    """Values by position, in order of position."""
+    """Values by position, in order of position, with a count for each node."""
 
-    __slots__ = ("_count",)
+    __slots__ = ("_counts",)
 
     def __init__(self) -> None:
         super().__init__(0)
-        self._count = 0
+        self._counts: list[int] = []
 
     def __len__(self) -> int:
-        return self._count
+        return sum(self._counts)
 
     def fork(self) -> Self:
         """Return pages that start out equal and can be changed alone."""
         copy = super().fork()
-        copy._count = self._count
+        copy._counts = self._counts.copy()
         return copy
 
     def get(self, position: int) -> V | None:
         """Return the value at the position, or None."""
-        number = position // SPAN
-        return self._parts[number].get(position) if number < len(self._parts) else None
+        if position >= len(self._nodes) * NODE:
+            return None
+        return self._nodes[position // NODE][position // FAN % FAN].get(position)
 
     def set(self, position: int, value: V) -> None:
         """Put the value at the position."""
-        page = self._writable(position // SPAN)
-        new = position not in page
-        in_order = not new or not page or position > next(reversed(page))
-        self._count += new
+        page = self._writable(position // FAN)
+        if position not in page:
+            self._count(position // NODE, 1)
+        in_order = not page or position in page or position > next(reversed(page))
         page[position] = value
         if not in_order:
-            self._parts[position // SPAN] = dict(sorted(page.items()))
+            self._nodes[position // NODE][position // FAN % FAN] = dict(sorted(page.items()))
 
     def discard(self, position: int) -> None:
         """Take away what is at the position, if anything is."""
-        page = self._writable(position // SPAN)
-        self._count -= position in page
-        page.pop(position, None)
+        page = self._writable(position // FAN)
+        if position in page:
+            self._count(position // NODE, -1)
+            del page[position]
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
         """Yield positions above `after` with their values, but for the first `offset` of them."""
-        first = (after + 1) // SPAN
-        pages = self._parts[first:]
-        head = {place: value for place, value in pages[0].items() if place > after} if pages else {}
-        for page in chain([head], pages[1:]):
-            if offset < len(page):
-                yield from islice(page.items(), offset, None)
-            offset = max(offset - len(page), 0)
+        for number in range((after + 1) // NODE, len(self._nodes)):
+            # A node that is to be left out whole need not be looked into.
+            if offset >= self._counts[number] and after < max(number * NODE, 1):
+                offset -= self._counts[number]
+                continue
+            for page in self._nodes[number]:
+                rows = _above(page, after)
+                yield from islice(rows.items(), offset, None)
+                offset = max(offset - len(rows), 0)
+
+    def _count(self, node: int, difference: int) -> None:
+        self._counts += [0] * (len(self._nodes) - len(self._counts))
+        self._counts[node] += difference
+
+
+def _above(page: dict[int, V], after: int) -> dict[int, V]:
+    if not page or next(iter(page)) > after:
+        return page
+    return {position: value for position, value in page.items() if position > after}
 
 
 Entry = tuple[int, ...] | Pages[Any]
