@@ -54,7 +54,7 @@ def test_what_was_reported_survives_kill_9_of_all_writers(path, durability):
         time.sleep(0.3 + chance.random() / 3)
         for worker in workers:
             kill(worker)
-        with open(source) as lines:
+        with os.fdopen(source) as lines:
             reported.update(line.strip() for line in lines if line.endswith("\n"))
         kept = state(path)
         users = {document["id"].removeprefix("u") for _, document in kept["User"]}

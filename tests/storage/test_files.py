@@ -1,7 +1,7 @@
 """The files: what stock TinyDB and this store make of each other's, and what a damaged one leads to."""
 
+import contextlib
 import json
-import re
 
 import pytest
 from tinydb import TinyDB, where
@@ -179,7 +179,7 @@ def test_a_flipped_byte_in_the_journal_stops_the_start(filled, line):
 def test_no_flipped_byte_in_the_journal_goes_unnoticed(filled):
     journal, whole = journal_of(filled), state(filled)
     sound = journal.read_bytes()
-    for place in range(len(sound) - 1):
+    for place in range(len(sound)):
         flip(journal, place)
         with pytest.raises(Damaged):
             state(filled)
@@ -198,10 +198,8 @@ def test_a_flipped_byte_in_the_snapshot_stops_the_start_or_changes_nothing(fille
     whole, sound = state(filled), filled.read_bytes()
     for place in range(0, len(sound), 3):
         flip(filled, place)
-        try:
+        with contextlib.suppress(Damaged):
             assert state(filled) == whole
-        except Damaged as error:
-            assert re.search(r"tinyscim.json(.journal.\d)?\b", str(error))
         filled.write_bytes(sound)
 
 

@@ -1,4 +1,4 @@
-"""Several processes over the same files: each sees what the others have kept, and nobody overwrites anybody."""
+"""Several processes over the same files: each sees what the others have kept, and overwrites nobody."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from tests.storage.test_crashes import opened
 
 
 def in_workers(function, path, workers=3, threads=1):
-    """Run the function in threads of several processes that begin together; return the lines that they report."""
+    """Run the function in threads of several processes that begin together; return what they report."""
     source, report = os.pipe()
     at = time.monotonic() + 0.5
 
@@ -32,7 +32,7 @@ def in_workers(function, path, workers=3, threads=1):
     processes = [start(work, worker) for worker in range(workers)]
     os.close(report)
     assert [end(process) for process in processes] == [0] * workers
-    with open(source) as lines:
+    with os.fdopen(source) as lines:
         return lines.read().split()
 
 
