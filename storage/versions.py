@@ -101,8 +101,7 @@ class Pages(_Parts[int, V]):
     def set(self, position: int, value: V) -> None:
         """Put the value at the position."""
         page = self._writable(position // FAN)
-        if position not in page:
-            self._count(position // NODE, 1)
+        self._count(position // NODE, position not in page)
         in_order = not page or position in page or position > next(reversed(page))
         page[position] = value
         if not in_order:
@@ -111,9 +110,8 @@ class Pages(_Parts[int, V]):
     def discard(self, position: int) -> None:
         """Take away what is at the position, if anything is."""
         page = self._writable(position // FAN)
-        if position in page:
-            self._count(position // NODE, -1)
-            del page[position]
+        self._count(position // NODE, -(position in page))
+        page.pop(position, None)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
         """Yield positions above `after` with their values, but for the first `offset` of them."""
