@@ -52,6 +52,7 @@ class Scim:
 
     def __init__(self, send: Send, token: str, base_path: str = BASE_PATH) -> None:
         self.send, self.token, self.base_path = send, token, base_path
+        self.url = ""
         self._numbers = itertools.count(1)
 
     def request(self, method: str, path: str, body: Any = None, headers: Any = None, data: Any = None) -> Answer:
@@ -174,7 +175,9 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     ):
         try:
             wait_until_healthy(client, process, folder / "log")
-            yield Scim(over_network(client), token)
+            scim = Scim(over_network(client), token)
+            scim.url = f"http://{bind}"
+            yield scim
         finally:
             process.terminate()
 
