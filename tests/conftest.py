@@ -165,7 +165,7 @@ def live(serve: Any, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., Any]:
-    """Serve with gunicorn while the context lasts: serve(folder, tokens, public_url=...) gives a Send and the address."""
+    """Serve with gunicorn while the context lasts: serve(folder, token, public_url=...) gives a Send and the URL."""
     return serving
 
 
