@@ -127,15 +127,15 @@ def _named(filter: Filter) -> list[str] | None:
 
 def stored_element(membership: Document) -> Element:
     """Return the element of `members` as far as the membership itself tells."""
-    kept = {name: part for name, part in membership.items() if name in ("type", "display")}
-    return {"value": membership["member"], **kept}
+    said = {"type": membership["type"]} if "type" in membership else {}
+    return {"value": membership["member"], **said}
 
 
 def _add(writer: Writer, group: str, element: Mapping[str, Any]) -> bool:
     member = element.get("value")
     if not member or has(writer, group, member):
         return False
-    said: dict[str, Any] = {name: part for name, part in element.items() if name in ("type", "display") and part}
+    said = {"type": element["type"]} if element.get("type") else {}
     writer.insert(MEMBERSHIP, {"id": _id(group, member), "group": group, "member": member, **said})
     return True
 

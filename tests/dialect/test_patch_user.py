@@ -114,9 +114,12 @@ def test_a36_nested_values_without_path(patch, op):
     assert changed["name"] == {"givenName": "Lene", "familyName": "Berg", "formatted": "Lena Berg"}
 
 
-def test_a36_valued_path_as_a_key_without_path(patch):
-    changed = patch({"op": "replace", "value": {f"{WORK}.value": "l.berg@contoso.example"}})
-    assert changed["emails"] == [{"type": "work", "value": "l.berg@contoso.example", "primary": True}]
+def test_a36_names_of_a_message_in_any_case(scim, user):
+    path = f"/Users/{user['id']}"
+    for operations in ("operations", "OPERATIONS"):
+        body = {operations: [{"Op": "Add", "PATH": "title", "Value": operations}]}
+        assert scim.patch(path, body).status == 200
+        assert scim.read(path)["title"] == operations
 
 
 @pytest.mark.parametrize("op", ["Add", "Replace"])

@@ -85,6 +85,8 @@ WRONG_TYPES = [
     {"userName": "ok", ENT: {"employeeNumber": 7}},
     {"userName": "ok", ENT: {"manager": 7}},
     {"userName": "ok", ENT: {"manager": {"value": 7}}},
+    {"userName": "ok", ENT: ["Dock"], f"{ENT}:department": "Dock"},
+    {"userName": "ok", ENT: [{"a": "b"}], f"{ENT}:manager": {"value": "x"}},
     {"userName": "nul\x00byte"},
     {"userName": "ok", "title": "nul\x00byte"},
     {},

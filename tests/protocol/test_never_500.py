@@ -1,4 +1,4 @@
-"""Whatever comes in, from the schema's words or from noise: no failure, a SCIM error body, and nothing half done.
+"""Whatever comes in, the schema's words or noise: no failure, a SCIM error body, and nothing half done.
 
 The client checks of every refusal that it is an RFC 7644 error whose status is a string.
 """
