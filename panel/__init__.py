@@ -3,18 +3,21 @@
 from flask import Blueprint, Flask, Response, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import connection, page, tokens
+from panel import connection, directory, page, tokens
+from panel.attributes import attribute_names
+from panel.export import export
 from panel.guard import PREFIX, Guard
 from panel.signin import SignIn, sign_out
+from scim.http import service
 from scim.service import Service
 
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, service: Service) -> None:
+def install(app: Flask, served: Service) -> None:
     """Give an application the panel, and lead its root there."""
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
-    Guard(app, service).watch(panel)
+    Guard(app, served).watch(panel)
     page.handle_errors(panel)
     _add_filters(panel)
     panel.context_processor(lambda: {"navigation": _navigation})
@@ -35,6 +38,11 @@ def _add_pages(panel: Blueprint) -> None:
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
+        ("/directory/<kind>", "listing", directory.listing, ("GET",)),
+        ("/directory/<kind>.<format>", "export", export, ("GET",)),
+        ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
+        ("/directory/<kind>/<id>/remove", "remove", directory.remove, form),
+        ("/attributes", "attribute_names", attribute_names, form),
         ("/<path:rest>", "missing", _missing, ("GET",)),
     ):
         panel.add_url_rule(path, name, view, methods=methods)
@@ -42,7 +50,15 @@ def _add_pages(panel: Blueprint) -> None:
 
 def _navigation() -> list[tuple[str, str, str]]:
     """Return the menu: the address of each page, its name, and the path under which it is the current one."""
-    return [(url_for("panel.integrations"), "Connection", f"{PREFIX}/integrations")]
+    lists = [
+        (url_for("panel.listing", kind=path), path, f"{PREFIX}/directory/{path}")
+        for path in (type.endpoint.strip("/") for type in service().registry.types.values())
+    ]
+    return [
+        (url_for("panel.integrations"), "Connection", f"{PREFIX}/integrations"),
+        *lists,
+        (url_for("panel.attribute_names"), "Attributes", f"{PREFIX}/attributes"),
+    ]
 
 
 def _add_filters(panel: Blueprint) -> None:
