@@ -25,12 +25,21 @@ class Files:
     def generations(self) -> list[int]:
         """Return the generations whose journals are there, in order."""
         first = self._beside(".journal.").name
-        names = [path.name for path in self.snapshot.parent.iterdir() if path.name.startswith(first)]
+        folder = self.snapshot.parent
+        names = (
+            [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
+        )
         return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
 
     def lock(self, name: str) -> Path:
         """Return a lock file."""
         return self._beside(".locks") / name
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path is one of these files."""
+        own, name = self.snapshot.resolve(), path.resolve().name
+        ours = name == own.name or name.startswith((f"{own.name}.journal.", f"{own.name}.locks"))
+        return ours and path.resolve().parent == own.parent
 
     def aside(self, label: str) -> Path:
         """Return a name beside the snapshot that nothing has yet."""

@@ -8,7 +8,7 @@ A line without its newline was never finished, so nobody was told that it was ke
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -79,6 +79,14 @@ def records(
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
         place = place._replace(sequence=record["sequence"])
         yield Record(record, place)
+
+
+def header(lines: Sequence[bytes]) -> int:
+    """Return the sequence number that a journal says it goes on after, or 0 if that cannot be read."""
+    try:
+        return int(json.loads(lines[0][:-TAIL])["sequence"])
+    except (ValueError, LookupError, TypeError):
+        return 0
 
 
 def changes(body: dict[str, Any]) -> Iterator[Change]:

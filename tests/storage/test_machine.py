@@ -176,7 +176,7 @@ def write_and_die(path, transaction, compact, step):
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -1,0 +1,1 @@
+"""The commands that hang on the `flask` command line."""
