@@ -122,6 +122,11 @@ class Journal:
                 raise Replaced(str(self.path))
             yield from records(self.path, file, place, problem)
 
+    def begin(self, sequence: int) -> None:
+        """Write the first line, which has the sequence number that the journal goes on after."""
+        self.append(start(sequence), {"journal": self.generation})
+        self.sync()
+
     def append(self, place: Place, body: dict[str, Any]) -> Place:
         """Write a line at the place, or none of it, and return the place after it."""
         line, checksum = encode({"sequence": place.sequence + 1, **body}, place.checksum)
@@ -143,10 +148,10 @@ class Journal:
         os.fsync(self._descriptor)
 
 
-def create(path: Path, generation: int, sequence: int) -> None:
+def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
-    line, _ = encode({"journal": generation, "sequence": sequence}, 0)
-    put_in_place(path, [line])
+    put_in_place(path, [])
+    Journal(path).begin(sequence)
 
 
 def _tail(checksum: int) -> bytes:

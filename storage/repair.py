@@ -67,19 +67,23 @@ class Salvage:
         generations = [generation for generation in self.files.generations() if generation >= first]
         if first and first not in generations:
             self.problems.append(Problem(self.files.journal(first), 1, "the file is missing"))
-        for generation in generations:
-            self._read_journal(self.files.journal(generation), start(self.sequence) if meta else None)
+        ended = True
+        for path in map(self.files.journal, generations):
+            with path.open("rb") as file:
+                lines = list(file)
+            # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
+            if ended or len(lines) > 1:
+                ended = self._read_journal(path, lines, start(self.sequence if meta else header(lines)))
 
-    def _read_journal(self, path: Path, place: Place | None) -> None:
-        with path.open("rb") as file:
-            lines = list(file)
-        place = place or start(header(lines))
+    def _read_journal(self, path: Path, lines: list[bytes], place: Place) -> bool:
+        ended = False
         for record in records(path, lines, place, self.problems.append):
-            self.sequence = record.place.sequence
+            self.sequence, ended = record.place.sequence, "next" in record.body
             for kind, position, document in changes(record.body):
                 self._put(kind, position, None if document is None else dump(document))
         if lines and not lines[-1].endswith(b"\n"):
             self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
+        return ended
 
     def _put(self, kind: str, position: int, data: bytes | None) -> None:
         table = self.tables.setdefault(kind, {})
@@ -149,7 +153,7 @@ def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
 def replace_all(files: Files, rows: Iterable[Row], last: dict[str, int], sequence: int) -> None:
     """Put these documents in the place of all that was there, in a new generation."""
     generation = max([0, *files.generations()]) + 1
-    create(files.journal(generation), generation, sequence)
+    create(files.journal(generation), sequence)
     save(files.snapshot, rows, Meta(generation, sequence, last))
     for old in files.generations():
         if old < generation:
