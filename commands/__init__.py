@@ -3,7 +3,7 @@
 from flask import Flask
 
 from commands.setup import setup
-from commands.store import store
+from commands.store import group as store
 from commands.token import token
 
 
