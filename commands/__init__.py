@@ -1,13 +1,14 @@
-"""The administrator's command line: `flask panel`, `flask setup`, `flask token`."""
+"""The administrator's command line: `flask panel`, `flask setup`, `flask token`, `flask store`."""
 
 from flask import Flask
 
 from commands.panel import panel
 from commands.setup import setup
+from commands.store import group as store
 from commands.token import token
 
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (panel, setup, token):
+    for command in (panel, setup, token, store):
         app.cli.add_command(command)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import connection, directory, page, tokens
+from panel import connection, directory, guide, page, tokens
 from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
@@ -38,6 +38,8 @@ def _add_pages(panel: Blueprint) -> None:
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
+        (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
+        (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
@@ -62,7 +64,7 @@ def _navigation() -> list[tuple[str, str, str]]:
 
 
 def _add_filters(panel: Blueprint) -> None:
-    for name, filter in (("moment", page.moment), ("ago", page.ago), ("iso", page.as_datetime)):
+    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
         panel.add_app_template_filter(filter, name)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from config import Config
 from panel.page import moment
-from scim.attributes import Attribute
+from scim.attributes import COMMON, Attribute
 from scim.filters import read_values
 from scim.registry import ResourceType, Target
 from storage.base import Document
@@ -89,14 +89,22 @@ def cell(target: Target, document: Document) -> str:
 
 def sections(type: ResourceType, document: Document, names: Names) -> list[Section]:
     """Return every attribute that the resource has, by schema."""
-    found = []
-    for extension, attributes in type.locations():
-        holder: Mapping[str, Any] = document if extension is None else document.get(extension, {})
-        shown = [one for one in attributes if one.name in holder and one.name not in _HIDDEN]
-        rows = tuple(row for one in shown for row in _rows(Target(extension, one), holder[one.name], names))
-        if rows:
-            found.append(Section(_section_title(type, extension), rows))
-    return found
+    places = [(_section_title(type, extension), extension, own) for extension, own in type.locations()]
+    title, _, top_level = places[0]
+    places[0] = (title, None, tuple(one for one in top_level if one not in COMMON))
+    found = (
+        Section(title, _section_rows(extension, attributes, document, names))
+        for title, extension, attributes in (*places, ("Record", None, COMMON))
+    )
+    return [section for section in found if section.rows]
+
+
+def _section_rows(
+    extension: str | None, attributes: tuple[Attribute, ...], document: Document, names: Names
+) -> tuple[Row, ...]:
+    holder: Mapping[str, Any] = document if extension is None else document.get(extension, {})
+    shown = [one for one in attributes if one.name in holder and one.name not in _HIDDEN]
+    return tuple(row for one in shown for row in _rows(Target(extension, one), holder[one.name], names))
 
 
 def _section_title(type: ResourceType, extension: str | None) -> str:

@@ -39,6 +39,12 @@ def moment(value: float | str | datetime | None) -> str:
     return f"{found.day} {found:%B %Y, %H:%M} UTC" if found else "never"
 
 
+def day(value: float | str | datetime | None) -> str:
+    """Return the day of a time, briefly."""
+    found = as_datetime(value)
+    return f"{found.day} {found:%b %Y}" if found else "never"
+
+
 def ago(value: float | str | datetime | None) -> str:
     """Return how long ago a time was, roughly."""
     found = as_datetime(value)
