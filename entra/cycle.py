@@ -31,8 +31,8 @@ IMMEDIATE = "EncounteredQuarantineException"
 PROPORTION = "EncounteredEscrowProportionThreshold"
 
 
-class Quarantined(Exception):  # noqa: N818 (Entra's word for it)
-    """The cycle stopped before or instead of exporting; the quarantine is in the state."""
+class CycleStoppedError(Exception):
+    """The cycle ended early or in quarantine; the message says why, the state keeps the quarantine."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,6 @@ class Cycle:
     seed: int = 0
     clock: Callable[[], float] = time.time
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    planned: int = 0
 
     @property
     def initial(self) -> bool:
@@ -58,18 +57,19 @@ class Cycle:
         return self.state.cycles == 0
 
     def run(self) -> None:
-        """Provision; Quarantined when the job must not go on. Any end leaves a state to go on from."""
+        """Provision; CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
         try:
-            self._probe()
+            self.probe()
             work = self._work()
-            self.planned = len(work)
             self._hold_back(work)
+            self.journal.planned = len(work)
             self._export(work)
             self._settle()
         finally:
             self.state.save()
 
-    def _probe(self) -> None:
+    def probe(self) -> None:
+        """Test the connection; CycleStoppedError when the endpoint fails the test."""
         entry = Entry("Job", self.id, "test connection", self.id)
         service = Service(self.endpoint, entry.exchanges)
         try:
@@ -79,7 +79,7 @@ class Cycle:
             entry.fail(error)
             self.journal.add(entry)
             if error.transient:
-                raise Quarantined(
+                raise CycleStoppedError(
                     f"the endpoint did not answer: {error.detail}; the next cycle tries again"
                 ) from None
             self._quarantine(IMMEDIATE, str(error))
@@ -152,4 +152,4 @@ class Cycle:
     def _quarantine(self, reason: str, detail: str) -> None:
         since = self.state.quarantine.since if self.state.quarantine else self.clock()
         self.state.quarantine = Quarantine(reason, detail, since)
-        raise Quarantined(f"{reason}: {detail}")
+        raise CycleStoppedError(f"{reason}: {detail}")

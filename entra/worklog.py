@@ -91,6 +91,7 @@ class Journal:
         self.actions: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
         self.requests = 0
+        self.planned = 0
         self.listener = listener
         self._file = file
         self._lock = threading.Lock()
