@@ -36,7 +36,7 @@ class Missing(StoreError):
 
 
 class Duplicate(StoreError):
-    """Another document of this kind has the id or the key of a unique index; `index` names it ("id" for the id)."""
+    """Another document of this kind has the key in the unique index, or the id where `index` is "id"."""
 
     def __init__(self, kind: str, index: str, key: str) -> None:
         super().__init__(f"another {kind} has the {index} {key!r}")
@@ -56,7 +56,7 @@ class Damaged(StoreError):
 
 
 class Reader(Protocol):
-    """One consistent state of the store: all of every transaction that had committed when it was opened, or none."""
+    """One consistent state: the whole of every transaction that had committed when it was opened."""
 
     def get(self, kind: str, id: str) -> Document | None:
         """Return the document, or None."""
@@ -67,10 +67,10 @@ class Reader(Protocol):
     def scan(
         self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
     ) -> Iterator[Document]:
-        """Yield the documents of a kind in order of creation, from the first whose position is above `after`."""
+        """Yield documents in order of creation, from the first whose position is above `after`."""
 
     def position(self, kind: str, id: str) -> int:
-        """Return the document's place in order of creation, from 1 on, never given a second time; or Missing."""
+        """Return the place in order of creation, from 1 on and never given a second time; Missing."""
 
     def count(self, kind: str) -> int:
         """Return how many documents of the kind there are."""
@@ -93,13 +93,13 @@ class Store(Protocol):
     """Keeps documents. Making one does no I/O; `open` does, so that it can come after a fork."""
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Make ready for use, keeping these indexes; Damaged, Unavailable. A store that is open stays as it is."""
+        """Make ready for use, keeping these indexes, unless it is open; Damaged, Unavailable."""
 
     def reading(self) -> AbstractContextManager[Reader]:
         """Open a reader."""
 
     def writing(self) -> AbstractContextManager[Writer]:
-        """Open the one writer: all of it is kept (Unavailable if it cannot be) or, after an exception, none."""
+        """Open the one writer: all of it is kept (or Unavailable) or, after an exception, none."""
 
     def close(self) -> None:
         """Let go of files and threads."""

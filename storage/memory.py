@@ -29,18 +29,17 @@ class _Table:
             for key in index.keys(document):
                 self.entries[name].setdefault(key, {})[position] = None
 
-    def drop(self, position: int) -> Document | None:
+    def drop(self, position: int) -> None:
         """Take away what is at the position, if anything is."""
         document = self.documents.pop(position, None)
         if document is None:
-            return None
+            return
         del self.positions[document["id"]]
         for name, index in self.indexes.items():
             for key in index.keys(document):
                 self.entries[name].get(key, {}).pop(position, None)
                 if not self.entries[name].get(key, True):
                     del self.entries[name][key]
-        return document
 
     def _check(self, position: int, document: Document) -> None:
         for name, index in self.indexes.items():
@@ -100,7 +99,7 @@ class MemoryStore:
     def scan(
         self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
     ) -> Iterator[Document]:
-        """Yield the documents of a kind in order of creation, from the first whose position is above `after`."""
+        """Yield documents in order of creation, from the first whose position is above `after`."""
         documents = self._table(kind).documents
         places = [place for place in sorted(documents) if place > after]
         stop = None if limit is None else offset + limit
@@ -136,8 +135,8 @@ class MemoryStore:
     def delete(self, kind: str, id: str) -> None:
         """Take the document away; Missing."""
         table, position = self._table(kind), self.position(kind, id)
-        before = table.drop(position)
-        assert before is not None
+        before = table.documents[position]
+        table.drop(position)
         self._on_rollback(lambda: table.put(position, before))
 
     def _table(self, kind: str) -> _Table:

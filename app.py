@@ -1,0 +1,124 @@
+"""Puts the parts together; nothing else does."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config as configuration
+from commands import register as register_commands
+from config import Config, ConfigError, LiveConfig
+from scim import dialect, discovery, http, indexes, registry, views
+from scim.attributes import DefinitionError
+from scim.service import Service
+from storage.base import Store, StoreError
+from storage.tinydb_store import TinyDBStore
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker anew
+
+
+def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, store: Store | None = None) -> Flask:
+    """Make the application.
+
+    `config` is a configuration, its tables, or its file; without one it is the file that SCIM_CONFIG names, or
+    config.toml beside this one. `store` takes the place of the configured one. A wrong configuration ends the
+    process with one line.
+    """
+    _set_up_log()
+    try:
+        settings = _configuration(config)
+        service = _service(settings, store or _configured_store(settings))
+    except (ConfigError, DefinitionError) as error:
+        refuse_to_start(str(error))
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
+    app.url_map.strict_slashes = False
+    app.extensions["tinyscim"] = service
+    base_path = settings.server.base_path
+    http.install(app, base_path)
+    app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
+    app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
+    app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
+    app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
+    register_commands(app)
+    return app
+
+
+def refuse_to_start(reason: str) -> NoReturn:
+    """End the process with one line that says why."""
+    sys.stderr.write(f"tinyscim: {reason}\n")
+    sys.exit(WORKER_BOOT_ERROR)
+
+
+def open_store(app: Flask) -> None:
+    """Open the store now instead of with the first request; a damaged one ends the process with one line."""
+    service: Service = app.extensions["tinyscim"]
+    try:
+        service.open()
+    except StoreError as error:
+        refuse_to_start(str(error))
+
+
+def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Config:
+    if isinstance(given, Config):
+        return given
+    if isinstance(given, Mapping):
+        return configuration.parse(given)
+    return configuration.read(Path(given) if given else configuration.default_path())
+
+
+def _service(settings: Config, store: Store) -> Service:
+    try:
+        types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
+        declared = indexes.declare(types, settings.directory.indexed_attributes)
+    except DefinitionError as error:
+        raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
+    return Service(LiveConfig(settings), types, declared, store)
+
+
+def _configured_store(settings: Config) -> Store:
+    options = settings.store
+    path = settings.resolve(options.path)
+    return TinyDBStore(path, durability=options.durability, compact_after=options.compact_after)
+
+
+def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
+    """Clean the address as Entra writes it, and believe as many proxies as the configuration does."""
+
+    def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path, query = dialect.clean_target(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
+        if path.startswith(settings.server.base_path):
+            environ["PATH_INFO"], environ["QUERY_STRING"] = unquote(path, "latin-1"), query
+        return app(environ, start_response)
+
+    count = settings.server.trusted_proxies
+    return ProxyFix(cleaned, x_for=count, x_proto=count, x_host=count, x_prefix=count) if count else cleaned
+
+
+def _healthz(service: Service) -> Response:
+    """Tell a load balancer whether requests can be answered, and nothing else."""
+    try:
+        service.open()
+        with service.store.reading():
+            pass
+    except (StoreError, OSError):
+        logging.getLogger("tinyscim").exception("the store cannot be used")
+        return Response("not ok\n", 503, mimetype="text/plain")
+    return Response("ok\n", mimetype="text/plain")
+
+
+def _set_up_log() -> None:
+    """Log to stderr, unless whoever runs the application has said where to."""
+    log = logging.getLogger("tinyscim")
+    log.setLevel(logging.INFO)
+    if not log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)

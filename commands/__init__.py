@@ -1,0 +1,12 @@
+"""The administrator's command line: `flask token`, `flask setup`."""
+
+from flask import Flask
+
+from commands.setup import setup
+from commands.token import token
+
+
+def register(app: Flask) -> None:
+    """Hang the commands onto an application."""
+    for command in (setup, token):
+        app.cli.add_command(command)

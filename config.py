@@ -1,0 +1,267 @@
+"""Reads config.toml into a frozen `Config`; every error names the file, the table and the key."""
+
+import dataclasses
+import fcntl
+import os
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import tomlkit
+
+HERE = Path(__file__).resolve().parent
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the message is one line for the administrator."""
+
+
+def option(default: Any, check: Callable[[Any], bool] = lambda _: True, must: str = "") -> Any:
+    """Declare an option: its default, what its value must fulfil, and how that is said."""
+    return field(default=default, metadata={"check": check, "must": must})
+
+
+def _is_base_path(text: str) -> bool:
+    return text.startswith("/") and not text.endswith("/") and "//" not in text and "?" not in text
+
+
+def _is_public_url(text: str) -> bool:
+    parts = urlsplit(text)
+    return not text or (parts.scheme in ("http", "https") and bool(parts.netloc) and not parts.query)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """[server]: where the service is and what it takes in."""
+
+    bind: str = option("127.0.0.1:8000", bool, "an address like 127.0.0.1:8000")
+    workers: int = option(2, lambda n: 1 <= n <= 64, "from 1 to 64")
+    threads: int = option(8, lambda n: 1 <= n <= 256, "from 1 to 256")
+    base_path: str = option("/api/scim/v2", _is_base_path, 'a path like "/api/scim/v2", without a "/" at its end')
+    public_url: str = option("", _is_public_url, 'like "https://scim.example.com", without the base path')
+    trusted_proxies: int = option(0, lambda n: 0 <= n <= 10, "from 0 to 10")
+    max_body_bytes: int = option(2_000_000, lambda n: 1_000 <= n <= 100_000_000, "from 1000 to 100000000")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """[store]: where and how resources are kept."""
+
+    path: str = option("data/tinyscim.json", bool, "a file's path")
+    durability: str = option("fsync", lambda word: word in ("fsync", "os"), '"fsync" or "os"')
+    compact_after: int = option(16_000_000, lambda n: n >= 10_000, "10000 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """[directory]: rules for what is kept."""
+
+    unique_group_names: bool = option(True)
+    indexed_attributes: tuple[str, ...] = option(
+        (
+            "externalId",
+            "emails.value",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+            "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User:immutable_id",
+        ),
+        lambda names: all(isinstance(name, str) for name in names),
+        "a list of names of attributes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """[limits]: what one request may ask for."""
+
+    page_size: int = option(100, lambda n: 1 <= n <= 10_000, "from 1 to 10000")
+    max_page_size: int = option(1_000, lambda n: 1 <= n <= 10_000, "from 1 to 10000")
+    max_bulk_operations: int = option(1_000, lambda n: 1 <= n <= 100_000, "from 1 to 100000")
+
+
+SCOPES = ("read-write", "read-only")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One of [[tokens]]: a bearer token's name and hash."""
+
+    name: str = option("", bool, "a name")
+    sha256: str = option(
+        "", lambda text: len(text) == 64 and set(text) <= set("0123456789abcdef"), "a SHA-256 hash in hex"
+    )
+    created: datetime | None = option(None)
+    scope: str = option("read-write", lambda word: word in SCOPES, 'one of "read-write" and "read-only"')
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the token may read alone."""
+        return self.scope == "read-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    server: Server = Server()
+    store: StoreOptions = StoreOptions()
+    directory: Directory = Directory()
+    limits: Limits = Limits()
+    tokens: tuple[Token, ...] = ()
+    schemas: tuple[Mapping[str, Any], ...] = ()
+    path: Path | None = None
+
+    def resolve(self, name: str) -> Path:
+        """Return a path in the configuration, which is relative to its file."""
+        return (self.path.parent if self.path else Path.cwd()) / name
+
+
+TABLES = {"server": Server, "store": StoreOptions, "directory": Directory, "limits": Limits}
+
+
+def default_path() -> Path:
+    """Return the file that SCIM_CONFIG names, or config.toml beside this one."""
+    return Path(os.environ.get("SCIM_CONFIG") or HERE / "config.toml").absolute()
+
+
+def read(path: Path) -> Config:
+    """Read a file; ConfigError."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return parse(tables, path)
+
+
+def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
+    """Return the configuration in these tables, which came from the file if one is named; ConfigError."""
+    source = str(path or "configuration")
+    known = {*TABLES, "tokens", "schemas"}
+    for name in tables:
+        if name not in known:
+            raise ConfigError(f"{source}: there is no table [{name}]; there are {', '.join(sorted(known))}")
+    read_tables = {name: _table(kind, tables.get(name, {}), f"{source}: [{name}]") for name, kind in TABLES.items()}
+    tokens = tuple(
+        _table(Token, table, f"{source}: [[tokens]] number {number}", needed=("name", "sha256"))
+        for number, table in enumerate(_array(tables, "tokens", source), 1)
+    )
+    names = [token.name for token in tokens]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{source}: [[tokens]] has two of the same name")
+    config = Config(**read_tables, tokens=tokens, schemas=_array(tables, "schemas", source), path=path)
+    if config.limits.page_size > config.limits.max_page_size:
+        raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
+    return config
+
+
+class LiveConfig:
+    """A configuration that follows its file: what is asked of it is what the file says now.
+
+    A file that has become wrong changes nothing: what was read before goes on to hold, and `problem` says why.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen = _stamp(config.path)
+        self.problem = ""
+
+    @property
+    def now(self) -> Config:
+        """The configuration at this moment. Costs one stat."""
+        path = self._config.path
+        stamp = _stamp(path)
+        if path and stamp != self._seen:
+            self._seen = stamp
+            try:
+                self._config, self.problem = read(path), ""
+            except ConfigError as error:
+                self.problem = str(error)
+        return self._config
+
+
+@contextmanager
+def editing(path: Path) -> Iterator[tomlkit.TOMLDocument]:
+    """Let the file be changed with its comments kept; it is replaced at once, and only if it is still right."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        yield document
+        text = tomlkit.dumps(document)
+        parse(tomllib.loads(text), path)
+        _replace(path, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    target = path.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat() if path else None
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
+
+
+def _array(tables: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[str, Any], ...]:
+    value = tables.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise ConfigError(f"{source}: [[{name}]] must be an array of tables")
+    return tuple(value)
+
+
+def _table(kind: Any, table: Any, where: str, needed: tuple[str, ...] = ()) -> Any:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where} must be a table")
+    options = {one.name: one for one in dataclasses.fields(kind)}
+    for key in table:
+        if key not in options:
+            raise ConfigError(f"{where}: there is no option {key}; there are {', '.join(options)}")
+    for key in needed:
+        if key not in table:
+            raise ConfigError(f"{where}: {key} is missing")
+    return kind(**{key: _value(options[key], value, f"{where} {key}") for key, value in table.items()})
+
+
+def _value(option: Any, value: Any, where: str) -> Any:
+    wanted = {bool: "true or false", int: "a whole number", str: "text", tuple[str, ...]: "a list"}
+    if isinstance(value, list):
+        value = tuple(value)
+    if option.type in wanted:
+        plain = tuple if option.type == tuple[str, ...] else option.type
+        if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
+            raise ConfigError(f"{where} must be {wanted[option.type]}, not {_shown(value)}")
+    elif value is not None and not isinstance(value, datetime):
+        raise ConfigError(f"{where} must be a date and time, not {_shown(value)}")
+    if not option.metadata["check"](value):
+        raise ConfigError(f"{where} must be {option.metadata['must']}, not {_shown(value)}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()

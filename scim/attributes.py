@@ -1,0 +1,269 @@
+"""What an attribute is: the one definition that everything else in the project asks (RFC 7643 section 2)."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex")
+MUTABILITIES = ("readOnly", "readWrite", "immutable", "writeOnly")
+RETURNED = ("always", "never", "default", "request")
+UNIQUENESS = ("none", "server", "global")
+
+# xsd:dateTime with the zone that RFC 7643 section 2.3.5 leaves optional; without one it is taken as UTC.
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE)
+_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]*", re.ASCII)
+
+Key = str | int | float | bool
+"""What values are compared by: equal keys, equal values; sorted keys, sorted values."""
+
+
+def fold(text: str) -> str:
+    """Return the text as it is compared where case does not count."""
+    return text.casefold()
+
+
+class DefinitionError(ValueError):
+    """An attribute or a schema is defined wrongly; the message names the key."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """An attribute with its characteristics, named as in RFC 7643 section 7."""
+
+    name: str
+    type: str = "string"
+    multi_valued: bool = False
+    description: str = ""
+    required: bool = False
+    case_exact: bool = False
+    mutability: str = "readWrite"
+    returned: str = "default"
+    uniqueness: str = "none"
+    canonical_values: tuple[str, ...] = ()
+    reference_types: tuple[str, ...] = ()
+    sub_attributes: tuple["Attribute", ...] = field(default=(), repr=False)
+
+    @cached_property
+    def subs(self) -> "Names":
+        """The sub-attributes by name."""
+        return Names(self.sub_attributes)
+
+    @cached_property
+    def refers_to(self) -> tuple[str, ...]:
+        """The resource types that a `value` beside a `$ref` points to, as in `manager`."""
+        ref = self.subs.get("$ref")
+        return ref.reference_types if ref and "value" in self.subs else ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether case counts; it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""
+        return self.case_exact or self.type in ("reference", "binary")
+
+    def key(self, value: Any) -> Key:
+        """Return what the value is compared by: filter, sort, uniqueness and indexes all ask here."""
+        if isinstance(value, str):
+            if self.type == "dateTime":
+                return instant(value)
+            return value if self.exact else fold(value)
+        return value  # type: ignore[no-any-return]  # a validated number or boolean is its own key
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the definition in the notation of RFC 7643 section 7."""
+        body: dict[str, Any] = {
+            "name": self.name,
+            "type": self.type,
+            "multiValued": self.multi_valued,
+            "description": self.description,
+            "required": self.required,
+            "mutability": self.mutability,
+            "returned": self.returned,
+        }
+        if self.type == "complex":
+            body["subAttributes"] = [sub.to_json() for sub in self.sub_attributes]
+        else:
+            body |= {
+                "caseExact": self.exact if self.type != "boolean" else False,
+                "uniqueness": self.uniqueness,
+            }
+        if self.canonical_values:
+            body["canonicalValues"] = list(self.canonical_values)
+        if self.reference_types:
+            body["referenceTypes"] = list(self.reference_types)
+        return body
+
+
+class Names:
+    """Attributes by name, without regard to case (RFC 7643 section 2.1)."""
+
+    def __init__(self, attributes: Iterable[Attribute]) -> None:
+        self._by_name = {fold(attribute.name): attribute for attribute in attributes}
+        self._by_spelling = {attribute.name: attribute for attribute in self._by_name.values()}
+
+    def get(self, name: str) -> Attribute | None:
+        """Return the attribute of that name, if there is one."""
+        return self._by_spelling.get(name) or self._by_name.get(fold(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_spelling)
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """A schema: a URN and the attributes that it defines."""
+
+    id: str
+    name: str
+    description: str
+    attributes: tuple[Attribute, ...] = field(repr=False)
+
+    @cached_property
+    def names(self) -> Names:
+        """The attributes by name."""
+        return Names(self.attributes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the definition in the notation of RFC 7643 section 7."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "attributes": [attribute.to_json() for attribute in self.attributes],
+        }
+
+    def with_attribute(self, name: str, **characteristics: Any) -> "Schema":
+        """Return the schema with other characteristics of one attribute."""
+        return replace(
+            self,
+            attributes=tuple(
+                replace(attribute, **characteristics) if attribute.name == name else attribute
+                for attribute in self.attributes
+            ),
+        )
+
+
+# What every resource has and no schema lists (RFC 7643 section 3.1). `schemas` is readOnly here because it follows
+# from what a resource holds.
+COMMON = (
+    Attribute("schemas", "reference", multi_valued=True, mutability="readOnly", returned="always"),
+    Attribute("id", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
+    Attribute("externalId", case_exact=True),
+    Attribute(
+        "meta",
+        "complex",
+        mutability="readOnly",
+        sub_attributes=(
+            Attribute("resourceType", case_exact=True, mutability="readOnly"),
+            Attribute("created", "dateTime", mutability="readOnly"),
+            Attribute("lastModified", "dateTime", mutability="readOnly"),
+            Attribute("location", "reference", mutability="readOnly"),
+            Attribute("version", case_exact=True, mutability="readOnly"),
+        ),
+    ),
+)
+
+
+def instant(text: str) -> float:
+    """Return a dateTime as seconds since 1970, whatever its offset; ValueError if it is none."""
+    if not _DATE_TIME.fullmatch(text):
+        raise ValueError(f"{text!r} is no dateTime like 2026-01-31T12:00:00Z")
+    moment = datetime.fromisoformat(text.upper())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH).total_seconds()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def is_base64(text: str) -> bool:
+    """Tell whether the text is base64, in either alphabet (RFC 7643 section 2.3.6)."""
+    try:
+        base64.b64decode(text.translate(_URL_SAFE), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+
+_KEYS = {
+    "name": "name",
+    "type": "type",
+    "multiValued": "multi_valued",
+    "description": "description",
+    "required": "required",
+    "caseExact": "case_exact",
+    "mutability": "mutability",
+    "returned": "returned",
+    "uniqueness": "uniqueness",
+    "canonicalValues": "canonical_values",
+    "referenceTypes": "reference_types",
+    "subAttributes": "sub_attributes",
+}
+_CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
+_FLAGS = ("multiValued", "required", "caseExact")
+_LISTS = ("canonicalValues", "referenceTypes", "subAttributes")
+
+
+def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
+    """Read an attribute from the notation of RFC 7643 section 7; DefinitionError names what is wrong."""
+    name = table.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DefinitionError(f'an attribute{inside} needs a "name" of letters, digits, "_", "-" and "$"')
+    for key, value in table.items():
+        _check_characteristic(f"attribute {name}{inside}", key, value)
+    kind = table.get("type", "string")
+    subs = table.get("subAttributes", ())
+    if (kind == "complex") != bool(subs):
+        raise DefinitionError(f'attribute {name}{inside}: "subAttributes" belong to the type "complex" alone')
+    if inside and kind == "complex":
+        raise DefinitionError(f"attribute {name}{inside}: a sub-attribute cannot be complex (RFC 7643 2.3.8)")
+    values: dict[str, Any] = {_KEYS[key]: tuple(value) if key in _LISTS else value for key, value in table.items()}
+    values["sub_attributes"] = tuple(read_attribute(sub, inside=f" of {name}") for sub in subs)
+    _refuse_twins(values["sub_attributes"], f"attribute {name}")
+    return Attribute(**values)
+
+
+def read_schema(table: Mapping[str, Any]) -> Schema:
+    """Read a schema from the notation of RFC 7643 section 7; DefinitionError names what is wrong."""
+    id = table.get("id")
+    if not isinstance(id, str) or not id.lower().startswith("urn:"):
+        raise DefinitionError('"id" must be a URN like "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"')
+    listed = table.get("attributes")
+    if not isinstance(listed, list) or not listed or not all(isinstance(one, Mapping) for one in listed):
+        raise DefinitionError('"attributes" must list at least one attribute')
+    attributes = tuple(read_attribute(one) for one in listed)
+    _refuse_twins(attributes, "the schema")
+    name = table.get("name") or id.rpartition(":")[2]
+    return Schema(id, str(name), str(table.get("description", "")), attributes)
+
+
+def _check_characteristic(where: str, key: str, value: Any) -> None:
+    if key not in _KEYS:
+        raise DefinitionError(f'{where}: there is no characteristic "{key}"; there are {", ".join(_KEYS)}')
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise DefinitionError(f'{where}: "{key}" must be one of {", ".join(_CHOICES[key])}')
+    if key in _FLAGS and not isinstance(value, bool):
+        raise DefinitionError(f'{where}: "{key}" must be true or false')
+    if key in _LISTS:
+        wanted = Mapping if key == "subAttributes" else str
+        if not isinstance(value, list) or not all(isinstance(item, wanted) for item in value):
+            raise DefinitionError(f'{where}: "{key}" must be a list')
+    if key == "description" and not isinstance(value, str):
+        raise DefinitionError(f'{where}: "description" must be text')
+
+
+def _refuse_twins(attributes: Iterable[Attribute], where: str) -> None:
+    seen: set[str] = set()
+    for attribute in attributes:
+        if fold(attribute.name) in seen:
+            raise DefinitionError(f"{where} has two attributes named {attribute.name}")
+        seen.add(fold(attribute.name))

@@ -1,0 +1,203 @@
+"""Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import marshmallow as ma
+
+from scim.conditions import Conditions, version_of
+from scim.errors import Conflict, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge
+from scim.messages import Message, expect, first_sentence
+from scim.registry import Registry, ResourceType
+from scim.resources import Outcome, Resources, new_id
+
+BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+_REFERENCE = re.compile(r'bulkId:([^"\s/\]]+)')
+_STATUS = {"POST": "201", "PUT": "200", "PATCH": "200", "DELETE": "204"}
+_METHODS = list(_STATUS)
+
+
+class _OperationSchema(Message):
+    method = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(_METHODS, error="must be POST, PUT, PATCH or DELETE")
+    )
+    path = ma.fields.String(required=True)
+    bulk_id = ma.fields.String(data_key="bulkId")
+    version = ma.fields.String()
+    data = ma.fields.Dict()
+
+
+class _BulkSchema(Message):
+    schemas = ma.fields.List(ma.fields.String(), required=True)
+    fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
+    operations = ma.fields.List(ma.fields.Nested(_OperationSchema), data_key="Operations", required=True)
+
+
+_BULK = _BulkSchema()
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOperation:
+    """One operation of a bulk request, its data still as it was sent."""
+
+    method: str
+    path: str
+    bulk_id: str | None = None
+    version: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def references(self) -> Iterator[str]:
+        """Yield the bulkIds that the operation mentions."""
+        yield from _REFERENCE.findall(self.path)
+        for text in _texts(self.data):
+            yield from _REFERENCE.findall(text)
+
+
+Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], Outcome]
+"""Carries out one operation: method, type, id, data, conditions. For POST the id is the one that was promised."""
+
+
+def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
+    """Return the operations of a BulkRequest and its failOnErrors; InvalidSyntax, InvalidValue, TooLarge."""
+    expect(body, BULK_REQUEST)
+    sent = body.get("Operations")
+    if isinstance(sent, list) and len(sent) > max_operations:
+        raise TooLarge(f"The bulk request has more operations than maxOperations ({max_operations}).")
+    try:
+        loaded = _BULK.load(body)
+    except ma.ValidationError as error:
+        raise InvalidSyntax(first_sentence(error.messages)) from None
+    operations = [BulkOperation(**raw) for raw in loaded["operations"]]
+    ids = [operation.bulk_id for operation in operations if operation.bulk_id]
+    if len(set(ids)) < len(ids):
+        raise InvalidValue("A bulkId must be unique within the request.")
+    return operations, loaded.get("fail_on_errors")
+
+
+class Bulk:
+    """One bulk request. Every new resource is promised its id at the start, so that references resolve both ways."""
+
+    def __init__(self, resources: Resources, perform: Perform) -> None:
+        self._resources = resources
+        self._perform = perform
+        self._operations: list[BulkOperation] = []
+        self._promised: dict[str, str] = {}
+        self._failed: set[str] = set()
+        self._results: dict[int, dict[str, Any]] = {}
+
+    def run(self, operations: list[BulkOperation], fail_on_errors: int | None) -> dict[str, Any]:
+        """Carry out the operations and return the BulkResponse, in the order in which they were sent."""
+        self._operations = operations
+        self._promised = {
+            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and _creates(operation)
+        }
+        errors = 0
+        for place in self._order():
+            result = self._one(operations[place])
+            self._results[place] = result
+            errors += int(result["status"]) >= 400
+            if fail_on_errors and errors >= fail_on_errors:
+                break
+        return {
+            "schemas": [BULK_RESPONSE],
+            "Operations": [self._results[place] for place in sorted(self._results)],
+        }
+
+    def _order(self) -> Iterator[int]:
+        """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
+        creating = {one.bulk_id: place for place, one in enumerate(self._operations) if _creates(one)}
+        begun: set[int] = set()
+        for start in range(len(self._operations)):
+            waiting = [(start, False)]
+            while waiting:
+                place, ready = waiting.pop()
+                if ready:
+                    yield place
+                elif place not in begun:
+                    begun.add(place)
+                    waiting.append((place, True))
+                    needed = [creating[id] for id in self._operations[place].references() if id in creating]
+                    waiting += [(other, False) for other in reversed(needed) if other not in begun]
+
+    def _one(self, operation: BulkOperation) -> dict[str, Any]:
+        result = {"method": operation.method}
+        if operation.bulk_id:
+            result["bulkId"] = operation.bulk_id
+        location = ""
+        try:
+            resolved = self._resolved(operation)
+            type, id = _destination(self._resources.registry, resolved)
+            if operation.method != "POST" and id:
+                location = self._resources.locate(type, id)
+            outcome = self._run(resolved, type, id)
+        except ScimError as error:
+            return self._failure(operation, result, location, error)
+        result["location"] = self._resources.locate(type, outcome.id)
+        if outcome.after:
+            result["version"] = version_of(outcome.after)
+        return {**result, "status": _STATUS[operation.method]}
+
+    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> Outcome:
+        if operation.method == "POST":
+            if not operation.bulk_id:
+                raise InvalidSyntax("A POST in a bulk request needs a bulkId.")
+            id = self._promised[operation.bulk_id]
+        conditions = Conditions(if_match=operation.version)
+        return self._perform(operation.method, type, id, operation.data, conditions)
+
+    def _failure(
+        self, operation: BulkOperation, result: dict[str, Any], location: str, error: ScimError
+    ) -> dict[str, Any]:
+        if operation.bulk_id in self._promised:
+            self._failed.add(operation.bulk_id)
+            self._resources.break_promise(self._promised[operation.bulk_id])
+        if location:
+            result["location"] = location
+        return {**result, "status": str(error.status), "response": error.to_body()}
+
+    def _resolved(self, operation: BulkOperation) -> BulkOperation:
+        """Return the operation with ids for bulkIds; Conflict where one was not created."""
+        for bulk_id in operation.references():
+            if bulk_id in self._failed or bulk_id not in self._promised:
+                raise Conflict(f'The resource with the bulkId "{bulk_id}" was not created.')
+        path = self._with_ids(operation.path)
+        return replace(operation, path=path, data=self._with_ids(operation.data))
+
+    def _with_ids(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return _REFERENCE.sub(lambda match: self._promised[match[1]], value)
+        if isinstance(value, list):
+            return [self._with_ids(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self._with_ids(one) for name, one in value.items()}
+        return value
+
+
+def _creates(operation: BulkOperation) -> bool:
+    return operation.method == "POST" and bool(operation.bulk_id)
+
+
+def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str | None]:
+    endpoint, _, id = operation.path.strip("/").partition("/")
+    type = registry.at(endpoint)
+    if type is None or "/" in id or (operation.method == "POST" and id):
+        raise NotFound(f"There is nothing at {operation.path}.")
+    if operation.method != "POST" and not id:
+        raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
+    return type, id or None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one

@@ -1,0 +1,60 @@
+"""Versions and the conditions that requests put on them (RFC 7644 section 3.14, RFC 9110 section 13)."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scim.errors import PreconditionFailed
+from storage.base import Document
+
+_TAG = re.compile(r'(?:W/)?("[^"]*")|([^\s,"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What `If-Match` and `If-None-Match` say, as they were sent."""
+
+    if_match: str = ""
+    if_none_match: str = ""
+
+    def check_write(self, document: Document) -> None:
+        """Raise PreconditionFailed if the resource may not be changed in the version that it has."""
+        version = version_of(document)
+        if self.if_match and not _names(self.if_match, version):
+            raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
+        if self.if_none_match and _names(self.if_none_match, version):
+            raise PreconditionFailed(f"The resource is in version {version}, which If-None-Match rules out.")
+
+    def is_unchanged(self, document: Document) -> bool:
+        """Tell whether the client has the resource in the version that it has; PreconditionFailed."""
+        version = version_of(document)
+        if self.if_match and not _names(self.if_match, version):
+            raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
+        return bool(self.if_none_match) and _names(self.if_none_match, version)
+
+
+UNCONDITIONAL = Conditions()
+
+
+def version_of(document: Document) -> str:
+    """Return the version of a stored resource: a weak entity tag, since an answer's form varies with the request."""
+    return str(document["meta"]["version"])
+
+
+def new_version(previous: str | None = None) -> str:
+    """Return a version that the resource never had, the time in nanoseconds being its measure."""
+    last = int(previous[3:-1], 16) if previous else 0
+    return f'W/"{max(time.time_ns(), last + 1):x}"'
+
+
+def now() -> str:
+    """Return this moment as a dateTime in UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _names(header: str, version: str) -> bool:
+    """Tell whether the header names the version; weakly compared, since SCIM's versions are weak (section 3.14)."""
+    opaque = version.removeprefix("W/")
+    named = {quoted or f'"{bare}"' for quoted, bare in _TAG.findall(header)}
+    return header.strip() == "*" or opaque in named

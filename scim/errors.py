@@ -1,0 +1,149 @@
+"""The protocol's errors: each knows its status, its scimType and its message (RFC 7644 section 3.12)."""
+
+from typing import Any
+
+ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class ScimError(Exception):
+    """A request that is answered with an error; `detail` is written for the administrator who reads it."""
+
+    status = 400
+    scim_type: str | None = None
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the error as the message of RFC 7644 section 3.12, the status as a string."""
+        return error_body(self.status, self.detail, self.scim_type)
+
+
+def error_body(status: int, detail: str, scim_type: str | None = None) -> dict[str, Any]:
+    """Return the message of RFC 7644 section 3.12."""
+    body = {"schemas": [ERROR_SCHEMA], "status": str(status), "detail": detail}
+    if scim_type:
+        body["scimType"] = scim_type
+    return body
+
+
+class InvalidSyntax(ScimError):
+    """The body is not JSON, or not a message of the expected form."""
+
+    scim_type = "invalidSyntax"
+
+
+class InvalidFilter(ScimError):
+    """The filter cannot be read, or compares what cannot be compared."""
+
+    scim_type = "invalidFilter"
+
+
+class InvalidPath(ScimError):
+    """A path cannot be read or names no attribute."""
+
+    scim_type = "invalidPath"
+
+
+class InvalidValue(ScimError):
+    """A value is missing or does not fit the attribute."""
+
+    scim_type = "invalidValue"
+
+
+class NoTarget(ScimError):
+    """A path selects nothing that could be changed."""
+
+    scim_type = "noTarget"
+
+
+class Mutability(ScimError):
+    """The change is not compatible with the attribute's mutability."""
+
+    scim_type = "mutability"
+
+
+class InvalidCursor(ScimError):
+    """The cursor was not made here, or not for this query (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCursor"
+
+
+class InvalidCount(ScimError):
+    """The count does not go with the cursor (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCount"
+
+
+class TooMany(ScimError):
+    """The query asks for more than the service will work out at once."""
+
+    scim_type = "tooMany"
+
+
+class Unauthorized(ScimError):
+    """No token, or none that is known here."""
+
+    status = 401
+
+
+class Forbidden(ScimError):
+    """The token is known but may not do this."""
+
+    status = 403
+
+
+class NotFound(ScimError):
+    """There is no such resource."""
+
+    status = 404
+
+
+class Uniqueness(ScimError):
+    """Another resource has this value of a unique attribute."""
+
+    status = 409
+    scim_type = "uniqueness"
+
+
+class Conflict(ScimError):
+    """The operation depends on another one that failed."""
+
+    status = 409
+
+
+class PreconditionFailed(ScimError):
+    """The resource is not in the version that the client asked for."""
+
+    status = 412
+
+
+class TooLarge(ScimError):
+    """The request is over a limit, which the detail names."""
+
+    status = 413
+
+
+class UnsupportedMediaType(ScimError):
+    """The body is declared to be something else than JSON."""
+
+    status = 415
+
+
+class NotImplementedHere(ScimError):
+    """The endpoint is defined by SCIM and not offered by this service."""
+
+    status = 501
+
+
+class StoreUnavailable(ScimError):
+    """The store could not take the write; nothing changed."""
+
+    status = 503
+
+
+class StoreFull(ScimError):
+    """The store has no room for the write; nothing changed."""
+
+    status = 507

@@ -1,0 +1,38 @@
+"""Filters (RFC 7644 section 3.4.2.2): text -> tokens -> tree -> predicate, and the plan that narrows a scan."""
+
+from scim.filters.evaluate import Derived, compile_filter, read_values
+from scim.filters.parser import parse_filter, parse_path
+from scim.filters.plan import candidates
+from scim.filters.tree import (
+    And,
+    Bare,
+    Compare,
+    Element,
+    Filter,
+    Literal,
+    Not,
+    Or,
+    PathText,
+    Present,
+    unparse,
+)
+
+__all__ = [
+    "And",
+    "Bare",
+    "Compare",
+    "Derived",
+    "Element",
+    "Filter",
+    "Literal",
+    "Not",
+    "Or",
+    "PathText",
+    "Present",
+    "candidates",
+    "compile_filter",
+    "parse_filter",
+    "parse_path",
+    "read_values",
+    "unparse",
+]

@@ -1,0 +1,50 @@
+"""Splits a filter or a path into tokens."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from scim.errors import InvalidFilter
+
+MAX_LENGTH = 16_384
+
+_TOKEN = re.compile(r"""\s*(?:(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+))""")
+
+
+class Token(NamedTuple):
+    """A piece of a filter: kind "mark", "string", "word" or "end", its text, and where it starts, from 1."""
+
+    kind: str
+    text: str
+    place: int
+
+    def is_word(self, *words: str) -> bool:
+        """Tell whether this is one of the keywords, which are case-insensitive."""
+        return self.kind == "word" and self.text.lower() in words
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield the tokens and then the end; InvalidFilter."""
+    if len(text) > MAX_LENGTH:
+        raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
+    place, end = 0, len(text.rstrip())
+    while place < end:
+        match = _TOKEN.match(text, place, end)
+        if not match:
+            opening = text.index('"', place) + 1
+            raise InvalidFilter(f"The quotation mark at character {opening} is not closed.")
+        kind = match.lastgroup or ""
+        yield Token(kind, match[kind], match.start(kind) + 1)
+        place = match.end()
+    yield Token("end", "", end + 1)
+
+
+def unquote(token: Token) -> str:
+    """Return the text of a string token, which is a JSON string; InvalidFilter."""
+    try:
+        text: str = json.loads(token.text)
+        text.encode()  # an escape may have named half a character
+    except ValueError:
+        raise InvalidFilter(f"The string at character {token.place} is not a JSON string.") from None
+    return text

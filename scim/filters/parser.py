@@ -1,0 +1,161 @@
+"""Parses filters and PATCH paths into trees (the grammar of RFC 7644 section 3.4.2.2, Figure 1)."""
+
+import json
+import re
+from functools import lru_cache
+
+from scim.errors import InvalidFilter, InvalidPath
+from scim.filters.lexer import Token, tokens, unquote
+from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, PathText, Present
+
+MAX_DEPTH = 50
+MAX_TERMS = 1_000
+OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
+
+_NAME = re.compile(r"\$?[A-Za-z][\w$:.-]*", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?", re.ASCII)
+_KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
+
+
+@lru_cache(maxsize=1024)
+def parse_filter(text: str) -> Filter:
+    """Return the tree of a filter; InvalidFilter."""
+    parser = _Parser(text)
+    tree = parser.either()
+    parser.expect_end()
+    return tree
+
+
+@lru_cache(maxsize=1024)
+def parse_path(text: str) -> PathText:
+    """Return the parts of a PATCH path; InvalidPath."""
+    try:
+        return _Parser(text).path()
+    except InvalidFilter as error:
+        raise InvalidPath(f"The path cannot be read: {error.detail}") from None
+
+
+class _Parser:
+    """Recursive descent, one method for each level of precedence; depth and number of terms are bounded."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = list(tokens(text))
+        self._next = 0
+        self._depth = 0
+        self._terms = 0
+
+    def either(self) -> Filter:
+        terms = [self._all()]
+        while self._take_word("or"):
+            terms.append(self._all())
+        return terms[0] if len(terms) == 1 else Or(tuple(terms))
+
+    def expect_end(self) -> None:
+        token = self._peek()
+        if token.kind != "end":
+            raise InvalidFilter(f'"and", "or" or the end is expected before {_shown(token)}.')
+
+    def path(self) -> PathText:
+        attribute = self._name()
+        if not self._take_mark("["):
+            self.expect_end()
+            return PathText(attribute)
+        filter = self._bracketed("]")
+        sub = None
+        if self._peek().kind == "word" and self._peek().text.startswith("."):
+            sub = self._name(self._take().text[1:])
+        self.expect_end()
+        return PathText(attribute, filter, sub)
+
+    def _all(self) -> Filter:
+        terms = [self._one()]
+        while self._take_word("and"):
+            terms.append(self._one())
+        return terms[0] if len(terms) == 1 else And(tuple(terms))
+
+    def _one(self) -> Filter:
+        self._terms += 1
+        if self._terms > MAX_TERMS:
+            raise InvalidFilter(f"The filter has more than {MAX_TERMS} terms.")
+        if self._peek().is_word("not") and self._peek(1).text == "(":
+            self._take()
+            self._take()
+            return Not(self._bracketed(")"))
+        if self._take_mark("("):
+            return self._bracketed(")")
+        path = self._name()
+        if self._take_mark("["):
+            filter = self._bracketed("]")
+            return Element(path, filter, self._rest())
+        return self._comparison(path)
+
+    def _rest(self) -> Compare | Present | None:
+        """Read what may stand behind a bracket: a sub-attribute, a comparison, or both."""
+        token = self._peek()
+        if token.kind == "word" and token.text.startswith("."):
+            return self._comparison(self._name(self._take().text[1:]))
+        if token.is_word("pr", *OPERATORS):
+            return self._comparison("value")
+        return None
+
+    def _comparison(self, path: str) -> Compare | Present:
+        token = self._take()
+        if token.is_word("pr"):
+            return Present(path)
+        if token.is_word(*OPERATORS):
+            return Compare(path, token.text.lower(), self._literal())
+        raise InvalidFilter(f"An operator (pr, {', '.join(OPERATORS)}) is expected before {_shown(token)}.")
+
+    def _literal(self) -> Literal:
+        token = self._take()
+        if token.kind == "string":
+            return unquote(token)
+        if token.kind != "word":
+            raise InvalidFilter(f"A value is expected before {_shown(token)}.")
+        if token.text.lower() in _KEYWORDS:
+            return _KEYWORDS[token.text.lower()]
+        if _NUMBER.fullmatch(token.text):
+            number: int | float = json.loads(token.text)
+            return number
+        return Bare(token.text)
+
+    def _bracketed(self, closing: str) -> Filter:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise InvalidFilter(f"The brackets are nested deeper than {MAX_DEPTH}.")
+        tree = self.either()
+        if not self._take_mark(closing):
+            raise InvalidFilter(f'"{closing}" is expected before {_shown(self._peek())}.')
+        self._depth -= 1
+        return tree
+
+    def _name(self, text: str | None = None) -> str:
+        token = self._peek()
+        name = self._take().text if text is None else text
+        if (text is None and token.kind != "word") or not _NAME.fullmatch(name):
+            raise InvalidFilter(f"An attribute's name is expected at character {token.place}.")
+        return name
+
+    def _peek(self, ahead: int = 0) -> Token:
+        return self._tokens[min(self._next + ahead, len(self._tokens) - 1)]
+
+    def _take(self) -> Token:
+        token = self._peek()
+        self._next += 1
+        return token
+
+    def _take_word(self, word: str) -> bool:
+        if self._peek().is_word(word):
+            self._next += 1
+            return True
+        return False
+
+    def _take_mark(self, mark: str) -> bool:
+        if self._peek().kind == "mark" and self._peek().text == mark:
+            self._next += 1
+            return True
+        return False
+
+
+def _shown(token: Token) -> str:
+    return "the end" if token.kind == "end" else f"character {token.place}"

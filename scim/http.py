@@ -1,0 +1,173 @@
+"""What every endpoint does with HTTP: the token, the body, the answer's form, the errors, the line in the log."""
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from config import Token
+from scim import dialect
+from scim.auth import authenticate
+from scim.body import parse_json
+from scim.errors import (
+    Forbidden,
+    ScimError,
+    StoreFull,
+    StoreUnavailable,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+    error_body,
+)
+from scim.service import Service
+from storage.base import Unavailable
+
+MEDIA_TYPE = "application/scim+json"
+_ACCEPTED = (MEDIA_TYPE, "application/json", "")
+_READING = ("GET", "HEAD", "OPTIONS")
+_SHOWN_NAMES = 20
+
+log = logging.getLogger("tinyscim")
+request_log = logging.getLogger("tinyscim.request")
+
+
+def service() -> Service:
+    """Return what this application serves."""
+    found: Service = current_app.extensions["tinyscim"]
+    return found
+
+
+def base_url() -> str:
+    """Return the address under which clients reach the service, without a slash at its end."""
+    server = service().config.now.server
+    return (server.public_url or request.url_root).rstrip("/") + server.base_path
+
+
+def json_response(
+    body: Mapping[str, Any] | None, status: int = 200, headers: Iterable[tuple[str, str]] = ()
+) -> Response:
+    """Return an answer in SCIM's media type, errors included."""
+    text = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    response = Response(text, status, mimetype=MEDIA_TYPE)
+    response.headers.extend(list(headers))
+    return response
+
+
+def read_body() -> dict[str, Any]:
+    """Return the JSON object in the body; UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
+    if request.mimetype not in _ACCEPTED:
+        raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {request.mimetype}.")
+    return parse_json(request.get_data(cache=False))
+
+
+def note_unknown(names: Iterable[str]) -> None:
+    """Log the names of attributes that were left out of what is kept, as no schema has them."""
+    listed = list(names)
+    if listed:
+        shown = json.dumps([name[:100] for name in listed[:_SHOWN_NAMES]])
+        log.warning("request=%s left out %d unknown attributes: %s", g.request_id, len(listed), shown)
+
+
+def install(app: Flask, base_path: str) -> None:
+    """Give an application the checks, the errors and the log of requests under the base path."""
+
+    def is_ours() -> bool:
+        return request.path == base_path or request.path.startswith(base_path + "/")
+
+    @app.before_request
+    def admit() -> None:
+        g.request_id = uuid.uuid4().hex
+        g.started = time.perf_counter()
+        g.token = None
+        if is_ours():
+            g.token = _authenticated()
+            if g.token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
+                raise Forbidden(f'The token "{g.token.name}" may only read.')
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-Id"] = g.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        _log_request(response.status_code)
+        return response
+
+    @app.errorhandler(ScimError)
+    def protocol_error(error: ScimError) -> Response:
+        headers = []
+        if isinstance(error, Unauthorized):
+            headers.append(("WWW-Authenticate", 'Bearer realm="SCIM"'))
+        if isinstance(error, StoreUnavailable | StoreFull):
+            log.error("request=%s %s", g.request_id, error.__cause__)
+            headers.append(("Retry-After", "5"))
+        return json_response(error.to_body(), error.status, headers)
+
+    @app.errorhandler(Unavailable)
+    def unavailable(error: Unavailable) -> Response:
+        log.error("request=%s %s", g.request_id, error)
+        detail = "The store cannot be used at the moment; try again later."
+        return json_response(error_body(503, detail), 503, [("Retry-After", "5")])
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response | HTTPException:
+        if not is_ours():
+            return error
+        if error.code == 413:
+            _drain()
+            limit = app.config["MAX_CONTENT_LENGTH"]
+            size = TooLarge(f"The body is larger than maxPayloadSize ({limit} bytes).")
+            return json_response(size.to_body(), 413, [("Connection", "close")])
+        code = error.code or 500
+        methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+        allowed = [("Allow", ", ".join(sorted(methods)))] if methods else []
+        return json_response(error_body(code, _DETAILS.get(code, str(error.description))), code, allowed)
+
+    @app.errorhandler(Exception)
+    def unforeseen(_: Exception) -> Response:
+        log.exception("request=%s failed", g.request_id)
+        detail = f"The service failed to answer. Its log says why, at request {g.request_id}."
+        return json_response(error_body(500, detail), 500)
+
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+}
+
+
+def _authenticated() -> Token:
+    text, doubled = dialect.bearer_token(request.headers.get("Authorization", ""))
+    live = service().config
+    token = authenticate(text, live.now.tokens)
+    if doubled:
+        log.warning('request=%s the word "Bearer" was pasted along with the token', g.request_id)
+    if live.problem:
+        log.error("the configuration's change is not in force: %s", live.problem)
+    return token
+
+
+def _drain() -> None:
+    """Read on for a while: a client that is still sending would not get to see the answer."""
+    left = 32 * 1024 * 1024
+    stream = request.environ["wsgi.input"]
+    while left > 0 and (chunk := stream.read(min(left, 65_536))):
+        left -= len(chunk)
+
+
+def _log_request(status: int) -> None:
+    """Log one line, without query, body or token: filters and bodies are about people."""
+    request_log.info(
+        "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
+        g.request_id,
+        json.dumps(request.headers.get("client-request-id", "-")[:100]),
+        request.method if request.method.isalpha() else "-",
+        json.dumps(request.path[:500]),
+        status,
+        (time.perf_counter() - g.started) * 1000,
+        json.dumps(g.token.name) if g.token else "-",
+    )

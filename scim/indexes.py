@@ -1,0 +1,73 @@
+"""Which indexes the store keeps: they follow from the attributes, and from what the configuration adds."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from scim.attributes import DefinitionError
+from scim.filters import read_values
+from scim.filters.plan import IndexNames
+from scim.registry import Registry, ResourceType, Target
+from storage.base import Document, Index
+
+MEMBERSHIP = "Membership"
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Every index, and those of each resource type by what they index."""
+
+    all: list[Index]
+    by_type: dict[str, IndexNames]
+
+
+def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
+    """Return the indexes: unique attributes, references to resources, and the attributes named; DefinitionError."""
+    wanted = [(type, target) for type in registry.types.values() for target in _needed(type, registry)]
+    wanted += _named(registry, names)
+    by_type: dict[str, dict[tuple[str | None, str, str | None], Index]] = {name: {} for name in registry.types}
+    for type, target in wanted:
+        assert target.attribute
+        key = (target.extension, target.attribute.name, target.sub.name if target.sub else None)
+        by_type[type.name].setdefault(key, _index(type, target))
+    own = [index for indexes in by_type.values() for index in indexes.values()]
+    return Indexes([*own, *_MEMBERSHIP_INDEXES], dict(by_type))
+
+
+def is_reference(target: Target, registry: Registry) -> bool:
+    """Tell whether the attribute points to resources that are kept here."""
+    refers_to = target.attribute.refers_to if target.attribute else ()
+    return any(name in registry.types for name in refers_to)
+
+
+def _needed(type: ResourceType, registry: Registry) -> Iterable[Target]:
+    for target in type.targets():
+        attribute = target.attribute
+        assert attribute
+        unique = target.leaf.uniqueness != "none" and attribute.name != "id"
+        points = target.sub is not None and target.sub.name == "value" and attribute.mutability != "readOnly"
+        if unique or (points and is_reference(target, registry)):
+            yield target
+
+
+def _named(registry: Registry, names: Iterable[str]) -> Iterable[tuple[ResourceType, Target]]:
+    for name in names:
+        found = [(type, target) for type in registry.types.values() if (target := type.resolve(name))]
+        usable = [(type, target) for type, target in found if target.attribute and target.leaf.type != "complex"]
+        if not usable:
+            raise DefinitionError(f'"{name}" is no attribute that could be indexed')
+        yield from usable
+
+
+def _index(type: ResourceType, target: Target) -> Index:
+    return Index(type.name, str(target), _keys(target), unique=target.leaf.uniqueness != "none")
+
+
+def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
+    read, key = read_values(target, {}), target.leaf.key
+    return lambda document: [str(key(value)) for value in read(document)]
+
+
+_MEMBERSHIP_INDEXES = (
+    Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
+    Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
+)

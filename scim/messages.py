@@ -1,0 +1,201 @@
+"""The protocol's own messages: list query and .search, and PatchOp (RFC 7644 sections 3.4 and 3.5.2)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import marshmallow as ma
+
+from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
+from scim.filters import parse_filter
+from scim.patch import Operation
+from scim.paths import Path, read_path
+from scim.projection import Projection
+from scim.query import Query
+from scim.registry import ResourceType, Target
+from scim.validation import load_value
+
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+MAX_PATCH_OPERATIONS = 10_000
+
+
+class Message(ma.Schema):
+    """The base of all messages: what they do not define is passed over."""
+
+    error_messages = {"type": "must be an object"}
+
+    class Meta:
+        """What marshmallow is told of the schema."""
+
+        unknown = ma.EXCLUDE
+
+
+class _Names(ma.fields.Field[tuple[str, ...]]):
+    """Attribute names: a list in a body, separated by commas in a URL."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> tuple[str, ...]:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ma.ValidationError("must list names of attributes")
+        return tuple(name.strip() for name in names if name.strip())
+
+
+class _QuerySchema(Message):
+    """The parameters of a query, in a URL or in the body of a .search."""
+
+    schemas = ma.fields.List(ma.fields.String())
+    filter = ma.fields.String()
+    sort_by = ma.fields.String(data_key="sortBy")
+    sort_order = ma.fields.String(
+        data_key="sortOrder",
+        validate=ma.validate.OneOf(["ascending", "descending"], error="must be ascending or descending"),
+    )
+    start_index = ma.fields.Integer(data_key="startIndex")
+    count = ma.fields.Integer()
+    cursor = ma.fields.String()
+    attributes = _Names()
+    excluded = _Names(data_key="excludedAttributes")
+
+
+class _OperationSchema(Message):
+    """An operation of a PatchOp message."""
+
+    op = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf(["add", "remove", "replace"], error="must be add, remove or replace"),
+    )
+    path = ma.fields.String()
+    value = ma.fields.Raw(allow_none=True)
+
+
+class _PatchSchema(Message):
+    schemas = ma.fields.List(ma.fields.String(), required=True, validate=ma.validate.Length(min=1))
+    operations = ma.fields.List(
+        ma.fields.Nested(_OperationSchema),
+        data_key="Operations",
+        required=True,
+        validate=ma.validate.Length(max=MAX_PATCH_OPERATIONS),
+    )
+
+
+_QUERY, _PATCH = _QuerySchema(), _PatchSchema()
+
+
+def load_query(
+    parameters: Mapping[str, Any], *, default_count: int, max_count: int, message: bool = False
+) -> tuple[Query, Projection]:
+    """Return a query and what of each resource it asks for; InvalidValue, InvalidFilter, InvalidCount.
+
+    Out of range, startIndex and count are moved to the nearest value that is in it (RFC 7644 section 3.4.2.4).
+    `message`: they came in a body, which must then be a SearchRequest.
+    """
+    if message:
+        expect(parameters, SEARCH_REQUEST)
+    try:
+        loaded = _QUERY.load(parameters)
+    except ma.ValidationError as error:
+        kind = InvalidCount if "count" in error.messages and "cursor" in parameters else InvalidValue
+        raise kind(first_sentence(error.messages)) from None
+    query = Query(
+        filter=parse_filter(loaded["filter"]) if "filter" in loaded else None,
+        sort_by=loaded.get("sort_by") or None,
+        descending=loaded.get("sort_order") == "descending",
+        start_index=min(max(loaded.get("start_index", 1), 1), 2**31),
+        count=min(max(loaded.get("count", default_count), 0), max_count),
+        cursor=loaded.get("cursor"),
+    )
+    return query, Projection(loaded.get("attributes", ()), loaded.get("excluded", ()))
+
+
+def load_projection(parameters: Mapping[str, Any]) -> Projection:
+    """Return what of a resource a request asks for; InvalidValue."""
+    try:
+        loaded = _QUERY.load({name: parameters[name] for name in _PROJECTION if name in parameters})
+    except ma.ValidationError as error:
+        raise InvalidValue(first_sentence(error.messages)) from None
+    return Projection(loaded.get("attributes", ()), loaded.get("excluded", ()))
+
+
+_PROJECTION = ("attributes", "excludedAttributes")
+
+
+def load_patch(type: ResourceType, body: Mapping[str, Any]) -> tuple[list[Operation], list[str]]:
+    """Return the operations of a PatchOp message and the names in their values that no schema knows.
+
+    What a value without a path holds becomes one operation for each attribute. InvalidSyntax, InvalidPath,
+    InvalidFilter, InvalidValue, NoTarget, Mutability.
+    """
+    expect(body, PATCH_OP)
+    try:
+        loaded = _PATCH.load(body)
+    except ma.ValidationError as error:
+        raise InvalidSyntax(first_sentence(error.messages)) from None
+    unknown: list[str] = []
+    operations = [operation for raw in loaded["operations"] for operation in _operations(type, raw, unknown)]
+    return operations, unknown
+
+
+def _operations(type: ResourceType, raw: Mapping[str, Any], unknown: list[str]) -> Iterator[Operation]:
+    op, text, value = raw["op"], raw.get("path"), raw.get("value")
+    if not text:
+        if op == "remove":
+            raise NoTarget('"remove" needs a path.')
+        yield from _without_path(type, op, value, unknown)
+        return
+    path = read_path(text, type)
+    if op != "remove" and "value" not in raw:
+        raise InvalidValue(f'"{op}" of {text} needs a value.')
+    yield from _at(type, op, path, value, unknown)
+
+
+def _without_path(type: ResourceType, op: str, value: Any, unknown: list[str]) -> Iterator[Operation]:
+    if not isinstance(value, dict):
+        raise InvalidValue(f'"{op}" without a path needs an object of attributes as its value.')
+    for name, one in value.items():
+        urn = type.urn(name)
+        target = Target(urn, None) if urn and urn != type.schema.id else type.resolve(name)
+        if urn == type.schema.id:
+            yield from _without_path(type, op, one, unknown)
+        elif target:
+            yield from _at(type, op, Path(target), one, unknown)
+        else:
+            unknown.append(name)
+
+
+def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str]) -> Iterator[Operation]:
+    target = path.target
+    if op == "remove" or value is None:  # null is no value (RFC 7643 section 2.5)
+        yield Operation("remove", target, path.filter)
+    elif target.attribute is None:
+        yield from _in_extension(type, op, target, value, unknown)
+    elif target.attribute.name != "schemas":  # which follows from what the resource holds
+        element = path.filter is not None
+        yield Operation(op, target, path.filter, load_value(target, value, unknown, element=element))
+
+
+def _in_extension(type: ResourceType, op: str, target: Target, value: Any, unknown: list[str]) -> Iterator[Operation]:
+    if not isinstance(value, dict):
+        raise InvalidValue(f"{target} must be an object.")
+    for name, one in value.items():
+        inner = type.resolve(f"{target.extension}:{name}")
+        if inner:
+            yield from _at(type, op, Path(inner), one, unknown)
+        else:
+            unknown.append(f"{target.extension}:{name}")
+
+
+def expect(body: Mapping[str, Any], urn: str) -> None:
+    """Raise InvalidSyntax if the body does not declare itself to be this message."""
+    schemas = body.get("schemas")
+    listed = schemas if isinstance(schemas, list) else []
+    if urn.lower() not in [str(one).lower() for one in listed]:
+        raise InvalidSyntax(f'"schemas" must list {urn}.')
+
+
+def first_sentence(messages: Any) -> str:
+    """Return the first of marshmallow's messages as a sentence."""
+    where = ""
+    while isinstance(messages, dict):
+        key, messages = next(iter(messages.items()))
+        where += f"[{key}]" if isinstance(key, int) else "" if key == "_schema" else f".{key}" if where else key
+    return f"{where}: {messages[0].rstrip('.')}."

@@ -1,0 +1,210 @@
+"""PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scim.attributes import Attribute
+from scim.errors import Mutability, NoTarget
+from scim.filters import Filter, compile_filter
+from scim.registry import ResourceType, Target
+from scim.tolerance import STRICT, Fill
+from scim.validation import check_required, refuse_read_only, set_schemas
+from storage.base import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation whose path is resolved and whose value is validated; `op` is "add", "remove" or "replace"."""
+
+    op: str
+    target: Target
+    filter: Filter | None = None
+    value: Any = None
+
+
+def apply(type: ResourceType, resource: Document, operations: list[Operation], fill: Fill = STRICT.fill) -> Document:
+    """Return the resource after every operation, in their order; NoTarget, Mutability, InvalidFilter.
+
+    The resource that came in is left as it was, so that nothing has happened where an operation fails.
+    """
+    result = _copy(resource)
+    for operation in operations:
+        _apply(result, operation, fill)
+    check_required(type, result)
+    set_schemas(type, result)
+    return result
+
+
+def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
+    target = operation.target
+    if target.attribute is None:  # an extension's URN alone, which only "remove" keeps
+        resource.pop(target.extension or "", None)
+        return
+    for attribute in filter(None, (target.attribute, target.sub)):
+        refuse_read_only(attribute, str(target))
+    holder = resource.setdefault(target.extension, {}) if target.extension else resource
+    change = _Change(holder, operation, fill)
+    change.apply()
+    if target.extension and not holder:
+        del resource[target.extension]
+
+
+class _Change:
+    """One operation on the attributes of a resource, or of an extension in it."""
+
+    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill) -> None:
+        assert operation.target.attribute
+        self.holder = holder
+        self.operation = operation
+        self.attribute = operation.target.attribute
+        self.sub = operation.target.sub
+        self.fill = fill
+
+    def apply(self) -> None:
+        if self.attribute.type != "complex" and not self.operation.filter:
+            self._simple()
+            return
+        elements = self._elements()
+        touched = self._removed(elements) if self.operation.op == "remove" else self._written(elements)
+        keep_one_primary(elements, touched)
+        self._put([element for element in elements if element not in ({}, None)])
+
+    def _simple(self) -> None:
+        name, value = self.attribute.name, self.operation.value
+        if self.operation.op == "add" and self.attribute.multi_valued:
+            value = _joined(self.attribute, self.holder.get(name, []), value)
+        guard_immutable(self.attribute, self.holder.get(name), value)
+        if self.operation.op == "remove" or value == []:
+            self.holder.pop(name, None)
+        else:
+            self.holder[name] = value
+
+    def _elements(self) -> list[Any]:
+        value = self.holder.get(self.attribute.name)
+        if isinstance(value, list):
+            return list(value)
+        return [] if value is None else [value]
+
+    def _put(self, elements: list[Any]) -> None:
+        before = self.holder.get(self.attribute.name)
+        value = elements if self.attribute.multi_valued else elements[0] if elements else None
+        guard_immutable(self.attribute, before, value)
+        if elements:
+            self.holder[self.attribute.name] = value
+        else:
+            self.holder.pop(self.attribute.name, None)
+
+    def _selected(self, elements: list[Any]) -> list[int]:
+        if self.operation.filter is None:
+            return list(range(len(elements)))
+        predicate = compile_filter(self.operation.filter, self.attribute)
+        return [place for place, element in enumerate(elements) if predicate(element)]
+
+    def _removed(self, elements: list[Any]) -> list[int]:
+        for place in self._selected(elements):
+            if self.sub:
+                guard_immutable(self.sub, elements[place].get(self.sub.name), None)
+                elements[place] = {key: kept for key, kept in elements[place].items() if key != self.sub.name}
+            else:
+                elements[place] = None
+        return []
+
+    def _written(self, elements: list[Any]) -> list[int]:
+        """Write into the elements and return the places of those that were written."""
+        if self.sub is None and self.operation.filter is None and self.attribute.multi_valued:
+            return self._listed(elements)
+        selected = self._selected(elements)
+        if not selected:
+            elements.append(self._new_element())
+            return [len(elements) - 1]
+        for place in selected:
+            elements[place] = self._merged(elements[place])
+        return selected
+
+    def _listed(self, elements: list[Any]) -> list[int]:
+        if self.operation.op == "replace":
+            elements.clear()
+        joined = _joined(self.attribute, elements, self.operation.value)
+        touched = [place for place, one in enumerate(joined) if place >= len(elements) or one != elements[place]]
+        elements[:] = joined
+        return touched
+
+    def _merged(self, element: Any) -> Any:
+        if not isinstance(element, dict):
+            return self.operation.value
+        part = {self.sub.name: self.operation.value} if self.sub else self.operation.value
+        for name, value in part.items():
+            sub = self.attribute.subs.get(name)
+            if sub:
+                guard_immutable(sub, element.get(name), value)
+        return _without_nulls(element | part)
+
+    def _new_element(self) -> Any:
+        if self.operation.filter is None:
+            return self._merged({})
+        element = self.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
+        if element is None:
+            raise NoTarget(f"No element of {self.attribute.name} matches the filter in the path.")
+        return _without_nulls(element)
+
+
+def keep_one_primary(elements: list[Any], touched: list[int]) -> None:
+    """Let the last element that became primary be the only one (RFC 7644 section 3.5.2)."""
+    primaries = [place for place in touched if isinstance(elements[place], dict) and elements[place].get("primary")]
+    for place, element in enumerate(elements):
+        if primaries and place != primaries[-1] and isinstance(element, dict) and element.get("primary"):
+            elements[place] = element | {"primary": False}
+
+
+def guard_immutable(attribute: Attribute, before: Any, after: Any) -> None:
+    """Raise Mutability if an immutable attribute that has a value would get another (RFC 7643 section 2.2)."""
+    if attribute.mutability == "immutable" and before is not None and after != before:
+        raise Mutability(f"{attribute.name} is immutable and has a value.")
+
+
+def guard_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
+    """Raise Mutability if a replacement changes an immutable attribute that has a value (RFC 7644 section 3.5.1)."""
+    for extension, attributes in type.locations():
+        old, new = (one if extension is None else one.get(extension, {}) for one in (before, after))
+        for attribute in attributes:
+            guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
+
+
+def same_value(attribute: Attribute, one: Any, other: Any) -> bool:
+    """Tell whether two elements stand for the same value.
+
+    Complex ones do where `value` is equal and `type` does not differ: a service should not return the same pair
+    twice (RFC 7643 section 2.4), and a client that adds a value it added before changes nothing.
+    """
+    if attribute.type != "complex":
+        return attribute.key(one) == attribute.key(other)
+    value, kind = attribute.subs.get("value"), attribute.subs.get("type")
+    if value is None or one.get("value") is None or other.get("value") is None:
+        return bool(one == other)
+    if value.key(one["value"]) != value.key(other["value"]):
+        return False
+    types = [kind.key(element["type"]) for element in (one, other) if kind and element.get("type") is not None]
+    return len(types) < 2 or types[0] == types[1]
+
+
+def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list[Any]:
+    """Return the elements with those added that are new; what stands for the same value is merged."""
+    result = list(elements)
+    for one in added:
+        place = next((place for place, old in enumerate(result) if same_value(attribute, old, one)), None)
+        if place is None:
+            result.append(one)
+        elif isinstance(one, dict):
+            result[place] = result[place] | one
+    return result
+
+
+def _without_nulls(element: Any) -> Any:
+    if not isinstance(element, dict):
+        return element
+    return {name: value for name, value in element.items() if value is not None}
+
+
+def _copy(resource: Document) -> Document:
+    """Copy as deep as operations write: elements are never changed in place, they are replaced."""
+    return {key: dict(value) if isinstance(value, dict) else value for key, value in resource.items()}

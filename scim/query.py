@@ -1,0 +1,186 @@
+"""Lists resources: filter, sort, page (RFC 7644 section 3.4.2, RFC 9865)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from scim.cursor import Cursor, decode, digest
+from scim.errors import InvalidPath
+from scim.filters import Filter, candidates, compile_filter, read_values
+from scim.filters.evaluate import with_default_value
+from scim.indexes import Indexes
+from scim.registry import ResourceType, Target
+from scim.relations import Relations
+from scim.tolerance import STRICT, Tolerance
+from storage.base import Document
+
+_SORTED_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A validated query. `cursor` is None for paging by index, "" for the first page by cursor."""
+
+    filter: Filter | None = None
+    sort_by: str | None = None
+    descending: bool = False
+    start_index: int = 1
+    count: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The resources of one page, each with its type; the number of all; the cursor of the next page, if any."""
+
+    total: int
+    found: list[tuple[ResourceType, Document]]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A resource that matches, with what its place among the others follows from."""
+
+    place: int
+    type: ResourceType
+    document: Document
+    key: tuple[bool, Any] = (True, None)
+
+
+class Search:
+    """One query over some resource types, as one reader sees them."""
+
+    def __init__(
+        self,
+        types: list[ResourceType],
+        query: Query,
+        relations: Relations,
+        indexes: Indexes,
+        tolerance: Tolerance = STRICT,
+    ) -> None:
+        self._types = types
+        self._query = query
+        self._relations = relations
+        self._reader = relations.reader
+        self._indexes = indexes
+        self._tolerance = tolerance
+        self._sort_keys = {type.name: self._sort_key(type) for type in types}
+
+    def page(self, secret: bytes) -> Page:
+        """Return the page that the query asks for; InvalidFilter, InvalidPath, InvalidCursor, InvalidCount."""
+        if self._query.cursor is not None:
+            return self._by_cursor(self._query.cursor, secret)
+        start, count = self._query.start_index - 1, self._query.count
+        if self._query.filter is None and self._query.sort_by is None and len(self._types) == 1:
+            type = self._types[0]
+            found = self._reader.scan(type.name, offset=start, limit=count)
+            return Page(self._reader.count(type.name), [(type, document) for document in found])
+        hits = self._sorted(self._matching())
+        return Page(len(hits), [(hit.type, hit.document) for hit in hits[start : start + count]])
+
+    def _by_cursor(self, text: str, secret: bytes) -> Page:
+        """Page by the last resource seen, so that what comes and goes before it moves nothing."""
+        query = self._query
+        asked = digest([type.name for type in self._types], query.filter, query.sort_by, query.descending)
+        cursor = decode(text, secret, asked, query.count) if text else None
+        rest = self._after(cursor)
+        hits = list(islice(rest, query.count + 1))
+        total = cursor.total if cursor else self._total()
+        page = [(hit.type, hit.document) for hit in hits[: query.count]]
+        if len(hits) <= query.count or not page:
+            return Page(total, page)
+        last = hits[query.count - 1]
+        position = self._position(last)
+        following = Cursor(asked, query.count, total, last.place, position, list(last.key))
+        return Page(total, page, following.encode(secret))
+
+    def _after(self, cursor: Cursor | None) -> Iterator[_Hit]:
+        if self._query.sort_by is None:
+            return self._matching(cursor)
+        hits = self._sorted(self._matching())
+        return iter(hits if cursor is None else [hit for hit in hits if self._follows(hit, cursor)])
+
+    def _follows(self, hit: _Hit, cursor: Cursor) -> bool:
+        key = (bool(cursor.key[0]), cursor.key[1])
+        if hit.key != key:
+            return (hit.key > key) != self._query.descending
+        return (hit.place, self._position(hit)) > (cursor.type, cursor.position)
+
+    def _total(self) -> int:
+        if self._query.filter is None:
+            return sum(self._reader.count(type.name) for type in self._types)
+        return sum(1 for _ in self._matching())
+
+    def _matching(self, cursor: Cursor | None = None) -> Iterator[_Hit]:
+        """Yield what matches, type by type, in order of creation, after the cursor's resource."""
+        for place, type in enumerate(self._types):
+            if cursor and place < cursor.type:
+                continue
+            after = cursor.position if cursor and place == cursor.type else 0
+            key = self._sort_keys[type.name]
+            for document in self._documents(type, after):
+                yield _Hit(place, type, document, key(document))
+
+    def _documents(self, type: ResourceType, after: int) -> Iterable[Document]:
+        tree = self._query.filter
+        if tree is None:
+            return self._reader.scan(type.name, after=after)
+        tree = self._tolerance.filter(type, tree)
+        derived = self._relations.of(type)
+        several = len(self._types) > 1
+        matches = compile_filter(tree, type, derived, lenient=several)
+        narrowed = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
+        if narrowed is None:
+            return filter(matches, self._reader.scan(type.name, after=after))
+        return [one for one in narrowed if matches(one) and self._is_after(type, one, after)]
+
+    def _is_after(self, type: ResourceType, document: Document, after: int) -> bool:
+        return not after or self._reader.position(type.name, document["id"]) > after
+
+    def _position(self, hit: _Hit) -> int:
+        return self._reader.position(hit.type.name, hit.document["id"])
+
+    def _sorted(self, hits: Iterable[_Hit]) -> list[_Hit]:
+        """Sort by the key; equal ones stay in order of creation, also where the order is descending."""
+        if self._query.sort_by is None:
+            return list(hits)
+        return sorted(hits, key=lambda hit: hit.key, reverse=self._query.descending)
+
+    def _sort_key(self, type: ResourceType) -> Callable[[Document], tuple[bool, Any]]:
+        """Return what resources are sorted by: whether the value is missing, and its comparison key.
+
+        A long text counts by its beginning, so that a cursor can carry it.
+        """
+        name = self._query.sort_by
+        target = type.resolve(self._tolerance.name(type, name)) if name else None
+        if target is None:
+            if name and len(self._types) == 1:
+                raise InvalidPath(f'There is no attribute "{name}" in {type.name} to sort by.')
+            return lambda document: (True, 0)
+        target = with_default_value(target, name or "")
+        read = self._first_value(type, target)
+
+        def key(document: Document) -> tuple[bool, Any]:
+            value = read(document)
+            if value is None:
+                return True, 0
+            key = target.leaf.key(value)
+            return False, key[:_SORTED_LENGTH] if isinstance(key, str) else key
+
+        return key
+
+    def _first_value(self, type: ResourceType, target: Target) -> Callable[[Document], Any]:
+        """Return how to read the one value that counts: the primary's, else the first (section 3.4.2.3)."""
+        read = read_values(Target(target.extension, target.attribute), self._relations.of(type))
+        sub = target.sub.name if target.sub else None
+
+        def first(document: Document) -> Any:
+            elements = read(document)
+            if sub:
+                preferred = sorted(elements, key=lambda element: element.get("primary") is not True)
+                elements = [element[sub] for element in preferred if element.get(sub) is not None]
+            return elements[0] if elements else None
+
+        return first

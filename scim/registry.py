@@ -1,0 +1,231 @@
+"""Which resource types there are: the built-in schemas and the config's, read by one loader."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from itertools import chain
+from typing import Any
+
+from scim.attributes import COMMON, Attribute, DefinitionError, Names, Schema, fold, read_schema
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an attribute's name means in a resource type: where the attribute stands, and what it is.
+
+    `extension` is the URN under which the attribute stands, None at the top level. `attribute` is None where the
+    name was an extension's URN alone. `sub` is the sub-attribute, if one was named.
+    """
+
+    extension: str | None
+    attribute: Attribute | None
+    sub: Attribute | None = None
+
+    @property
+    def leaf(self) -> Attribute:
+        """The attribute that a value at this target belongs to."""
+        leaf = self.sub or self.attribute
+        assert leaf is not None
+        return leaf
+
+    def __str__(self) -> str:
+        """Return the name in the notation of RFC 7644 section 3.10."""
+        name = self.attribute.name if self.attribute else ""
+        if self.sub:
+            name = f"{name}.{self.sub.name}"
+        return ":".join(filter(None, (self.extension, name)))
+
+
+@dataclass(frozen=True, eq=False)
+class ResourceType:
+    """A type of resource: its endpoint, its schema and the extensions of it (RFC 7643 section 6)."""
+
+    name: str
+    endpoint: str
+    schema: Schema
+    extensions: tuple[Schema, ...] = ()
+    required_extensions: frozenset[str] = frozenset()
+    _targets: dict[str, Target | None] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def schemas(self) -> dict[str, Schema]:
+        """The schema and its extensions by URN, the schema first."""
+        return {schema.id: schema for schema in (self.schema, *self.extensions)}
+
+    @cached_property
+    def names(self) -> Names:
+        """The attributes that stand at the top level."""
+        return Names((*COMMON, *self.schema.attributes))
+
+    @cached_property
+    def top_level(self) -> tuple[Attribute, ...]:
+        """The attributes that stand at the top level, in the order in which they are answered."""
+        return (*COMMON, *self.schema.attributes)
+
+    def attribute(self, extension: str | None, name: str) -> Attribute:
+        """Return the attribute of that name in an extension, or at the top level."""
+        attribute = (self.schemas[extension].names if extension else self.names).get(name)
+        if attribute is None:
+            raise KeyError(name)
+        return attribute
+
+    def urn(self, text: str) -> str | None:
+        """Return the URN of this type as it is registered, if the text is one but for its case."""
+        return self._urns.get(fold(text))
+
+    def resolve(self, name: str) -> Target | None:
+        """Find what a name in the notation of RFC 7644 section 3.10 means here, or None.
+
+        Without a URN it is an attribute of the core schema or a common one; a dot belongs to the attribute's own
+        name if there is one of that name, and else separates the sub-attribute.
+        """
+        if name not in self._targets:
+            if len(self._targets) >= 4096:  # names come from outside: what is remembered stays bounded
+                self._targets.clear()
+            self._targets[name] = self._resolve(name)
+        return self._targets[name]
+
+    def locations(self) -> Iterable[tuple[str | None, tuple[Attribute, ...]]]:
+        """Yield where attributes stand, the top level first: the extension's URN or None, and the attributes."""
+        yield None, self.top_level
+        for schema in self.extensions:
+            yield schema.id, schema.attributes
+
+    def targets(self) -> Iterable[Target]:
+        """Yield every attribute and sub-attribute."""
+        for extension, attributes in self.locations():
+            for attribute in attributes:
+                yield Target(extension, attribute)
+                yield from (Target(extension, attribute, sub) for sub in attribute.sub_attributes)
+
+    @cached_property
+    def _urns(self) -> dict[str, str]:
+        return {fold(urn): urn for urn in self.schemas}
+
+    def _resolve(self, name: str) -> Target | None:
+        if not name.isascii():  # no attribute's name has such characters, and folding them changes lengths
+            return None
+        urn, rest = self._split(name)
+        if urn is None:
+            return None if ":" in name else _find(None, self.names, name)
+        if urn == self.schema.id:
+            return _find(None, self.names, rest) if rest else None
+        return _find(urn, self.schemas[urn].names, rest) if rest else Target(urn, None)
+
+    def _split(self, name: str) -> tuple[str | None, str]:
+        """Split the longest registered URN off the name."""
+        folded = fold(name)
+        for urn in sorted(self._urns, key=len, reverse=True):
+            if folded == urn:
+                return self._urns[urn], ""
+            if folded.startswith(urn + ":"):
+                return self._urns[urn], name[len(urn) + 1 :]
+        return None, name
+
+
+def _find(extension: str | None, names: Names, name: str) -> Target | None:
+    attribute = names.get(name)
+    if attribute:
+        return Target(extension, attribute)
+    outer, dot, inner = name.rpartition(".")
+    attribute = names.get(outer) if dot else None
+    sub = attribute.subs.get(inner) if attribute else None
+    return Target(extension, attribute, sub) if sub else None
+
+
+class Registry:
+    """All resource types, by endpoint and by name."""
+
+    def __init__(self, types: Iterable[ResourceType]) -> None:
+        self.types = {type.name: type for type in types}
+        self._by_endpoint = {type.endpoint.strip("/"): type for type in self.types.values()}
+
+    def at(self, endpoint: str) -> ResourceType | None:
+        """Return the type whose endpoint this is, without slashes."""
+        return self._by_endpoint.get(endpoint)
+
+    @cached_property
+    def schemas(self) -> dict[str, Schema]:
+        """Every schema by URN."""
+        return dict(chain.from_iterable(type.schemas.items() for type in self.types.values()))
+
+
+def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True) -> Registry:
+    """Make the registry of the built-in schemas and of further tables in the same notation; DefinitionError.
+
+    Beside the keys of RFC 7643 section 7 a table has `endpoint` (it makes a resource type of the schema's name) or
+    `extends` (the name of the type that it extends), and with the latter `required`.
+    """
+    declared = [_Declared(table) for table in chain(_built_in(), tables)]
+    _refuse_repeated(declared)
+    if unique_group_names:  # Entra matches groups by displayName, so a second one of that name would never be found
+        for one in declared:
+            if one.schema.name == "Group":
+                one.schema = one.schema.with_attribute("displayName", uniqueness="server")
+    types = {one.schema.name: one for one in declared if one.endpoint}
+    for one in declared:
+        if one.extends and one.extends not in types:
+            raise DefinitionError(f'{one.schema.id} extends "{one.extends}"; there are {", ".join(types)}')
+    return Registry(
+        ResourceType(
+            name=name,
+            endpoint=one.endpoint,
+            schema=one.schema,
+            extensions=tuple(other.schema for other in declared if other.extends == name),
+            required_extensions=frozenset(
+                other.schema.id for other in declared if other.extends == name and other.required
+            ),
+        )
+        for name, one in types.items()
+    )
+
+
+class _Declared:
+    """A schema with what its table says of its place."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        own = dict(table)
+        self.endpoint = str(own.pop("endpoint", ""))
+        self.extends = str(own.pop("extends", ""))
+        self.required = bool(own.pop("required", False))
+        self.schema = read_schema(own)
+        if bool(self.endpoint) == bool(self.extends):
+            raise DefinitionError(f'{self.schema.id} needs either "endpoint" or "extends"')
+        if self.endpoint and not self.endpoint.strip("/").isalnum():
+            raise DefinitionError(f'{self.schema.id}: "endpoint" must be like "/Devices"')
+        unknown = set(own) - {"id", "name", "description", "attributes"}
+        if unknown:
+            raise DefinitionError(f'{self.schema.id}: there is no key "{min(unknown)}"')
+
+
+_RESERVED = (
+    "bulk",
+    "me",
+    "schemas",
+    "resourcetypes",
+    "serviceproviderconfig",
+    "serviceconfiguration",
+    "search",
+)
+
+
+def _refuse_repeated(declared: list[_Declared]) -> None:
+    for label, values in (
+        ("id", [one.schema.id for one in declared]),
+        ("name", [one.schema.name for one in declared]),
+        ("endpoint", [*_RESERVED, *(one.endpoint.strip("/") for one in declared if one.endpoint)]),
+    ):
+        seen: set[str] = set()
+        for value in values:
+            if fold(value) in seen:
+                raise DefinitionError(f'the {label} "{value}" is taken already')
+            seen.add(fold(value))
+
+
+def _built_in() -> list[dict[str, Any]]:
+    """Read the schemas that come with the service, in a fixed order."""
+    folder = resources.files("scim") / "schemas"
+    names = ("User", "Group", "EnterpriseUser", "IDmelonUser")
+    return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names]

@@ -1,0 +1,251 @@
+"""Attributes whose values follow from other documents: members, groups, references such as manager, and location.
+
+They are not stored, so they are never stale: an answer and a filter derive them alike, through `Derived`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from scim import members
+from scim.filters import Derived, read_values
+from scim.indexes import is_reference
+from scim.projection import Wanted
+from scim.registry import Registry, ResourceType, Target
+from scim.validation import set_schemas
+from storage.base import Document, Reader
+
+Locate = Callable[[ResourceType, str], str]
+"""Gives the address of the resource of a type with an id."""
+
+
+class Relations:
+    """Derives attributes from what a reader sees."""
+
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate) -> None:
+        self.reader = reader
+        self.registry = registry
+        self.locate = locate
+        self._derived: dict[str, dict[tuple[str | None, str], Derived]] = {}
+
+    def of(self, type: ResourceType) -> dict[tuple[str | None, str], Derived]:
+        """Return the derived attributes of a type, by the extension's URN and the attribute's name."""
+        if type.name not in self._derived:
+            kinds = derived_attributes(type, self.registry)
+            self._derived[type.name] = {
+                (extension, name): kind(self, type, Target(extension, type.attribute(extension, name)))
+                for (extension, name), kind in kinds.items()
+            }
+        return self._derived[type.name]
+
+    def complete(self, type: ResourceType, document: Document, wanted: Wanted) -> Document:
+        """Return the resource with those derived attributes that are wanted."""
+        result = dict(document)
+        for (extension, name), derived in self.of(type).items():
+            attribute = type.attribute(extension, name)
+            if not wanted.includes(extension, attribute):
+                continue
+            elements = derived.elements(document)
+            if not elements:
+                continue
+            value: Any = elements if attribute.multi_valued else elements[0]
+            if extension:
+                result[extension] = {**result[extension], name: value}
+            else:
+                result[name] = value
+        return result
+
+    def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
+        """Return the resource of one of these types with this id."""
+        for name in types:
+            type = self.registry.types.get(name)
+            document = self.reader.get(name, id) if type else None
+            if type and document:
+                return type, document
+        return None
+
+
+@lru_cache(maxsize=256)
+def derived_attributes(type: ResourceType, registry: Registry) -> dict[tuple[str | None, str], "_Kind"]:
+    """Return which attributes of a type are derived, and how, by the extension's URN and the attribute's name."""
+    found: dict[tuple[str | None, str], _Kind] = {(None, "meta"): _Meta}
+    for extension, attributes in type.locations():
+        for attribute in attributes:
+            if members.is_members(type, extension, attribute):
+                found[extension, attribute.name] = _Members
+            elif attribute.mutability == "readOnly" and attribute.refers_to == (members.GROUP,):
+                found[extension, attribute.name] = _Groups
+            elif is_reference(Target(extension, attribute), registry):
+                found[extension, attribute.name] = _Reference
+    return found
+
+
+def detach(type: ResourceType, registry: Registry, document: Document) -> tuple[Document, list[dict[str, Any]]]:
+    """Part what is stored of a resource from its members, and leave out what is derived from other documents."""
+    stored = dict(document)
+    joining: list[dict[str, Any]] = []
+    for (extension, name), kind in derived_attributes(type, registry).items():
+        if kind is _Members:
+            joining = stored.pop(name, [])
+        elif kind is _Reference and (holder := stored if extension is None else stored.get(extension)):
+            kept = {**holder, name: _stored_reference(holder.get(name))}
+            kept = {key: value for key, value in kept.items() if value}
+            if extension is None:
+                stored = kept
+            else:
+                stored[extension] = kept
+    set_schemas(type, stored)
+    return stored, joining
+
+
+def without_reference(type: ResourceType, target: Target, document: Document, id: str) -> Document:
+    """Return the stored resource without what refers to the id at the target."""
+    assert target.attribute
+    name = target.attribute.name
+    holder = dict(document[target.extension] if target.extension else document)
+    value = holder.pop(name)
+    if isinstance(value, list):
+        holder[name] = [element for element in value if element.get("value") != id]
+    result = {**document, target.extension: holder} if target.extension else holder
+    set_schemas(type, result)
+    return result
+
+
+def _stored_reference(value: Any) -> Any:
+    if isinstance(value, list):
+        return [kept for element in value if (kept := _stored_reference(element))]
+    return {name: part for name, part in (value or {}).items() if name not in _DERIVED_SUBS}
+
+
+_DERIVED_SUBS = ("$ref", "display", "displayName")
+
+
+class _Meta:
+    """`meta`, with the location."""
+
+    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
+        self._relations, self._type = relations, type
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        return [{**document["meta"], "location": self._relations.locate(self._type, document["id"])}]
+
+    def has(self, document: Document, value: str) -> bool:
+        return False
+
+    def find(self, value: str) -> Iterable[Document] | None:
+        return None
+
+
+class _Reference:
+    """References to resources: `$ref` and the name are there while the resource is."""
+
+    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
+        assert target.attribute
+        self._relations, self._attribute = relations, target.attribute
+        self._read = read_values(target, {})
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        return [self._element(stored) for stored in self._read(document)]
+
+    def has(self, document: Document, value: str) -> bool:
+        return any(stored.get("value") == value for stored in self._read(document))
+
+    def find(self, value: str) -> Iterable[Document] | None:
+        return None  # its index is asked before
+
+    def _element(self, stored: dict[str, Any]) -> dict[str, Any]:
+        found = self._relations.find(self._attribute.refers_to, stored.get("value", ""))
+        if not found:
+            return stored
+        type, document = found
+        element = {**stored, "$ref": self._relations.locate(type, document["id"])}
+        for name in ("display", "displayName"):
+            if name in self._attribute.subs and (shown := display_name(document)):
+                element[name] = shown
+        return element
+
+
+class _Members:
+    """`members` of a group, each with its address, type and name while it is known here."""
+
+    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
+        assert target.attribute
+        self._relations, self._type, self._types = relations, type, target.attribute.refers_to
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        return [self._element(one) for one in members.of_group(self._relations.reader, document["id"])]
+
+    def has(self, document: Document, value: str) -> bool:
+        return members.has(self._relations.reader, document["id"], value)
+
+    def find(self, value: str) -> Iterable[Document] | None:
+        reader = self._relations.reader
+        return _in_order(reader, self._type, (one["group"] for one in members.of_member(reader, value)))
+
+    def _element(self, membership: Document) -> dict[str, Any]:
+        found = self._relations.find(self._types, membership["member"])
+        if not found:
+            return members.stored_element(membership)
+        type, document = found
+        element = {
+            "value": document["id"],
+            "$ref": self._relations.locate(type, document["id"]),
+            "type": type.name,
+        }
+        shown = display_name(document)
+        return {**element, "display": shown} if shown else element
+
+
+class _Groups:
+    """`groups` of a user: those it is a member of, then those that these are members of, each once."""
+
+    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
+        self._relations, self._type = relations, type
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        return [self._element(id, depth) for id, depth in self._walk(document["id"])]
+
+    def has(self, document: Document, value: str) -> bool:
+        return any(id == value for id, _ in self._walk(document["id"]))
+
+    def find(self, value: str) -> Iterable[Document] | None:
+        reader, found, waiting = self._relations.reader, dict[str, None](), [value]
+        for group in waiting:
+            for one in members.of_group(reader, group):
+                if one["member"] not in found:
+                    found[one["member"]] = None
+                    waiting.append(one["member"])
+        return _in_order(reader, self._type, found)
+
+    def _walk(self, id: str) -> Iterator[tuple[str, int]]:
+        """Yield the groups with their distance; a group that contains itself is met once like any other."""
+        seen, waiting = set[str](), [(id, 0)]
+        for child, depth in waiting:
+            for one in members.of_member(self._relations.reader, child):
+                if one["group"] not in seen:
+                    seen.add(one["group"])
+                    waiting.append((one["group"], depth + 1))
+                    yield one["group"], depth + 1
+
+    def _element(self, id: str, depth: int) -> dict[str, Any]:
+        group = self._relations.reader.get(members.GROUP, id) or {}
+        return {
+            "value": id,
+            "$ref": self._relations.locate(self._relations.registry.types[members.GROUP], id),
+            "display": group.get("displayName", ""),
+            "type": "direct" if depth == 1 else "indirect",
+        }
+
+
+_Kind = type[_Meta] | type[_Reference] | type[_Members] | type[_Groups]
+
+
+def display_name(document: Document) -> str | None:
+    """Return the name by which people know the resource."""
+    return document.get("displayName") or document.get("userName")
+
+
+def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Document]:
+    """Return the documents that there are with these ids, in order of creation."""
+    documents = [document for id in ids if (document := reader.get(type.name, id))]
+    return sorted(documents, key=lambda document: reader.position(type.name, document["id"]))

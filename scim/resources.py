@@ -1,0 +1,230 @@
+"""What can be done with resources, whoever asks: create, get, query, replace, patch, delete. No HTTP in it."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from scim import members, messages, patch, relations
+from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
+from scim.errors import NotFound, StoreFull, StoreUnavailable, Uniqueness
+from scim.indexes import Indexes
+from scim.patch import guard_all_immutable
+from scim.projection import EVERYTHING, Projection
+from scim.query import Page, Query, Search
+from scim.registry import Registry, ResourceType, Target
+from scim.relations import Locate, Relations
+from scim.tolerance import STRICT, Tolerance
+from scim.validation import load_resource
+from storage.base import Document, Duplicate, Reader, Store, Unavailable, Writer
+
+LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write did: the stored resource before and after, None where there was or is none.
+
+    `unknown` are the names in the request that no schema knows; what stood under them is not kept.
+    """
+
+    type: ResourceType
+    id: str
+    before: Document | None
+    after: Document | None
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The resources in a store, under the addresses that `locate` gives.
+
+    How strictly requests are read is for `tolerance` to say.
+    """
+
+    store: Store
+    registry: Registry
+    indexes: Indexes
+    locate: Locate
+    tolerance: Tolerance = STRICT
+
+    def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> Outcome:
+        """Create a resource, under the id where one was promised; InvalidValue, InvalidSyntax, Uniqueness."""
+        document, unknown = load_resource(type, body)
+        moment = now()
+        meta = {
+            "resourceType": type.name,
+            "created": moment,
+            "lastModified": moment,
+            "version": new_version(),
+        }
+        document, joining = self._detach(type, {"id": id or new_id(), **document, "meta": meta})
+        with self._writing() as writer:
+            writer.insert(type.name, document)
+            members.put(writer, document["id"], joining)
+        return Outcome(type, document["id"], None, document, tuple(unknown))
+
+    def get(
+        self,
+        type: ResourceType,
+        id: str,
+        projection: Projection = EVERYTHING,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> tuple[str, Document | None]:
+        """Return a resource's version and the resource as it is answered, None where the client has it; NotFound."""
+        wanted = projection.bind(type, self.tolerance)
+        with self._reading() as reader:
+            document = reader.get(type.name, id)
+            if document is None:
+                raise _not_found(type, id)
+            if conditions.is_unchanged(document):
+                return version_of(document), None
+            complete = self._relations(reader).complete(type, document, wanted)
+        return version_of(document), wanted.project(complete)
+
+    def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Document:
+        """Return a stored resource as it is answered."""
+        wanted = projection.bind(type, self.tolerance)
+        with self._reading() as reader:
+            complete = self._relations(reader).complete(type, document, wanted)
+        return wanted.project(complete)
+
+    def query(
+        self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING
+    ) -> dict[str, Any]:
+        """Return the ListResponse of a query over some types (RFC 7644 section 3.4.2); `secret` signs cursors."""
+        wanted = {type.name: projection.bind(type, self.tolerance) for type in types}
+        with self._reading() as reader:
+            seen = self._relations(reader)
+            page = Search(types, query, seen, self.indexes, self.tolerance).page(secret)
+            found = [(type, seen.complete(type, document, wanted[type.name])) for type, document in page.found]
+        return _list_response(page, query, [wanted[type.name].project(document) for type, document in found])
+
+    def replace(
+        self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
+    ) -> Outcome:
+        """Put a resource in the place of another (RFC 7644 section 3.5.1); as create, NotFound, PreconditionFailed."""
+        loaded, unknown = load_resource(type, body)
+        with self._writing() as writer:
+            before = self._existing(writer, type, id, conditions)
+            kept = {"id": id, **loaded, "meta": before["meta"]}
+            after, joining = self._detach(type, kept)
+            guard_all_immutable(type, before, after)
+            moved = members.put(writer, id, joining)
+            saved = self._save(writer, type, before, after, moved)
+        return Outcome(type, id, before, saved, tuple(unknown))
+
+    def patch(
+        self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
+    ) -> Outcome:
+        """Change a resource wholly or not at all (RFC 7644 section 3.5.2); its every 400, and as replace."""
+        operations, unknown = messages.load_patch(type, body)
+        own, moving = members.split(type, operations)
+        with self._writing() as writer:
+            before = self._existing(writer, type, id, conditions)
+            after = patch.apply(type, before, own, self.tolerance.fill) if own else before
+            after, _ = self._detach(type, after)
+            moved = members.apply(writer, id, moving, self.tolerance.fill)
+            saved = self._save(writer, type, before, after, moved)
+        return Outcome(type, id, before, saved, tuple(unknown))
+
+    def delete(self, type: ResourceType, id: str, conditions: Conditions = UNCONDITIONAL) -> Outcome:
+        """Delete a resource and every mention of it in others; NotFound, PreconditionFailed."""
+        with self._writing() as writer:
+            before = self._existing(writer, type, id, conditions)
+            writer.delete(type.name, id)
+            self._forget(writer, type, id)
+        return Outcome(type, id, before, None)
+
+    def break_promise(self, id: str) -> None:
+        """Take back every reference to a resource that was promised this id and was not created."""
+        with self._writing() as writer:
+            for type in self.registry.types.values():
+                self._forget(writer, type, id)
+
+    def _forget(self, writer: Writer, type: ResourceType, id: str) -> None:
+        """Take every reference to the id out of groups and out of attributes such as manager."""
+        group_type = self.registry.types[members.GROUP]
+        for group in members.forget(writer, id):
+            held = writer.get(members.GROUP, group)
+            if held:
+                self._save(writer, group_type, held, held, True)
+        for other, target in self._references_to(type):
+            for document in list(writer.lookup(other.name, str(target), id)):
+                remaining = relations.without_reference(other, target, document, id)
+                self._save(writer, other, document, remaining, False)
+
+    def _references_to(self, type: ResourceType) -> Iterator[tuple[ResourceType, Target]]:
+        for other in self.registry.types.values():
+            for extension, name, sub in self.indexes.by_type[other.name]:
+                attribute = other.attribute(extension, name)
+                if sub == "value" and type.name in attribute.refers_to:
+                    yield other, Target(extension, attribute, attribute.subs.get(sub))
+
+    def _save(self, writer: Writer, type: ResourceType, before: Document, after: Document, moved: bool) -> Document:
+        """Write the resource in a new version, unless it is as it was: then nothing has happened."""
+        if after == before and not moved:
+            return before
+        version = new_version(before["meta"]["version"])
+        saved = {**after, "meta": {**before["meta"], "lastModified": now(), "version": version}}
+        writer.replace(type.name, saved)
+        return saved
+
+    def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Conditions) -> Document:
+        document = writer.get(type.name, id)
+        if document is None:
+            raise _not_found(type, id)
+        conditions.check_write(document)
+        return document
+
+    def _detach(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
+        return relations.detach(type, self.registry, document)
+
+    def _relations(self, reader: Reader) -> Relations:
+        return Relations(reader, self.registry, self.locate)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        try:
+            with _protocol_errors(), self.store.writing() as writer:
+                yield writer
+        except Duplicate as taken:
+            raise Uniqueness(f'Another {taken.kind} has the {taken.index} "{taken.key}".') from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        with _protocol_errors(), self.store.reading() as reader:
+            yield reader
+
+
+@contextmanager
+def _protocol_errors() -> Iterator[None]:
+    """Say in the protocol's words that the store cannot be used now."""
+    try:
+        yield
+    except Unavailable as error:
+        kind = StoreFull if error.full else StoreUnavailable
+        raise kind("The store cannot be used at the moment and nothing was changed; try again later.") from error
+
+
+def new_id() -> str:
+    """Return an id that no resource has or had (RFC 7643 section 3.1)."""
+    return str(uuid.uuid4())
+
+
+def _not_found(type: ResourceType, id: str) -> NotFound:
+    return NotFound(f"There is no {type.name} with the id {id}.")
+
+
+def _list_response(page: Page, query: Query, resources: list[Document]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "schemas": [LIST_RESPONSE],
+        "totalResults": page.total,
+        "itemsPerPage": len(resources),
+    }
+    if query.cursor is None:
+        body["startIndex"] = query.start_index
+    elif page.next_cursor:
+        body["nextCursor"] = page.next_cursor
+    return {**body, "Resources": resources}

@@ -1,0 +1,47 @@
+"""The parts that requests share: configuration, registry, indexes, store."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+from config import LiveConfig
+from scim import dialect
+from scim.indexes import Indexes
+from scim.registry import Registry, ResourceType
+from scim.resources import Resources
+from storage.base import Index, Store
+
+
+@dataclass
+class Service:
+    """What one application serves; `store` is opened by the first who needs it, after any fork."""
+
+    config: LiveConfig
+    registry: Registry
+    declared: Indexes
+    store: Store
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+        self._is_open = False
+
+    @property
+    def indexes(self) -> list[Index]:
+        """What the store is opened with."""
+        return self.declared.all
+
+    def open(self) -> None:
+        """Open the store, once; Damaged, Unavailable."""
+        if not self._is_open:
+            with self._lock:
+                if not self._is_open:
+                    self.store.open(self.indexes)
+                    self._is_open = True
+
+    def resources(self, base_url: str) -> Resources:
+        """Return the resources with their addresses under a base URL; Damaged, Unavailable."""
+        self.open()
+
+        def locate(type: ResourceType, id: str) -> str:
+            return f"{base_url}{type.endpoint}/{id}"
+
+        return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE)

@@ -1,0 +1,26 @@
+"""The three places where the protocol lets somebody who knows a client read more into a request than it says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scim.attributes import Attribute
+from scim.filters import Filter
+from scim.registry import ResourceType
+
+Element = dict[str, Any]
+Fill = Callable[[Attribute, Filter, Attribute | None, Any], Element | None]
+"""Makes the element that PATCH adds where a path's filter selects none, from the attribute, the filter, the
+sub-attribute and the value; None leaves it at noTarget (RFC 7644 section 3.5.2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How names, filters and PATCH paths are read; as it is made here, strictly."""
+
+    name: Callable[[ResourceType, str], str] = lambda type, name: name
+    filter: Callable[[ResourceType, Filter], Filter] = lambda type, tree: tree
+    fill: Fill = lambda attribute, filter, sub, value: None
+
+
+STRICT = Tolerance()

@@ -1,0 +1,165 @@
+"""The endpoints of resources: thin, and the same for every resource type (RFC 7644 section 3.2)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from scim import dialect
+from scim.bulk import BULK_REQUEST, Bulk, load_bulk
+from scim.conditions import Conditions, version_of
+from scim.errors import NotImplementedHere
+from scim.http import base_url, json_response, note_unknown, read_body, service
+from scim.messages import load_projection, load_query
+from scim.projection import Projection
+from scim.registry import Registry, ResourceType
+from scim.resources import Outcome, Resources
+
+_ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_blueprint(registry: Registry) -> Blueprint:
+    """Make the endpoints of every resource type, of the root, of Bulk and of Me."""
+    scim = Blueprint("scim", __name__)
+    every = list(registry.types.values())
+    for type in every:
+        one, several = f"{type.endpoint}/<id>", type.endpoint
+        _rule(scim, several, {"GET": _list, "POST": _create}, type)
+        _rule(scim, one, {"GET": _get, "PUT": _replace, "PATCH": _patch, "DELETE": _delete}, type)
+        _rule(scim, f"{several}/.search", {"POST": _search}, [type])
+    _rule(scim, "/", {"GET": _list_all}, every)
+    _rule(scim, "/.search", {"POST": _search}, every)
+    _rule(scim, "/Bulk", {"POST": _bulk}, None)
+    _rule(scim, "/Me", dict.fromkeys(_ALL_METHODS, _me), None)
+    return scim
+
+
+def _rule(scim: Blueprint, path: str, views: Mapping[str, Callable[..., Response]], about: Any) -> None:
+    """Route each method of a path to its view, which is called with what the path is about."""
+
+    def view(**arguments: Any) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return views[method](about, **arguments)
+
+    scim.add_url_rule(path, path.replace(".", "_"), view, methods=list(views), provide_automatic_options=False)
+
+
+def _create(type: ResourceType) -> Response:
+    projection = load_projection(request.args)
+    resources = _resources()
+    outcome = perform(resources, "POST", type, None, read_body())
+    return _written(resources, outcome, projection, 201)
+
+
+def _get(type: ResourceType, id: str) -> Response:
+    resources = _resources()
+    version, document = resources.get(type, id, load_projection(request.args), _conditions())
+    headers = [("ETag", version), ("Location", resources.locate(type, id))]
+    return json_response(document, 200 if document else 304, headers)
+
+
+def _replace(type: ResourceType, id: str) -> Response:
+    projection = load_projection(request.args)
+    resources = _resources()
+    outcome = perform(resources, "PUT", type, id, read_body(), _conditions())
+    return _written(resources, outcome, projection, 200)
+
+
+def _patch(type: ResourceType, id: str) -> Response:
+    projection = load_projection(request.args)
+    resources = _resources()
+    outcome = perform(resources, "PATCH", type, id, read_body(), _conditions())
+    asked = projection.attributes or projection.excluded or _preference() == "representation"
+    status = 200 if asked or dialect.answers_patch_with_resource(type) else 204
+    return _written(resources, outcome, projection, status)
+
+
+def _delete(type: ResourceType, id: str) -> Response:
+    perform(_resources(), "DELETE", type, id, {}, _conditions())
+    return json_response(None, 204)
+
+
+def _list(type: ResourceType) -> Response:
+    return _answer_query([type], request.args.to_dict())
+
+
+def _list_all(types: list[ResourceType]) -> Response:
+    return _answer_query(types, request.args.to_dict())
+
+
+def _search(types: list[ResourceType]) -> Response:
+    return _answer_query(types, dialect.search_request(read_body()), message=True)
+
+
+def _bulk(_: None) -> Response:
+    resources = _resources()
+    limit = service().config.now.limits.max_bulk_operations
+    body = dialect.bulk_request(read_body(), BULK_REQUEST)
+    operations, fail_on_errors = load_bulk(body, max_operations=limit)
+
+    def one(method: str, type: ResourceType, id: str | None, data: Any, conditions: Conditions) -> Outcome:
+        return perform(resources, method, type, id, data, conditions)
+
+    return json_response(Bulk(resources, one).run(operations, fail_on_errors))
+
+
+def _me(_: None) -> Response:
+    raise NotImplementedHere("A bearer token stands for a client, not for a user: there is no /Me here.")
+
+
+def perform(
+    resources: Resources,
+    method: str,
+    type: ResourceType,
+    id: str | None,
+    body: Mapping[str, Any],
+    conditions: Conditions = Conditions(),  # noqa: B008  # frozen
+) -> Outcome:
+    """Carry out one write, from a request of its own or from within Bulk; every error of `Resources`."""
+    if method == "POST":
+        outcome = resources.create(type, dialect.resource(type, body), id=id)
+    elif method == "PUT":
+        outcome = resources.replace(type, id or "", dialect.resource(type, body), conditions)
+    elif method == "PATCH":
+        outcome = resources.patch(type, id or "", dialect.patch_request(type, body), conditions)
+    else:
+        outcome = resources.delete(type, id or "", conditions)
+    note_unknown(outcome.unknown)
+    return outcome
+
+
+def _answer_query(types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False) -> Response:
+    limits = service().config.now.limits
+    query, projection = load_query(
+        parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
+    )
+    secret = bytes.fromhex(g.token.sha256)  # a cursor holds for the client that it was given to
+    return json_response(_resources().query(types, query, secret, projection))
+
+
+def _written(resources: Resources, outcome: Outcome, projection: Projection, status: int) -> Response:
+    """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
+    assert outcome.after
+    preference = _preference()
+    headers = [
+        ("Location", resources.locate(outcome.type, outcome.id)),
+        ("ETag", version_of(outcome.after)),
+    ]
+    if preference:
+        headers.append(("Preference-Applied", f"return={preference}"))
+    if preference == "minimal" or status == 204:
+        return json_response(None, 201 if status == 201 else 204, headers)
+    return json_response(resources.render(outcome.type, outcome.after, projection), status, headers)
+
+
+def _resources() -> Resources:
+    return service().resources(base_url())
+
+
+def _conditions() -> Conditions:
+    return Conditions(request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
+
+
+def _preference() -> str:
+    wanted = request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+    return next((word for word in ("minimal", "representation") if f"return={word}" in wanted), "")

@@ -1,0 +1,86 @@
+"""Which files make up a store, and how one of them is replaced."""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.base import Unavailable
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The snapshot, the journals that follow it, and the folder of locks, all beside each other."""
+
+    snapshot: Path
+
+    def journal(self, generation: int) -> Path:
+        """Return the journal of a generation."""
+        return self._beside(f".journal.{generation}")
+
+    def generations(self) -> list[int]:
+        """Return the generations whose journals are there, in order."""
+        names = self.snapshot.parent.glob(f"{self.snapshot.name}.journal.*")
+        return sorted(int(name.suffix[1:]) for name in names if name.suffix[1:].isdigit())
+
+    def lock(self, name: str) -> Path:
+        """Return a lock file."""
+        return self._beside(".locks") / name
+
+    def aside(self, label: str) -> Path:
+        """Return a name beside the snapshot that nothing has yet."""
+        for number in range(1, 10_000):
+            path = self._beside(f".{label}.{number}")
+            if not path.exists():
+                return path
+        raise Unavailable(f"there are too many files like {path}: remove those that nobody needs")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.snapshot.with_name(self.snapshot.name + suffix)
+
+
+def write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of the data at the offset."""
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
+    new = path.with_name(path.name + ".new")
+    try:
+        with new.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+                # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.
+                file.flush()
+                os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise Unavailable for what the operating system refuses."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error

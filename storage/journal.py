@@ -1,0 +1,146 @@
+"""The journal: a line for each transaction since the snapshot.
+
+A line is a JSON object, a space and eight hexadecimal digits: the CRC-32 of the object and of the checksum
+before it, so that a line that is changed, missing or out of place shows. The first line says which generation
+this is, each further one has the next sequence number, and the last one names the generation that goes on.
+A line without its newline was never finished, so nobody was told that it was kept.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from zlib import crc32
+
+from storage.documents import Change
+from storage.files import put_in_place, write_all
+from storage.problems import OnProblem, Problem, refuse
+
+TAIL = 10  # the space, the checksum and the newline
+
+
+class Place(NamedTuple):
+    """How far a journal has been read: up to which byte, line, checksum and sequence number."""
+
+    offset: int
+    line: int
+    checksum: int
+    sequence: int
+
+    @property
+    def tail(self) -> bytes:
+        """Return the bytes before this place, by which it is known again."""
+        return b" %08x\n" % self.checksum
+
+
+class Replaced(Exception):
+    """What was read from this file is no longer in it."""
+
+
+def start(sequence: int) -> Place:
+    """Return the place before the first line of a journal that goes on after a sequence number."""
+    return Place(0, 0, 0, sequence - 1)
+
+
+class Record(NamedTuple):
+    """A line's object, and the place after it."""
+
+    body: dict[str, Any]
+    place: Place
+
+
+def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
+    """Return the line for an object, and its checksum."""
+    data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    checksum = crc32(data, before)
+    return data + b" %08x\n" % checksum, checksum
+
+
+def records(
+    path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse
+) -> Iterator[Record]:
+    """Yield the finished lines from a place on; a line that cannot be trusted is a problem, and left out."""
+    for line in lines:
+        if not line.endswith(b"\n"):
+            return
+        body, checksum = line[:-TAIL], crc32(line[:-TAIL], place.checksum)
+        written = _hexadecimal(line[-TAIL:])
+        place = Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
+        if written != checksum:
+            problem(Problem(path, place.line, "the line does not match its checksum", line))
+            # What follows is in order if it follows on from either: the checksum as written or as computed.
+            place = place._replace(checksum=checksum if written is None else written)
+            continue
+        record = cast(dict[str, Any], json.loads(body))
+        if record["sequence"] != place.sequence:
+            problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
+        yield Record(record, place._replace(sequence=record["sequence"]))
+
+
+def changes(body: dict[str, Any]) -> Iterator[Change]:
+    """Yield what a line's transaction changed."""
+    return (cast(Change, tuple(change)) for change in body.get("changes", ()))
+
+
+class Journal:
+    """The journal of one generation, open; it is closed with its last user."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+    @property
+    def generation(self) -> int:
+        """Return the generation, which is in the name."""
+        return int(self.path.suffix[1:])
+
+    def is_read(self, place: Place) -> bool:
+        """Tell whether nothing follows this place, nor has been changed before it."""
+        return os.pread(self._descriptor, TAIL + 1, place.offset - TAIL) == place.tail
+
+    def news(self, place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
+        """Yield what follows the place; Replaced, Damaged."""
+        with open(os.dup(self._descriptor), "rb") as file:  # noqa: PTH123
+            file.seek(max(place.offset - TAIL, 0))
+            if place.offset and file.read(TAIL) != place.tail:
+                raise Replaced(str(self.path))
+            yield from records(self.path, file, place, problem)
+
+    def append(self, place: Place, body: dict[str, Any]) -> Place:
+        """Write a line at the place, or none of it, and return the place after it."""
+        line, checksum = encode({"sequence": place.sequence + 1, **body}, place.checksum)
+        try:
+            write_all(self._descriptor, line, place.offset)
+        except OSError:
+            with suppress(OSError):  # then it stays unfinished, and the next writer cuts it off
+                self.cut(place)
+            raise
+        return Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
+
+    def cut(self, place: Place) -> None:
+        """Take away what follows the place."""
+        if os.fstat(self._descriptor).st_size > place.offset:
+            os.ftruncate(self._descriptor, place.offset)
+
+    def sync(self) -> None:
+        """Make everything that was written durable."""
+        os.fsync(self._descriptor)
+
+
+def create(path: Path, generation: int, sequence: int) -> None:
+    """Make an empty journal that goes on after a sequence number."""
+    line, _ = encode({"journal": generation, "sequence": sequence}, 0)
+    put_in_place(path, [line])
+
+
+def _hexadecimal(tail: bytes) -> int | None:
+    try:
+        return int(tail[1:-1], 16) if len(tail) == TAIL else None
+    except ValueError:
+        return None

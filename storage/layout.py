@@ -1,0 +1,56 @@
+"""Bringing the files into today's layout before they are used."""
+
+import shutil
+from pathlib import Path
+
+from storage.base import Damaged
+from storage.files import Files, sync_folder
+from storage.journal import create
+from storage.lock import locked
+from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
+
+
+def prepare(files: Files) -> None:
+    """Make the first files, or bring a file that stands alone or is older into today's layout; Damaged."""
+    files.snapshot.parent.mkdir(parents=True, exist_ok=True)
+    if _is_current(files):
+        return
+    with locked(files.lock("compact")), locked(files.lock("write")):
+        if not _is_current(files):
+            _bring_up(files)
+
+
+def _is_current(files: Files) -> bool:
+    if not files.snapshot.exists():
+        return False
+    meta = read_meta(files.snapshot)
+    # A damaged one is not brought up: reading it says what is wrong.
+    return meta.generation > 0 if meta else is_ours(files.snapshot)
+
+
+def _bring_up(files: Files) -> None:
+    snapshot, rows = Snapshot(files.snapshot), list[Row]()
+    if files.snapshot.exists():
+        rows = [row for row, _ in snapshot.documents()]
+        _keep_copy(files.snapshot, files.aside("backup"))
+    meta = snapshot.meta or Meta()
+    if not meta.generation:
+        _refuse_strangers(files)
+        create(files.journal(1), 1, meta.sequence)
+    save(files.snapshot, rows, Meta(meta.generation or 1, meta.sequence, meta.last))
+
+
+def _keep_copy(path: Path, copy: Path) -> None:
+    if not is_ours(path):
+        shutil.copyfile(path, copy)
+        sync_folder(path.parent)
+
+
+def _refuse_strangers(files: Files) -> None:
+    for generation in files.generations():
+        path = files.journal(generation)
+        if path.read_bytes().count(b"\n") > 1:
+            raise Damaged(
+                f"{path} holds changes, but {files.snapshot} does not say that it belongs to it:"
+                " bring the right file back, or move the journal away if its changes are not wanted"
+            )

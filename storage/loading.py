@@ -1,0 +1,63 @@
+"""Reading the files: a version out of the snapshot, brought up to date by the journals that follow it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from storage.base import Damaged, Index
+from storage.files import Files
+from storage.journal import Journal, Place, changes, start
+from storage.problems import Problem, refuse
+from storage.snapshot import Meta, Snapshot, known_meta
+from storage.tables import Version
+
+
+class Point(NamedTuple):
+    """A version, and the place in a journal that it stands for."""
+
+    version: Version
+    journal: Journal
+    place: Place
+
+
+def load(files: Files, indexes: Iterable[Index]) -> Point:
+    """Read everything; Damaged."""
+    while True:
+        version, meta = _read_snapshot(files, indexes)
+        try:
+            journal = Journal(files.journal(meta.generation))
+            return follow(files, Point(version, journal, start(meta.sequence)))
+        except FileNotFoundError as error:
+            if known_meta(files.snapshot).generation == meta.generation:
+                raise Damaged(
+                    f"{error.filename} is missing, which {files.snapshot} goes on in. Bring it back, or run"
+                    " `flask store repair` to do without the changes that it held."
+                ) from None
+            # A compaction has overtaken us.
+
+
+def follow(files: Files, point: Point) -> Point:
+    """Apply what follows the point to its version, and return the new point; Replaced, Damaged."""
+    version, journal, place = point
+    ended = 0
+    for record in journal.news(place):
+        for kind, position, document in changes(record.body):
+            version.apply(kind, position, document)
+        place, ended = record.place, record.body.get("next", 0)
+    if not place.line:
+        refuse(Problem(journal.path, 1, "the first line is missing"))
+    if ended:
+        return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)))
+    return Point(version, journal, place)
+
+
+def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Meta]:
+    version, snapshot = Version(indexes), Snapshot(files.snapshot)
+    for row, document in snapshot.documents():
+        table = version.writable(row.kind)
+        if table.ids.get(document["id"]) is not None:
+            snapshot.report(row.line, f"{row.kind} {row.position} has the id of another")
+        table.put(row.position, document)
+    meta = snapshot.meta or Meta()
+    for kind, last in meta.last.items():
+        version.writable(kind).last = last
+    return version, meta

@@ -1,0 +1,99 @@
+"""The TinyDB store: one TinyDB file and a journal beside it, shared by threads and processes."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Literal
+
+from storage.base import Damaged, Index, Unavailable
+from storage.documents import Transaction, View
+from storage.files import Files, refusals
+from storage.layout import prepare
+from storage.lock import Locked, lock, unlock
+from storage.session import Session
+
+TICK = 1.0  # seconds between two looks at what other processes have written
+PAUSE = 60.0  # seconds without another try after a compaction that failed
+
+log = logging.getLogger("tinyscim.storage")
+
+
+class TinyDBStore:
+    """Keeps documents in a TinyDB file; what was written survives the process, with "fsync" the machine."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: Literal["fsync", "os"] = "fsync",
+        compact_after: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.files = Files(Path(path))
+        self.durability, self.compact_after = durability, compact_after
+        self._session: Session | None = None
+        self._presence = -1
+        self._closing = Event()
+        self._keeper: Thread | None = None
+
+    def open(self, indexes: Iterable[Index]) -> None:
+        """Read the files, which are made or brought up to date first; Damaged, Unavailable."""
+        if self._session is not None:
+            return
+        with refusals():
+            prepare(self.files)
+            presence = lock(self.files.lock("open"), shared=True)
+            try:
+                self._session = Session(self.files, indexes, fsync=self.durability == "fsync")
+            except BaseException:
+                unlock(presence)
+                raise
+        self._presence = presence
+        self._closing.clear()
+        self._keeper = Thread(target=self._keep_house, name="tinyscim-storage", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Let go of files and threads; the store can be opened again."""
+        if self._session is None:
+            return
+        self._closing.set()
+        if self._keeper is not None:
+            self._keeper.join()
+        unlock(self._presence)
+        self._session = None
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """Open a reader of the newest version; it holds no lock, and nobody changes what it reads."""
+        yield View(self._open_session().latest())
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Open the one writer of all processes: all of it is kept (Unavailable if it cannot be) or none."""
+        with self._open_session().transaction() as transaction:
+            yield transaction
+
+    def compact(self) -> None:
+        """Write a new snapshot now; nothing to do while somebody else is at it."""
+        with suppress(Locked):
+            self._open_session().compact()
+
+    def _open_session(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("the store is not open")
+        return self._session
+
+    def _keep_house(self) -> None:
+        """Stay up to date, so that no request has much to catch up on; compact when the journal is long."""
+        pause, session = TICK, self._open_session()
+        while not self._closing.wait(pause):
+            pause = TICK
+            try:
+                session.latest()
+                if session.size > self.compact_after:
+                    self.compact()
+            except (Damaged, Unavailable) as error:
+                log.error("the store could not be compacted: %s", error)
+                pause = PAUSE

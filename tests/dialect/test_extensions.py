@@ -1,0 +1,148 @@
+"""How Entra changes managers and extension attributes: entra.md A42 and A43."""
+
+import logging
+
+import pytest
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+IDM = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+
+
+@pytest.fixture
+def chief(scim):
+    return scim.create_user(displayName="Chief")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "Add", "path": f"{ENT}:manager", "value": "ID"},
+        {"op": "replace", "path": f"{ENT}:manager", "value": "ID"},
+        {
+            "op": "Add",
+            "path": "manager",
+            "value": [{"$ref": "http://old.example/scim/Users/ID", "value": "ID"}],
+        },
+        {"op": "Add", "path": f"{ENT}:manager", "value": [{"$ref": None, "value": "ID"}]},
+        {"op": "Add", "path": f"{ENT}:manager", "value": {"value": "ID"}},
+        {"op": "replace", "path": f"{ENT}:manager.value", "value": "ID"},
+        {"op": "Add", "path": f"{ENT}.manager", "value": "ID"},
+        {"op": "replace", "value": {f"{ENT}:manager": "ID"}},
+        {"op": "replace", "value": {ENT: {"manager": {"value": "ID"}}}},
+        {"op": "add", "value": {ENT: {"Manager": {"Value": "ID"}}}},
+    ],
+)
+def test_a42_manager_is_set(scim, chief, operation):
+    path = f"/Users/{scim.create_user()['id']}"
+    for manager in (scim.create_user(displayName="First"), chief):
+        answer = scim.patch_op(path, with_id(operation, manager["id"]))
+        assert answer.status == 200
+        assert answer.body[ENT] == {
+            "manager": {
+                "value": manager["id"],
+                "displayName": manager["displayName"],
+                "$ref": manager["meta"]["location"],
+            }
+        }
+        assert answer.body["schemas"] == [USER, ENT]
+        assert scim.read(path) == answer.body
+
+
+def with_id(value, id):
+    if isinstance(value, dict):
+        return {key: with_id(each, id) for key, each in value.items()}
+    if isinstance(value, list):
+        return [with_id(each, id) for each in value]
+    return value.replace("ID", id) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "replace", "path": f"{ENT}:manager", "value": ""},
+        {"op": "replace", "path": f"{ENT}:manager", "value": None},
+        {"op": "Remove", "path": f"{ENT}:manager"},
+        {"op": "remove", "path": 'manager[value eq "ID"]'},
+        {"op": "remove", "path": f'{ENT}:manager[value eq "ID"]'},
+        {"op": "replace", "value": {f"{ENT}:manager": ""}},
+        {"op": "replace", "path": f"{ENT}:manager.value", "value": ""},
+    ],
+)
+def test_a42_manager_is_cleared(scim, chief, operation):
+    user = scim.create_user(**{ENT: {"manager": {"value": chief["id"]}, "division": "Sea"}})
+    answer = scim.patch_op(f"/Users/{user['id']}", with_id(operation, chief["id"]))
+    assert answer.status == 200
+    assert answer.body[ENT] == {"division": "Sea"}
+
+
+def test_a42_another_manager_is_not_cleared(scim, chief):
+    path = f"/Users/{scim.create_user(**{ENT: {'manager': chief['id']}})['id']}"
+    scim.patch_op(path, {"op": "remove", "path": 'manager[value eq "somebody-else"]'})
+    assert scim.read(path)[ENT]["manager"]["value"] == chief["id"]
+
+
+def test_a42_unknown_manager_is_kept_without_ref(scim):
+    path = f"/Users/{scim.create_user()['id']}"
+    answer = scim.patch_op(path, {"op": "Add", "path": f"{ENT}:manager", "value": "not-here-yet"})
+    assert answer.body[ENT] == {"manager": {"value": "not-here-yet"}}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "Add", "path": f"{IDM}:immutable_id", "value": "aGVsbG8="},
+        {"op": "Replace", "path": f"{IDM}:immutable_id", "value": "aGVsbG8="},
+        {"op": "add", "path": f"{IDM.lower()}:IMMUTABLE_ID", "value": "aGVsbG8="},
+        {"op": "replace", "value": {f"{IDM}:immutable_id": "aGVsbG8="}},
+        {"op": "replace", "value": {IDM: {"immutable_id": "aGVsbG8="}}},
+        {"op": "Add", "path": f"{IDM}.immutable_id", "value": "aGVsbG8="},
+        {"op": "Add", "path": IDM, "value": {"immutable_id": "aGVsbG8="}},
+    ],
+)
+def test_a43_custom_extension_paths(scim, operation):
+    path = f"/Users/{scim.create_user(**{IDM: {'extraAttribute5': 'five'}})['id']}"
+    answer = scim.patch_op(path, operation)
+    assert answer.status == 200
+    assert answer.body[IDM] == {"extraAttribute5": "five", "immutable_id": "aGVsbG8="}
+    assert answer.body["schemas"] == [USER, IDM]
+    assert scim.found("/Users", f'{IDM}:immutable_id eq "aGVsbG8="') == [answer.body["id"]]
+
+
+@pytest.mark.parametrize("path", [ENT, ENT.lower()])
+def test_a43_whole_extension_is_removed_by_its_urn(scim, path):
+    user = scim.create_user(**{ENT: {"department": "Dock", "division": "Sea"}})
+    answer = scim.patch_op(f"/Users/{user['id']}", {"op": "Remove", "path": path})
+    assert answer.status == 200
+    assert ENT not in answer.body
+    assert answer.body["schemas"] == [USER]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "urn:ietf:params:scim:schemas:extension:Unheard:2.0:User:shoeSize",
+        f"{ENT}:shoeSize",
+        f"{IDM}:extraAttribute6",
+        f"{IDM}:immutable",
+        "shoeSize",
+        "name.shoeSize",
+    ],
+)
+def test_a43_unknown_attribute_as_a_path_says_how_to_declare_it(scim, path):
+    user = scim.create_user()
+    answer = scim.patch_op(f"/Users/{user['id']}", {"op": "Add", "path": path, "value": "44"})
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidPath")
+    assert "schemas" in answer.body["detail"]
+    assert scim.read(f"/Users/{user['id']}") == user
+
+
+def test_a43_unknown_attributes_in_bodies_are_left_out_and_logged_by_name(scim, caplog):
+    with caplog.at_level(logging.INFO):
+        user = scim.create_user(shoeSize="forty-four", **{ENT: {"hatSize": "fifty-nine", "division": "Sea"}})
+    assert "shoeSize" not in user
+    assert user[ENT] == {"division": "Sea"}
+    assert "shoeSize" in caplog.text
+    assert "hatSize" in caplog.text
+    assert "forty-four" not in caplog.text
+    assert "fifty-nine" not in caplog.text

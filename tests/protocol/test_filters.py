@@ -1,0 +1,297 @@
+"""Filters (RFC 7644 section 3.4.2.2): which of eight users, named by their first letters, each finds."""
+
+import pytest
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
+
+SHIP_SCHEMA = {
+    "id": SHIP,
+    "name": "ShipUser",
+    "extends": "User",
+    "attributes": [
+        {"name": "level", "type": "integer"},
+        {"name": "ratio", "type": "decimal"},
+        {"name": "since", "type": "dateTime"},
+        {"name": "vip", "type": "boolean"},
+        {"name": "code", "type": "string", "caseExact": True},
+        {"name": "badge", "type": "binary"},
+        {"name": "tags", "type": "string", "multiValued": True},
+    ],
+}
+
+PEOPLE = [
+    {
+        "userName": "amy@contoso.example",
+        "title": "Pilot",
+        "userType": "Employee",
+        "active": True,
+        "name": {"givenName": "Amy", "familyName": "Berg"},
+        "emails": [
+            {"type": "work", "value": "amy@contoso.example", "primary": True},
+            {"type": "home", "value": "amy@home.example"},
+        ],
+        SHIP: {"level": 1, "ratio": 0.5, "since": "2020-01-01T00:00:00Z", "vip": True, "code": "Abc"},
+    },
+    {
+        "userName": "Bob@contoso.example",
+        "title": "pilot",
+        "userType": "Intern",
+        "active": False,
+        "emails": [{"type": "work", "value": "bob@fabrikam.example"}],
+        SHIP: {"level": 2, "ratio": 2.5, "since": "2020-01-01T01:00:00+01:00", "vip": False, "code": "abc"},
+    },
+    {
+        "userName": "cat@contoso.example",
+        "userType": "Employee",
+        "emails": [{"type": "home", "value": "cat@contoso.example"}],
+        SHIP: {"level": 10, "badge": "AAEC", "tags": ["red", "Blue"]},
+    },
+    {
+        "userName": "dan@contoso.example",
+        "title": "Captain",
+        "externalId": "dan-1",
+        SHIP: {"level": -3, "since": "2021-06-01T12:30:00.250Z"},
+    },
+    {
+        "userName": "eve@contoso.example",
+        "title": "Mate",
+        "externalId": "DAN-1",
+        "emails": [{"type": "other", "value": "eve@fabrikam.example"}],
+    },
+    {
+        "userName": "fay@contoso.example",
+        "displayName": 'Åse "the \\ line"',
+        "name": {"familyName": "O'Malley"},
+    },
+    {
+        "userName": "gus@contoso.example",
+        "active": True,
+        "name": {"givenName": "Gus", "familyName": None},
+        ENT: {"department": "Dock", "manager": {"value": "AMY"}},
+    },
+    {
+        "userName": "hal@contoso.example",
+        "phoneNumbers": [{"type": "work", "value": "1"}, {"type": "home", "value": "2"}],
+        ENT: {"employeeNumber": "7", "department": "dockyard"},
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def people(make_scim):
+    """The client, and the ids by first letter; amy and bob are the members of Crew."""
+    scim, ids = make_scim(schemas=[SHIP_SCHEMA]), {}
+    for person in PEOPLE:
+        if person.get(ENT, {}).get("manager"):
+            person = {**person, ENT: {**person[ENT], "manager": {"value": ids["a"]}}}
+        ids[person["userName"][0].lower()] = scim.create_user(**person)["id"]
+    scim.create_group(displayName="Crew", members=[{"value": ids["a"]}, {"value": ids["b"]}])
+    return scim, ids
+
+
+FILTERS = [
+    # each operator on a string that is not caseExact
+    ('title eq "PILOT"', "ab"),
+    ('title pr and title ne "pilot"', "de"),
+    ('title co "IL"', "ab"),
+    ('title sw "pi"', "ab"),
+    ('title ew "AIN"', "d"),
+    ('title gt "mate"', "ab"),
+    ('title ge "MATE"', "abe"),
+    ('title lt "Mate"', "d"),
+    ('title le "mate"', "de"),
+    ("title pr", "abde"),
+    # a caseExact string
+    (f'{SHIP}:code eq "abc"', "b"),
+    (f'{SHIP}:code ne "abc" and {SHIP}:code pr', "a"),
+    (f'{SHIP}:code co "BC"', ""),
+    (f'{SHIP}:code sw "A"', "a"),
+    ('externalId eq "dan-1"', "d"),
+    ('externalId sw "DAN"', "e"),
+    # names and keywords in any case
+    ('TITLE Eq "pilot" AND ACTIVE eq True', "a"),
+    ("title PR Or NOT (userType pr)", "abdefgh"),
+    ('EMAILS[TYPE EQ "work" aNd VALUE Co "fabrikam"]', "b"),
+    # precedence and grouping
+    ('title eq "mate" or userType eq "Employee" and active eq true', "ae"),
+    ('userType eq "Employee" and active eq true or title eq "mate"', "ae"),
+    ('(title eq "mate" or userType eq "Employee") and active eq true', "a"),
+    ("not (title pr) and userType pr", "c"),
+    ("not (title pr and userType pr)", "cdefgh"),
+    ('not(title pr) and not (userType eq "employee")', "fgh"),
+    ('((title eq "mate"))', "e"),
+    ("title pr and not (active pr) and externalId pr", "de"),
+    ('userName sw "a" or userName sw "b" or userName sw "c"', "abc"),
+    # booleans
+    ("active eq true", "ag"),
+    ("active eq false", "b"),
+    ("active pr and active ne true", "b"),
+    ('active eq "True"', "ag"),
+    (f"{SHIP}:vip eq true", "a"),
+    # numbers, by their value
+    (f"{SHIP}:level eq 2", "b"),
+    (f"{SHIP}:level eq 2.0", "b"),
+    (f"{SHIP}:level eq 1e1", "c"),
+    (f"{SHIP}:level gt 1", "bc"),
+    (f"{SHIP}:level ge 1", "abc"),
+    (f"{SHIP}:level lt 0", "d"),
+    (f"{SHIP}:level le -3", "d"),
+    (f"{SHIP}:ratio gt 0.5", "b"),
+    (f"{SHIP}:ratio le 0.50", "a"),
+    # dateTimes, as instants in any offset
+    (f'{SHIP}:since eq "2020-01-01T00:00:00Z"', "ab"),
+    (f'{SHIP}:since eq "2019-12-31T19:00:00-05:00"', "ab"),
+    (f'{SHIP}:since eq "2020-01-01T00:00:00.000+00:00"', "ab"),
+    (f'{SHIP}:since gt "2020-01-01T00:30:00+01:00"', "abd"),
+    (f'{SHIP}:since lt "2020-01-01T00:30:00-01:00"', "ab"),
+    (f'{SHIP}:since ge "2021-06-01T12:30:00.250Z"', "d"),
+    (f'{SHIP}:since gt "2021-06-01T12:30:00.2Z"', "d"),
+    (f'{SHIP}:since gt "2021-06-01T12:30:00.25Z"', ""),
+    ('meta.created gt "2001-01-01T00:00:00Z"', "abcdefgh"),
+    ('meta.lastModified le "2001-01-01T00:00:00Z"', ""),
+    # a binary attribute has eq and pr
+    (f'{SHIP}:badge eq "AAEC"', "c"),
+    (f"{SHIP}:badge pr", "c"),
+    # null
+    ("title eq null", "cfgh"),
+    ("title ne null", "abde"),
+    ("emails eq null", "dfgh"),
+    ("name.givenName ne null", "ag"),
+    # presence of complex attributes and of their parts
+    ("name pr", "afg"),
+    ("name.familyName pr", "af"),
+    ("emails pr", "abce"),
+    (f"{ENT}:manager pr", "g"),
+    # multi-valued attributes: any value, the sub-attribute "value" by default
+    ('emails co "contoso"', "ac"),
+    ('emails.value co "contoso"', "ac"),
+    ('emails eq "BOB@fabrikam.example"', "b"),
+    ('emails.type eq "home"', "ac"),
+    ('emails pr and emails.type ne "work"', "ace"),
+    ("emails.primary eq true", "a"),
+    (f'{SHIP}:tags eq "red"', "c"),
+    (f'{SHIP}:tags co "BLU"', "c"),
+    ('phoneNumbers eq "2"', "h"),
+    # value paths hold within one value
+    ('emails[type eq "work"]', "ab"),
+    ('emails[type eq "work" and value co "home"]', ""),
+    ('emails.type eq "work" and emails.value co "home"', "a"),
+    ('emails[type eq "home" or value ew "fabrikam.example"]', "abce"),
+    ('emails[not (type eq "work")]', "ace"),
+    ('emails[(type eq "work" or type eq "other") and value co "fabrikam"]', "be"),
+    ("emails[primary eq true]", "a"),
+    ('emails[type eq "work"] and not (emails[type eq "home"])', "b"),
+    ('userType eq "Employee" and emails[type eq "home" and value co "@contoso"]', "c"),
+    ("emails[value pr]", "abce"),
+    # URNs
+    (f'{USER}:userName eq "AMY@contoso.example"', "a"),
+    (f'{USER}:name.familyName eq "o\'malley"', "f"),
+    (f'{USER}:emails[type eq "other"]', "e"),
+    (f'{USER.upper()}:title eq "mate"', "e"),
+    (f'{ENT}:department sw "dock"', "gh"),
+    (f'{ENT.upper()}:EmployeeNumber eq "7"', "h"),
+    (f'schemas eq "{ENT}"', "gh"),
+    (f'schemas eq "{SHIP}"', "abcd"),
+    # literals
+    (r'displayName eq "åse \"the \\ line\""', "f"),
+    (r'displayName sw "\u00c5SE"', "f"),
+    ('name.familyName co "\'"', "f"),
+    ("externalId eq dan-1", "d"),
+    (f"{ENT}:employeeNumber eq 7", "h"),
+    ("meta.resourceType eq User", "abcdefgh"),
+    ('meta.resourceType eq "Group"', ""),
+    # derived values
+    ('groups.display eq "crew"', "ab"),
+    ("groups pr", "ab"),
+    (f"{ENT}:manager.displayName pr", ""),
+    # everybody, nobody
+    ("userName pr", "abcdefgh"),
+    ("id pr", "abcdefgh"),
+    ('userName eq "amy"', ""),
+    ('password eq "secret"', ""),
+]
+
+
+@pytest.mark.parametrize(("filter", "expected"), FILTERS)
+def test_filter_finds(people, filter, expected):
+    scim, ids = people
+    found = scim.found("/Users", filter)
+    assert "".join(letter for letter in ids if ids[letter] in found) == expected
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize("name", [f"{ENT}:manager", f"{ENT}:manager.value", "manager", "groups", "id"])
+def test_filter_by_the_id_of_another_resource(people, name):
+    scim, ids = people
+    group = scim.found("/Groups", 'displayName eq "Crew"')[0]
+    sought = {"id": ids["g"], "groups": group}.get(name, ids["a"])
+    expected = [ids["a"], ids["b"]] if name == "groups" else [ids["g"]]
+    assert scim.found("/Users", f'{name} eq "{sought}"') == expected
+
+
+INVALID = [
+    "",
+    " ",
+    "title",
+    "title eq",
+    'eq "x"',
+    'title eq "x',
+    'title eq x"',
+    'title like "x"',
+    'title eq "x" and',
+    "and title pr",
+    "(title pr",
+    "title pr)",
+    "()",
+    "not title pr",
+    "not",
+    "title pr title pr",
+    "title pr and or title pr",
+    'title pr "x"',
+    'emails[type eq "work"',
+    'emails type eq "work"]',
+    "emails[]",
+    'emails[type eq "work" and emails[value pr]]',
+    'emails[type eq "work"].value',
+    'title eq {"a": 1}',
+    'title eq ["x"]',
+    r'title eq "\x"',
+    '1title eq "x"',
+    "active gt true",
+    "active le false",
+    f"{SHIP}:vip lt true",
+    f'{SHIP}:badge gt "AAEC"',
+    f'{SHIP}:since gt "yesterday"',
+    f'{SHIP}:level gt "tall"',
+    'active eq "perhaps"',
+    'title eq "x" && title pr',
+    'title = "x"',
+]
+
+
+@pytest.mark.parametrize("filter", INVALID)
+def test_invalid_filter_is_refused(people, filter):
+    scim, _ = people
+    answer = scim.query("/Users", filter=filter)
+    assert (answer.status, answer.body.get("scimType")) == (400, "invalidFilter")
+
+
+def test_unknown_operator_is_named_in_the_detail(people):
+    scim, _ = people
+    assert "resembles" in scim.query("/Users", filter='title resembles "x"').body["detail"]
+
+
+def test_attributes_of_another_resource_type_are_absent_at_the_root(people):
+    scim, ids = people
+    answer = scim.post(
+        "/.search",
+        {
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+            "filter": '(userName sw "amy") or (displayName eq "crew" and not (userName pr))',
+        },
+    )
+    assert answer.status == 200
+    kinds = [(found["meta"]["resourceType"], found["id"] == ids["a"]) for found in answer.body["Resources"]]
+    assert kinds == [("User", True), ("Group", False)]

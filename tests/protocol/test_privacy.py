@@ -1,0 +1,89 @@
+"""What is never kept, answered or logged; and where answers say that things are."""
+
+import logging
+
+import pytest
+
+from storage.memory import MemoryStore
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+FORWARDED = {
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Prefix": "/elsewhere",
+}
+
+
+def test_password_is_taken_and_dropped(make_scim):
+    store = MemoryStore()
+    scim = make_scim(store=store)
+    user = scim.create_user(password="s3cr3t-one")
+    path = f"/Users/{user['id']}"
+    answers = [
+        scim.patch_op(path, {"op": "add", "path": "password", "value": "s3cr3t-two"}),
+        scim.patch_op(path, {"op": "replace", "value": {"password": "s3cr3t-three"}}),
+        scim.put(path, {**user, "password": "s3cr3t-four"}),
+        scim.get(f"{path}?attributes=password"),
+        scim.get("/Users"),
+    ]
+    assert {answer.status for answer in answers} == {200}
+    assert not [answer for answer in answers if "s3cr3t" in answer.text or "password" in answer.text]
+    assert scim.found("/Users", "password pr") == []
+    with store.reading() as reader:
+        assert "s3cr3t" not in repr(list(reader.scan("User")))
+
+
+def test_a_request_is_one_line_of_log_without_what_is_nobodys_business(scim, caplog):
+    caplog.set_level(logging.DEBUG)
+    user = scim.create_user(userName="xenia-private@contoso.example", title="Title-private")
+    caplog.clear()
+    scim.query("/Users", filter='userName eq "xenia-private@contoso.example"')
+    scim.get(f"/Users/{user['id']}", {"client-request-id": "their-id-1"})
+    scim.patch_op(f"/Users/{user['id']}", {"op": "add", "path": "title", "value": "Cook-private"})
+    scim.query("/Users", filter='userName broken "broken-private"')
+    scim.post("/Users", {"userName": "xenia-private@contoso.example"})
+    scim.get("/Users", {"Authorization": "Bearer wrong-private"})
+    lines = [record.getMessage() for record in caplog.records if "/api/scim/v2/Users" in record.getMessage()]
+    assert len(lines) == 6
+    assert [method for line in lines for method in ("GET", "PATCH", "POST") if method in line] == [
+        *["GET", "GET", "PATCH", "GET", "POST", "GET"]
+    ]
+    assert "their-id-1" in lines[1]
+    assert "tests" in lines[0]
+    assert "private" not in caplog.text
+    assert scim.token not in caplog.text
+
+
+def location(scim, headers=None):
+    return scim.post("/Users", {"schemas": [USER], "userName": "yan"}, headers).headers["Location"]
+
+
+def test_locations_come_from_the_request(scim):
+    assert location(scim, {"Host": "scim.contoso.example"}).startswith(
+        "http://scim.contoso.example/api/scim/v2/Users/"
+    )
+
+
+def test_locations_ignore_forwarded_headers_of_proxies_that_are_not_trusted(scim):
+    at = location(scim, {"Host": "scim.contoso.example", **FORWARDED})
+    assert at.startswith("http://scim.contoso.example/api/scim/v2/Users/")
+
+
+def test_only_as_many_proxies_are_believed_as_are_trusted(make_scim):
+    scim = make_scim(server={"trusted_proxies": 1})
+    forwarded = {"X-Forwarded-Proto": "http, https", "X-Forwarded-Host": "evil.example, id.contoso.example"}
+    assert location(scim, forwarded).startswith("https://id.contoso.example/")
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_public_url_decides_where_it_is_set(make_scim, slash):
+    scim = make_scim(server={"public_url": f"https://id.contoso.example{slash}"})
+    user = scim.create_user()
+    expected = f"https://id.contoso.example/api/scim/v2/Users/{user['id']}"
+    assert user["meta"]["location"] == expected
+    found = scim.get(f"/Users/{user['id']}", FORWARDED)
+    assert found.body["meta"]["location"] == expected
+    assert scim.read("/ResourceTypes/User")["meta"]["location"].startswith(
+        "https://id.contoso.example/api/scim/v2/"
+    )

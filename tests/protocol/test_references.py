@@ -1,0 +1,124 @@
+"""Members, groups, nested groups and managers; what a deletion leaves behind."""
+
+import pytest
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+@pytest.fixture
+def wes(scim):
+    return scim.create_user(userName="wes@contoso.example", displayName="Wes")
+
+
+def test_members_tell_where_what_and_who(scim, wes):
+    group = scim.create_group(
+        displayName="Crew", members=[{"value": wes["id"], "display": "lie", "$ref": "lie"}]
+    )
+    expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "type": "User", "display": "Wes"}
+    assert group["members"] == [expected]
+    assert scim.read(f"/Groups/{group['id']}") == group
+    assert scim.get("/Groups").body["Resources"] == [group]
+
+
+def test_users_tell_their_groups(scim, wes):
+    group = scim.create_group(displayName="Crew", members=[{"value": wes["id"]}])
+    (found,) = scim.read(f"/Users/{wes['id']}")["groups"]
+    found.pop("type", None)
+    assert found == {"value": group["id"], "$ref": group["meta"]["location"], "display": "Crew"}
+    (listed,) = scim.get("/Users").body["Resources"]
+    assert listed["groups"][0]["value"] == group["id"]
+    scim.patch_op(f"/Groups/{group['id']}", {"op": "remove", "path": "members"})
+    assert "groups" not in scim.read(f"/Users/{wes['id']}")
+
+
+def test_names_in_references_follow_their_resources(scim, wes):
+    group = scim.create_group(displayName="Crew", members=[{"value": wes["id"]}])
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}}})
+    scim.patch_op(f"/Users/{wes['id']}", {"op": "replace", "path": "displayName", "value": "Wesley"})
+    scim.patch_op(f"/Groups/{group['id']}", {"op": "replace", "path": "displayName", "value": "Hands"})
+    assert scim.read(f"/Groups/{group['id']}")["members"][0]["display"] == "Wesley"
+    assert scim.read(f"/Users/{wes['id']}")["groups"][0]["display"] == "Hands"
+    assert scim.read(f"/Users/{clerk['id']}")[ENT]["manager"]["displayName"] == "Wesley"
+
+
+def test_nested_groups(scim, wes):
+    inner = scim.create_group(displayName="Inner", members=[{"value": wes["id"]}])
+    outer = scim.create_group(displayName="Outer", members=[{"value": inner["id"], "type": "Group"}])
+    assert outer["members"] == [
+        {"value": inner["id"], "$ref": inner["meta"]["location"], "type": "Group", "display": "Inner"}
+    ]
+    assert inner["id"] in [group["value"] for group in scim.read(f"/Users/{wes['id']}")["groups"]]
+
+
+def test_groups_within_each_other_are_no_trouble(scim, wes):
+    one = scim.create_group(members=[{"value": wes["id"]}])
+    two = scim.create_group(members=[{"value": one["id"]}])
+    operation = {"op": "add", "path": "members", "value": [{"value": two["id"]}]}
+    assert scim.patch_op(f"/Groups/{one['id']}", operation).status == 204
+    assert len(scim.read(f"/Groups/{one['id']}")["members"]) == 2
+    assert one["id"] in [group["value"] for group in scim.read(f"/Users/{wes['id']}")["groups"]]
+
+
+def test_a_member_is_kept_once(scim, wes):
+    group = scim.create_group(members=[{"value": wes["id"]}, {"value": wes["id"], "display": "again"}])
+    assert len(group["members"]) == 1
+
+
+def test_groups_of_a_user_are_read_only(scim, wes):
+    group = scim.create_group()
+    answer = scim.put(f"/Users/{wes['id']}", {**wes, "groups": [{"value": group["id"]}]})
+    assert answer.status == 200
+    assert "groups" not in answer.body
+    assert "members" not in scim.read(f"/Groups/{group['id']}")
+
+
+def test_manager_tells_where_and_who(scim, wes):
+    clerk = scim.create_user(
+        **{ENT: {"manager": {"value": wes["id"], "displayName": "lie", "$ref": "../lie"}}}
+    )
+    expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "displayName": "Wes"}
+    assert clerk[ENT]["manager"] == expected
+    assert scim.found("/Users", f'{ENT}:manager.displayName eq "wes"') == [clerk["id"]]
+
+
+def test_manager_display_name_is_read_only(scim, wes):
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}}})
+    operation = {"op": "replace", "path": f"{ENT}:manager.displayName", "value": "Other"}
+    answer = scim.patch_op(f"/Users/{clerk['id']}", operation)
+    assert (answer.status, answer.body["scimType"]) == (400, "mutability")
+
+
+def test_deleted_user_leaves_every_group_and_is_nobodys_manager(scim, wes):
+    groups = [scim.create_group(members=[{"value": wes["id"]}, {"value": "unknown"}]) for _ in range(2)]
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
+    assert scim.delete(f"/Users/{wes['id']}").status == 204
+    for group in groups:
+        members = scim.read(f"/Groups/{group['id']}")["members"]
+        assert [member["value"] for member in members] == ["unknown"]
+    left = scim.read(f"/Users/{clerk['id']}")[ENT]
+    assert left["division"] == "Sea"
+    assert "$ref" not in left.get("manager", {})
+    assert scim.found("/Groups", f'members eq "{wes["id"]}"') == []
+
+
+def test_deleted_group_leaves_the_group_that_it_was_in(scim, wes):
+    inner = scim.create_group(members=[{"value": wes["id"]}])
+    outer = scim.create_group(members=[{"value": inner["id"]}])
+    scim.delete(f"/Groups/{inner['id']}")
+    assert "members" not in scim.read(f"/Groups/{outer['id']}")
+    assert "groups" not in scim.read(f"/Users/{wes['id']}")
+
+
+def test_references_are_within_reach_of_filters(scim, wes):
+    group = scim.create_group(members=[{"value": wes["id"]}])
+    scim.create_group()
+    for filter in (
+        f'members eq "{wes["id"]}"',
+        f'members.value eq "{wes["id"]}"',
+        f'members[value eq "{wes["id"]}"]',
+        'members.display eq "WES"',
+        'members[type eq "User"]',
+        "members pr",
+    ):
+        assert scim.found("/Groups", filter) == [group["id"]]

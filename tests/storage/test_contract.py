@@ -1,0 +1,333 @@
+"""What every store does, whatever it keeps its documents in."""
+
+import threading
+
+import pytest
+
+from storage.base import Duplicate, Missing
+from tests.storage.samples import INDEXES, membership, user
+
+
+@pytest.fixture
+def full(store):
+    with store.writing() as tx:
+        for number in range(1, 8):
+            tx.insert("User", user(number, title="odd" if number % 2 else "even"))
+    return store
+
+
+def ids(documents):
+    return [document["id"] for document in documents]
+
+
+def test_opening_an_open_store_again_leaves_it_as_it_is(full):
+    full.open(INDEXES)
+    with full.reading() as reader:
+        assert reader.count("User") == 7
+
+
+def test_what_was_inserted_is_there(store):
+    with store.writing() as tx:
+        tx.insert("User", user(1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5))
+    with store.reading() as reader:
+        assert reader.get("User", "u1") == user(
+            1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5
+        )
+
+
+def test_any_text_is_kept(store):
+    odd = user(1, title='ÄŒ\u0000\ud83d\ude00\ud800 \u2028\n"\\')
+    with store.writing() as tx:
+        tx.insert("User", odd)
+    with store.reading() as reader:
+        assert reader.get("User", "u1") == odd
+
+
+def test_an_unknown_id_or_kind_is_none(full):
+    with full.reading() as reader:
+        assert reader.get("User", "nobody") is None
+        assert reader.get("Thing", "u1") is None
+        assert reader.count("Thing") == 0
+        assert list(reader.scan("Thing")) == []
+
+
+def test_the_same_id_twice_is_a_duplicate(full):
+    with pytest.raises(Duplicate) as caught, full.writing() as tx:
+        tx.insert("User", user(1) | {"userName": "another"})
+    assert (caught.value.kind, caught.value.index, caught.value.key) == ("User", "id", "u1")
+
+
+def test_the_same_id_in_another_kind_is_none(full):
+    with full.writing() as tx:
+        tx.insert("Group", {"id": "u1", "displayName": "G"})
+    with full.reading() as reader:
+        assert reader.get("Group", "u1") == {"id": "u1", "displayName": "G"}
+
+
+def test_a_taken_unique_key_is_a_duplicate(full):
+    with pytest.raises(Duplicate) as caught, full.writing() as tx:
+        tx.insert("User", user(99) | {"userName": "USER3@EXAMPLE.COM"})
+    assert (caught.value.kind, caught.value.index, caught.value.key) == (
+        "User",
+        "userName",
+        "user3@example.com",
+    )
+    with full.reading() as reader:
+        assert reader.get("User", "u99") is None
+
+
+def test_replacing_with_a_taken_unique_key_is_a_duplicate(full):
+    with pytest.raises(Duplicate), full.writing() as tx:
+        tx.replace("User", user(1) | {"userName": "user3@example.com"})
+    with full.reading() as reader:
+        assert reader.get("User", "u1") == user(1, title="odd")
+
+
+def test_replacing_a_document_frees_and_takes_its_keys(full):
+    with full.writing() as tx:
+        tx.replace("User", user(1) | {"userName": "new"})
+        tx.insert("User", user(8) | {"userName": "user1@example.com"})
+    with full.reading() as reader:
+        assert ids(reader.lookup("User", "userName", "new")) == ["u1"]
+        assert ids(reader.lookup("User", "userName", "user1@example.com")) == ["u8"]
+
+
+def test_replacing_or_deleting_nobody_is_missing(full):
+    with pytest.raises(Missing), full.writing() as tx:
+        tx.replace("User", user(99))
+    with pytest.raises(Missing), full.writing() as tx:
+        tx.delete("User", "u99")
+    with pytest.raises(Missing), full.reading() as reader:
+        reader.position("User", "u99")
+
+
+def test_a_duplicate_that_is_caught_leaves_the_transaction_usable(full):
+    with full.writing() as tx:
+        with pytest.raises(Duplicate):
+            tx.insert("User", user(3))
+        tx.insert("User", user(8))
+    with full.reading() as reader:
+        assert reader.count("User") == 8
+
+
+def test_a_deleted_document_is_gone_and_its_keys_are_free(full):
+    with full.writing() as tx:
+        tx.delete("User", "u3")
+    with full.writing() as tx:
+        tx.insert("User", user(30) | {"userName": "user3@example.com"})
+    with full.reading() as reader:
+        assert reader.get("User", "u3") is None
+        assert reader.count("User") == 7
+        assert ids(reader.lookup("User", "userName", "user3@example.com")) == ["u30"]
+
+
+def test_lookup_is_in_order_of_creation(full):
+    with full.writing() as tx:
+        tx.replace("User", user(2, title="odd"))
+        tx.delete("User", "u5")
+    with full.reading() as reader:
+        assert ids(reader.lookup("User", "title", "odd")) == ["u1", "u2", "u3", "u7"]
+        assert ids(reader.lookup("User", "title", "even")) == ["u4", "u6"]
+        assert ids(reader.lookup("User", "title", "none")) == []
+
+
+def test_an_index_nobody_declared_is_an_error(full):
+    with pytest.raises(KeyError), full.reading() as reader:
+        list(reader.lookup("User", "shoeSize", "44"))
+
+
+def test_scan_is_in_order_of_creation_even_after_replacing(full):
+    with full.writing() as tx:
+        tx.replace("User", user(1, title="new"))
+    with full.reading() as reader:
+        assert ids(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
+
+
+def test_scan_takes_offset_and_limit(full):
+    with full.reading() as reader:
+        assert ids(reader.scan("User", offset=2, limit=3)) == ["u3", "u4", "u5"]
+        assert ids(reader.scan("User", offset=6, limit=3)) == ["u7"]
+        assert ids(reader.scan("User", offset=7)) == []
+        assert ids(reader.scan("User", limit=0)) == []
+
+
+def test_scan_goes_on_after_a_position_though_its_document_is_gone(full):
+    with full.reading() as reader:
+        position = reader.position("User", "u3")
+    with full.writing() as tx:
+        tx.delete("User", "u3")
+    with full.reading() as reader:
+        assert ids(reader.scan("User", after=position, limit=2)) == ["u4", "u5"]
+        assert ids(reader.scan("User", after=position, offset=1, limit=2)) == ["u5", "u6"]
+        assert ids(reader.scan("User", after=10_000)) == []
+
+
+def test_pages_of_a_large_table_fit_together(store):
+    with store.writing() as tx:
+        for number in range(1, 1601):
+            tx.insert("User", user(number))
+    with store.writing() as tx:
+        for number in [*range(300, 700), *range(1024, 1536)]:
+            tx.delete("User", f"u{number}")
+    with store.reading() as reader:
+        everybody = ids(reader.scan("User"))
+        assert len(everybody) == reader.count("User") == 688
+        assert [ids(reader.scan("User", offset=place, limit=1)) for place in range(688)] == [
+            [id] for id in everybody
+        ]
+        after, seen = 0, []
+        while page := ids(reader.scan("User", after=after, limit=50)):
+            seen += page
+            after = reader.position("User", page[-1])
+        assert seen == everybody
+
+
+def test_positions_rise_and_are_never_given_twice(full):
+    with full.reading() as reader:
+        positions = [reader.position("User", f"u{n}") for n in range(1, 8)]
+    assert positions == sorted(set(positions))
+    assert positions[0] >= 1
+    with full.writing() as tx:
+        tx.delete("User", "u7")
+    with full.writing() as tx:
+        tx.insert("User", user(7))
+    with full.reading() as reader:
+        assert reader.position("User", "u7") > positions[-1]
+
+
+def test_a_replaced_document_keeps_its_position(full):
+    with full.writing() as tx:
+        before = tx.position("User", "u4")
+        tx.replace("User", user(4, title="x"))
+        assert tx.position("User", "u4") == before
+    with full.reading() as reader:
+        assert reader.position("User", "u4") == before
+
+
+def test_an_exception_takes_everything_back(full):
+    def fail():
+        with full.writing() as tx:
+            tx.insert("User", user(8))
+            tx.replace("User", user(1, title="other"))
+            tx.delete("User", "u2")
+            tx.delete("User", "u1")
+            tx.insert("Group", {"id": "g1", "displayName": "G"})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with full.reading() as reader:
+        assert ids(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
+        assert reader.get("User", "u1") == user(1, title="odd")
+        assert ids(reader.lookup("User", "title", "odd")) == ["u1", "u3", "u5", "u7"]
+        assert reader.count("Group") == 0
+    with full.writing() as tx:
+        tx.insert("User", user(8))
+
+
+def test_a_writer_sees_its_own_changes(full):
+    with full.writing() as tx:
+        tx.insert("User", user(8, title="odd"))
+        tx.delete("User", "u1")
+        tx.replace("User", user(2, title="odd"))
+        assert tx.get("User", "u1") is None
+        assert tx.get("User", "u2") == user(2, title="odd")
+        assert ids(tx.lookup("User", "title", "odd")) == ["u2", "u3", "u5", "u7", "u8"]
+        assert ids(tx.scan("User", limit=2)) == ["u2", "u3"]
+        assert tx.count("User") == 7
+
+
+def test_a_writer_may_delete_what_it_walks_over(full):
+    with full.writing() as tx:
+        for document in tx.lookup("User", "title", "odd"):
+            tx.delete("User", document["id"])
+        for document in tx.scan("User"):
+            tx.delete("User", document["id"])
+        assert tx.count("User") == 0
+
+
+def test_unique_keys_can_be_swapped_in_one_transaction(full):
+    with full.writing() as tx:
+        tx.replace("User", user(1) | {"userName": "aside"})
+        tx.replace("User", user(2) | {"userName": "user1@example.com"})
+        tx.replace("User", user(1) | {"userName": "user2@example.com"})
+    with full.reading() as reader:
+        assert ids(reader.lookup("User", "userName", "user1@example.com")) == ["u2"]
+        assert ids(reader.lookup("User", "userName", "user2@example.com")) == ["u1"]
+
+
+def test_a_document_with_the_same_key_twice_is_in_the_index_once(store):
+    with store.writing() as tx:
+        tx.insert("Membership", membership("g", "m"))
+        tx.replace("Membership", membership("g", "m"))
+    with store.reading() as reader:
+        assert ids(reader.lookup("Membership", "group", "g")) == ["g.m"]
+
+
+def test_reading_cannot_change_anything(full):
+    with full.reading() as reader, pytest.raises((RuntimeError, AttributeError)):
+        reader.insert("User", user(8))
+
+
+def test_members_of_large_groups_come_and_go_in_order(store):
+    with store.writing() as tx:
+        for number in range(300):
+            tx.insert("Membership", membership("big", f"m{number}"))
+            tx.insert("Membership", membership(f"small{number % 3}", f"m{number}"))
+    with store.writing() as tx:
+        for number in range(0, 300, 2):
+            tx.delete("Membership", f"big.m{number}")
+        tx.insert("Membership", membership("big", "m0"))
+    with store.reading() as reader:
+        members = [document["member"] for document in reader.lookup("Membership", "group", "big")]
+        assert members == [f"m{n}" for n in range(1, 300, 2)] + ["m0"]
+        assert ids(reader.lookup("Membership", "member", "m1")) == ["big.m1", "small1.m1"]
+    with store.writing() as tx:
+        for document in list(tx.lookup("Membership", "group", "big")):
+            tx.delete("Membership", document["id"])
+        assert ids(tx.lookup("Membership", "group", "big")) == []
+
+
+def test_threads_that_write_the_same_key_are_told_but_for_one(store):
+    outcomes = []
+
+    def create(number):
+        try:
+            with store.writing() as tx:
+                tx.insert("User", user(number) | {"userName": "same"})
+            outcomes.append("kept")
+        except Duplicate:
+            outcomes.append("duplicate")
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["duplicate"] * 7 + ["kept"]
+
+
+def test_readers_never_see_half_a_transaction(store):
+    with store.writing() as tx:
+        tx.insert("User", user(1, title="0"))
+        tx.insert("Group", {"id": "g", "displayName": "0"})
+    stop, torn = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            with store.reading() as reader:
+                title, name = reader.get("User", "u1")["title"], reader.get("Group", "g")["displayName"]
+                if title != name:
+                    torn.append((title, name))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for thread in readers:
+        thread.start()
+    for number in range(100):
+        with store.writing() as tx:
+            tx.replace("User", user(1, title=str(number)))
+            tx.replace("Group", {"id": "g", "displayName": str(number)})
+    stop.set()
+    for thread in readers:
+        thread.join()
+    assert torn == []
