@@ -82,9 +82,7 @@ def _deserialised(item: Any) -> Resource:
         raise ExportError(INCOMPATIBLE, "the answer is not a SCIM resource")
     for name, value in item.items():
         _check_manager(name, value)
-        if name in ("userName", "displayName", "externalId", "title", "id") and isinstance(
-            value, dict | list
-        ):
+        if name in ("userName", "displayName", "externalId", "title", "id") and isinstance(value, dict | list):
             raise ExportError(f"{SCIM}DeserializationError", f'"{name}" is not a single value')
     return item
 

@@ -72,9 +72,7 @@ def group_members(tenant: Tenant, rng: random.Random) -> str:
     for group in _groups(tenant, rng, 1):
         everybody = {person.id for person in _active(tenant)}
         leaving = set(rng.sample(group.members, min(3, len(group.members))))
-        joining = rng.sample(
-            sorted(everybody - set(group.members)), min(3, len(everybody - set(group.members)))
-        )
+        joining = rng.sample(sorted(everybody - set(group.members)), min(3, len(everybody - set(group.members))))
         group.source["members"] = [m for m in group.members if m not in leaving] + joining
         return f"{group.name}: {len(joining)} join, {len(leaving)} leave"
     return "no group to change"

@@ -40,9 +40,7 @@ def demo(users: int, groups: int, seed: int, domain: str) -> None:
 @main.command()
 @click.argument("tenant_file", metavar="TENANT", type=EXISTING)
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option(
-    "--scale", type=click.IntRange(1), default=1, show_default=True, help="How many of each change."
-)
+@click.option("--scale", type=click.IntRange(1), default=1, show_default=True, help="How many of each change.")
 @click.option("-o", "--output", type=FILE, help="Where to write the tenant  [default: in place]")
 def day(tenant_file: Path, seed: int, scale: int, output: Path | None) -> None:
     """Let a day pass in a tenant file: joiners, leavers, renames, new managers, groups, restores, purges."""
@@ -75,9 +73,7 @@ def provision(tenant_file: Path, names: tuple[str, ...], **settings: Any) -> Non
     found = [_find(directory, name) for name in names]
     members = [_find(directory, name) for name in settings["members"]] or None
     if members and len(members) > ondemand.MOST_MEMBERS:
-        raise click.UsageError(
-            f"Provision on demand takes {ondemand.MOST_MEMBERS} members of a group at most."
-        )
+        raise click.UsageError(f"Provision on demand takes {ondemand.MOST_MEMBERS} members of a group at most.")
     cycle = _make_cycle(directory, settings)
     cycle.journal.listener = lambda entry: _show(terminal, entry)
     try:
@@ -177,9 +173,7 @@ def _find(directory: tenant.Tenant, name: str) -> tenant.Object:
 def _show(terminal: Console, entry: Entry) -> None:
     terminal.rule(escape(f"{entry.kind} {entry.name}"))
     for step in entry.steps:
-        terminal.print(
-            f"{step['name'].removeprefix('Entry')}: {step['description']} ({step['status']})", markup=False
-        )
+        terminal.print(f"{step['name'].removeprefix('Entry')}: {step['description']} ({step['status']})", markup=False)
     for exchange in entry.exchanges:
         console.exchange(terminal, exchange)
     terminal.print(console.line(entry))

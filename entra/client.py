@@ -88,9 +88,7 @@ class Endpoint:
         self._token = token
         self._pace = Pace(self.wire.rate)
         self._faults = random.Random(self.wire.seed)  # noqa: S311 (not a secret)
-        self._http = httpx.Client(
-            transport=transport, timeout=self.wire.timeout, headers={"User-Agent": USER_AGENT}
-        )
+        self._http = httpx.Client(transport=transport, timeout=self.wire.timeout, headers={"User-Agent": USER_AGENT})
         for name in ("Accept", "Accept-Encoding") + (() if self.wire.user_agent else ("User-Agent",)):
             del self._http.headers[name]
 
@@ -119,9 +117,7 @@ class Endpoint:
         return exchange
 
     def _attempt(self, exchange: Exchange, content: bytes | None, headers: Mapping[str, str | None]) -> None:
-        fault = next(
-            (name for name, share in self.wire.faults.items() if self._faults.random() < share), None
-        )
+        fault = next((name for name, share in self.wire.faults.items() if self._faults.random() < share), None)
         started = time.monotonic()
         if fault is None or fault == "timeout":
             self._exchange(exchange, content, headers)
@@ -136,9 +132,7 @@ class Endpoint:
         url = self.base + exchange.url
         exchange.fault = None
         try:
-            answer = self._http.request(
-                exchange.method, url, content=content, headers=self._headers(content, headers)
-            )
+            answer = self._http.request(exchange.method, url, content=content, headers=self._headers(content, headers))
         except httpx.TimeoutException:
             exchange.fault = f"no answer within {self.wire.timeout:g} seconds"
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from entra.client import Exchange
 from entra.worklog import Entry, Journal
 
 PLAIN_EVERY = 5.0  # seconds
+FAILURES_SHOWN = 10  # the summary counts them all
 
 
 class Display:
@@ -26,7 +26,7 @@ class Display:
         self.journal = journal
         self.verbose = verbose
         self.started = self.told = time.monotonic()
-        self.objects = self.references = 0
+        self.objects = self.references = self.failures = 0
         self.progress = Progress(
             TextColumn("{task.description:>10}"),
             BarColumn(),
@@ -53,8 +53,9 @@ class Display:
             self.objects += 1
         else:
             self.references += 1
-        if self.verbose or entry.error:
-            self.console.print(line(entry))
+        if self.verbose or (entry.error and self.failures < FAILURES_SHOWN):
+            self.console.print(line(entry), soft_wrap=True)
+        self.failures += entry.error is not None
         if self.console.is_terminal:
             self._advance()
         elif time.monotonic() - self.told > PLAIN_EVERY:
@@ -87,14 +88,11 @@ def summary(console: Console, journal: Journal, seconds: float) -> None:
     """Print the counts of a cycle and its errors grouped by cause."""
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(journal.actions.items()))
     rate = journal.requests / max(seconds, 0.001)
-    console.print(
-        f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)"
-    )
+    console.print(f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)")
     if journal.errors:
-        table = Table("count", "code", "cause", title="Errors by cause")
+        console.print("Errors by cause:")
         for (code, cause), count in journal.errors.most_common():
-            table.add_row(f"{count:,}", escape(code), escape(cause))
-        console.print(table)
+            console.print(f"{count:>7,}  [bold]{code}[/]: {escape(cause)}", soft_wrap=True)
 
 
 def exchange(console: Console, found: Exchange) -> None:
@@ -113,11 +111,5 @@ def _pretty(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = (
-        "none"
-        if value is None
-        else value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False)
-    )
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."

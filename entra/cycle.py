@@ -98,9 +98,7 @@ class Cycle:
         self.state.staged = [task.id for task in removals]
         for task in removals:
             entry = Entry(task.kind, task.id, task.name, self.id, "stagedDelete", "skipped")
-            entry.step(
-                "Export", f"held back: {len(removals)} removals are more than the threshold of {limit}"
-            )
+            entry.step("Export", f"held back: {len(removals)} removals are more than the threshold of {limit}")
             self.journal.add(entry)
         held = set(self.state.staged)
         work[:] = [task for task in work if task.id not in held]

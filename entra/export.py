@@ -87,9 +87,7 @@ class Exporter:
         resource = service.match(self._mapping(task), task.source)
         entry.step("Match", f"matches {resource['id']}" if resource else "no match")
         if resource is not None:
-            self.state.links[task.id] = Link(
-                resource["id"], task.kind, active=resource.get("active") is not False
-            )
+            self.state.links[task.id] = Link(resource["id"], task.kind, active=resource.get("active") is not False)
             entry.target = resource["id"]
         return resource
 
@@ -107,9 +105,7 @@ class Exporter:
         entry.changed([Change(row, None, value) for row, value in flows if value is not None])
         entry.step("Export", f"{task.kind} {created['id']} created")
 
-    def _update(
-        self, task: Task, resource: Resource, entry: Entry, service: Service, only: str | None = None
-    ) -> None:
+    def _update(self, task: Task, resource: Resource, entry: Entry, service: Service, only: str | None = None) -> None:
         mapping = self._mapping(task)
         changes = differences(mapping, task.source, resource, clear=self.cycle.dialect.clear_values)
         changes = [c for c in changes if only is None or c.target.text == only]
@@ -127,9 +123,7 @@ class Exporter:
         return self.cycle.mappings.of(task.kind)
 
 
-def differences(
-    mapping: ObjectMapping, source: dict[str, Any], resource: Resource, *, clear: bool
-) -> list[Change]:
+def differences(mapping: ObjectMapping, source: dict[str, Any], resource: Resource, *, clear: bool) -> list[Change]:
     """List what the endpoint holds otherwise than the mapping says; nulls count where that is asked for."""
     changes = []
     for row, new in mapping.values(source):

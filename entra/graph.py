@@ -72,9 +72,7 @@ def outbound_rules(schema: Schema) -> list[Schema]:
 def _read(raw: Schema, kind: str, left_out: list[str]) -> ObjectMapping:
     scope, unknown = scoping.from_graph(raw.get("scope"))
     left_out.extend(f"{kind}: {name}" for name in unknown)
-    actions = {
-        word.strip().casefold() for word in str(raw.get("flowTypes") or "Add,Update,Delete").split(",")
-    }
+    actions = {word.strip().casefold() for word in str(raw.get("flowTypes") or "Add,Update,Delete").split(",")}
     if raw.get("enabled") is False:
         actions = set()
     return ObjectMapping(kind, tuple(_rows(raw, kind, left_out)), scope, frozenset(actions))
@@ -105,9 +103,7 @@ def _source(raw: Schema) -> Expression:
         return Attribute(name)
     if raw.get("type") == "Function":
         parameters = raw.get("parameters") or []
-        return expressions.call(
-            name, tuple(_source(p["value"]) if p.get("value") else None for p in parameters)
-        )
+        return expressions.call(name, tuple(_source(p["value"]) if p.get("value") else None for p in parameters))
     raise ExpressionError(f"its source has neither an expression nor a name: {json.dumps(raw)[:80]}")
 
 

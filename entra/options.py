@@ -33,9 +33,7 @@ class FaultType(click.ParamType[tuple[str, float]]):
 
     name = "fault:share"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, float]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
         """Read one fault; a usage error names what is allowed."""
         name, _, share = str(value).partition(":")
         try:
@@ -59,7 +57,7 @@ mapping_file = click.option(
     default="idmelon",
     show_default=True,
     metavar="idmelon|entra|FILE",
-    help="Attribute mappings: Entra's defaults with IDmelon's attributes, without them, or an exported schema.",
+    help="Entra's default mappings with IDmelon's attributes, without them, or those of an exported schema.",
 )
 roles = click.option(
     "--roles",
@@ -75,9 +73,7 @@ scope = click.option(
 )
 
 wire = _together(
-    click.option(
-        "--rate", type=click.FloatRange(0), default=25, show_default=True, help="Requests/s; 0: no ceiling."
-    ),
+    click.option("--rate", type=click.FloatRange(0), default=25, show_default=True, help="Requests/s; 0: no ceiling."),
     click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds."),
     click.option("--encode-spaces", type=click.Choice(["+", "%20"]), default="+", show_default=True),
     click.option("--trailing-slash", is_flag=True, help="/Users/?filter=... instead of /Users?filter=..."),
@@ -97,18 +93,14 @@ wire = _together(
 
 dialect = _together(
     click.option("--flag", is_flag=True, help="The dialect of aadOptscim062020 (or append it to the URL)."),
-    click.option(
-        "--booleans", type=click.Choice(["auto", "string", "native"]), default="auto", show_default=True
-    ),
+    click.option("--booleans", type=click.Choice(["auto", "string", "native"]), default="auto", show_default=True),
     click.option(
         "--manager-style",
         type=click.Choice(["string", "array", "object"]),
         default="string",
         show_default=True,
     ),
-    click.option(
-        "--member-batch", type=click.IntRange(1), default=1, show_default=True, help="Members per PATCH."
-    ),
+    click.option("--member-batch", type=click.IntRange(1), default=1, show_default=True, help="Members per PATCH."),
     click.option("--nulls", is_flag=True, help="Write null for what has no value in a create."),
     click.option("--clear-values", is_flag=True, help="Unset what became empty (Entra mostly does not)."),
 )
@@ -154,9 +146,7 @@ def make_dialect(settings: Settings, flagged: bool) -> Dialect:
 
 def make_mappings(name: str, role_style: str | None = None) -> MappingSet:
     """Make the mapping set that `--mapping` names; what is left out of a file is said on standard error."""
-    mappings = {"idmelon": mapping.idmelon_defaults, "entra": mapping.entra_defaults}.get(
-        name, lambda: _file(name)
-    )()
+    mappings = {"idmelon": mapping.idmelon_defaults, "entra": mapping.entra_defaults}.get(name, lambda: _file(name))()
     for left_out in mappings.left_out:
         click.echo(f"left out of the mapping: {left_out}", err=True)
     return mapping.with_roles(mappings, role_style) if role_style else mappings

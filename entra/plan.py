@@ -76,11 +76,7 @@ def tasks(tenant: Tenant, state: State, mappings: MappingSet, policy: Policy) ->
         yield decide(found, state.links.get(found.id), mappings.of(found.kind), entitled, policy)
     for source, link in list(state.links.items()):
         if source not in tenant.objects:
-            action = (
-                Action.DELETE
-                if link.managed and "delete" in mappings.of(link.kind).actions
-                else Action.FORGET
-            )
+            action = Action.DELETE if link.managed and "delete" in mappings.of(link.kind).actions else Action.FORGET
             yield Task(source, link.kind, None, action, "purged from the directory")
 
 

@@ -30,9 +30,7 @@ class References:
         """List the users whose manager was not looked at since it changed."""
         if self.cycle.mappings.users.reference is None:
             return []
-        return [
-            user for user in self.cycle.tenant.of("User") if self._is_work(user, user.source.get("manager"))
-        ]
+        return [user for user in self.cycle.tenant.of("User") if self._is_work(user, user.source.get("manager"))]
 
     def groups(self) -> list[Object]:
         """List the groups whose members were not looked at since they changed."""
@@ -74,9 +72,7 @@ class References:
         target = self.state.links[group.id].target
         ids = [[self.state.links[member].target for member in part] for part in (added, removed)]
         try:
-            Service(self.cycle.endpoint, entry.exchanges).patch(
-                "Group", target, self.cycle.dialect.members_patch(*ids)
-            )
+            Service(self.cycle.endpoint, entry.exchanges).patch("Group", target, self.cycle.dialect.members_patch(*ids))
         except ExportError as error:
             self._failed(group, entry, error)
         else:
@@ -109,9 +105,7 @@ class References:
         # The group was there before Entra was: members are asked for one by one, never read as a list.
         service, target = Service(self.cycle.endpoint), self.state.links[group.id].target
         try:
-            return {
-                m for m in wanted if service.refers("Group", target, "members", self.state.links[m].target)
-            }
+            return {m for m in wanted if service.refers("Group", target, "members", self.state.links[m].target)}
         except ExportError as error:
             self._failed(group, self._entry(group), error)
             return set()
@@ -120,18 +114,14 @@ class References:
         order, size = self.cycle.shuffled(members), max(self.cycle.dialect.member_batch, 1)
         return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def _send_manager(
-        self, row: AttributeMapping, user: Object, wanted: str | None, held: str | None
-    ) -> None:
+    def _send_manager(self, row: AttributeMapping, user: Object, wanted: str | None, held: str | None) -> None:
         entry = self._entry(user)
         service = Service(self.cycle.endpoint, entry.exchanges)
         links = self.state.links
         id, new = links[user.id].target, links[wanted].target if wanted else None
         try:
             if new is None or not service.refers("User", id, row.target.name, new):
-                body = self.cycle.dialect.manager_patch(
-                    row.target, new, held is not None, self.cycle.endpoint.base
-                )
+                body = self.cycle.dialect.manager_patch(row.target, new, held is not None, self.cycle.endpoint.base)
                 service.patch("User", id, body)
         except ExportError as error:
             self._failed(user, entry, error)

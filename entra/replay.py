@@ -12,9 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from entra.client import Endpoint, Exchange
 
 VOLATILE = frozenset({"id", "meta", "$ref", "location", "detail", "groups"})
-_RESOURCE = re.compile(
-    r"/+(Users|Groups|Schemas|ResourceTypes|ServiceProviderConfig|Bulk|\.search)(?=[/?]|$).*"
-)
+_RESOURCE = re.compile(r"/+(Users|Groups|Schemas|ResourceTypes|ServiceProviderConfig|Bulk|\.search)(?=[/?]|$).*")
 
 
 class LogError(ValueError):

@@ -37,9 +37,7 @@ def _target_attributes(schema: Schema, mapping: Schema) -> list[Schema]:
     wanted = rule.get("targetDirectoryName"), mapping["targetObjectName"]
     for directory in schema["directories"]:
         for item in directory.get("objects") or []:
-            if (directory.get("name"), item.get("name")) == wanted and isinstance(
-                item.get("attributes"), list
-            ):
+            if (directory.get("name"), item.get("name")) == wanted and isinstance(item.get("attributes"), list):
                 attributes: list[Schema] = item["attributes"]
                 return attributes
     raise NoSchemaError('its "directories" do not describe {1} of {0}'.format(*wanted))
@@ -68,9 +66,7 @@ def _declare(attributes: list[Schema], kind: str, name: str, changes: list[str])
 
 
 def _map(rows: list[Schema], kind: str, source: str, target: str, changes: list[str]) -> None:
-    existing = next(
-        (r for r in rows if str(r.get("targetAttributeName", "")).casefold() == target.casefold()), None
-    )
+    existing = next((r for r in rows if str(r.get("targetAttributeName", "")).casefold() == target.casefold()), None)
     new_source = {"expression": f"[{source}]", "name": source, "type": "Attribute", "parameters": []}
     if existing is None:
         rows.append(_row(new_source, target))

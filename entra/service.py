@@ -41,9 +41,7 @@ class Service:
                 continue
             found = self.search(mapping.kind, f'{row.target.text} eq "{_literal(value)}"')
             if len(found) > 1:
-                raise ExportError(
-                    MULTIPLE, f"{len(found)} resources match {row.target.text}; one at most may"
-                )
+                raise ExportError(MULTIPLE, f"{len(found)} resources match {row.target.text}; one at most may")
             if found:
                 return answers.resource(_as_exchange(found[0]))
         return None

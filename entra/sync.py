@@ -77,9 +77,7 @@ class Job:
             return interval
         age = time.time() - quarantine.since
         if age > DROPPED_AFTER:
-            raise click.ClickException(
-                "four weeks in quarantine: the job is disabled (--restart starts it anew)"
-            )
+            raise click.ClickException("four weeks in quarantine: the job is disabled (--restart starts it anew)")
         return min(max(interval, age), DAY)  # less often the longer it lasts, once a day at last
 
     def _cycle(self, journal: Journal) -> Cycle:
@@ -99,9 +97,7 @@ class Job:
 @click.argument("tenant_file", metavar="TENANT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--url", required=True, help="The tenant URL; ?aadOptscim062020 may be appended.")
 @options.token
-@click.option(
-    "--state", "state_file", type=click.Path(path_type=Path, dir_okay=False), help="Links and watermark."
-)
+@click.option("--state", "state_file", type=click.Path(path_type=Path, dir_okay=False), help="Links and watermark.")
 @options.scope
 @options.mapping_file
 @options.roles
@@ -110,12 +106,8 @@ class Job:
 @click.option("--restart", is_flag=True, help="Start with an initial cycle; the links are kept.")
 @click.option("--reset", is_flag=True, help="Forget the links too (resetScope=Full).")
 @click.option("--retry", is_flag=True, help="Try what is in escrow again now.")
-@click.option(
-    "--skip-out-of-scope", is_flag=True, help="SkipOutOfScopeDeletions: send nothing for who left the scope."
-)
-@click.option(
-    "--deletion-threshold", type=click.IntRange(0), help="Hold back more disables and deletes than this."
-)
+@click.option("--skip-out-of-scope", is_flag=True, help="SkipOutOfScopeDeletions: send nothing for who left the scope.")
+@click.option("--deletion-threshold", type=click.IntRange(0), help="Hold back more disables and deletes than this.")
 @click.option("--allow-deletes", is_flag=True, help="Send the removals that were held back.")
 @click.option("--concurrency", type=click.IntRange(1, 50), default=5, show_default=True)
 @click.option(
@@ -128,18 +120,12 @@ def command(tenant_file: Path, **settings: Any) -> None:
     """Provision a tenant file: an initial cycle when the state is empty, else an incremental one."""
     with ExitStack() as stack:
         log = settings["log_file"]
-        job = Job(
-            tenant_file, settings, stack.enter_context(log.open("a", encoding="utf-8")) if log else None
-        )
+        job = Job(tenant_file, settings, stack.enter_context(log.open("a", encoding="utf-8")) if log else None)
         stack.callback(job.endpoint.close)
         try:
             sys.exit(job.watch() if settings["watch"] else job.cycle())
         except KeyboardInterrupt:
-            where = (
-                f"; the next run with --state {settings['state_file']} goes on"
-                if settings["state_file"]
-                else ""
-            )
+            where = f"; the next run with --state {settings['state_file']} goes on" if settings["state_file"] else ""
             job.console.print(f"interrupted{where}")
             sys.exit(INTERRUPTED)
 

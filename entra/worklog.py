@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -26,6 +27,10 @@ ADVICE = {
     INCOMPATIBLE: "Run `python -m entra validate` for the details.",
     "UnsupportedCharacters": "Change the matching attribute's value in the directory.",
 }
+
+
+# Ids, addresses and quoted values.
+_PARTICULAR = re.compile(r"""[0-9a-f]{8}-?[0-9a-f-]{8,}|\S+@\S+|'[^']*'|"[^"]*\"""", re.I)
 
 
 @dataclass(slots=True)
@@ -101,9 +106,7 @@ class Journal:
         entry.milliseconds = round((time.monotonic() - entry.started) * 1000)
         with self._lock:
             self.requests += len(entry.exchanges)
-            self.actions[
-                "failure" if entry.error else entry.action if entry.status == "success" else "skipped"
-            ] += 1
+            self.actions["failure" if entry.error else entry.action if entry.status == "success" else "skipped"] += 1
             if entry.error is not None:
                 self.errors[entry.error.code, cause(entry.error.detail)] += 1
             if self._file is not None:
@@ -119,5 +122,4 @@ class Journal:
 
 def cause(detail: str) -> str:
     """Take out of a detail what differs from object to object, to group errors by it."""
-    words = [word if not any(c.isdigit() for c in word) or len(word) < 4 else "…" for word in detail.split()]
-    return " ".join(words)[:160]
+    return _PARTICULAR.sub("…", detail)[:200]

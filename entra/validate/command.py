@@ -42,9 +42,7 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--dialect", "dialects", type=click.Choice(["L", "F", "LF"]), default="LF", show_default=True)
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")
 @click.option("-v", "--verbose", is_flag=True, help="Name the cases that passed, too.")
-@click.option(
-    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name every case."
-)
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name every case.")
 @options.wire
 def command(url: str, token: str, **settings: Any) -> None:
     """Check an endpoint with everything that Entra sends; exit status 1: a case failed."""

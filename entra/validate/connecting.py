@@ -53,9 +53,7 @@ def _list_types(probe: Probe) -> None:
     exchange = probe.send("GET", "/Users", [("filter", f'userName eq "{user.get("userName")}"')])
     probe.expect_status(exchange, 200)
     body = exchange.response if isinstance(exchange.response, dict) else {}
-    probe.expect(
-        type(body.get("totalResults")) is int, f"totalResults is {body.get('totalResults')!r}, not a number"
-    )
+    probe.expect(type(body.get("totalResults")) is int, f"totalResults is {body.get('totalResults')!r}, not a number")
     for key in {"startIndex", "itemsPerPage"} & set(body):
         probe.expect(type(body[key]) is int, f"{key} is {body[key]!r}, not a number")
     wrong = [key for key in body if key.lower() in _KEYS and key != _KEYS[key.lower()]]
@@ -170,9 +168,7 @@ def _flag_in_query(probe: Probe) -> None:
     ):
         probe.expect_status(probe.send("GET", f"/Users?{query}"), 200)
     crooked = probe.send("GET", "/?aadOptscim062020/Users")
-    probe.expect(
-        (crooked.status or 500) < 500, f"the flag before the path answered {crooked.status or crooked.fault}"
-    )
+    probe.expect((crooked.status or 500) < 500, f"the flag before the path answered {crooked.status or crooked.fault}")
 
 
 @case(
@@ -216,9 +212,7 @@ def _schema_discovery(probe: Probe) -> None:
     names = {a.get("name") for a in schemas[CORE_USER].get("attributes") or [] if isinstance(a, dict)}
     missing = [name for name in MAPPED if name not in names and name != "externalId"]
     probe.expect(not missing, f"the core User schema does not list {', '.join(missing)}")
-    probe.expect(
-        ENTERPRISE in schemas, "the enterprise extension (employeeNumber, department, manager) is not listed"
-    )
+    probe.expect(ENTERPRISE in schemas, "the enterprise extension (employeeNumber, department, manager) is not listed")
 
 
 @case(
@@ -235,9 +229,7 @@ def _paging(probe: Probe) -> None:
         probe.expect_status(exchange, 200)
         page, body = probe.resources(exchange), exchange.response
         probe.expect(len(page) <= 5, f"count=5 answered {len(page)} users")
-        probe.expect(
-            body.get("startIndex", 1 if not page else None) == start or not page, _not_echoed(start, body)
-        )
+        probe.expect(body.get("startIndex", 1 if not page else None) == start or not page, _not_echoed(start, body))
         seen += [r.get("id") for r in page]
         if not page or start + 5 > body.get("totalResults", 0) or len(seen) > 400:
             break
@@ -254,9 +246,7 @@ def _expect_error(probe: Probe, exchange: Exchange, status: str) -> None:
     body = exchange.response if isinstance(exchange.response, dict) else {}
     schema = "urn:ietf:params:scim:api:messages:2.0:Error"
     probe.expect(schema in (body.get("schemas") or []), f"status {status} came without a SCIM error body")
-    probe.expect(
-        body.get("status") == status, f"the error's status is {body.get('status')!r}, not {status!r}"
-    )
+    probe.expect(body.get("status") == status, f"the error's status is {body.get('status')!r}, not {status!r}")
 
 
 def _nulls(value: Any, path: str = "") -> Any:

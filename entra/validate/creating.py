@@ -22,9 +22,7 @@ ROLE = "WindowsAzureActiveDirectoryRole"
 def _create(probe: Probe) -> None:
     body = probe.user(roles=[])
     user = probe.create("User", body)
-    probe.expect(
-        probe.read("User", user["id"]).get("id") == user["id"], "the id of a read is not that of the create"
-    )
+    probe.expect(probe.read("User", user["id"]).get("id") == user["id"], "the id of a read is not that of the create")
     found = probe.search("User", f'userName eq "{body["userName"]}"')
     probe.expect([r.get("id") for r in found] == [user["id"]], "the id of a search is not that of the create")
     sent = str(uuid.uuid4())
@@ -49,14 +47,10 @@ def _echo(probe: Probe) -> None:
     )
     user = probe.read("User", probe.create("User", body)["id"])
     for name in ("userName", "displayName", "title", "externalId", "preferredLanguage", "name"):
-        probe.expect(
-            user.get(name) == body[name], f"{name} came back as {user.get(name)!r}, not {body[name]!r}"
-        )
+        probe.expect(user.get(name) == body[name], f"{name} came back as {user.get(name)!r}, not {body[name]!r}")
     phone = [p.get("value") for p in user.get("phoneNumbers") or []]
     probe.expect(phone == ["+49 (89) 555 0712"], f"the phone number came back as {phone}")
-    probe.expect(
-        user.get(ENTERPRISE, {}).get("employeeNumber") == "007", "employeeNumber did not come back as 007"
-    )
+    probe.expect(user.get(ENTERPRISE, {}).get("employeeNumber") == "007", "employeeNumber did not come back as 007")
 
 
 @case(
@@ -65,9 +59,7 @@ def _echo(probe: Probe) -> None:
     fix="Ignore null attributes, also those that no schema has; an empty externalId is none, and not unique.",
 )
 def _create_nulls(probe: Probe) -> None:
-    nulls = dict.fromkeys(
-        ("addresses", "phoneNumbers", "preferredLanguage", "title", "department", "manager")
-    )
+    nulls = dict.fromkeys(("addresses", "phoneNumbers", "preferredLanguage", "title", "department", "manager"))
     for _ in range(2):
         body = {**probe.user(externalId=""), **nulls}
         user = probe.create("User", body)
@@ -85,9 +77,7 @@ def _create_schemas(probe: Probe) -> None:
     probe.create("User", typo)
     unlisted = probe.user(schemas=[CORE_USER], **{ENTERPRISE: {"department": "Sales"}})
     user = probe.create("User", unlisted)
-    probe.expect(
-        user.get(ENTERPRISE, {}).get("department") == "Sales", "the extension not listed was dropped"
-    )
+    probe.expect(user.get(ENTERPRISE, {}).get("department") == "Sales", "the extension not listed was dropped")
 
 
 @case(
@@ -110,9 +100,7 @@ def _create_booleans(probe: Probe) -> None:
     for text, value in (("True", True), ("False", False), ("false", False)):
         body = probe.user(active=text)
         user = probe.read("User", probe.create("User", body)["id"])
-        probe.expect(
-            user.get("active") is value, f"active sent as {text!r} came back as {user.get('active')!r}"
-        )
+        probe.expect(user.get("active") is value, f"active sent as {text!r} came back as {user.get('active')!r}")
 
 
 @case(
@@ -141,9 +129,7 @@ def _conflict(probe: Probe) -> None:
     exchange = probe.send("POST", "/Users", body=again)
     probe.expect_status(exchange, 409)
     error = exchange.response if isinstance(exchange.response, dict) else {}
-    probe.expect(
-        error.get("scimType") == "uniqueness", f"scimType is {error.get('scimType')!r}, not 'uniqueness'"
-    )
+    probe.expect(error.get("scimType") == "uniqueness", f"scimType is {error.get('scimType')!r}, not 'uniqueness'")
     found = probe.search("User", f'userName eq "{body["userName"]}"')
     probe.expect([r.get("id") for r in found] == [user["id"]], "the user in the way cannot be found")
 
@@ -186,11 +172,7 @@ def _complex_roles(probe: Probe) -> None:
     user = probe.new_user(roles=roles)
     expect_roles(probe, user, {"Admin", "User"})
     text = '{"id":"06b07648-ecfe-589f-9d2f-6325724a46ee","value":"25","displayName":"Role1234"}'
-    added = (
-        {"primary": False, "type": ROLE, "display": "Role1234", "value": "25"}
-        if probe.flag
-        else {"value": text}
-    )
+    added = {"primary": False, "type": ROLE, "display": "Role1234", "value": "25"} if probe.flag else {"value": text}
     for _ in range(2):
         probe.patch("User", user["id"], ("add", "roles", [added]))
     expect_roles(probe, user, {"Admin", "User", "25"})
@@ -226,9 +208,7 @@ def _idmelon_extension(probe: Probe) -> None:
 def expect_manager(probe: Probe, user: Resource, id: str | None) -> None:
     """Fail the case unless the user's manager is this one."""
     found = (user.get(ENTERPRISE) or {}).get("manager")
-    probe.expect(
-        not isinstance(found, str) or not found, 'manager came back as a string, not as {"value": id}'
-    )
+    probe.expect(not isinstance(found, str) or not found, 'manager came back as a string, not as {"value": id}')
     value = found.get("value") if isinstance(found, dict) else None
     probe.expect(value == id or (not value and id is None), f"the manager is {value!r}, not {id!r}")
 

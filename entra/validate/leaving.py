@@ -23,12 +23,8 @@ def _restore(probe: Probe) -> None:
     for active in (False, True):
         probe.patch("User", user["id"], ("replace", "active", active if probe.flag else str(active)))
         found = probe.search("User", f'userName eq "{body["userName"]}"')
-        probe.expect(
-            [r.get("id") for r in found] == [user["id"]], f"with active {active} the user is not found"
-        )
-        probe.expect(
-            found[0].get("active") is active, f"active is {found[0].get('active')!r}, not {active!r}"
-        )
+        probe.expect([r.get("id") for r in found] == [user["id"]], f"with active {active} the user is not found")
+        probe.expect(found[0].get("active") is active, f"active is {found[0].get('active')!r}, not {active!r}")
     members = member_ids(probe.read("Group", group["id"]))
     probe.expect(user["id"] in members, "the membership did not survive being disabled")
 

@@ -61,7 +61,7 @@ def _match_old_forms(probe: Probe) -> None:
 
 @case(
     "Keywords, attribute names and userName compare without case, externalId with it",
-    effect="The validator's search in another case finds nothing; a wrong user may be taken for the right one.",
+    effect="A search in another case finds nothing; a wrong user may be taken for the right one.",
     fix="Fold case as the schema's caseExact says: userName and displayName false, externalId and id true.",
     both=False,
 )
@@ -127,9 +127,7 @@ def _members_excluded(probe: Probe) -> None:
     user, group = probe.new_user(), probe.new_group()
     probe.patch("Group", group["id"], ("add", "members", [{"value": user["id"]}]))
     found = probe.search("Group", f'displayName eq "{group.get("displayName", "").upper()}"')
-    probe.expect(
-        [g.get("id") for g in found] == [group["id"]], f"{len(found)} groups were found, not the one"
-    )
+    probe.expect([g.get("id") for g in found] == [group["id"]], f"{len(found)} groups were found, not the one")
     probe.expect(not found[0].get("members"), "the search answered members although they were excluded")
     read = probe.read("Group", group["id"], excludedAttributes="members")
     probe.expect(not read.get("members"), "the read answered members although they were excluded")
@@ -156,9 +154,7 @@ def _match_group_external_id(probe: Probe) -> None:
 def _manager_reference(probe: Probe) -> None:
     boss, user = probe.new_user(), probe.new_user()
     filter = f'id eq "{user["id"]}" and manager eq "{boss["id"]}"'
-    probe.expect(
-        probe.search("User", filter, attributes="id") == [], "the manager was found before it was set"
-    )
+    probe.expect(probe.search("User", filter, attributes="id") == [], "the manager was found before it was set")
     probe.patch("User", user["id"], ("add", f"{ENTERPRISE}:manager", boss["id"]))
     found = [r.get("id") for r in probe.search("User", filter, attributes="id")]
     probe.expect(found == [user["id"]], f"{filter} found {len(found)} users, not the one")
@@ -172,9 +168,7 @@ def _manager_reference(probe: Probe) -> None:
 def _member_reference(probe: Probe) -> None:
     user, group = probe.new_user(), probe.new_group()
     filter = f'id eq "{group["id"]}" and members eq "{user["id"]}"'
-    probe.expect(
-        probe.search("Group", filter, attributes="id") == [], "the member was found before it joined"
-    )
+    probe.expect(probe.search("Group", filter, attributes="id") == [], "the member was found before it joined")
     probe.patch("Group", group["id"], ("add", "members", [{"value": user["id"]}]))
     found = [r.get("id") for r in probe.search("Group", filter, attributes="id")]
     probe.expect(found == [group["id"]], f"{filter} found {len(found)} groups, not the one")

@@ -190,9 +190,7 @@ def _wrapped_value(probe: Probe) -> None:
     fix='Take "" and null as "no value", on paths and in pathless objects, also where nothing is left.',
 )
 def _null_update(probe: Probe) -> None:
-    user = probe.new_user(
-        title="Buyer", **{ENTERPRISE: {"department": "Sales", "employeeNumber": "7"}}, nickName="K"
-    )
+    user = probe.new_user(title="Buyer", **{ENTERPRISE: {"department": "Sales", "employeeNumber": "7"}}, nickName="K")
     paths = ("title", "name.givenName", f"{ENTERPRISE}:department", "nickName")
     for empty in ("", None):
         operations = [("replace", WORK_EMAIL, empty), *probe.replace(dict.fromkeys(paths, empty))]
@@ -262,9 +260,7 @@ def _formatted(probe: Probe) -> None:
     user = probe.new_user(addresses=[{"type": "work", "formatted": "HQ", "locality": "Dublin"}])
     probe.patch("User", user["id"], *probe.replace({"name.givenName": "Other"}))
     probe.patch("User", user["id"], ("replace", 'addresses[type eq "work"].locality', "Cork"))
-    _expect_values(
-        probe, user, {"name.formatted": "Kim O'Neill", 'addresses[type eq "work"].formatted': "HQ"}
-    )
+    _expect_values(probe, user, {"name.formatted": "Kim O'Neill", 'addresses[type eq "work"].formatted': "HQ"})
 
 
 @case(
@@ -277,9 +273,7 @@ def _many_operations(probe: Probe) -> None:
     operations: list[Op] = [("replace", "displayName", f"Name {n}") for n in range(36)]
     probe.patch("User", user["id"], *operations)
     _expect_values(probe, user, {"displayName": "Name 35"})
-    exchange = probe.try_patch(
-        "User", user["id"], ("replace", "displayName", "Half"), ("explode", "title", "x")
-    )
+    exchange = probe.try_patch("User", user["id"], ("replace", "displayName", "Half"), ("explode", "title", "x"))
     probe.expect((exchange.status or 0) >= 400, f"an unknown operation answered {exchange.status}")
     _expect_values(probe, user, {"displayName": "Name 35"})
 
@@ -306,6 +300,4 @@ def _rename_conflict(probe: Probe) -> None:
     taken = probe.user()
     probe.create("User", taken)
     user = probe.new_user()
-    probe.expect_status(
-        probe.try_patch("User", user["id"], *probe.replace({"userName": taken["userName"]})), 409
-    )
+    probe.expect_status(probe.try_patch("User", user["id"], *probe.replace({"userName": taken["userName"]})), 409)

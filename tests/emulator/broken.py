@@ -5,13 +5,13 @@ import uuid
 
 from werkzeug.wrappers import Response
 
-from tests.emulator.endpoint import CORE, ENTERPRISE, Endpoint, Problem, change
+from tests.emulator.endpoint import CORE, ENTERPRISE, Endpoint, ScimError, change
 
 
 class EmptySearchIs404(Endpoint):
     def listing(self, resources, total, start):
         if not total:
-            raise Problem(404, "nothing found")
+            raise ScimError(404, "nothing found")
         return super().listing(resources, total, start)
 
 
@@ -25,7 +25,7 @@ class EmptySearchIsHtml(Endpoint):
 class NoGroups(Endpoint):
     def collection(self, method, kind, query, body):
         if kind == "Group":
-            raise Problem(404, "no groups here")
+            raise ScimError(404, "no groups here")
         return super().collection(method, kind, query, body)
 
 
@@ -51,9 +51,7 @@ class ChangingId(Endpoint):
 
 class FilterIgnored(Endpoint):
     def search(self, kind, query):
-        known = {
-            k: v for k, v in query.items() if k != "filter" or not v.startswith(("noSuch", "externalId"))
-        }
+        known = {k: v for k, v in query.items() if k != "filter" or not v.startswith(("noSuch", "externalId"))}
         return super().search(kind, known)
 
 
@@ -140,7 +138,7 @@ class NoPatch(Endpoint):
     status = 405
 
     def patch(self, kind, resource, body):
-        raise Problem(self.status, "PATCH is not supported")
+        raise ScimError(self.status, "PATCH is not supported")
 
 
 class PatchNotImplemented(NoPatch):
@@ -174,7 +172,7 @@ class NoTarget(Endpoint):
     def operate(self, resource, operation):
         path = operation.get("path") or ""
         if "[" in path and path.partition("[")[0] not in resource:
-            raise Problem(400, "no target", "noTarget")
+            raise ScimError(400, "no target", "noTarget")
         super().operate(resource, operation)
 
 
@@ -191,7 +189,7 @@ class DottedKeysIgnored(Endpoint):
 class GetNeedsContentType(Endpoint):
     def dispatch(self, request):
         if request.method == "GET" and not request.content_type:
-            raise Problem(406, "which media type?")
+            raise ScimError(406, "which media type?")
         return super().dispatch(request)
 
 

@@ -1,4 +1,4 @@
-"""A small SCIM endpoint in memory that Entra would be content with; `broken.py` makes the faulty ones of it."""
+"""A small SCIM endpoint in memory that Entra is content with; `broken.py` makes the faulty ones of it."""
 
 import json
 import re
@@ -28,7 +28,7 @@ ATTRIBUTES = {
 }
 
 
-class Problem(Exception):
+class ScimError(Exception):
     def __init__(self, status, detail, scim_type=None):
         super().__init__(detail)
         self.status, self.detail, self.scim_type = status, detail, scim_type
@@ -51,12 +51,12 @@ class Endpoint:
             self.authenticate(request)
             with self.lock:
                 return self.dispatch(request)
-        except Problem as problem:
+        except ScimError as problem:
             return self.problem(problem)
 
     def authenticate(self, request):
         if request.headers.get("Authorization", "").split()[-1:] != [TOKEN]:
-            raise Problem(401, "the token is wrong")
+            raise ScimError(401, "the token is wrong")
 
     def problem(self, problem):
         body = {"schemas": [ERROR], "status": str(problem.status), "detail": problem.detail}
@@ -77,7 +77,7 @@ class Endpoint:
             return self.schemas()
         kind = {"Users": "User", "Groups": "Group"}.get(parts[0] if parts else "")
         if kind is None:
-            raise Problem(404, "no such endpoint")
+            raise ScimError(404, "no such endpoint")
         body = json.loads(request.data) if request.data else None
         if len(parts) == 1:
             return self.collection(request.method, kind, query, body)
@@ -112,14 +112,14 @@ class Endpoint:
     def single(self, method, kind, id, query, body):
         resource = self.store[kind].get(id)
         if resource is None:
-            raise Problem(404, f"{kind} {id} not found")
+            raise ScimError(404, f"{kind} {id} not found")
         if method == "DELETE":
             return self.delete(kind, id)
         if method == "PATCH":
             return self.patch(kind, resource, body)
         if method == "GET":
             return self.json(self.render(kind, resource, query))
-        raise Problem(405, f"{method} is not supported")
+        raise ScimError(405, f"{method} is not supported")
 
     def create(self, kind, body):
         resource = self.accept(kind, body)
@@ -135,14 +135,14 @@ class Endpoint:
                 continue
             assign(resource, name, value)
         if not resource.get("userName" if kind == "User" else "displayName"):
-            raise Problem(400, "a required attribute is missing", "invalidValue")
+            raise ScimError(400, "a required attribute is missing", "invalidValue")
         return resource
 
     def check_unique(self, kind, resource):
         name = "userName" if kind == "User" else "displayName"
         for other in self.store[kind].values():
             if other["id"] != resource["id"] and fold(other[name]) == fold(resource[name]):
-                raise Problem(409, f"{name} {resource[name]} is taken", "uniqueness")
+                raise ScimError(409, f"{name} {resource[name]} is taken", "uniqueness")
 
     def delete(self, kind, id):
         del self.store[kind][id]
@@ -155,7 +155,7 @@ class Endpoint:
         for operation in body["Operations"]:
             self.operate(changed, operation)
         if not changed.get("userName" if kind == "User" else "displayName"):
-            raise Problem(400, "a required attribute is missing", "invalidValue")
+            raise ScimError(400, "a required attribute is missing", "invalidValue")
         self.check_unique(kind, changed)
         self.store[kind][changed["id"]] = changed
         return self.patched(kind, changed)
@@ -166,7 +166,7 @@ class Endpoint:
     def operate(self, resource, operation):
         verb, path, value = operation["op"].lower(), operation.get("path"), operation.get("value")
         if verb not in ("add", "replace", "remove"):
-            raise Problem(400, f"the operation {verb} is unknown", "invalidSyntax")
+            raise ScimError(400, f"the operation {verb} is unknown", "invalidSyntax")
         if path is None:
             for name, inner in value.items():
                 change(resource, verb, name, inner)
@@ -209,15 +209,13 @@ def split_path(path):
     """Part a path into container URN, attribute, value filter and sub-attribute."""
     for urn in (*CORE.values(), *EXTENSIONS):
         if path.lower().startswith(urn.lower() + ":"):
-            name, _, sub = (
-                path[len(urn) + 1 :].partition(".") if urn == ENTERPRISE else (path[len(urn) + 1 :], "", "")
-            )
+            name, _, sub = path[len(urn) + 1 :].partition(".") if urn == ENTERPRISE else (path[len(urn) + 1 :], "", "")
             if urn in EXTENSIONS:
                 return urn, name, None, sub or None
             path = path[len(urn) + 1 :]
     match = PATH.match(path)
     if match is None:
-        raise Problem(400, f"the path {path} is invalid", "invalidPath")
+        raise ScimError(400, f"the path {path} is invalid", "invalidPath")
     urn = ENTERPRISE if match["name"] == "manager" else None
     return urn, match["name"], match["filter"], match["sub"]
 
@@ -228,13 +226,7 @@ def clean(name, value):
         return value.lower() == "true"
     if name == "manager":
         value = value[0] if isinstance(value, list) else value
-        return (
-            {"value": value}
-            if isinstance(value, str) and value
-            else value
-            if isinstance(value, dict)
-            else None
-        )
+        return {"value": value} if isinstance(value, str) and value else value if isinstance(value, dict) else None
     if isinstance(value, list):
         return [clean_element(item) for item in value]
     if isinstance(value, dict):
@@ -291,7 +283,7 @@ def change(resource, verb, path, value):
         change_list(container, verb, name, clean(name, value))
     elif verb == "remove" or (filter and name == "manager"):
         container.pop(name, None)
-    elif sub and not (name == "manager"):
+    elif sub and name != "manager":
         assign(container.setdefault(name, {}), sub, value)
         if not container[name]:
             del container[name]
@@ -360,9 +352,7 @@ def made_of(filter):
 
 # Filters ----------------------------------------------------------------------------------------------------
 
-TERM = re.compile(
-    r'\s*(?P<path>[^\s\[]+(?:\[[^\]]*\])?[^\s]*)\s+(?P<op>\w+)\s+(?P<value>"(?:[^"\\]|\\.)*"|\S+)\s*'
-)
+TERM = re.compile(r'\s*(?P<path>[^\s\[]+(?:\[[^\]]*\])?[^\s]*)\s+(?P<op>\w+)\s+(?P<value>"(?:[^"\\]|\\.)*"|\S+)\s*')
 AND = re.compile(r"and\s+", re.I)
 
 
@@ -372,32 +362,24 @@ def parse_filter(text):
     while position < len(text):
         match = TERM.match(text, position)
         if match is None or match["op"].lower() != "eq":
-            raise Problem(400, f"the filter {text} is invalid", "invalidFilter")
+            raise ScimError(400, f"the filter {text} is invalid", "invalidFilter")
         tests.append(equality(match["path"], match["value"]))
         position = match.end()
         joined = AND.match(text, position)
         if joined:
             position = joined.end()
         elif position < len(text):
-            raise Problem(400, f"the filter {text} is invalid", "invalidFilter")
+            raise ScimError(400, f"the filter {text} is invalid", "invalidFilter")
     return lambda resource: all(test(resource) for test in tests)
 
 
 def equality(path, literal):
-    wanted = (
-        json.loads(literal)
-        if literal.startswith('"')
-        else {"true": True, "false": False}.get(literal, literal)
-    )
+    wanted = json.loads(literal) if literal.startswith('"') else {"true": True, "false": False}.get(literal, literal)
     urn, name, filter, sub = split_path(path)
-    known = {
-        n.lower(): n
-        for names in ATTRIBUTES.values()
-        for n in [*names.split(), "id", "type", "value", "primary"]
-    }
+    known = {n.lower(): n for names in ATTRIBUTES.values() for n in [*names.split(), "id", "type", "value", "primary"]}
     name = known.get(name.lower())
     if name is None:
-        raise Problem(400, f"the attribute of {path} is unknown", "invalidFilter")
+        raise ScimError(400, f"the attribute of {path} is unknown", "invalidFilter")
 
     def test(resource):
         container = (resource.get(urn) or {}) if urn else resource

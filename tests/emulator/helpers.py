@@ -1,4 +1,4 @@
-"""What the emulator's tests share: a job against an endpoint in memory, and what the directory should hold."""
+"""What the emulator's tests share: a job against an endpoint, and what the directory should hold."""
 
 import copy
 import threading

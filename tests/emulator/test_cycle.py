@@ -89,9 +89,7 @@ def test_two_matches_are_an_error_of_that_object_alone():
     for _ in range(2):
         job.client.send("POST", "/Users", body={"userName": "u1@x.example"})
     journal = job.sync(tenant)
-    assert {code for code, _ in journal.errors} == {
-        "SystemForCrossDomainIdentityManagementMultipleEntriesInResponse"
-    }
+    assert {code for code, _ in journal.errors} == {"SystemForCrossDomainIdentityManagementMultipleEntriesInResponse"}
     assert set(job.state.escrow) == {"u1"}
     assert {"u0", "u2", "u3", "g0"} == set(job.state.links)
 
@@ -272,7 +270,7 @@ class RefusesU1(Endpoint):
     def check_unique(self, kind, resource):
         super().check_unique(kind, resource)
         if self.refusing and resource.get("externalId") == "u1":
-            raise broken.Problem(400, "no u1 here")
+            raise broken.ScimError(400, "no u1 here")
 
 
 def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_its_references():
@@ -305,9 +303,7 @@ def test_injected_faults_only_delay_the_end_state(flag):
     assert_equal_directory(job, tenant)
 
 
-@pytest.mark.parametrize(
-    "app", [broken.EmptySearchIs404, broken.EmptySearchIsHtml, broken.BareArray, broken.NoGroups]
-)
+@pytest.mark.parametrize("app", [broken.EmptySearchIs404, broken.EmptySearchIsHtml, broken.BareArray, broken.NoGroups])
 def test_an_endpoint_that_fails_the_probe_goes_into_quarantine_at_once(app):
     job = Job(app())
     with pytest.raises(CycleStoppedError, match="EncounteredQuarantineException"):
@@ -432,7 +428,5 @@ def test_the_log_has_the_shape_of_the_portals():
         "EntryExport",
     ]
     assert entry["provisioningAction"] == "create"
-    assert {"displayName": "userName", "oldValue": None, "newValue": "u1@x.example"} in entry[
-        "modifiedProperties"
-    ]
+    assert {"displayName": "userName", "oldValue": None, "newValue": "u1@x.example"} in entry["modifiedProperties"]
     assert [r["method"] for r in entry["requests"]] == ["GET", "POST"]
