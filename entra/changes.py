@@ -136,7 +136,7 @@ CHANGES: tuple[Change, ...] = (
 
 def day(tenant: Tenant, seed: int, scale: int = 1) -> tuple[Tenant, list[str]]:
     """Give the tenant as it stands a day later, and what happened; the tenant given stays as it is."""
-    changed, rng = copy.deepcopy(tenant), random.Random(seed)  # noqa: S311 (not a secret)
+    changed, rng = copy.deepcopy(tenant), random.Random(f"day {seed}")  # noqa: S311 (not a secret)
     return changed, [change(changed, rng) for change in CHANGES for _ in range(scale)]
 
 

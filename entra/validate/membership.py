@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+from entra.dialect import ADSCIM_GROUP
+from entra.targets import CORE_GROUP
 from entra.validate.cases import Section
 from entra.validate.probe import Op, Probe, member_ids
 

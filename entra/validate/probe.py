@@ -45,7 +45,7 @@ class Probe:
             got = exchange.status if exchange.status is not None else exchange.fault
             wanted = " or ".join(map(str, allowed))
             said = exchange.response.get("detail") if isinstance(exchange.response, dict) else None
-            detail = f" ({said})" if said else ""
+            detail = f" ({' '.join(str(said).split())})" if said else ""
             raise CaseFailedError(f"{exchange.method} {exchange.url} answered {got}{detail}, not {wanted}")
 
     def skip(self, reason: str) -> None:
