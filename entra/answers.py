@@ -63,11 +63,11 @@ def raise_for_status(exchange: Exchange) -> None:
         raise ExportError(f"{SCIM}BadResponse", detail, transient=True)
     if status in (401, 403):
         raise ExportError("InvalidCredentials", detail)
-    if status == 404:
+    if status == 404 and exchange.method != "POST":
         raise ExportError("InvalidAnchor", detail)
     if status == 409:
         raise ExportError(f"{SCIM}Conflict", detail)
-    raise ExportError(INCOMPATIBLE if status in (405, 501) else f"{SCIM}BadRequest", detail)
+    raise ExportError(INCOMPATIBLE if status in (404, 405, 501) else f"{SCIM}BadRequest", detail)
 
 
 def _reason(exchange: Exchange) -> str:

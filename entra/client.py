@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import threading
@@ -53,8 +54,8 @@ class Exchange:
     def to_json(self) -> dict[str, Any]:
         """Give the exchange as a line of a log that `replay` takes."""
         path, _, query = self.url.partition("?")
-        record = {"method": self.method, "path": path, "query": query, "request": self.request}
-        record |= {"status": self.status, "response": self.response}
+        record = {"method": self.method, "path": path, "query": query, "request": masked(self.request)}
+        record |= {"status": self.status, "response": masked(self.response)}
         record |= {"milliseconds": self.milliseconds, "fault": self.fault}
         return {key: value for key, value in record.items() if value not in (None, "")}
 
@@ -91,6 +92,12 @@ class Endpoint:
         self._http = httpx.Client(transport=transport, timeout=self.wire.timeout, headers={"User-Agent": USER_AGENT})
         for name in ("Accept", "Accept-Encoding") + (() if self.wire.user_agent else ("User-Agent",)):
             del self._http.headers[name]
+
+    def with_prefix(self, prefix: str) -> Endpoint:
+        """Give the same endpoint with something before the token, as a careless paste puts it."""
+        other = copy.copy(self)
+        other._token = prefix + self._token
+        return other
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,10 +136,9 @@ class Endpoint:
             exchange.status = int(fault) if fault.isdigit() else None
 
     def _exchange(self, exchange: Exchange, content: bytes | None, headers: Mapping[str, str | None]) -> None:
-        url = self.base + exchange.url
         exchange.fault = None
         try:
-            answer = self._http.request(exchange.method, url, content=content, headers=self._headers(content, headers))
+            answer = self._http.send(self._request(exchange, content, headers))
         except httpx.TimeoutException:
             exchange.fault = f"no answer within {self.wire.timeout:g} seconds"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -143,20 +149,24 @@ class Endpoint:
             exchange.content_type = answer.headers.get("content-type", "")
             exchange.response = self._parsed(answer)
 
+    def _request(self, exchange: Exchange, content: bytes | None, headers: Mapping[str, str | None]) -> httpx.Request:
+        request = self._http.build_request(exchange.method, self.base + exchange.url, content=content)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        if content is not None:
+            suffix = "; charset=utf-8" if self.wire.charset else ""
+            request.headers["Content-Type"] = f"application/scim+json{suffix}"
+        for name, value in headers.items():
+            request.headers.pop(name, None)
+            if value is not None:
+                request.headers[name] = value
+        return request
+
     def _parsed(self, answer: httpx.Response) -> Any:
         text = self._hide(answer.text)
         try:
             return json.loads(text) if text.strip() else None
         except ValueError:
             return text
-
-    def _headers(self, content: bytes | None, extra: Mapping[str, str | None]) -> dict[str, str]:
-        headers: dict[str, str | None] = {"Authorization": f"Bearer {self._token}"}
-        if content is not None:
-            suffix = "; charset=utf-8" if self.wire.charset else ""
-            headers["Content-Type"] = f"application/scim+json{suffix}"
-        headers.update(extra)
-        return {name: value for name, value in headers.items() if value is not None}
 
     def _url(self, path: str, query: Query) -> str:
         encode = quote_plus if self.wire.spaces == "+" else quote
@@ -169,6 +179,18 @@ class Endpoint:
     def _hide(self, text: str) -> str:
         # An endpoint that echoes the token must not get it into a log or a report.
         return text.replace(self._token, "(token)") if self._token else text
+
+
+def masked(value: Any) -> Any:
+    """Copy a body with every password hidden; no log or report may hold one."""
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    hidden = {key for key in value if key.casefold() == "password"}
+    if str(value.get("path", "")).rpartition(":")[2].casefold() == "password":
+        hidden.add("value")
+    return {key: "(hidden)" if key in hidden else masked(inner) for key, inner in value.items()}
 
 
 def split_url(url: str) -> tuple[str, bool]:

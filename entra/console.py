@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from entra.client import Exchange
+from entra.client import Exchange, masked
 from entra.worklog import Entry, Journal
 
 PLAIN_EVERY = 5.0  # seconds
@@ -99,11 +99,11 @@ def exchange(console: Console, found: Exchange) -> None:
     """Print one request and its answer in full."""
     console.print(f"[bold]{found.method}[/] {escape(found.url)}", soft_wrap=True)
     if found.request is not None:
-        console.print(_pretty(found.request), markup=False, soft_wrap=True)
+        console.print(_pretty(masked(found.request)), markup=False, soft_wrap=True)
     status = found.status if found.status is not None else found.fault
     console.print(f"[bold]-> {status}[/] ({found.milliseconds} ms)")
     if found.response is not None:
-        console.print(_pretty(found.response), markup=False, soft_wrap=True)
+        console.print(_pretty(masked(found.response)), markup=False, soft_wrap=True)
 
 
 def _pretty(value: Any) -> str:

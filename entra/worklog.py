@@ -57,7 +57,10 @@ class Entry:
 
     def changed(self, changes: list[Change]) -> None:
         """Note modified properties."""
-        self.changes += [(c.target.text, c.old, c.new) for c in changes]
+        for change in changes:
+            secret = change.target.name.casefold() == "password"
+            old, new = ("(hidden)", "(hidden)") if secret else (change.old, change.new)
+            self.changes.append((change.target.text, old, new))
 
     def fail(self, error: ExportError) -> None:
         """Note why the object could not be provisioned."""

@@ -52,9 +52,11 @@ def command(url: str, token: str, **settings: Any) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     console = Console()
-    for result in run.results():
-        if settings["verbose"] or result.status is not Status.PASSED:
-            _show(console, result)
+    with console.status("validating") as status:
+        for result in run.results():
+            status.update(f"{len(run.finished)} checks, {escape(result.name)}")
+            if settings["verbose"] or result.status is not Status.PASSED:
+                _show(console, result)
     endpoint.close()
     _write(run, settings)
     _tell(console, run)

@@ -98,6 +98,10 @@ def _ignored_filter(probe: Probe) -> None:
     for filter in (f'externalId eq "{uuid.uuid4()}"', f'emails[type eq "work"].value eq "{uuid.uuid4()}"'):
         found = probe.search("User", filter)
         probe.expect(found == [], f"{filter} found {len(found)} users")
+    prefix = probe.unique()
+    probe.new_user(userName=f"{prefix}-and-more@contoso.example")
+    found = probe.search("User", f'userName eq "{prefix}"')
+    probe.expect(found == [], "eq found a userName that only begins with the value")
     unknown = probe.send("GET", "/Users", [("filter", f'noSuchAttribute eq "{uuid.uuid4()}"')])
     if unknown.status != 400:
         probe.expect_status(unknown, 200, 400)

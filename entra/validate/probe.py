@@ -63,6 +63,12 @@ class Probe:
             self.made.append(("Group" if path.startswith("/Groups") else "User", str(made["id"])))
         return exchange
 
+    def send_with_double_bearer(self, path: str, query: Query) -> Exchange:
+        """Search with a token that was pasted together with the word Bearer."""
+        exchange = self.endpoint.with_prefix("Bearer ").send("GET", path, query)
+        self.exchanges.append(exchange)
+        return exchange
+
     def search(self, kind: str, filter: str, **query: str) -> list[Resource]:
         """Search, and fail the case unless a proper ListResponse comes back."""
         pairs = [*query.items(), ("filter", filter)]
