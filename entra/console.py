@@ -80,6 +80,8 @@ def line(entry: Entry) -> str:
     what = f"[{colour}]{entry.status:<8}[/] {entry.action:<7} {entry.kind:<5} {escape(entry.name)}"
     if entry.error:
         return f"{what}  {escape(str(entry.error))}"
+    if entry.status == "skipped" and entry.steps:
+        return f"{what}  {escape(entry.steps[-1]['description'])}"
     changes = "; ".join(f"{name}: {_short(old)} -> {_short(new)}" for name, old, new in entry.changes)
     return f"{what}  {escape(changes)}"
 

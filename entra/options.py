@@ -75,7 +75,13 @@ scope = click.option(
 wire = _together(
     click.option("--rate", type=click.FloatRange(0), default=25, show_default=True, help="Requests/s; 0: no ceiling."),
     click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds."),
-    click.option("--encode-spaces", type=click.Choice(["+", "%20"]), default="+", show_default=True),
+    click.option(
+        "--encode-spaces",
+        type=click.Choice(["+", "%20"]),
+        default="+",
+        show_default=True,
+        help="In filters.",
+    ),
     click.option("--trailing-slash", is_flag=True, help="/Users/?filter=... instead of /Users?filter=..."),
     click.option("--no-charset", is_flag=True, help="Leave charset=utf-8 out of Content-Type."),
     click.option("--no-user-agent", is_flag=True, help="Send no User-Agent."),
@@ -86,19 +92,26 @@ wire = _together(
         type=FaultType(),
         multiple=True,
         metavar="FAULT:SHARE",
-        help="429, 500, 503 or timeout.",
+        help="Inject 429, 500, 503 or timeout, say 429:0.05.",
     ),
     click.option("--retry-after", is_flag=True, help="Honour Retry-After at once."),
 )
 
 dialect = _together(
     click.option("--flag", is_flag=True, help="The dialect of aadOptscim062020 (or append it to the URL)."),
-    click.option("--booleans", type=click.Choice(["auto", "string", "native"]), default="auto", show_default=True),
+    click.option(
+        "--booleans",
+        type=click.Choice(["auto", "string", "native"]),
+        default="auto",
+        show_default=True,
+        help="auto: strings in the patches of the legacy dialect alone.",
+    ),
     click.option(
         "--manager-style",
         type=click.Choice(["string", "array", "object"]),
         default="string",
         show_default=True,
+        help="How a manager is written.",
     ),
     click.option("--member-batch", type=click.IntRange(1), default=1, show_default=True, help="Members per PATCH."),
     click.option("--nulls", is_flag=True, help="Write null for what has no value in a create."),

@@ -24,7 +24,7 @@ class References:
         self.cycle = cycle
         self.state = cycle.state
         self.escrow = escrow
-        self.failed: set[str] = set()
+        self.failed: dict[str, ExportError] = {}
 
     def users(self) -> list[Object]:
         """List the users whose manager was not looked at since it changed."""
@@ -83,15 +83,21 @@ class References:
 
     def finish(self, group: Object) -> None:
         """Note a group as looked at, unless something of it failed or waits for a member that failed."""
+        if group.id in self.failed:
+            self.escrow.fail(group.id, self.failed[group.id], reference=True)
+            return
         waiting = any(m in self.state.escrow and m not in self.state.links for m in group.members)
-        if group.id not in self.failed and not waiting:
+        if not waiting:
             self._seen(group, sorted(group.members))
 
     def _is_work(self, found: Object, value: object) -> bool:
         link = self.state.links.get(found.id)
         if link is None or not (link.managed and link.active):
             return False
-        return self.state.references_seen.get(found.id) != digest(value) or self.escrow.is_due(found.id)
+        failure = self.state.escrow.get(found.id)
+        if failure is not None and failure.reference:
+            return self.escrow.is_due(found.id)
+        return self.state.references_seen.get(found.id) != digest(value)
 
     def _seen(self, found: Object, value: object) -> None:
         self.state.references_seen[found.id] = digest(value)
@@ -125,6 +131,7 @@ class References:
                 service.patch("User", id, body)
         except ExportError as error:
             self._failed(user, entry, error)
+            self.escrow.fail(user.id, error, reference=True)
             return
         if wanted:
             self.state.managers[user.id] = wanted
@@ -145,7 +152,6 @@ class References:
         self.cycle.journal.add(entry)
 
     def _failed(self, found: Object, entry: Entry, error: ExportError) -> None:
-        self.failed.add(found.id)
-        self.escrow.fail(found.id, error, reference=True)
+        self.failed[found.id] = error
         entry.fail(error)
         self.cycle.journal.add(entry)

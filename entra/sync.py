@@ -109,7 +109,7 @@ class Job:
 @click.option("--skip-out-of-scope", is_flag=True, help="SkipOutOfScopeDeletions: send nothing for who left the scope.")
 @click.option("--deletion-threshold", type=click.IntRange(0), help="Hold back more disables and deletes than this.")
 @click.option("--allow-deletes", is_flag=True, help="Send the removals that were held back.")
-@click.option("--concurrency", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.option("--concurrency", type=click.IntRange(1, 50), default=5, show_default=True, help="Workers.")
 @click.option(
     "--log", "log_file", type=click.Path(path_type=Path, dir_okay=False), help="Provisioning log, JSON lines."
 )

@@ -1,6 +1,8 @@
 """The provisioning cycle: the directory ends up equal to the tenant, whatever happened in between."""
 
 import copy
+import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from entra import people
 from entra.changes import day
 from entra.cycle import CycleStoppedError
-from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, with_roles
+from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, row, with_roles
 from entra.scoping import Clause, Scope
+from entra.state import load
 from entra.tenant import from_json
 from tests.emulator import broken
 from tests.emulator.endpoint import ENTERPRISE, Endpoint
@@ -162,6 +165,16 @@ def test_purged_is_deleted(flag):
     assert job.verbs() == ["DELETE"]
 
 
+def test_who_is_unassigned_is_left_alone_whatever_becomes_of_them():
+    tenant, job = company(), Job()
+    job.sync(tenant)
+    tenant.assignments.discard("u3")
+    job.sync(tenant)
+    tenant.objects["u3"].source["softDeleted"] = True
+    job.sync(tenant)
+    assert [method for method, _ in job.app.requests] == ["GET", "GET"]
+
+
 def test_what_is_gone_at_the_endpoint_already_counts_as_deleted():
     tenant, job = company(), Job()
     job.sync(tenant)
@@ -248,6 +261,30 @@ def test_more_removals_than_the_threshold_are_held_back_until_they_are_allowed()
     assert job.state.quarantine is None
 
 
+def test_who_is_disabled_already_does_not_count_as_a_removal():
+    tenant, job = company(), Job()
+    job.sync(tenant)
+    tenant.objects["u3"].source["accountEnabled"] = False
+    job.sync(tenant)
+    tenant.assignments.discard("u3")
+    job.sync(tenant, deletion_threshold=0)
+    assert job.state.staged == []
+
+
+@pytest.mark.parametrize("verb", ["add", "update", "delete"])
+def test_a_verb_that_is_switched_off_is_not_sent(verb):
+    mappings = idmelon_defaults()
+    users, groups = (replace(m, actions=m.actions - {verb}) for m in (mappings.users, mappings.groups))
+    tenant, job = company(), Job()
+    if verb != "add":
+        job.sync(tenant)
+    job.mappings = MappingSet(users, groups)
+    tenant.objects["u1"].source["jobTitle"] = "Boss"
+    del tenant.objects["u3"], tenant.objects["g0"]
+    job.sync(tenant)
+    assert set(job.verbs()) == {"add": set(), "update": {"DELETE"}, "delete": {"PATCH"}}[verb]
+
+
 # Errors
 
 
@@ -287,6 +324,49 @@ def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_i
     assert job.state.escrow == {}
     assert job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"] == job.user(tenant, "u0")["id"]
     assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
+
+
+class RefusesMembers(Endpoint):
+    refusing = True
+
+    def patch(self, kind, resource, body):
+        if kind == "Group" and self.refusing:
+            raise broken.ScimError(400, "no members today")
+        return super().patch(kind, resource, body)
+
+
+def test_references_that_were_refused_wait_and_are_then_sent_again():
+    tenant, job = company(), Job(RefusesMembers())
+    assert job.sync(tenant, interval=100).errors
+    assert job.state.escrow["g0"].reference
+    assert not job.sync(tenant, interval=100).errors  # not due yet
+    job.now += 100
+    job.app.refusing = False
+    assert not job.sync(tenant).errors
+    assert job.state.escrow == {}
+    assert len(job.group(tenant, "g0")["members"]) == 2
+
+
+def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
+    monkeypatch.setattr("entra.cycle.SAVE_EVERY", 0)
+    job = Job()
+    job.state.path = tmp_path / "links.json"
+
+    class Dies(Exception):
+        pass
+
+    def listener(entry):
+        if entry.kind == "Group":
+            raise Dies
+
+    cycle = job.cycle(company())
+    cycle.journal.listener = listener
+    monkeypatch.setattr("entra.cycle.Cycle._settle", lambda _: None)
+    with pytest.raises(Dies):
+        cycle.run()
+    again = load(job.state.path, job.state.url)
+    assert set(again.links) >= {"u0", "u1", "u2", "u3"}
+    assert again.cycles == 0
 
 
 @BOTH
@@ -430,3 +510,16 @@ def test_the_log_has_the_shape_of_the_portals():
     assert entry["provisioningAction"] == "create"
     assert {"displayName": "userName", "oldValue": None, "newValue": "u1@x.example"} in entry["modifiedProperties"]
     assert [r["method"] for r in entry["requests"]] == ["GET", "POST"]
+
+
+def test_passwords_get_into_no_log():
+    mappings, tenant, job = idmelon_defaults(), company(secret="s3cret-one"), Job()
+    rows = (*mappings.users.rows, row("User", "[secret]", "password"))
+    job.mappings = MappingSet(replace(mappings.users, rows=rows), mappings.groups)
+    job.sync(tenant)
+    text = json.dumps([entry.to_json() for entry in job.entries])
+    tenant.objects["u1"].source["secret"] = "s3cret-two"
+    job.sync(tenant)
+    text += json.dumps([entry.to_json() for entry in job.entries])
+    assert "(hidden)" in text
+    assert "s3cret" not in text
