@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import unquote
 
 from flask import Flask, Response
@@ -85,8 +85,8 @@ def _service(settings: Config, store: Store) -> Service:
 
 def _configured_store(settings: Config) -> Store:
     options = settings.store
-    path = settings.resolve(options.path)
-    return TinyDBStore(path, durability=options.durability, compact_after=options.compact_after)
+    durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
+    return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
 
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:

@@ -17,8 +17,7 @@ BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 _REFERENCE = re.compile(r'bulkId:([^"\s/\]]+)')
-_STATUS = {"POST": "201", "PUT": "200", "PATCH": "200", "DELETE": "204"}
-_METHODS = list(_STATUS)
+_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
 
 class _OperationSchema(Message):
@@ -57,8 +56,9 @@ class BulkOperation:
             yield from _REFERENCE.findall(text)
 
 
-Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], Outcome]
-"""Carries out one operation: method, type, id, data, conditions. For POST the id is the one that was promised."""
+Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], tuple[int, Outcome]]
+"""Carries out one operation: method, type, id, data, conditions; returns the status that it has as a request of its
+own, and what it did. For POST the id is the one that was promised."""
 
 
 def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
@@ -133,15 +133,15 @@ class Bulk:
             type, id = _destination(self._resources.registry, resolved)
             if operation.method != "POST" and id:
                 location = self._resources.locate(type, id)
-            outcome = self._run(resolved, type, id)
+            status, outcome = self._run(resolved, type, id)
         except ScimError as error:
             return self._failure(operation, result, location, error)
         result["location"] = self._resources.locate(type, outcome.id)
         if outcome.after:
             result["version"] = version_of(outcome.after)
-        return {**result, "status": _STATUS[operation.method]}
+        return {**result, "status": str(status)}
 
-    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> Outcome:
+    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, Outcome]:
         if operation.method == "POST":
             if not operation.bulk_id:
                 raise InvalidSyntax("A POST in a bulk request needs a bulkId.")

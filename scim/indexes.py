@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from scim import members
 from scim.attributes import DefinitionError
 from scim.filters import read_values
 from scim.filters.plan import IndexNames
 from scim.registry import Registry, ResourceType, Target
 from storage.base import Document, Index
-
-MEMBERSHIP = "Membership"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
         key = (target.extension, target.attribute.name, target.sub.name if target.sub else None)
         by_type[type.name].setdefault(key, _index(type, target))
     own = [index for indexes in by_type.values() for index in indexes.values()]
-    return Indexes([*own, *_MEMBERSHIP_INDEXES], dict(by_type))
+    return Indexes([*own, *members.INDEXES], dict(by_type))
 
 
 def is_reference(target: Target, registry: Registry) -> bool:
@@ -45,6 +44,7 @@ def _needed(type: ResourceType, registry: Registry) -> Iterable[Target]:
         assert attribute
         unique = target.leaf.uniqueness != "none" and attribute.name != "id"
         points = target.sub is not None and target.sub.name == "value" and attribute.mutability != "readOnly"
+        points = points and not members.is_members(type, target.extension, attribute)
         if unique or (points and is_reference(target, registry)):
             yield target
 
@@ -65,9 +65,3 @@ def _index(type: ResourceType, target: Target) -> Index:
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
     read, key = read_values(target, {}), target.leaf.key
     return lambda document: [str(key(value)) for value in read(document)]
-
-
-_MEMBERSHIP_INDEXES = (
-    Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
-    Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
-)

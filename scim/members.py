@@ -6,14 +6,18 @@ from typing import Any
 from scim.attributes import Attribute
 from scim.errors import Mutability, NoTarget
 from scim.filters import Compare, Filter, Or, compile_filter
-from scim.indexes import MEMBERSHIP
 from scim.patch import Operation
 from scim.registry import ResourceType
 from scim.tolerance import Element, Fill
-from storage.base import Document, Reader, Writer
+from storage.base import Document, Index, Reader, Writer
 
 GROUP = "Group"
 MEMBERS = "members"
+MEMBERSHIP = "Membership"
+INDEXES = (
+    Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
+    Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
+)
 
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:
@@ -123,15 +127,15 @@ def _named(filter: Filter) -> list[str] | None:
 
 def stored_element(membership: Document) -> Element:
     """Return the element of `members` as far as the membership itself tells."""
-    kept = {name: part for name, part in membership.items() if name in ("type", "display")}
-    return {"value": membership["member"], **kept}
+    said = {"type": membership["type"]} if "type" in membership else {}
+    return {"value": membership["member"], **said}
 
 
 def _add(writer: Writer, group: str, element: Mapping[str, Any]) -> bool:
     member = element.get("value")
     if not member or has(writer, group, member):
         return False
-    said: dict[str, Any] = {name: part for name, part in element.items() if name in ("type", "display") and part}
+    said = {"type": element["type"]} if element.get("type") else {}
     writer.insert(MEMBERSHIP, {"id": _id(group, member), "group": group, "member": member, **said})
     return True
 

@@ -1,5 +1,6 @@
 """The protocol's own messages: list query and .search, and PatchOp (RFC 7644 sections 3.4 and 3.5.2)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -40,6 +41,20 @@ class _Names(ma.fields.Field[tuple[str, ...]]):
         return tuple(name.strip() for name in names if name.strip())
 
 
+class _Whole(ma.fields.Field[int]):
+    """A whole number: as such in a body, as text in a URL."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ma.ValidationError("must be a whole number")
+        return value
+
+
+_DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+
+
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
@@ -50,8 +65,8 @@ class _QuerySchema(Message):
         data_key="sortOrder",
         validate=ma.validate.OneOf(["ascending", "descending"], error="must be ascending or descending"),
     )
-    start_index = ma.fields.Integer(data_key="startIndex")
-    count = ma.fields.Integer()
+    start_index = _Whole(data_key="startIndex")
+    count = _Whole()
     cursor = ma.fields.String()
     attributes = _Names()
     excluded = _Names(data_key="excludedAttributes")
@@ -78,6 +93,7 @@ class _PatchSchema(Message):
     )
 
 
+SEARCH_PARAMETERS = tuple(str(field.data_key or name) for name, field in _QuerySchema().fields.items())
 _QUERY, _PATCH = _QuerySchema(), _PatchSchema()
 
 
@@ -100,7 +116,7 @@ def load_query(
         filter=parse_filter(loaded["filter"]) if "filter" in loaded else None,
         sort_by=loaded.get("sort_by") or None,
         descending=loaded.get("sort_order") == "descending",
-        start_index=min(max(loaded.get("start_index", 1), 1), 2**31),
+        start_index=max(loaded.get("start_index", 1), 1),
         count=min(max(loaded.get("count", default_count), 0), max_count),
         cursor=loaded.get("cursor"),
     )
@@ -169,8 +185,9 @@ def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str])
     elif target.attribute is None:
         yield from _in_extension(type, op, target, value, unknown)
     elif target.attribute.name != "schemas":  # which follows from what the resource holds
-        element = path.filter is not None
-        yield Operation(op, target, path.filter, load_value(target, value, unknown, element=element))
+        loaded = load_value(target, value, unknown, element=path.filter is not None)
+        if target.attribute.returned != "never":  # what nobody will ever read is not kept
+            yield Operation(op, target, path.filter, loaded)
 
 
 def _in_extension(type: ResourceType, op: str, target: Target, value: Any, unknown: list[str]) -> Iterator[Operation]:

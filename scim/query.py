@@ -1,5 +1,6 @@
 """Lists resources: filter, sort, page (RFC 7644 section 3.4.2, RFC 9865)."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -75,7 +76,7 @@ class Search:
         start, count = self._query.start_index - 1, self._query.count
         if self._query.filter is None and self._query.sort_by is None and len(self._types) == 1:
             type = self._types[0]
-            found = self._reader.scan(type.name, offset=start, limit=count)
+            found = self._reader.scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
             return Page(self._reader.count(type.name), [(type, document) for document in found])
         hits = self._sorted(self._matching())
         return Page(len(hits), [(hit.type, hit.document) for hit in hits[start : start + count]])

@@ -160,8 +160,8 @@ class _Reference:
         type, document = found
         element = {**stored, "$ref": self._relations.locate(type, document["id"])}
         for name in ("display", "displayName"):
-            if name in self._attribute.subs and (shown := display_name(document)):
-                element[name] = shown
+            if name in self._attribute.subs and "displayName" in document:
+                element[name] = document["displayName"]
         return element
 
 
@@ -192,8 +192,7 @@ class _Members:
             "$ref": self._relations.locate(type, document["id"]),
             "type": type.name,
         }
-        shown = display_name(document)
-        return {**element, "display": shown} if shown else element
+        return {**element, "display": document["displayName"]} if "displayName" in document else element
 
 
 class _Groups:
@@ -238,11 +237,6 @@ class _Groups:
 
 
 _Kind = type[_Meta] | type[_Reference] | type[_Members] | type[_Groups]
-
-
-def display_name(document: Document) -> str | None:
-    """Return the name by which people know the resource."""
-    return document.get("displayName") or document.get("userName")
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Document]:

@@ -1,19 +1,28 @@
 """The endpoints of resources: thin, and the same for every resource type (RFC 7644 section 3.2)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from werkzeug.routing import BaseConverter
 
 from scim import dialect
 from scim.bulk import BULK_REQUEST, Bulk, load_bulk
-from scim.conditions import Conditions, version_of
+from scim.conditions import UNCONDITIONAL, Conditions, version_of
 from scim.errors import NotImplementedHere
 from scim.http import base_url, json_response, note_unknown, read_body, service
 from scim.messages import load_projection, load_query
-from scim.projection import Projection
+from scim.projection import EVERYTHING, Projection
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome, Resources
+
+
+class _Id(BaseConverter):
+    """A resource's id in an address, where .search is none."""
+
+    regex = r"(?!\.search$)[^/]+"
+
 
 _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -21,9 +30,10 @@ _ALL_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def create_blueprint(registry: Registry) -> Blueprint:
     """Make the endpoints of every resource type, of the root, of Bulk and of Me."""
     scim = Blueprint("scim", __name__)
+    scim.record(lambda state: state.app.url_map.converters.update(id=_Id))
     every = list(registry.types.values())
     for type in every:
-        one, several = f"{type.endpoint}/<id>", type.endpoint
+        one, several = f"{type.endpoint}/<id:id>", type.endpoint
         _rule(scim, several, {"GET": _list, "POST": _create}, type)
         _rule(scim, one, {"GET": _get, "PUT": _replace, "PATCH": _patch, "DELETE": _delete}, type)
         _rule(scim, f"{several}/.search", {"POST": _search}, [type])
@@ -47,8 +57,7 @@ def _rule(scim: Blueprint, path: str, views: Mapping[str, Callable[..., Response
 def _create(type: ResourceType) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    outcome = perform(resources, "POST", type, None, read_body())
-    return _written(resources, outcome, projection, 201)
+    return _written(resources, perform(resources, "POST", type, None, read_body()), projection)
 
 
 def _get(type: ResourceType, id: str) -> Response:
@@ -61,17 +70,16 @@ def _get(type: ResourceType, id: str) -> Response:
 def _replace(type: ResourceType, id: str) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    outcome = perform(resources, "PUT", type, id, read_body(), _conditions())
-    return _written(resources, outcome, projection, 200)
+    return _written(resources, perform(resources, "PUT", type, id, read_body(), _conditions()), projection)
 
 
 def _patch(type: ResourceType, id: str) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    outcome = perform(resources, "PATCH", type, id, read_body(), _conditions())
-    asked = projection.attributes or projection.excluded or _preference() == "representation"
-    status = 200 if asked or dialect.answers_patch_with_resource(type) else 204
-    return _written(resources, outcome, projection, status)
+    status, outcome = perform(resources, "PATCH", type, id, read_body(), _conditions())
+    if projection != EVERYTHING or _preference() == "representation":
+        status = 200
+    return _written(resources, (status, outcome), projection)
 
 
 def _delete(type: ResourceType, id: str) -> Response:
@@ -97,10 +105,7 @@ def _bulk(_: None) -> Response:
     body = dialect.bulk_request(read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
 
-    def one(method: str, type: ResourceType, id: str | None, data: Any, conditions: Conditions) -> Outcome:
-        return perform(resources, method, type, id, data, conditions)
-
-    return json_response(Bulk(resources, one).run(operations, fail_on_errors))
+    return json_response(Bulk(resources, partial(perform, resources)).run(operations, fail_on_errors))
 
 
 def _me(_: None) -> Response:
@@ -113,19 +118,20 @@ def perform(
     type: ResourceType,
     id: str | None,
     body: Mapping[str, Any],
-    conditions: Conditions = Conditions(),  # noqa: B008  # frozen
-) -> Outcome:
-    """Carry out one write, from a request of its own or from within Bulk; every error of `Resources`."""
+    conditions: Conditions = UNCONDITIONAL,
+) -> tuple[int, Outcome]:
+    """Carry out one write, of a request of its own or of one in Bulk, and return its status; as `Resources`."""
     if method == "POST":
-        outcome = resources.create(type, dialect.resource(type, body), id=id)
+        status, outcome = 201, resources.create(type, dialect.resource(type, body), id=id)
     elif method == "PUT":
-        outcome = resources.replace(type, id or "", dialect.resource(type, body), conditions)
+        status, outcome = 200, resources.replace(type, id or "", dialect.resource(type, body), conditions)
     elif method == "PATCH":
+        status = 200 if dialect.answers_patch_with_resource(type) else 204
         outcome = resources.patch(type, id or "", dialect.patch_request(type, body), conditions)
     else:
-        outcome = resources.delete(type, id or "", conditions)
+        status, outcome = 204, resources.delete(type, id or "", conditions)
     note_unknown(outcome.unknown)
-    return outcome
+    return status, outcome
 
 
 def _answer_query(types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False) -> Response:
@@ -137,8 +143,9 @@ def _answer_query(types: list[ResourceType], parameters: dict[str, Any], *, mess
     return json_response(_resources().query(types, query, secret, projection))
 
 
-def _written(resources: Resources, outcome: Outcome, projection: Projection, status: int) -> Response:
+def _written(resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:
     """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
+    status, outcome = performed
     assert outcome.after
     preference = _preference()
     headers = [

@@ -24,8 +24,9 @@ class Files:
 
     def generations(self) -> list[int]:
         """Return the generations whose journals are there, in order."""
-        names = self.snapshot.parent.glob(f"{self.snapshot.name}.journal.*")
-        return sorted(int(name.suffix[1:]) for name in names if name.suffix[1:].isdigit())
+        first = self._beside(".journal.").name
+        names = [path.name for path in self.snapshot.parent.iterdir() if path.name.startswith(first)]
+        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
 
     def lock(self, name: str) -> Path:
         """Return a lock file."""
@@ -54,6 +55,8 @@ def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
     new = path.with_name(path.name + ".new")
     try:
+        new.unlink(missing_ok=True)
+        new.touch(0o600)  # it tells of people
         with new.open("wb") as file:
             for piece in pieces:
                 file.write(piece)

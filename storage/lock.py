@@ -19,7 +19,6 @@ class Locked(Exception):
 
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> int:
     """Lock the file and return its descriptor, which `unlock` takes; Locked, if not to wait."""
-    path.parent.mkdir(exist_ok=True)
     # Opened each time: a descriptor that was inherited or is shared excludes nobody.
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,5 +1,6 @@
 """The TinyDB store: one TinyDB file and a journal beside it, shared by threads and processes."""
 
+import gc
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -50,6 +51,8 @@ class TinyDBStore:
                 unlock(presence)
                 raise
         self._presence = presence
+        # What was loaded is no garbage, and a full collection would stop every thread to look through it.
+        gc.freeze()
         self._closing.clear()
         self._keeper = Thread(target=self._keep_house, name="tinyscim-storage", daemon=True)
         self._keeper.start()

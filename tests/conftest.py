@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import tomlkit
+
 from app import create_app
 from scim.auth import new_token
-
 from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parent.parent
@@ -52,11 +53,10 @@ class Scim:
 
     def __init__(self, send: Send, token: str, base_path: str = BASE_PATH) -> None:
         self.send, self.token, self.base_path = send, token, base_path
+        self.url = ""
         self._numbers = itertools.count(1)
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: Any = None, data: Any = None
-    ) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, headers: Any = None, data: Any = None) -> Answer:
         """Send JSON (`body`) or bytes (`data`); a header given as None is left out."""
         if body is not None:
             data = json.dumps(body).encode()
@@ -154,17 +154,30 @@ def scim(make_scim: Callable[..., Scim]) -> Scim:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory):
+def live(serve: Any, tmp_path_factory: pytest.TempPathFactory):
     """A client of the real service, for the whole session; what tests leave in it stays."""
-    folder = tmp_path_factory.mktemp("live")
+    token, table = new_token("live")
+    with serve(tmp_path_factory.mktemp("live"), table) as (send, url):
+        scim = Scim(send, token)
+        scim.url = url
+        yield scim
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., Any]:
+    """Serve with gunicorn while the context lasts: serve(folder, token, public_url=...) gives a Send and the URL."""
+    return serving
+
+
+@contextmanager
+def serving(folder: Path, *tokens: Any, **server: Any):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
-    token, table = new_token("live")
-    config = {"server": {"bind": bind}, "store": {"path": "data.json"}, "tokens": [table]}
+    config = {"server": {"bind": bind, **server}, "store": {"path": "data.json"}, "tokens": list(tokens)}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (
-        (folder / "log").open("w") as log,
+        (folder / "log").open("a") as log,
         subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "app:create_app()"],
             cwd=ROOT,
@@ -176,7 +189,7 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     ):
         try:
             wait_until_healthy(client, process, folder / "log")
-            yield Scim(over_network(client), token)
+            yield over_network(client), f"http://{bind}"
         finally:
             process.terminate()
 

@@ -104,7 +104,9 @@ class _Parser:
             return Present(path)
         if token.is_word(*OPERATORS):
             return Compare(path, token.text.lower(), self._literal())
-        raise InvalidFilter(f"An operator (pr, {', '.join(OPERATORS)}) is expected before {_shown(token)}.")
+        if token.kind == "word":
+            raise InvalidFilter(f'There is no operator "{token.text[:50]}"; there are pr, {", ".join(OPERATORS)}.')
+        raise InvalidFilter(f"An operator is expected before {_shown(token)}.")
 
     def _literal(self) -> Literal:
         token = self._take()

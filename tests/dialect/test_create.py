@@ -208,9 +208,7 @@ def test_a32_assertive_roles_are_the_full_set(scim):
 
 
 def test_a33_primary_as_a_string(scim):
-    assert scim.create_user(roles=[{"primary": "True", "value": "x"}])["roles"] == [
-        {"primary": True, "value": "x"}
-    ]
+    assert scim.create_user(roles=[{"primary": "True", "value": "x"}])["roles"] == [{"primary": True, "value": "x"}]
 
 
 @pytest.mark.parametrize("literal", ['"True"', '"true"', "true", "True"])

@@ -20,9 +20,7 @@ def users(scim):
 
 @pytest.fixture
 def group(scim, users):
-    return scim.create_group(
-        displayName="Crew", externalId="crew-1", members=[{"value": id} for id in users[:3]]
-    )
+    return scim.create_group(displayName="Crew", externalId="crew-1", members=[{"value": id} for id in users[:3]])
 
 
 @pytest.fixture
@@ -177,9 +175,7 @@ def test_a50_renaming_to_its_own_name_in_another_case(scim, group, patch):
 
 def test_a50_renaming_to_a_taken_name_is_409(scim, group):
     other = scim.create_group(displayName="Other")
-    answer = scim.patch_op(
-        f"/Groups/{other['id']}", {"op": "Replace", "path": "displayName", "value": "crew"}
-    )
+    answer = scim.patch_op(f"/Groups/{other['id']}", {"op": "Replace", "path": "displayName", "value": "crew"})
     assert (answer.status, answer.body["scimType"]) == (409, "uniqueness")
 
 

@@ -82,9 +82,7 @@ def test_a13_match_forms(scim, jyri, filter):
     assert scim.found("/Users", filter) == [jyri["id"]]
 
 
-@pytest.mark.parametrize(
-    "filter", ['emails[type eq "work"].value eq "jyri@home.example"', "externalId eq jyr"]
-)
+@pytest.mark.parametrize("filter", ['emails[type eq "work"].value eq "jyri@home.example"', "externalId eq jyr"])
 def test_a13_match_forms_that_must_miss(scim, jyri, filter):
     assert scim.found("/Users", filter) == []
 
@@ -165,9 +163,7 @@ def test_a19_unknown_id_is_404(scim, path):
     assert scim.get(path).status == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["members", "Members", "urn:ietf:params:scim:schemas:core:2.0:Group:members"]
-)
+@pytest.mark.parametrize("name", ["members", "Members", "urn:ietf:params:scim:schemas:core:2.0:Group:members"])
 def test_a20_excluded_members_stay_out(scim, name):
     user = scim.create_user()
     group = scim.create_group(displayName="Rowers", members=[{"value": user["id"]}])
@@ -189,9 +185,7 @@ def test_a20_excluded_members_stay_out(scim, name):
 def test_a21_manager_reference_check(scim):
     chief = scim.create_user()
     user = scim.create_user(**{ENT: {"manager": {"value": chief["id"]}}})
-    answer = scim.query(
-        "/Users", filter=f'id eq "{user["id"]}" and manager eq "{chief["id"]}"', attributes="id"
-    )
+    answer = scim.query("/Users", filter=f'id eq "{user["id"]}" and manager eq "{chief["id"]}"', attributes="id")
     assert answer.body["totalResults"] == 1
     (found,) = answer.body["Resources"]
     assert found["id"] == user["id"]
@@ -202,9 +196,7 @@ def test_a21_manager_reference_check(scim):
 def test_a21_member_reference_check(scim):
     user = scim.create_user()
     group = scim.create_group(members=[{"value": user["id"]}])
-    answer = scim.query(
-        "/Groups", filter=f'id eq "{group["id"]}" and members eq "{user["id"]}"', attributes="id"
-    )
+    answer = scim.query("/Groups", filter=f'id eq "{group["id"]}" and members eq "{user["id"]}"', attributes="id")
     (found,) = answer.body["Resources"]
     assert found["id"] == group["id"]
     assert set(found) <= {"id", "schemas"}
@@ -226,6 +218,4 @@ def test_a22_schema_discovery(scim):
     assert {"userName", "active", "emails", "roles", "name", "addresses"} <= attributes[USER]
     assert {"employeeNumber", "department", "manager"} <= attributes[ENT]
     assert attributes[IDM] == {"immutable_id", *(f"extraAttribute{n}" for n in range(1, 6))}
-    assert {"displayName", "description", "members"} <= attributes[
-        "urn:ietf:params:scim:schemas:core:2.0:Group"
-    ]
+    assert {"displayName", "description", "members"} <= attributes["urn:ietf:params:scim:schemas:core:2.0:Group"]

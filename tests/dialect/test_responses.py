@@ -82,17 +82,13 @@ def test_b03_id_cannot_be_patched(scim, full):
     assert (answer.status, answer.body["scimType"]) == (400, "mutability")
 
 
-@pytest.mark.parametrize(
-    "filter", ['shoeSize eq "44"', 'urn:example:2.0:User:shoeSize eq "44"', 'name.shoe eq "44"']
-)
+@pytest.mark.parametrize("filter", ['shoeSize eq "44"', 'urn:example:2.0:User:shoeSize eq "44"', 'name.shoe eq "44"'])
 def test_b04_unknown_filter_never_returns_all(scim, full, filter):
     answer = scim.query("/Users", filter=filter)
     assert answer.status == 400 or answer.body["totalResults"] == 0
 
 
-@pytest.mark.parametrize(
-    "filter", ['userName like "x"', "userName", 'userName eq "x" extra', "(((", "userName eq"]
-)
+@pytest.mark.parametrize("filter", ['userName like "x"', "userName", 'userName eq "x" extra', "(((", "userName eq"])
 def test_b04_broken_filter_is_400(scim, full, filter):
     answer = scim.query("/Users", filter=filter)
     assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")

@@ -85,6 +85,8 @@ WRONG_TYPES = [
     {"userName": "ok", ENT: {"employeeNumber": 7}},
     {"userName": "ok", ENT: {"manager": 7}},
     {"userName": "ok", ENT: {"manager": {"value": 7}}},
+    {"userName": "ok", ENT: ["Dock"], f"{ENT}:department": "Dock"},
+    {"userName": "ok", ENT: [{"a": "b"}], f"{ENT}:manager": {"value": "x"}},
     {"userName": "nul\x00byte"},
     {"userName": "ok", "title": "nul\x00byte"},
     {},
@@ -209,9 +211,7 @@ def test_unknown_paths_and_methods(scim, method, path, status):
         assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "json"]
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "json"])
 def test_wrong_media_type_is_415(scim, user, content_type):
     headers = {"Content-Type": content_type}
     path = f"/Users/{user['id']}"

@@ -143,9 +143,7 @@ def test_bulk_id_of_a_failed_operation(scim, bulk):
 
 def test_errors_carry_the_body_that_a_single_request_would_have_had(scim, bulk):
     scim.create_user(userName="taken")
-    results = bulk(
-        post_user("u", "taken"), {"method": "DELETE", "path": "/Users/none"}, post_user("v", "free")
-    )
+    results = bulk(post_user("u", "taken"), {"method": "DELETE", "path": "/Users/none"}, post_user("v", "free"))
     assert statuses(results) == ["409", "404", "201"]
     assert results[0]["response"]["scimType"] == "uniqueness"
     assert results[0]["response"]["status"] == "409"

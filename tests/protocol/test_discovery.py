@@ -192,8 +192,6 @@ def test_declared_extension_is_served_like_the_others(wide):
     )
     assert changed.body[EXTRA] == {"size": 44, "size.text": "large", "made_on": "2024-05-06T07:08:09Z"}
     assert changed.body["schemas"] == [USER, EXTRA]
-    assert wide.found("/Users", f'{EXTRA}:size.text eq "LARGE" and {EXTRA}:size gt 43') == [
-        changed.body["id"]
-    ]
+    assert wide.found("/Users", f'{EXTRA}:size.text eq "LARGE" and {EXTRA}:size gt 43') == [changed.body["id"]]
     refused = wide.patch_op(path, {"op": "Add", "path": f"{EXTRA}:size", "value": "huge"})
     assert (refused.status, refused.body["scimType"]) == (400, "invalidValue")

@@ -1,4 +1,4 @@
-"""Whatever comes in, from the schema's words or from noise: no failure, a SCIM error body, and nothing half done.
+"""Whatever comes in, the schema's words or noise: no failure, a SCIM error body, and nothing half done.
 
 The client checks of every refusal that it is an RFC 7644 error whose status is a string.
 """
@@ -59,9 +59,7 @@ noise = st.text(st.characters(), max_size=12) | st.text(string.printable, max_si
 names = st.one_of(
     st.sampled_from(NAMES),
     st.builds("{}.{}".format, st.sampled_from(NAMES), st.sampled_from(SUBS)),
-    st.builds(
-        "{}:{}".format, st.sampled_from(URNS), st.sampled_from([*NAMES, "employeeNumber", "immutable_id"])
-    ),
+    st.builds("{}:{}".format, st.sampled_from(URNS), st.sampled_from([*NAMES, "employeeNumber", "immutable_id"])),
     st.sampled_from(URNS),
 )
 scalars = st.one_of(
@@ -70,9 +68,7 @@ scalars = st.one_of(
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
     noise,
-    st.sampled_from(
-        ["True", "False", "", "work", "2024-01-01T00:00:00Z", "bulkId:x", '{"value": "1"}', '{"']
-    ),
+    st.sampled_from(["True", "False", "", "work", "2024-01-01T00:00:00Z", "bulkId:x", '{"value": "1"}', '{"']),
 )
 keys = st.sampled_from([*NAMES, *SUBS, *URNS]) | names | noise
 values = st.recursive(
@@ -98,9 +94,7 @@ filters = st.recursive(
     ),
     max_leaves=5,
 )
-tokens = st.sampled_from(
-    [*NAMES, *"()[].,:\"'\\", "eq", "and", "or", "not", "pr", '"x"', "1", " ", USER, "\x00", "é"]
-)
+tokens = st.sampled_from([*NAMES, *"()[].,:\"'\\", "eq", "and", "or", "not", "pr", '"x"', "1", " ", USER, "\x00", "é"])
 rubble = st.lists(tokens, max_size=12).map("".join) | st.lists(tokens, max_size=12).map(" ".join) | noise
 any_filter = filters | rubble
 paths = st.one_of(
@@ -237,9 +231,7 @@ def test_any_query(scim, user, parameters):
 
 
 @some
-@given(
-    st.dictionaries(st.sampled_from(PARAMETERS), names | values, max_size=4), st.sampled_from(["", "/Users"])
-)
+@given(st.dictionaries(st.sampled_from(PARAMETERS), names | values, max_size=4), st.sampled_from(["", "/Users"]))
 def test_any_search(scim, user, parameters, path):
     assert scim.post(f"{path}/.search", parameters).status in {200, 400}
 
@@ -247,8 +239,7 @@ def test_any_search(scim, user, parameters, path):
 bulk_operations = st.fixed_dictionaries(
     {"method": st.sampled_from(["POST", "PUT", "PATCH", "DELETE"]) | scalars},
     optional={
-        "path": st.sampled_from(["/Users", "/Groups", "/Users/none", "/Users/bulkId:x", "/Schemas"])
-        | scalars,
+        "path": st.sampled_from(["/Users", "/Groups", "/Users/none", "/Users/bulkId:x", "/Schemas"]) | scalars,
         "bulkId": st.sampled_from(["x", "y"]) | scalars,
         "data": resources | values,
         "version": scalars,

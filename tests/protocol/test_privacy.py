@@ -60,9 +60,7 @@ def location(scim, headers=None):
 
 
 def test_locations_come_from_the_request(scim):
-    assert location(scim, {"Host": "scim.contoso.example"}).startswith(
-        "http://scim.contoso.example/api/scim/v2/Users/"
-    )
+    assert location(scim, {"Host": "scim.contoso.example"}).startswith("http://scim.contoso.example/api/scim/v2/Users/")
 
 
 def test_locations_ignore_forwarded_headers_of_proxies_that_are_not_trusted(scim):
@@ -84,6 +82,4 @@ def test_public_url_decides_where_it_is_set(make_scim, slash):
     assert user["meta"]["location"] == expected
     found = scim.get(f"/Users/{user['id']}", FORWARDED)
     assert found.body["meta"]["location"] == expected
-    assert scim.read("/ResourceTypes/User")["meta"]["location"].startswith(
-        "https://id.contoso.example/api/scim/v2/"
-    )
+    assert scim.read("/ResourceTypes/User")["meta"]["location"].startswith("https://id.contoso.example/api/scim/v2/")

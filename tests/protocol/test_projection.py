@@ -105,9 +105,7 @@ def test_lists_and_searches_are_projected(una):
         (found,) = body["Resources"]
         assert found.pop("schemas", [USER])
         assert found == {"id": path.rpartition("/")[2], "name": {"givenName": "Una"}}
-    found = scim.post("/Users/.search", {**search, "excludedAttributes": ["emails", "meta"]}).body[
-        "Resources"
-    ][0]
+    found = scim.post("/Users/.search", {**search, "excludedAttributes": ["emails", "meta"]}).body["Resources"][0]
     assert not {"emails", "meta"} & set(found)
 
 

@@ -49,9 +49,7 @@ def test_put_clears_with_null_and_empty_values(scim, user, nothing):
     assert name not in answer.body
 
 
-@pytest.mark.parametrize(
-    "body", [{"schemas": [USER]}, {"schemas": [USER], "userName": ""}, {"userName": None}]
-)
+@pytest.mark.parametrize("body", [{"schemas": [USER]}, {"schemas": [USER], "userName": ""}, {"userName": None}])
 def test_put_needs_what_is_required(scim, user, body):
     answer = scim.put(f"/Users/{user['id']}", body)
     assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")

@@ -12,9 +12,7 @@ def wes(scim):
 
 
 def test_members_tell_where_what_and_who(scim, wes):
-    group = scim.create_group(
-        displayName="Crew", members=[{"value": wes["id"], "display": "lie", "$ref": "lie"}]
-    )
+    group = scim.create_group(displayName="Crew", members=[{"value": wes["id"], "display": "lie", "$ref": "lie"}])
     expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "type": "User", "display": "Wes"}
     assert group["members"] == [expected]
     assert scim.read(f"/Groups/{group['id']}") == group
@@ -74,9 +72,7 @@ def test_groups_of_a_user_are_read_only(scim, wes):
 
 
 def test_manager_tells_where_and_who(scim, wes):
-    clerk = scim.create_user(
-        **{ENT: {"manager": {"value": wes["id"], "displayName": "lie", "$ref": "../lie"}}}
-    )
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"], "displayName": "lie", "$ref": "../lie"}}})
     expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "displayName": "Wes"}
     assert clerk[ENT]["manager"] == expected
     assert scim.found("/Users", f'{ENT}:manager.displayName eq "wes"') == [clerk["id"]]

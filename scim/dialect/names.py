@@ -1,0 +1,82 @@
+"""Names of attributes, and filters: on their way to what RFC 7644 section 3.4.2.2 has."""
+
+from typing import Any
+
+from scim.attributes import Attribute, fold
+from scim.filters import And, Bare, Compare, Element, Filter, Literal, Not, Or, Present
+from scim.registry import ResourceType
+
+
+def attribute_name(type: ResourceType, name: str) -> str:
+    """Return an attribute's name in RFC 7644's notation.
+
+    Jobs from before 2018 put a dot behind an extension's URN: `...enterprise:2.0:User.manager` [compat]. An
+    extension's attribute can stand without its URN: `manager` [use-scim].
+    """
+    if type.resolve(name) or not name.isascii():
+        return name
+    for urn in type.schemas:
+        if fold(name).startswith(fold(urn) + "."):
+            return f"{urn}:{name[len(urn) + 1 :]}"
+    for schema in type.extensions:
+        if ":" not in name and type.resolve(f"{schema.id}:{name}"):
+            return f"{schema.id}:{name}"
+    return name
+
+
+def filter_tree(type: ResourceType, tree: Filter) -> Filter:
+    """Return the filter with names, literals and bracketed comparisons as RFC 7644 has them."""
+    match tree:
+        case And(terms):
+            return And(tuple(filter_tree(type, term) for term in terms))
+        case Or(terms):
+            return Or(tuple(filter_tree(type, term) for term in terms))
+        case Not(term):
+            return Not(filter_tree(type, term))
+        case Element(path, inner, rest):
+            name = attribute_name(type, path)
+            target = type.resolve(name)
+            attribute = target.attribute if target else None
+            if rest:  # emails[type eq "work"].value eq "x" [use-scim]; without .value in an older version: seen
+                inner = And((inner, rest))
+            return Element(name, inner_tree(attribute, inner) if attribute else inner)
+        case Present(path):
+            return Present(attribute_name(type, path))
+        case Compare(path, op, value):
+            name = attribute_name(type, path)
+            target = type.resolve(name)
+            leaf = target.leaf if target and target.attribute else None
+            return Compare(name, op, literal(leaf, value))
+    return tree
+
+
+def inner_tree(attribute: Attribute, tree: Filter) -> Filter:
+    """Return a filter inside brackets with its literals typed."""
+    match tree:
+        case And(terms):
+            return And(tuple(inner_tree(attribute, term) for term in terms))
+        case Or(terms):
+            return Or(tuple(inner_tree(attribute, term) for term in terms))
+        case Not(term):
+            return Not(inner_tree(attribute, term))
+        case Compare(path, op, value):
+            sub = attribute if attribute.type != "complex" else attribute.subs.get(path)
+            return Compare(path, op, literal(sub, value))
+    return tree
+
+
+def literal(attribute: Attribute | None, value: Literal) -> Literal:
+    """Type a literal: without quotes it is a string (`externalId eq jyoung` [use-scim]), and `"True"` is a boolean."""
+    if attribute is None:
+        return str(value) if isinstance(value, Bare) else value
+    if attribute.type == "boolean":
+        return boolean(str(value) if isinstance(value, Bare) else value)  # type: ignore[no-any-return]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, Bare) or (number and attribute.type in ("string", "complex")):
+        return str(value)
+    return value
+
+
+def boolean(value: Any) -> Any:
+    """Read "True" and "False", which the default mapping of `active` makes [compat]."""
+    return {"true": True, "false": False}.get(fold(value), value) if isinstance(value, str) else value

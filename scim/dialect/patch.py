@@ -1,0 +1,142 @@
+"""PATCH: legacy and flag operations, on their way to those of RFC 7644 section 3.5.2."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from scim.attributes import Attribute, fold
+from scim.dialect.names import attribute_name, inner_tree
+from scim.dialect.requests import assigned
+from scim.dialect.values import attribute_value, resource, single_value
+from scim.errors import ScimError
+from scim.filters import And, Compare, Filter, PathText, parse_path, unparse
+from scim.messages import PATCH_OP
+from scim.paths import Path, read_path
+from scim.registry import ResourceType
+
+JsonObject = dict[str, Any]
+
+
+def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
+    """Return the PatchOp message that was meant. An empty list of operations is sent by Microsoft's validator."""
+    result = {"schemas": [PATCH_OP], **assigned(body)}
+    name = next((name for name in result if fold(name) == "operations"), "")
+    operations = result.pop(name, None)
+    if isinstance(operations, list):
+        operations = [one for raw in operations for one in patch_operation(type, raw)]
+    return {**result, "Operations": operations} if operations is not None else result
+
+
+def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
+    """Yield what one operation means; what cannot be read is left for the protocol to refuse."""
+    if not isinstance(raw, Mapping):
+        yield raw
+        return
+    operation = {fold(name): part for name, part in raw.items()}
+    if isinstance(operation.get("op"), str):
+        operation["op"] = fold(operation["op"])  # Add, Replace, Remove (legacy) [compat]
+    text, value = operation.get("path"), operation.get("value")
+    if not text and isinstance(value, Mapping):
+        yield from _without_path(type, operation, value)
+        return
+    try:
+        path = read_path(strict_path(type, text), type) if isinstance(text, str) else None
+    except ScimError:
+        path = None
+    if path is None:
+        yield operation
+    else:
+        operation["path"] = strict_path(type, str(text))
+        yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
+
+
+def _without_path(type: ResourceType, operation: JsonObject, value: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """Yield the operation, and one more for each key that selects elements: `emails[type eq "work"].value`."""
+    selecting = {name: part for name, part in value.items() if "[" in name}
+    rest = resource(type, {name: part for name, part in value.items() if name not in selecting})
+    yield {**operation, "value": {name: part for name, part in rest.items() if name not in _ASSIGNED_HERE}}
+    for name, part in selecting.items():
+        yield from patch_operation(type, {"op": operation.get("op"), "path": name, "value": part})
+
+
+# Clients send these along when they send back what they were given.
+_ASSIGNED_HERE = ("id", "meta", "schemas")
+
+
+@lru_cache(maxsize=4096)
+def strict_path(type: ResourceType, text: str) -> str:
+    """Return a PATCH path with names and literals as RFC 7644 has them; InvalidPath, InvalidFilter."""
+    attribute, inner, sub = parse_path(text)
+    name = attribute_name(type, attribute)
+    target = type.resolve(name)
+    if inner and target and target.attribute:
+        inner = inner_tree(target.attribute, inner)
+    return str(PathText(name, inner, sub))
+
+
+def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[JsonObject]:
+    target = path.target
+    if "value" not in operation:
+        yield operation
+        return
+    if target.attribute is None:
+        value = operation["value"]
+        inner = resource(type, {str(target): value}) if isinstance(value, Mapping) else {}
+        yield {**operation, "value": inner.get(str(target), value)}
+        return
+    value = attribute_value(target, operation["value"], element=path.filter is not None)
+    if value is not None:
+        yield {**operation, "value": value}
+    elif path.filter and target.sub and target.sub.name == "value":  # a cleared e-mail address is no address [tests]
+        yield {"op": "remove", "path": operation["path"].rpartition(".")[0]}
+    else:
+        yield {"op": "remove", "path": operation["path"]}
+
+
+def _removals(operation: JsonObject, path: Path) -> Iterator[JsonObject]:
+    """Legacy removes members by listing them, which RFC 7644 would read as removing all [compat]."""
+    target, listed = path.target, operation.pop("value", None)
+    attribute = target.attribute
+    if listed is None or path.filter or target.sub or attribute is None or not attribute.multi_valued:
+        yield operation
+        return
+    for element in listed if isinstance(listed, list) else [listed]:
+        selected = _selection(attribute, element)
+        if selected:
+            yield {"op": "remove", "path": f"{operation['path']}[{unparse(selected)}]"}
+
+
+def _selection(attribute: Attribute, element: Any) -> Filter | None:
+    """Return the filter that selects a listed element; None where it is empty."""
+    value = single_value(attribute, element, alone=True)
+    if attribute.type != "complex":
+        return None if value is None else Compare("value", "eq", value)
+    parts = value if isinstance(value, Mapping) else {}
+    named = ("value",) if attribute.refers_to else ("value", "type")
+    terms = tuple(Compare(name, "eq", parts[name]) for name in named if isinstance(parts.get(name), str))
+    return And(terms) if terms else None
+
+
+def new_element(attribute: Attribute, inner: Filter, sub: Attribute | None, value: Any) -> JsonObject | None:
+    """Return the element that a PATCH adds where its filter selects none, or None where it names no single one.
+
+    Entra sets a second e-mail address by `Add emails[type eq "other"].value`; RFC 7644 would have it fail.
+    """
+    parts = dict(_equalities(attribute, inner))
+    if not parts:
+        return None
+    if sub:
+        return {**parts, sub.name: value}
+    return {**parts, **value} if isinstance(value, Mapping) else None
+
+
+def _equalities(attribute: Attribute, tree: Filter) -> Iterable[tuple[str, Any]]:
+    """Return what the terms of a conjunction of `eq` set; nothing if it is something else."""
+    terms = tree.terms if isinstance(tree, And) else (tree,)
+    found = []
+    for term in terms:
+        sub = attribute.subs.get(term.path) if isinstance(term, Compare) and term.op == "eq" else None
+        if sub is None or not isinstance(term, Compare) or term.value is None:
+            return ()
+        found.append((sub.name, term.value))
+    return found

@@ -1,0 +1,59 @@
+"""Requests as a whole: addresses, tokens, messages without `schemas`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from scim.attributes import fold
+from scim.members import GROUP
+from scim.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
+from scim.registry import ResourceType
+
+JsonObject = dict[str, Any]
+
+
+def clean_target(path: str, query: str) -> tuple[str, str]:
+    """Return path and query of a request as they were meant.
+
+    A Tenant URL that ends in a slash gives `//Users`, Microsoft's Postman collection has `/Users/?filter=`, and a
+    flag at the end of the Tenant URL can come before the path: `?aadOptscim062020/Users?filter=`.
+    """
+    flag, slash, rest = query.partition("/")
+    if slash and fold(flag) in _FLAGS:
+        appended, _, query = rest.partition("?")
+        path = f"{path}/{appended}"
+    cleaned = "/".join(part for part in path.split("/") if part)
+    return f"/{cleaned}", query
+
+
+_FLAGS = ("aadoptscim062020", "azureadscimpatch2017")
+
+
+def bearer_token(header: str) -> tuple[str, bool]:
+    """Return the token of an Authorization header, and whether its prefix was pasted into Entra along with it."""
+    scheme, _, token = header.strip().partition(" ")
+    if fold(scheme) != "bearer":
+        return "", False
+    again, _, rest = token.strip().partition(" ")
+    doubled = fold(again) == "bearer" and bool(rest)
+    return (rest if doubled else token).strip(), doubled
+
+
+def answers_patch_with_resource(type: ResourceType) -> bool:
+    """Tell whether PATCH answers 200 with the resource; for a group, with all its members, it is 204 [use-scim]."""
+    return type.name != GROUP
+
+
+def search_request(body: Mapping[str, Any]) -> JsonObject:
+    """Return the body of a .search; without `schemas` it is taken for what its endpoint expects."""
+    names = {fold(name): name for name in (*SEARCH_PARAMETERS, "schemas")}
+    return {"schemas": [SEARCH_REQUEST], **assigned({names.get(fold(key), key): body[key] for key in body})}
+
+
+def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
+    """Return the body of a bulk request; without `schemas` it is taken for what its endpoint expects."""
+    return {"schemas": [urn], **assigned(body)}
+
+
+def assigned(body: Mapping[str, Any]) -> JsonObject:
+    """Return the message without a `schemas` that says nothing."""
+    return {name: value for name, value in body.items() if value not in (None, []) or fold(name) != "schemas"}

@@ -1,0 +1,107 @@
+"""Resources and values: on their way to what RFC 7643 has."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scim.attributes import Attribute
+from scim.dialect.names import attribute_name, boolean
+from scim.errors import InvalidSyntax, InvalidValue
+from scim.registry import ResourceType, Target
+
+JsonObject = dict[str, Any]
+
+
+def resource(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
+    """Return the resource of a POST or a PUT, or the value of a PATCH without a path."""
+    result: JsonObject = {}
+    for key, value in body.items():
+        urn = type.urn(key)
+        if urn and (isinstance(value, Mapping) or value is None):
+            prefix = "" if urn == type.schema.id else f"{urn}:"
+            for inner, one in (value or {}).items():
+                _place(type, result, prefix + inner, one)
+        else:
+            _place(type, result, attribute_name(type, key), value)
+    return result
+
+
+def _place(type: ResourceType, result: JsonObject, name: str, value: Any) -> None:
+    """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
+    target = type.resolve(name)
+    if target is None or target.attribute is None:
+        result[name] = value
+        return
+    value = attribute_value(target, value)
+    holder = result.setdefault(target.extension, {}) if target.extension else result
+    if not isinstance(holder, dict):
+        raise InvalidValue(f"{target.extension} must be an object.")
+    attribute = target.attribute.name
+    if target.sub:
+        value = {target.sub.name: value}
+        value = [value] if target.attribute.multi_valued else value
+    before = holder.get(attribute)
+    if isinstance(value, Mapping) and isinstance(before, Mapping):
+        value = {**before, **value}
+    elif before is not None and value is not None:
+        raise InvalidSyntax(f"{target} is there twice.")
+    holder[attribute] = before if value is None else value
+
+
+def attribute_value(target: Target, value: Any, *, element: bool = False) -> Any:
+    """Return a value in the form that the attribute's type has; None where it says that there is no value."""
+    leaf = target.leaf
+    if leaf.multi_valued and not element:
+        if value is None or (isinstance(value, str) and not value):
+            return None
+        elements = value if isinstance(value, list) else [value]
+        return [one for one in (single_value(leaf, element) for element in elements) if one is not None]
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
+        value = value[0]  # manager as [{"value": ...}] [use-scim]
+        if leaf.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
+            value = value.get("value")
+    return single_value(leaf, value, alone=element or not leaf.multi_valued)
+
+
+def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> Any:
+    """Return one value, or one element, in the form of the attribute's type; `alone` where no list was due."""
+    if value == "":  # how a cleared attribute comes [tests]
+        return None
+    if attribute.type == "boolean":
+        return boolean(value)
+    if attribute.type == "complex":
+        if alone and isinstance(value, str) and "value" in attribute.subs:  # manager as the id alone [tests]
+            value = {"value": value}
+        return _complex(attribute, value)
+    return value
+
+
+def _complex(attribute: Attribute, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    result: JsonObject = {}
+    for name, part in _role(attribute, value).items():
+        sub = attribute.subs.get(name)
+        if sub and sub.name in result:
+            raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
+        result[sub.name if sub else name] = attribute_value(Target(None, attribute, sub), part) if sub else part
+    gone = attribute.multi_valued and "value" in result and result["value"] is None
+    return None if gone else result
+
+
+def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read an app role: its parts are JSON in the value (legacy), or its name is a displayName [attr]."""
+    value = element.get("value")
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            decoded = json.loads(value)
+        except (ValueError, RecursionError):
+            return element
+        if isinstance(decoded, dict) and "value" in decoded:
+            element = {
+                **element,
+                **{name: decoded[name] for name in ("value", "displayName") if name in decoded},
+            }
+    if "display" in attribute.subs and "displayName" in element and "displayName" not in attribute.subs:
+        element = {("display" if name == "displayName" else name): part for name, part in element.items()}
+    return element
