@@ -90,7 +90,9 @@ def summary(console: Console, journal: Journal, seconds: float) -> None:
     """Print the counts of a cycle and its errors grouped by cause."""
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(journal.actions.items()))
     rate = journal.requests / max(seconds, 0.001)
-    console.print(f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)")
+    console.print(
+        f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)", soft_wrap=True
+    )
     if journal.errors:
         console.print("Errors by cause:")
         for (code, cause), count in journal.errors.most_common():

@@ -21,7 +21,7 @@ def _one(probe: Probe, user: Resource, filter: str) -> None:
 @case(
     "A user is found by userName, externalId and work e-mail",
     effect=TWICE,
-    fix="Support `eq` on each.",
+    fix="Support eq on each.",
     both=False,
 )
 def _match_forms(probe: Probe) -> None:
@@ -48,7 +48,7 @@ def _match_by_urn(probe: Probe) -> None:
 @case(
     "The two old forms of filters that are not quite SCIM",
     effect="Old mappings and the documentation's own example find nothing.",
-    fix='Take `externalId eq jyoung` without quotes, and `emails[type eq "work"] eq "x"` for `.value`.',
+    fix='Take externalId eq jyoung without quotes, and emails[type eq "work"] eq "x" for its value.',
     only_warn=True,
     both=False,
 )
@@ -140,7 +140,7 @@ def _members_excluded(probe: Probe) -> None:
 @case(
     "A group is found by externalId",
     effect="Groups matched by objectId are created again and again.",
-    fix="Store a group's externalId and support `eq` on it.",
+    fix="Store a group's externalId and support eq on it.",
     both=False,
 )
 def _match_group_external_id(probe: Probe) -> None:
@@ -153,7 +153,7 @@ def _match_group_external_id(probe: Probe) -> None:
 @case(
     "References are asked for by filter: manager",
     effect="The manager is sent again in every cycle, or never.",
-    fix="Support `id eq X and manager eq Y` with attributes=id; manager means its value.",
+    fix="Support id eq X and manager eq Y, with attributes=id; manager means its value.",
 )
 def _manager_reference(probe: Probe) -> None:
     boss, user = probe.new_user(), probe.new_user()
@@ -167,7 +167,7 @@ def _manager_reference(probe: Probe) -> None:
 @case(
     "References are asked for by filter: members",
     effect="Members are sent again in every cycle, or never.",
-    fix="Support `id eq G and members eq U` with attributes=id; members means their value.",
+    fix="Support id eq G and members eq U, with attributes=id; members means their value.",
 )
 def _member_reference(probe: Probe) -> None:
     user, group = probe.new_user(), probe.new_group()

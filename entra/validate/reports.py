@@ -12,10 +12,11 @@ from typing import Any
 
 import jinja2
 
-from entra.client import Exchange
+from entra.client import Exchange, masked
 from entra.validate.cases import Result, Status
 from entra.validate.runner import Run
 
+LONGEST = 20_000
 TEMPLATE = Path(__file__).with_name("report.html")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -40,15 +41,26 @@ def to_html(run: Run) -> str:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["pretty"] = pretty
     sections = [(name, list(found)) for name, found in groupby(run.finished, lambda r: r.case.section)]
-    failing = [r for r in run.finished if r.status in (Status.FAILED, Status.WARNED)]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        summary=_summary(run), sections=sections, failing=failing
+        summary=_summary(run), sections=sections, failing=_failing(run)
     )
 
 
 def pretty(value: Any) -> str:
     """Write a request or an answer for people."""
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    value = masked(value)
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n... {len(text) - LONGEST:,} characters more"
+
+
+def _failing(run: Run) -> list[tuple[Result, str]]:
+    """List the cases that failed, then those that warn, once each with the dialects in which they do."""
+    found: dict[str, list[Result]] = {}
+    for status in (Status.FAILED, Status.WARNED):
+        for result in run.finished:
+            if result.status is status:
+                found.setdefault(result.case.name, []).append(result)
+    return [(results[0], " and ".join(r.dialect for r in results)) for results in found.values()]
 
 
 def _summary(run: Run) -> dict[str, Any]:
