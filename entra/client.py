@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import httpx
 
 from entra.dialect import FLAG
+from entra.oauth import ClientCredentials
 
 FAULTS = ("429", "500", "503", "timeout")
 USER_AGENT = "Tinyscim-Entra-emulator/1.0"
@@ -82,16 +83,28 @@ class Endpoint:
     """A SCIM endpoint at its tenant URL; safe to use from several threads."""
 
     def __init__(
-        self, url: str, token: str, wire: Wire | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str,
+        wire: Wire | None = None,
+        transport: httpx.BaseTransport | None = None,
+        credentials: ClientCredentials | None = None,
     ) -> None:
         self.wire = wire or Wire()
         self.base, self.flagged = split_url(url)
+        self.credentials = credentials
         self._token = token
+        self._transport = transport
         self._pace = Pace(self.wire.rate)
         self._faults = random.Random(self.wire.seed)  # noqa: S311 (not a secret)
         self._http = httpx.Client(transport=transport, timeout=self.wire.timeout, headers={"User-Agent": USER_AGENT})
         for name in ("Accept", "Accept-Encoding") + (() if self.wire.user_agent else ("User-Agent",)):
             del self._http.headers[name]
+
+    def sign_in(self) -> None:
+        """Get a new token where client credentials are given; SignInError when there is none to be had."""
+        if self.credentials is not None:
+            self._token = self.credentials.token(self._transport)
 
     def with_prefix(self, prefix: str) -> Endpoint:
         """Give the same endpoint with something before the token, as a careless paste puts it."""

@@ -18,6 +18,7 @@ from entra.dialect import Dialect
 from entra.escrow import Escrow
 from entra.export import Exporter
 from entra.mapping import MappingSet
+from entra.oauth import SignInError
 from entra.plan import Policy, Task
 from entra.references import References
 from entra.service import Service
@@ -73,6 +74,7 @@ class Cycle:
         entry = Entry("Job", self.id, "test connection", self.id)
         service = Service(self.endpoint, entry.exchanges)
         try:
+            self._sign_in()
             service.probe(self.mappings.users)
             service.probe(self.mappings.groups)
         except ExportError as error:
@@ -83,6 +85,12 @@ class Cycle:
                     f"the endpoint did not answer: {error.detail}; the next cycle tries again"
                 ) from None
             self._quarantine(IMMEDIATE, str(error))
+
+    def _sign_in(self) -> None:
+        try:
+            self.endpoint.sign_in()
+        except SignInError as error:
+            raise ExportError("InvalidCredentials", str(error)) from None
 
     def _work(self) -> list[Task]:
         escrow = self._escrow()

@@ -12,6 +12,7 @@ from entra import graph, mapping, state, tenant
 from entra.client import FAULTS, Endpoint, Wire, split_url
 from entra.dialect import Dialect
 from entra.mapping import MappingSet
+from entra.oauth import ClientCredentials, SignInError
 from entra.state import State
 from entra.tenant import Tenant
 
@@ -45,12 +46,13 @@ class FaultType(click.ParamType[tuple[str, float]]):
         return found
 
 
-token = click.option(
-    "--token",
-    envvar="SCIM_TOKEN",
-    show_envvar=True,
-    default="",
-    help="The secret token, pasted as into Entra.",
+token = _together(
+    click.option(
+        "--token", envvar="SCIM_TOKEN", show_envvar=True, default="", help="Secret token, pasted as into Entra."
+    ),
+    click.option("--oauth", metavar="URL", help="Get tokens from this endpoint instead (client credentials)."),
+    click.option("--client-id", default="", help="For --oauth."),
+    click.option("--client-secret", envvar="SCIM_CLIENT_SECRET", show_envvar=True, default="", help="For --oauth."),
 )
 mapping_file = click.option(
     "--mapping",
@@ -125,9 +127,16 @@ def make_endpoint(url: str, token: str, settings: Settings) -> Endpoint:
         split_url(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
-    if not token:
+    oauth = settings["oauth"]
+    if not (token or oauth):
         raise click.UsageError("A token is needed: --token TOKEN, or SCIM_TOKEN in the environment.")
-    return Endpoint(url, token, make_wire(settings))
+    credentials = ClientCredentials(oauth, settings["client_id"], settings["client_secret"]) if oauth else None
+    endpoint = Endpoint(url, token, make_wire(settings), credentials=credentials)
+    try:
+        endpoint.sign_in()
+    except SignInError as error:
+        raise click.ClickException(str(error)) from None
+    return endpoint
 
 
 def make_wire(settings: Settings) -> Wire:

@@ -179,6 +179,34 @@ def test_without_a_token_nothing_is_sent(fresh, tenant):
     assert "SCIM_TOKEN" in result.output
 
 
+class TokenEndpoint(Endpoint):
+    """An endpoint that gives its token to who knows the client's secret."""
+
+    def answer(self, request):
+        if request.path == "/scim/oauth":
+            known = dict(request.form) == {
+                "grant_type": "client_credentials",
+                "client_id": "entra",
+                "client_secret": "shhh",
+            }
+            return self.json({"access_token": TOKEN, "expires_in": 3600} if known else {}, 200 if known else 401)
+        return super().answer(request)
+
+
+def test_a_token_can_come_from_client_credentials(tenant):
+    with served(TokenEndpoint()) as url:
+        options = ("sync", tenant, "--url", url, "--rate", 0, "--oauth", f"{url}/oauth", "--client-id", "entra")
+        good = run(*options, "--client-secret", "shhh", token="")
+        bad = run(*options, "--client-secret", "wrong", token="")
+        html = run(*options[:-4], "--oauth", f"{url}/Users", token="")
+    assert good.exit_code == 0, good.output
+    assert "answered 401 without an access_token" in bad.output
+    assert "without an access_token" in html.output
+    gone = run(*options[:-3], "http://127.0.0.1:9/", token="")
+    assert "token endpoint cannot be reached" in gone.output
+    assert "shhh" not in good.output + bad.output
+
+
 # A process of its own
 
 

@@ -12,6 +12,7 @@ from entra import people
 from entra.changes import day
 from entra.cycle import CycleStoppedError
 from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, row, with_roles
+from entra.oauth import ClientCredentials
 from entra.scoping import Clause, Scope
 from entra.state import load
 from entra.tenant import from_json
@@ -401,6 +402,13 @@ def test_a_wrong_token_is_a_quarantine_and_a_good_one_lifts_it():
     job.app = good.app
     job.sync(company())
     assert job.state.quarantine is None
+
+
+def test_client_credentials_that_are_refused_are_a_quarantine():
+    job = Job()
+    job.client.credentials = ClientCredentials("http://endpoint.example/scim/nothing", "id", "secret")
+    with pytest.raises(CycleStoppedError, match=r"InvalidCredentials.*without an access_token"):
+        job.sync(company())
 
 
 def test_too_many_failures_are_a_quarantine():

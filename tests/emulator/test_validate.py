@@ -34,7 +34,24 @@ def test_a_good_endpoint_passes_every_case_and_is_left_as_it_was(app):
 
 @pytest.mark.parametrize(("app", "case"), broken.FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_a_fault_is_named_by_its_case(app, case):
-    assert case in complaints(validated(app()))
+    assert complaints(validated(app(), cases=choose([case]))) == {case}
+
+
+@pytest.mark.parametrize(
+    ("app", "cases"),
+    [
+        (broken.MembersNotExcluded, {"members-excluded"}),
+        (broken.StringManager, {"create-manager", "manager"}),
+        (broken.Nulls, {"no-nulls"}),
+        (broken.PatchWithoutBody, {"patch-answer"}),
+        (broken.StartIndexNotEchoed, {"paging", "group-paging"}),
+        (broken.PlainJson, {"content-type"}),
+        (broken.DisablingLeavesGroups, {"restore"}),
+        (broken.OpenToAll, {"wrong-token"}),
+    ],
+)
+def test_a_small_fault_is_held_against_nothing_else(app, cases):
+    assert complaints(validated(app())) == cases
 
 
 def test_a_fault_in_one_dialect_is_found_in_that_dialect_alone():
