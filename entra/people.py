@@ -22,6 +22,7 @@ FAMILY = """
     Larsen Popescu Chen Patel Byrne Novák Moreau Castillo Jensen Bianchi Horvat Adeyemi Schäfer Murphy Sato
     Reyes Björk Van-der-Berg
 """
+SPOKEN = {"田中": "tanaka", "Ελένη": "eleni"}
 DEPARTMENTS = {
     "Engineering": ("Software Engineer", "Platform Engineer", "QA Engineer"),
     "Sales": ("Account Executive", "Sales Engineer", "Sales Representative"),
@@ -157,7 +158,8 @@ class _Generator:
 
 
 def _ascii(text: str) -> str:
+    text = SPOKEN.get(text, text)
     # An apostrophe is allowed in a user principal name, and stays: endpoints must cope with it in a filter.
     text = text.translate(str.maketrans("øØłŁđĐßıæ", "oOlLdDsia"))
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9'-]", "", plain.lower()) or "x"
+    return re.sub(r"[^a-z0-9'-]", "", plain.lower())
