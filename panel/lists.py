@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from panel.names import Names
+from scim.attributes import COMMON
 from scim.filters import And, Compare, Filter, Not, Or
 from scim.projection import Projection
 from scim.query import Query
@@ -130,8 +131,9 @@ def _projection(listing: Listing) -> Projection:
 
 
 def column_names(type: ResourceType) -> list[str]:
-    """Return the attributes that can be columns: those with a value that fits into a cell."""
-    return [str(target) for target in type.targets() if _fits(target)]
+    """Return the attributes that can be columns, the common ones last: those with a value that fits into a cell."""
+    targets = [target for target in type.targets() if _fits(target)]
+    return [str(target) for target in sorted(targets, key=lambda target: target.attribute in COMMON)]
 
 
 def default_columns(type: ResourceType) -> tuple[str, ...]:
