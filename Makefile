@@ -18,6 +18,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 
+pictures: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.pictures docs
+
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 

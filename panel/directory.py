@@ -85,11 +85,11 @@ def type_at(kind: str) -> ResourceType:
 
 def asked(type: ResourceType) -> lists.Listing:
     """Return the list that the address asks for; columns that were chosen once stay for the session."""
-    possible = set(lists.column_names(type))
+    possible = lists.column_names(type)
     if request.args.get("choose"):
-        chosen = [name for name in request.args.getlist("column") if name in possible]
+        chosen = [name for name in possible if name in request.args.getlist("column")]
         session["columns"] = {**session.get("columns", {}), type.name: chosen}
-    kept = [name for name in session.get("columns", {}).get(type.name, []) if name in possible]
+    kept = [name for name in session.get("columns", {}).get(type.name, ()) if name in possible]
     return lists.read_listing(type, request.args, tuple(kept) or lists.default_columns(type))
 
 
