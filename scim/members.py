@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim.attributes import Attribute
-from scim.errors import Mutability, NoTarget
+from scim.errors import Mutability
 from scim.filters import Compare, Filter, Or, compile_filter
-from scim.patch import Operation
+from scim.patch import Operation, filled_element
 from scim.registry import ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import Document, Index, Reader, Writer
@@ -125,11 +125,9 @@ class _Group:
                 self.remove(member)
         elif selected:
             _refuse_change(operation)
-        else:
-            element = fill(attribute, filter, operation.target.sub, operation.value) if operation.op != "remove" else {}
-            if element is None:
-                raise NoTarget("No member matches the filter in the path.")
-            self.add(element)
+        elif operation.op != "remove":
+            element = fill(attribute, filter, operation.target.sub, operation.value)
+            self.add(filled_element(operation.target, element))
 
     def add(self, element: Mapping[str, Any]) -> None:
         member = element.get("value")
