@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run test lint clean
+.PHONY: run test lint pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -20,6 +20,10 @@ lint: $(VENV)/.dev
 
 pictures: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.pictures docs
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench.store
+	@$(BIN)/python -m bench.latency --picture bench/latency.png
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ import config as configuration
 import panel
 from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig
+from panel import log
 from scim import dialect, discovery, http, indexes, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
@@ -47,6 +48,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     http.install(app, base_path)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
+    log.install(app, service, settings)
     panel.install(app, service)
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]

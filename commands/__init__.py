@@ -1,7 +1,8 @@
-"""The administrator's command line: `flask panel`, `flask setup`, `flask token`, `flask store`."""
+"""The administrator's command line: `flask setup`, `flask token`, `flask panel`, `flask store`, `flask log`."""
 
 from flask import Flask
 
+from commands.log import log
 from commands.panel import panel
 from commands.setup import setup
 from commands.store import group as store
@@ -10,5 +11,5 @@ from commands.token import token
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (panel, setup, token, store):
+    for command in (setup, token, panel, store, log):
         app.cli.add_command(command)

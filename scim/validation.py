@@ -10,6 +10,7 @@ from typing import Any
 import marshmallow as ma
 
 from scim.attributes import Attribute, Names, instant, is_base64
+from scim.body import is_keepable
 from scim.errors import InvalidSyntax, InvalidValue, Mutability
 from scim.registry import ResourceType, Target
 from storage.base import Document
@@ -24,6 +25,8 @@ class _Text(ma.fields.Field[str]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
+        if not is_keepable(value):
+            raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value
 
 
@@ -170,7 +173,7 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(where, error.messages)) from None
     if many:
-        _refuse_too_many(leaf, loaded)
+        refuse_too_many(leaf, loaded)
     return loaded
 
 
@@ -203,7 +206,7 @@ def _load(
         raise InvalidValue(_sentence(prefix.rstrip(":"), error.messages)) from None
     for attribute in attributes:
         if attribute.multi_valued and attribute.name in loaded:
-            _refuse_too_many(attribute, loaded[attribute.name])
+            refuse_too_many(attribute, loaded[attribute.name])
             _refuse_two_primaries(attribute, loaded[attribute.name])
     return loaded
 
@@ -237,8 +240,8 @@ def _canonical_elements(attribute: Attribute, value: Any, where: str, unknown: l
     return _canonical(attribute.subs, value, f"{where}.", unknown, keep_null=keep_null)
 
 
-def _refuse_too_many(attribute: Attribute, elements: list[Any]) -> None:
-    """Bound what is kept inside a resource; references such as members are kept beside it and have no bound."""
+def refuse_too_many(attribute: Attribute, elements: list[Any]) -> None:
+    """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")
 

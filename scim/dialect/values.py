@@ -1,12 +1,12 @@
 """Resources and values: on their way to what RFC 7643 has."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from scim.attributes import Attribute
+from scim.body import parse_object
 from scim.dialect.names import attribute_name, boolean
-from scim.errors import InvalidSyntax, InvalidValue
+from scim.errors import InvalidSyntax, InvalidValue, ScimError
 from scim.registry import ResourceType, Target
 
 JsonObject = dict[str, Any]
@@ -94,10 +94,10 @@ def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]
     value = element.get("value")
     if isinstance(value, str) and value.startswith("{"):
         try:
-            decoded = json.loads(value)
-        except (ValueError, RecursionError):
+            decoded = parse_object(value)
+        except ScimError:
             return element
-        if isinstance(decoded, dict) and "value" in decoded:
+        if "value" in decoded:
             element = {
                 **element,
                 **{name: decoded[name] for name in ("value", "displayName") if name in decoded},
