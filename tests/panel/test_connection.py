@@ -218,5 +218,9 @@ def test_what_one_worker_saw_others_read(tmp_path):
     second.note(None, 500)
     second.flush()
     assert activity.Activity(path).seen().refused.status == 500
-    path.write_text("{")
-    assert activity.Activity(path).seen() == activity.Seen()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
+def test_a_damaged_file_of_what_was_seen_says_nothing(tmp_path, text):
+    (tmp_path / "seen.json").write_text(text)
+    assert activity.Activity(tmp_path / "seen.json").seen() == activity.Seen()
