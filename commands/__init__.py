@@ -1,12 +1,13 @@
-"""The administrator's command line: `flask token`, `flask setup`."""
+"""The administrator's command line: `flask setup`, `flask token`, `flask store`."""
 
 from flask import Flask
 
 from commands.setup import setup
+from commands.store import group as store
 from commands.token import token
 
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (setup, token):
+    for command in (setup, token, store):
         app.cli.add_command(command)

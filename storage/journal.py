@@ -8,7 +8,7 @@ A line without its newline was never finished, so nobody was told that it was ke
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -81,6 +81,14 @@ def records(
         yield Record(record, place)
 
 
+def header(lines: Sequence[bytes]) -> int:
+    """Return the sequence number that a journal says it goes on after, or 0 if that cannot be read."""
+    try:
+        return int(json.loads(lines[0][:-TAIL])["sequence"])
+    except (ValueError, LookupError, TypeError):
+        return 0
+
+
 def changes(body: dict[str, Any]) -> Iterator[Change]:
     """Yield what a line's transaction changed."""
     return (cast(Change, tuple(change)) for change in body.get("changes", ()))
@@ -114,6 +122,11 @@ class Journal:
                 raise Replaced(str(self.path))
             yield from records(self.path, file, place, problem)
 
+    def begin(self, sequence: int) -> None:
+        """Write the first line, which has the sequence number that the journal goes on after."""
+        self.append(start(sequence), {"journal": self.generation})
+        self.sync()
+
     def append(self, place: Place, body: dict[str, Any]) -> Place:
         """Write a line at the place, or none of it, and return the place after it."""
         line, checksum = encode({"sequence": place.sequence + 1, **body}, place.checksum)
@@ -135,10 +148,10 @@ class Journal:
         os.fsync(self._descriptor)
 
 
-def create(path: Path, generation: int, sequence: int) -> None:
+def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
-    line, _ = encode({"journal": generation, "sequence": sequence}, 0)
-    put_in_place(path, [line])
+    put_in_place(path, [])
+    Journal(path).begin(sequence)
 
 
 def _tail(checksum: int) -> bytes:

@@ -36,7 +36,7 @@ def _bring_up(files: Files) -> None:
     meta = snapshot.meta or Meta()
     if not meta.generation:
         _refuse_strangers(files)
-        create(files.journal(1), 1, meta.sequence)
+        create(files.journal(1), meta.sequence)
     save(files.snapshot, rows, Meta(meta.generation or 1, meta.sequence, meta.last))
 
 

@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
@@ -79,9 +79,8 @@ class TinyDBStore:
             yield transaction
 
     def compact(self) -> None:
-        """Write a new snapshot now; nothing to do while somebody else is at it."""
-        with suppress(Locked):
-            self._open_session().compact()
+        """Write a new snapshot now, with all that was kept before; Unavailable, Damaged."""
+        self._open_session().compact(wait=True)
 
     def _open_session(self) -> Session:
         if self._session is None:
@@ -96,7 +95,9 @@ class TinyDBStore:
             try:
                 session.latest()
                 if session.size > self.compact_after:
-                    self.compact()
+                    session.compact(wait=False)
+            except Locked:
+                pass  # somebody else is at it
             except (Damaged, Unavailable) as error:
                 log.error("the store could not be compacted: %s", error)
                 pause = PAUSE

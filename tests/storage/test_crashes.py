@@ -9,6 +9,8 @@ import time
 import pytest
 
 from storage.base import Unavailable
+from storage.files import Files
+from storage.repair import Salvage
 from storage.tinydb_store import TinyDBStore
 from tests.storage.processes import die_at_step, end, kill, run, start
 from tests.storage.samples import INDEXES, membership, user
@@ -125,6 +127,7 @@ def test_a_kill_at_each_step_of_a_compaction_loses_nothing(path):
         status = run(compact_and_die, path, step)
         assert state(path) == expected
         write_and_take_back(path)
+        assert Salvage(Files(path)).problems == []
         if status == 0:
             break
         assert status == -signal.SIGKILL

@@ -114,8 +114,8 @@ class Stores(RuleBasedStateMachine):
     @rule(junk=st.binary(min_size=1, max_size=30).filter(lambda junk: b"\n" not in junk))
     def tear(self, junk):
         """Leave what a writer leaves that was killed in the middle of a line."""
-        journal = max(self.folder.glob("data.json.journal.*"), key=lambda path: int(path.suffix[1:]))
-        with journal.open("ab") as file:
+        files = self.stores[0].files
+        with files.journal(files.generations()[-1]).open("ab") as file:
             file.write(junk)
 
     @rule(transaction=transactions, compact=st.booleans(), step=st.integers(1, 12))
@@ -176,7 +176,7 @@ def write_and_die(path, transaction, compact, step):
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -106,6 +106,20 @@ def test_a_store_that_slept_through_two_compactions_catches_up(open_store, monke
         assert reader.count("User") == 4
 
 
+def test_a_store_that_slept_may_be_the_next_to_compact(open_store, monkeypatch):
+    monkeypatch.setattr("storage.tinydb_store.TICK", 60)
+    awake, asleep = open_store(), open_store()
+    with awake.writing() as tx:
+        tx.insert("User", user(1))
+    awake.compact()
+    with awake.writing() as tx:
+        tx.insert("User", user(2))
+    asleep.compact()
+    for store in (awake, asleep, open_store()):
+        with store.reading() as reader:
+            assert [document["id"] for document in reader.scan("User")] == ["u1", "u2"]
+
+
 def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_store):
     store, other = open_store(), open_store()
     with store.writing() as tx:
@@ -121,6 +135,11 @@ def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_stor
                     tx.delete("User", f"u{number + 1}")
                     tx.insert("User", user(f"x{number}"))
                 other.compact()
+                with store.reading() as newer:
+                    assert newer.get("User", f"u{number + 1}") is None
+        assert reader.count("User") == 2_000
+        assert reader.get("User", "u1") == user(1, title="before")
+        assert reader.get("User", "ux0") is None
     assert seen == [user(number, title="before") for number in range(2_000)]
     with store.reading() as reader:
         assert [document["id"] for document in reader.lookup("User", "title", "after")] == [

@@ -152,6 +152,7 @@ def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkey
             insert(store, 2)
     insert(other, 3)
     assert ids(store) == ids(other) == ids(open_store()) == ["u1", "u3"]
+    assert store.files.journal(1).read_bytes().endswith(b"\n")
 
 
 def test_a_write_that_can_be_neither_synced_nor_cut_off_is_seen_by_all(open_store, monkeypatch):
@@ -192,6 +193,38 @@ def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
         thread.join()
     assert (0, False) in outcomes
     assert set(ids(store)) == set(ids(open_store())) == {f"u{number}" for number, kept in outcomes if kept}
+
+
+def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monkeypatch):
+    store, fsync = open_store(), os.fsync
+    entered, go = threading.Event(), threading.Event()
+
+    def fail(descriptor):
+        entered.set()
+        go.wait()
+        raise OSError(errno.EIO, "Input/output error")
+
+    def write():
+        with pytest.raises(Unavailable):
+            insert(store, 1)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    first = threading.Thread(target=write)
+    first.start()
+    entered.wait()
+
+    def write_after():
+        with store.writing() as tx:
+            assert tx.get("User", "u1")
+            tx.insert("User", user(2))
+            go.set()
+            first.join()
+
+    with pytest.raises(Unavailable):
+        write_after()
+    monkeypatch.setattr(os, "fsync", fsync)
+    insert(store, 3)
+    assert ids(store) == ids(open_store()) == ["u3"]
 
 
 def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
