@@ -77,9 +77,7 @@ INDEXES = [
     Index("User", "userName", lambda document: [document["userName"].casefold()], unique=True),
     Index("User", "externalId", lambda document: [document["externalId"]]),
     Index("User", "displayName", lambda document: [document["displayName"].casefold()]),
-    Index(
-        "User", "emails.value", lambda document: [email["value"].casefold() for email in document["emails"]]
-    ),
+    Index("User", "emails.value", lambda document: [email["value"].casefold() for email in document["emails"]]),
     Index("User", "manager", lambda document: [document[ENTERPRISE]["manager"]["value"]]),
     Index("Membership", "group", lambda document: [document["group"]]),
     Index("Membership", "member", lambda document: [document["member"]]),
