@@ -141,3 +141,9 @@ def test_members_are_removed_by_any_filter(scim, wes, filter, left):
     assert scim.patch_op(f"/Groups/{group['id']}", operation).status == 204
     members = scim.read(f"/Groups/{group['id']}").get("members", [])
     assert [member["value"] for member in members] == [id.format(**ids) for id in left]
+
+
+def test_manager_is_removed_by_a_filter_over_what_is_answered_of_it(scim, wes):
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
+    operation = {"op": "remove", "path": f'{ENT}:manager[displayName eq "WES"]'}
+    assert scim.patch_op(f"/Users/{clerk['id']}", operation).body[ENT] == {"division": "Sea"}
