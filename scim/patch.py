@@ -194,12 +194,12 @@ def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list
         places.setdefault(_value_key(attribute, element), []).append(place)
     for one in added:
         alike = places.setdefault(_value_key(attribute, one), [])
-        place = next((place for place in alike if _same_type(attribute, result[place], one)), None)
-        if place is None:
+        found = next((place for place in alike if _same_type(attribute, result[place], one)), None)
+        if found is None:
             alike.append(len(result))
             result.append(one)
         elif isinstance(one, dict):
-            result[place] = result[place] | one
+            result[found] = result[found] | one
     return result
 
 
@@ -210,7 +210,7 @@ def _value_key(attribute: Attribute, element: Any) -> Any:
     value = attribute.subs.get("value")
     if value and element.get("value") is not None:
         return value.key(element["value"])
-    return frozenset((name, str(part)) for name, part in element.items())
+    return frozenset((name, repr(part)) for name, part in element.items())
 
 
 def _same_type(attribute: Attribute, one: Any, other: Any) -> bool:

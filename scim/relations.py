@@ -106,7 +106,10 @@ def without_reference(type: ResourceType, target: Target, document: Document, id
     value = holder.pop(name)
     if isinstance(value, list):
         holder[name] = [element for element in value if element.get("value") != id]
+    holder = {key: kept for key, kept in holder.items() if kept != []}
     result = {**document, target.extension: holder} if target.extension else holder
+    if target.extension and not holder:
+        del result[target.extension]
     set_schemas(type, result)
     return result
 

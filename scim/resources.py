@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scim import members, messages, patch, relations
@@ -134,7 +135,7 @@ class Resources:
             before = self._existing(writer, type, id, conditions)
             after = patch.apply(type, before, own, self.tolerance.fill) if own else before
             after, _ = self._detach(type, after)
-            moves = members.apply(writer, id, moving, self.tolerance.fill)
+            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(self._members, writer, type, before))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 
@@ -151,6 +152,9 @@ class Resources:
         with self._writing() as writer:
             for type in self.registry.types.values():
                 self._forget(writer, type, id)
+
+    def _members(self, reader: Reader, type: ResourceType, group: Document) -> list[dict[str, Any]]:
+        return self._relations(reader).of(type)[None, members.MEMBERS].elements(group)
 
     def _outcome(
         self,

@@ -141,7 +141,8 @@ def load_resource(type: ResourceType, body: Mapping[str, Any]) -> tuple[Document
         if value is None and schema.id not in type.required_extensions:
             continue
         if not isinstance(value, Mapping):
-            raise InvalidValue(f"{schema.id} must be an object.")
+            problem = "is required" if value is None else "must be an object"
+            raise InvalidValue(f"{schema.id} {problem}.")
         loaded = _load(schema.attributes, schema.names, value, f"{schema.id}:", unknown)
         if loaded:
             document[schema.id] = loaded
@@ -194,6 +195,10 @@ def check_required(type: ResourceType, document: Document) -> None:
         for attribute in attributes:
             if attribute.required and attribute.name not in holder:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
+            for sub in attribute.required_subs:
+                elements = holder.get(attribute.name, [])
+                if any(sub.name not in one for one in (elements if isinstance(elements, list) else [elements])):
+                    raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
 
 
 def _load(

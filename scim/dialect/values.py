@@ -41,7 +41,7 @@ def _place(type: ResourceType, result: JsonObject, name: str, value: Any) -> Non
         value = {target.sub.name: value}
         value = [value] if target.attribute.multi_valued else value
     before = holder.get(attribute)
-    if isinstance(value, Mapping) and isinstance(before, Mapping):
+    if isinstance(value, Mapping) and isinstance(before, Mapping) and not before.keys() & value.keys():
         value = {**before, **value}
     elif before is not None and value is not None:
         raise InvalidSyntax(f"{target} is there twice.")
@@ -85,6 +85,8 @@ def _complex(attribute: Attribute, value: Any) -> Any:
         if sub and sub.name in result:
             raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
         result[sub.name if sub else name] = attribute_value(Target(None, attribute, sub), part) if sub else part
+    if attribute.refers_to and "value" not in result and isinstance(result.get("$ref"), str):
+        result["value"] = result["$ref"].rpartition("/")[2]
     gone = attribute.multi_valued and "value" in result and result["value"] is None
     return None if gone else result
 

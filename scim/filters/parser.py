@@ -114,7 +114,8 @@ class _Parser:
         if token.is_word("pr"):
             return Present(path)
         if token.is_word(*OPERATORS):
-            return Compare(path, token.text.lower(), self._literal())
+            literal = self._peek()
+            return Compare(path, token.text.lower(), self._literal(), literal.text if literal.kind == "word" else "")
         if token.kind == "word":
             raise InvalidFilter(f'There is no operator "{token.text[:50]}"; there are pr, {", ".join(OPERATORS)}.')
         raise InvalidFilter(f"An operator is expected before {_shown(token)}.")
