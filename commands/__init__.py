@@ -1,13 +1,14 @@
-"""The administrator's command line: `flask token`, `flask log`, `flask setup`."""
+"""The administrator's command line: `flask setup`, `flask token`, `flask store`, `flask log`."""
 
 from flask import Flask
 
 from commands.log import log
 from commands.setup import setup
+from commands.store import group as store
 from commands.token import token
 
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (log, setup, token):
+    for command in (setup, token, store, log):
         app.cli.add_command(command)

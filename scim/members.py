@@ -135,7 +135,7 @@ class _Group:
         member = element.get("value")
         if not member or has(self._writer, self._id, member):
             return
-        said: dict[str, Any] = {name: part for name, part in element.items() if name in ("type", "display") and part}
+        said = {"type": element["type"]} if element.get("type") else {}
         id = _membership_id(self._id, member)
         self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **said})
         self.moves.note(self.moves.joined, member)

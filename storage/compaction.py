@@ -22,9 +22,8 @@ def merge(files: Files, generation: int) -> None:
     if meta.generation < generation:
         changed, sequence = collect(files, meta, generation)
         last = meta.last | {kind: max([meta.last.get(kind, 0), *places]) for kind, places in changed.items()}
-        save(
-            files.snapshot, merged(Snapshot(files.snapshot).rows(), changed), Meta(generation, sequence, last)
-        )
+        rows = merged(Snapshot(files.snapshot).rows(), changed)
+        save(files.snapshot, rows, Meta(generation, sequence, last), gently=True)
     for old in files.generations():
         if old < generation:
             files.journal(old).unlink(missing_ok=True)

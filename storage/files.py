@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 from storage.base import Unavailable
 
@@ -24,12 +25,20 @@ class Files:
 
     def generations(self) -> list[int]:
         """Return the generations whose journals are there, in order."""
-        names = self.snapshot.parent.glob(f"{self.snapshot.name}.journal.*")
-        return sorted(int(name.suffix[1:]) for name in names if name.suffix[1:].isdigit())
+        first = self._beside(".journal.").name
+        folder = self.snapshot.parent
+        names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
+        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
 
     def lock(self, name: str) -> Path:
         """Return a lock file."""
         return self._beside(".locks") / name
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path is one of these files."""
+        own, name = self.snapshot.resolve(), path.resolve().name
+        ours = name == own.name or name.startswith((f"{own.name}.journal.", f"{own.name}.locks"))
+        return ours and path.resolve().parent == own.parent
 
     def aside(self, label: str) -> Path:
         """Return a name beside the snapshot that nothing has yet."""
@@ -50,16 +59,22 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
+def put_in_place(path: Path, pieces: Iterable[bytes], *, gently: bool = False) -> None:
+    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new.
+
+    A journal's fsync waits for whatever else the disk has been given; to be gentle leaves it half the time.
+    """
     new = path.with_name(path.name + ".new")
     try:
+        new.unlink(missing_ok=True)
+        new.touch(0o600)  # it tells of people
         with new.open("wb") as file:
             for piece in pieces:
+                began = monotonic()
                 file.write(piece)
-                # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.
                 file.flush()
                 os.fsync(file.fileno())
+                sleep(monotonic() - began if gently else 0)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)

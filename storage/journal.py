@@ -8,7 +8,7 @@ A line without its newline was never finished, so nobody was told that it was ke
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -32,7 +32,7 @@ class Place(NamedTuple):
     @property
     def tail(self) -> bytes:
         """Return the bytes before this place, by which it is known again."""
-        return b" %08x\n" % self.checksum
+        return _tail(self.checksum)
 
 
 class Replaced(Exception):
@@ -55,28 +55,36 @@ def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
     """Return the line for an object, and its checksum."""
     data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
     checksum = crc32(data, before)
-    return data + b" %08x\n" % checksum, checksum
+    return data + _tail(checksum), checksum
 
 
-def records(
-    path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse
-) -> Iterator[Record]:
+def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
     """Yield the finished lines from a place on; a line that cannot be trusted is a problem, and left out."""
     for line in lines:
-        if not line.endswith(b"\n"):
+        body, tail = line[:-TAIL], line[-TAIL:]
+        checksum = crc32(body, place.checksum)
+        sound = tail[:-1] == _tail(checksum)[:-1]
+        if not tail.endswith(b"\n") and not sound:
             return
-        body, checksum = line[:-TAIL], crc32(line[:-TAIL], place.checksum)
-        written = _hexadecimal(line[-TAIL:])
         place = Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
-        if written != checksum:
+        if tail != place.tail:
             problem(Problem(path, place.line, "the line does not match its checksum", line))
             # What follows is in order if it follows on from either: the checksum as written or as computed.
-            place = place._replace(checksum=checksum if written is None else written)
+            place = place._replace(checksum=_written(tail, checksum))
             continue
         record = cast(dict[str, Any], json.loads(body))
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
-        yield Record(record, place._replace(sequence=record["sequence"]))
+        place = place._replace(sequence=record["sequence"])
+        yield Record(record, place)
+
+
+def header(lines: Sequence[bytes]) -> int:
+    """Return the sequence number that a journal says it goes on after, or 0 if that cannot be read."""
+    try:
+        return int(json.loads(lines[0][:-TAIL])["sequence"])
+    except (ValueError, LookupError, TypeError):
+        return 0
 
 
 def changes(body: dict[str, Any]) -> Iterator[Change]:
@@ -112,6 +120,11 @@ class Journal:
                 raise Replaced(str(self.path))
             yield from records(self.path, file, place, problem)
 
+    def begin(self, sequence: int) -> None:
+        """Write the first line, which has the sequence number that the journal goes on after."""
+        self.append(start(sequence), {"journal": self.generation})
+        self.sync()
+
     def append(self, place: Place, body: dict[str, Any]) -> Place:
         """Write a line at the place, or none of it, and return the place after it."""
         line, checksum = encode({"sequence": place.sequence + 1, **body}, place.checksum)
@@ -133,14 +146,18 @@ class Journal:
         os.fsync(self._descriptor)
 
 
-def create(path: Path, generation: int, sequence: int) -> None:
+def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
-    line, _ = encode({"journal": generation, "sequence": sequence}, 0)
-    put_in_place(path, [line])
+    put_in_place(path, [])
+    Journal(path).begin(sequence)
 
 
-def _hexadecimal(tail: bytes) -> int | None:
+def _tail(checksum: int) -> bytes:
+    return b" %08x\n" % checksum
+
+
+def _written(tail: bytes, otherwise: int) -> int:
     try:
-        return int(tail[1:-1], 16) if len(tail) == TAIL else None
+        return int(tail[1:-1], 16)
     except ValueError:
-        return None
+        return otherwise

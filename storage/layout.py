@@ -12,7 +12,7 @@ from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 def prepare(files: Files) -> None:
     """Make the first files, or bring a file that stands alone or is older into today's layout; Damaged."""
-    files.snapshot.parent.mkdir(parents=True, exist_ok=True)
+    files.lock("open").parent.mkdir(parents=True, exist_ok=True)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):
@@ -36,7 +36,7 @@ def _bring_up(files: Files) -> None:
     meta = snapshot.meta or Meta()
     if not meta.generation:
         _refuse_strangers(files)
-        create(files.journal(1), 1, meta.sequence)
+        create(files.journal(1), meta.sequence)
     save(files.snapshot, rows, Meta(meta.generation or 1, meta.sequence, meta.last))
 
 
@@ -49,8 +49,10 @@ def _keep_copy(path: Path, copy: Path) -> None:
 def _refuse_strangers(files: Files) -> None:
     for generation in files.generations():
         path = files.journal(generation)
-        if path.read_bytes().count(b"\n") > 1:
+        # The first may be there, empty, if making the files was cut short.
+        if generation > 1 or path.read_bytes().count(b"\n") > 1:
+            says = "does not say so" if files.snapshot.exists() else "is missing"
             raise Damaged(
-                f"{path} holds changes, but {files.snapshot} does not say that it belongs to it:"
-                " bring the right file back, or move the journal away if its changes are not wanted"
+                f"{path} goes on from {files.snapshot}, which {says}: bring the right file back,"
+                " or move the journal away if its changes are not wanted."
             )

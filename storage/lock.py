@@ -10,7 +10,7 @@ from time import monotonic
 
 from storage.files import refusals
 
-TURN = 0.02  # seconds for which the threads of one process may hand the right to write to each other
+TURN = 0.01  # seconds for which the threads of one process may hand the right to write to each other
 
 
 class Locked(Exception):
@@ -19,7 +19,6 @@ class Locked(Exception):
 
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> int:
     """Lock the file and return its descriptor, which `unlock` takes; Locked, if not to wait."""
-    path.parent.mkdir(exist_ok=True)
     # Opened each time: a descriptor that was inherited or is shared excludes nobody.
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -52,8 +51,8 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[N
 class Turn:
     """The right to write: one process has it at a time, and its threads share it as they share fsyncs."""
 
-    def __init__(self, write: Path, queue: Path) -> None:
-        self._write, self._queue = write, queue
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._changed = Condition()
         self._sharers = 0
         self._descriptor = -1
@@ -84,7 +83,6 @@ class Turn:
                 self._changed.notify_all()
 
     def _acquire(self) -> None:
-        # Whoever waits for the right holds the queue, so that the last to have it cannot overtake.
-        with refusals(), locked(self._queue):
-            self._descriptor = lock(self._write)
+        with refusals():
+            self._descriptor = lock(self._path)
         self._until = monotonic() + TURN

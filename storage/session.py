@@ -8,8 +8,8 @@ from threading import Lock
 from storage.base import Index, Unavailable
 from storage.compaction import merge
 from storage.documents import Transaction
-from storage.files import Files, refusals
-from storage.journal import Journal, Replaced, create, start
+from storage.files import Files, put_in_place, refusals
+from storage.journal import Journal, Replaced, start
 from storage.loading import Point, follow, load
 from storage.lock import Turn, locked
 from storage.tables import Version
@@ -29,7 +29,7 @@ class Session:
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._turn = Turn(files.lock("write"), files.lock("queue"))
+        self._turn = Turn(files.lock("write"))
         self._writer = Lock()  # one transaction at a time in this process
         self._syncing = Lock()  # one fsync at a time
         self._mutex = Lock()  # guards the versions and the list below, for moments only
@@ -59,10 +59,14 @@ class Session:
                 commit = self._append(transaction)
             self._settle(commit)
 
-    def compact(self) -> None:
-        """Move the journal into the snapshot while others go on writing; Locked, if that is under way."""
-        with refusals(), locked(self._files.lock("compact"), wait=False):
-            merge(self._files, self._rotate())
+    def compact(self, *, wait: bool) -> None:
+        """Move the journal into the snapshot while others go on writing; Locked, if others do and not to wait."""
+        with refusals(), locked(self._files.lock("compact"), wait=wait):
+            self.latest()
+            # Nobody else begins a generation while we hold this lock: what there is of the next was cut short.
+            following = self._files.journal(self._tip.journal.generation + 1)
+            put_in_place(following, [])
+            merge(self._files, self._rotate(Journal(following)))
 
     def _is_read(self) -> bool:
         tip = self._tip
@@ -135,17 +139,15 @@ class Session:
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._tip = self._kept = load(self._files, self._indexes)
 
-    def _rotate(self) -> int:
-        """End the journal, go on in the next one and return its generation."""
+    def _rotate(self, following: Journal) -> int:
+        """End the journal, go on in the following one and return its generation."""
         with self._turn.held(), self._writer, self._syncing:
             self._begin()
             self._sync()
             with self._mutex:
-                journal, generation = self._tip.journal, self._tip.journal.generation + 1
-                path, sequence = self._files.journal(generation), self._tip.place.sequence + 1
-                create(path, generation, sequence)
-                journal.append(self._tip.place, {"next": generation})
+                version, journal, place = self._tip
+                following.begin(place.sequence + 1)
+                journal.append(place, {"next": following.generation})
                 journal.sync()
-                point = Point(self._tip.version, Journal(path), start(sequence))
-                self._tip = self._kept = follow(self._files, point)
-                return generation
+                self._tip = self._kept = follow(self._files, Point(version, following, start(place.sequence + 1)))
+        return following.generation

@@ -24,7 +24,7 @@ META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
 MOST_META = 1 << 20  # bytes that the meta table may have
-BLOCK = 2048  # lines to a checksum, and to an fsync
+BLOCK = 1024  # lines to a checksum, and to an fsync
 
 
 @dataclass(slots=True)
@@ -79,9 +79,9 @@ def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
     yield b"},\n"
 
 
-def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
+def save(path: Path, rows: Iterable[Row], meta: Meta, *, gently: bool = False) -> None:
     """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
-    put_in_place(path, render(_tables(rows, meta.last), meta))
+    put_in_place(path, render(_tables(rows, meta.last), meta), gently=gently)
 
 
 def _tables(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:
@@ -223,9 +223,7 @@ def _meta(body: dict[str, Any] | None) -> Meta | None:
     if not body:
         return None
     if body.get("layout", 0) > LAYOUT:
-        raise Damaged(
-            f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim"
-        )
+        raise Damaged(f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
     except TypeError:

@@ -17,6 +17,9 @@ pack = cast(Callable[[Document], bytes], marshal.dumps)
 unpack = cast(Callable[[bytes], Document], marshal.loads)
 
 
+NOTHING: frozenset[str] = frozenset()
+
+
 class Table:
     """The documents of one kind by position, their positions by id, and the entries of their indexes."""
 
@@ -74,13 +77,12 @@ class Table:
 
     def put(self, position: int, document: Document) -> None:
         """Write the document at the position, over what is there, and move its index entries."""
-        before, alone = self.get(position), (position,)
+        before = self.get(position)
         self.last = max(self.last, position)
         self.documents.set(position, pack(document))
         if before is None:
             self.ids.set(document["id"], position)
-        for index in self.indexes:
-            self._move(index, position, alone, before, document)
+        self._index(position, before, document)
 
     def drop(self, position: int) -> None:
         """Take away what is at the position, if anything is; the position is never given again."""
@@ -89,24 +91,19 @@ class Table:
         if before is None:
             return
         self.documents.discard(position)
-        self.ids.discard(before["id"])
-        for index in self.indexes:
-            self._move(index, position, (position,), before, None)
+        self.ids.set(before["id"], None)
+        self._index(position, before, None)
 
-    def _move(
-        self, index: Index, position: int, alone: tuple[int], before: Document | None, after: Document | None
-    ) -> None:
-        entries = self.entries[index.name]
-        had = dict.fromkeys(index.keys(before)) if before is not None else {}
-        has = dict.fromkeys(index.keys(after)) if after is not None else {}
-        for key in has.keys() - had.keys():
-            entries.set(key, added(entries.get(key), position, alone))
-        for key in had.keys() - has.keys():
-            entry = removed(entries.get(key), position)
-            if entry is None:
-                entries.discard(key)
-            else:
-                entries.set(key, entry)
+    def _index(self, position: int, before: Document | None, after: Document | None) -> None:
+        alone = (position,)
+        for index in self.indexes:
+            entries = self.entries[index.name]
+            had = set(index.keys(before)) if before is not None else NOTHING
+            has = set(index.keys(after)) if after is not None else NOTHING
+            for key in has - had:
+                entries.set(key, added(entries.get(key), position, alone))
+            for key in had - has:
+                entries.set(key, removed(entries.get(key), position))
 
 
 class Version:

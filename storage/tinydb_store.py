@@ -1,8 +1,9 @@
 """The TinyDB store: one TinyDB file and a journal beside it, shared by threads and processes."""
 
+import gc
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
@@ -50,6 +51,8 @@ class TinyDBStore:
                 unlock(presence)
                 raise
         self._presence = presence
+        # What was loaded is no garbage, and a full collection would stop every thread to look through it.
+        gc.freeze()
         self._closing.clear()
         self._keeper = Thread(target=self._keep_house, name="tinyscim-storage", daemon=True)
         self._keeper.start()
@@ -76,9 +79,8 @@ class TinyDBStore:
             yield transaction
 
     def compact(self) -> None:
-        """Write a new snapshot now; nothing to do while somebody else is at it."""
-        with suppress(Locked):
-            self._open_session().compact()
+        """Write a new snapshot now, with all that was kept before; Unavailable, Damaged."""
+        self._open_session().compact(wait=True)
 
     def _open_session(self) -> Session:
         if self._session is None:
@@ -93,7 +95,9 @@ class TinyDBStore:
             try:
                 session.latest()
                 if session.size > self.compact_after:
-                    self.compact()
+                    session.compact(wait=False)
+            except Locked:
+                pass  # somebody else is at it
             except (Damaged, Unavailable) as error:
                 log.error("the store could not be compacted: %s", error)
                 pause = PAUSE

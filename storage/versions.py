@@ -1,61 +1,55 @@
 """Maps that share what they have in common: a fork, and a change to it, cost the same whatever their size.
 
-A map is a list of small dictionaries, its parts. A fork shares them all, and from then on either side copies
-a part before it writes to it, so that whoever reads the other goes on undisturbed.
+A map is a tree of two levels over small dictionaries, its parts. A fork shares all of it, and from then on
+either side copies what it is about to change, so that whoever reads the other goes on undisturbed.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Generic, Self, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-SPAN = (
-    512  # positions to a page and buckets to a map: near the square root of 100,000, so that copies are short
-)
+FAN = 64  # parts to a node, and positions to a page
+BUCKETS = 2048  # few entries to a bucket at 100,000: to copy one is to touch all that is in it
+NODE = FAN * FAN  # positions to a node
 
 
 class _Parts(Generic[K, V]):
-    """The parts of a map, and which of them are its own to change."""
+    """The parts of a map, and which of them, and of the nodes, are its own to change."""
 
-    __slots__ = ("_own", "_parts", "count")
+    __slots__ = ("_nodes", "_own_nodes", "_own_parts")
 
-    def __init__(self, parts: int) -> None:
-        self._parts: list[dict[K, V]] = [{}] * parts
-        self._own: set[int] | None = set()
-        self.count = 0
+    def __init__(self, nodes: int) -> None:
+        self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
+        self._own_nodes: set[int] | None = set()
+        self._own_parts: set[int] = set()
 
     def fork(self) -> Self:
         """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
-        copy._parts, copy._own, copy.count = self._parts, None, self.count
-        self._own = None
+        copy._nodes, copy._own_nodes = self._nodes, None
+        self._own_nodes = None
         return copy
 
-    def __len__(self) -> int:
-        return self.count
-
     def _writable(self, number: int) -> dict[K, V]:
-        if self._own is None:
-            self._parts, self._own = self._parts.copy(), set()
-        while number >= len(self._parts):
-            self._parts.append({})
-        if number not in self._own:
-            self._parts[number] = self._parts[number].copy()
-            self._own.add(number)
-        return self._parts[number]
+        """Return a part that is its own."""
+        if self._own_nodes is None:
+            self._nodes, self._own_nodes, self._own_parts = self._nodes.copy(), set(), set()
+        node = self._own_node(number // FAN, self._own_nodes)
+        if number not in self._own_parts:
+            node[number % FAN] = node[number % FAN].copy()
+            self._own_parts.add(number)
+        return node[number % FAN]
 
-    def _set(self, number: int, key: K, value: V) -> dict[K, V]:
-        part = self._writable(number)
-        self.count += key not in part
-        part[key] = value
-        return part
-
-    def _discard(self, number: int, key: K) -> None:
-        part = self._writable(number)
-        self.count -= key in part
-        part.pop(key, None)
+    def _own_node(self, number: int, own: set[int]) -> list[dict[K, V]]:
+        if number not in own:
+            while number >= len(self._nodes):
+                self._nodes.append([{}] * FAN)
+            self._nodes[number] = self._nodes[number].copy()
+            own.add(number)
+        return self._nodes[number]
 
 
 class Buckets(_Parts[str, V]):
@@ -64,56 +58,82 @@ class Buckets(_Parts[str, V]):
     __slots__ = ()
 
     def __init__(self) -> None:
-        super().__init__(SPAN)
+        super().__init__(BUCKETS // FAN)
 
     def get(self, key: str) -> V | None:
         """Return the value of the key, or None."""
-        return self._parts[hash(key) % SPAN].get(key)
+        number = hash(key) % BUCKETS
+        return self._nodes[number // FAN][number % FAN].get(key)
 
-    def set(self, key: str, value: V) -> None:
-        """Give the key this value."""
-        self._set(hash(key) % SPAN, key, value)
-
-    def discard(self, key: str) -> None:
-        """Take the key away, if it is there."""
-        self._discard(hash(key) % SPAN, key)
+    def set(self, key: str, value: V | None) -> None:
+        """Give the key this value; None takes it away."""
+        bucket = self._writable(hash(key) % BUCKETS)
+        if value is None:
+            bucket.pop(key, None)
+        else:
+            bucket[key] = value
 
 
 class Pages(_Parts[int, V]):
-    """Values by position, in order of position."""
+    """Values by position, in order of position, with a count for each node."""
 
-    __slots__ = ()
+    __slots__ = ("_counts",)
 
     def __init__(self) -> None:
         super().__init__(0)
+        self._counts: list[int] = []
+
+    def __len__(self) -> int:
+        return sum(self._counts)
+
+    def fork(self) -> Self:
+        """Return pages that start out equal and can be changed alone."""
+        copy = super().fork()
+        copy._counts = self._counts.copy()
+        return copy
 
     def get(self, position: int) -> V | None:
         """Return the value at the position, or None."""
-        number = position // SPAN
-        return self._parts[number].get(position) if number < len(self._parts) else None
+        if position >= len(self._nodes) * NODE:
+            return None
+        return self._nodes[position // NODE][position // FAN % FAN].get(position)
 
     def set(self, position: int, value: V) -> None:
         """Put the value at the position."""
-        number = position // SPAN
-        page = self._writable(number)
-        in_order = position in page or not page or position > next(reversed(page))
-        self._set(number, position, value)
+        page = self._writable(position // FAN)
+        self._count(position // NODE, position not in page)
+        in_order = not page or position in page or position > next(reversed(page))
+        page[position] = value
         if not in_order:
-            self._parts[number] = dict(sorted(page.items()))
+            self._nodes[position // NODE][position // FAN % FAN] = dict(sorted(page.items()))
 
     def discard(self, position: int) -> None:
         """Take away what is at the position, if anything is."""
-        self._discard(position // SPAN, position)
+        page = self._writable(position // FAN)
+        self._count(position // NODE, -(position in page))
+        page.pop(position, None)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
         """Yield positions above `after` with their values, but for the first `offset` of them."""
-        first = (after + 1) // SPAN
-        pages = self._parts[first:]
-        head = {place: value for place, value in pages[0].items() if place > after} if pages else {}
-        for page in chain([head], pages[1:]):
-            if offset < len(page):
-                yield from islice(page.items(), offset, None)
-            offset = max(offset - len(page), 0)
+        for number in range((after + 1) // NODE, len(self._nodes)):
+            # A node that is to be left out whole need not be looked into.
+            if offset >= self._counts[number] and after < max(number * NODE, 1):
+                offset -= self._counts[number]
+                continue
+            for page in self._nodes[number]:
+                rows = _above(page, after)
+                yield from islice(rows.items(), offset, None)
+                offset = max(offset - len(rows), 0)
+
+    def _count(self, node: int, difference: int) -> None:
+        self._counts += [0] * (len(self._nodes) - len(self._counts))
+        self._counts[node] += difference
+
+
+def _above(page: dict[int, V], after: int) -> dict[int, V]:
+    if not page or next(iter(page)) > after:
+        return page
+    return {position: value for position, value in page.items() if position > after}
 
 
 Entry = tuple[int, ...] | Pages[Any]

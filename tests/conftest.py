@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,17 +154,30 @@ def scim(make_scim: Callable[..., Scim]) -> Scim:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory):
+def live(serve: Any, tmp_path_factory: pytest.TempPathFactory):
     """A client of the real service, for the whole session; what tests leave in it stays."""
-    folder = tmp_path_factory.mktemp("live")
+    token, table = new_token("live")
+    with serve(tmp_path_factory.mktemp("live"), table) as (send, url):
+        scim = Scim(send, token)
+        scim.url = url
+        yield scim
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., Any]:
+    """Serve with gunicorn while the context lasts: serve(folder, token, public_url=...) gives a Send and the URL."""
+    return serving
+
+
+@contextmanager
+def serving(folder: Path, *tokens: Any, **server: Any):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
-    token, table = new_token("live")
-    config = {"server": {"bind": bind}, "store": {"path": "data.json"}, "tokens": [table]}
+    config = {"server": {"bind": bind, **server}, "store": {"path": "data.json"}, "tokens": list(tokens)}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (
-        (folder / "log").open("w") as log,
+        (folder / "log").open("a") as log,
         subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "app:create_app()"],
             cwd=ROOT,
@@ -175,9 +189,7 @@ def live(tmp_path_factory: pytest.TempPathFactory):
     ):
         try:
             wait_until_healthy(client, process, folder / "log")
-            scim = Scim(over_network(client), token)
-            scim.url = f"http://{bind}"
-            yield scim
+            yield over_network(client), f"http://{bind}"
         finally:
             process.terminate()
 

@@ -1,5 +1,7 @@
 """sortBy and sortOrder (RFC 7644 section 3.4.2.3)."""
 
+import time
+
 import pytest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -46,6 +48,7 @@ def people(make_scim):
     scim = make_scim(schemas=[SHIP_SCHEMA])
     for person in PEOPLE:
         scim.create_user(**person)
+        time.sleep(0.002)  # meta.created tells milliseconds
     return scim
 
 

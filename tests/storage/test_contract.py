@@ -30,9 +30,7 @@ def test_what_was_inserted_is_there(store):
     with store.writing() as tx:
         tx.insert("User", user(1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5))
     with store.reading() as reader:
-        assert reader.get("User", "u1") == user(
-            1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5
-        )
+        assert reader.get("User", "u1") == user(1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5)
 
 
 def test_any_text_is_kept(store):
@@ -172,9 +170,7 @@ def test_pages_of_a_large_table_fit_together(store):
     with store.reading() as reader:
         everybody = ids(reader.scan("User"))
         assert len(everybody) == reader.count("User") == 688
-        assert [ids(reader.scan("User", offset=place, limit=1)) for place in range(688)] == [
-            [id] for id in everybody
-        ]
+        assert [ids(reader.scan("User", offset=place, limit=1)) for place in range(688)] == [[id] for id in everybody]
         after, seen = 0, []
         while page := ids(reader.scan("User", after=after, limit=50)):
             seen += page

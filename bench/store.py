@@ -1,0 +1,281 @@
+"""What the store costs, measured at its interface: `python -m bench.store`."""
+
+import argparse
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from bench.people import GROUPS, INDEXES, membership, rows, user, user_id
+from storage.snapshot import Meta, save
+from storage.tinydb_store import TinyDBStore
+
+NEW = 10_000_000  # the numbers from which users are new
+Operation = Callable[[TinyDBStore, int], object]
+
+
+def main() -> None:
+    """Measure, and print tables."""
+    options = _options()
+    with TemporaryDirectory(dir=options.folder) as folder:
+        paths = {size: Path(folder) / str(size) / "data.json" for size in options.sizes}
+        for size, path in paths.items():
+            path.parent.mkdir()
+            save(path, rows(size), Meta())
+        print_start(paths)
+        for durability in ("os", "fsync"):
+            print_costs(paths, durability, options.rounds)
+        print_members(paths[max(paths)], options.rounds)
+        print_disk(Path(folder), options.rounds)
+        print_compaction(paths[max(paths)])
+
+
+def print_start(paths: dict[int, Path]) -> None:
+    """Print how long a process takes to open the store, and how much memory it then has."""
+    table(["users", "start s", "memory MB"], ([size, *_start(path)] for size, path in paths.items()))
+
+
+def print_costs(paths: dict[int, Path], durability: str, rounds: int) -> None:
+    """Print the median time of each operation at each size, in microseconds."""
+    stores = {size: opened(path, durability) for size, path in paths.items()}
+    print(f"\ndurability {durability!r}, microseconds")
+    lines = []
+    for name, operation, times in operations(rounds):
+        found = measure(operation, stores, times)
+        lines.append([name, *found, f"{found[-1] / found[0]:.2f}"])
+    table(["operation", *map(str, paths), "ratio"], lines)
+    for store in stores.values():
+        store.close()
+
+
+def operations(rounds: int) -> list[tuple[str, Operation, int]]:
+    """Return what is measured: a name, what is done for the nth time, and how often."""
+    return [
+        ("create", lambda store, n: write(store, "insert", user(NEW + n)), rounds),
+        ("get", lambda store, n: get(store, user_id(n % 1000)), rounds),
+        ("match by userName", lambda store, n: lookup(store, n % 1000), rounds),
+        ("replace", lambda store, n: write(store, "replace", user(n % 1000) | {"title": str(n)}), rounds),
+        ("page of 100 at an offset", page_at, rounds),
+        ("page of 100 after a position", page_after, rounds),
+        ("delete", lambda store, n: delete(store, user(NEW + n)["id"]), rounds),
+        ("scan with a predicate", lambda store, n: scan(store), 5),
+    ]
+
+
+def print_members(path: Path, rounds: int) -> None:
+    """Print what it costs to add and remove a member, by the size of the group."""
+    for durability in ("os", "fsync"):
+        store = opened(path, durability)
+        print(f"\ndurability {durability!r}, microseconds, by the size of the group")
+        table(["operation", *map(str, GROUPS), "ratio"], _members(store, rounds))
+        store.close()
+
+
+def _members(store: TinyDBStore, rounds: int) -> Iterator[list[object]]:
+    for name, operation in (("add a member", add), ("remove a member", remove)):
+        found = measure_by(partial(operation, store), GROUPS, rounds)
+        yield [name, *found, f"{found[-1] / found[0]:.2f}"]
+
+
+def print_disk(folder: Path, rounds: int) -> None:
+    """Print what the disk asks for the same bytes, and how threads share it."""
+    alone = median(_fsyncs(folder / "raw", rounds))
+    store = opened(folder / "disk" / "data.json", "fsync")
+    one = _threads(store, 1, rounds)
+    eight = _threads(store, 8, rounds)
+    store.close()
+    print("\nthe disk")
+    lines = [
+        ["write and fsync 1 KB, microseconds", alone * 1e6],
+        ["create, one thread, microseconds", one * 1e6],
+        ["creates a second, one thread", 1 / one],
+        ["creates a second, eight threads", 1 / eight],
+    ]
+    table(["", "median"], lines)
+
+
+def print_compaction(path: Path) -> None:
+    """Print how long others wait while the store is compacted."""
+    store = opened(path, "fsync")
+    with store.writing() as tx:
+        for number in range(10_000):
+            tx.replace("User", user(number % tx.count("User")) | {"title": "changed"})
+    calm = _longest(store, threading.Event(), seconds=2)
+    done = threading.Event()
+
+    def compact() -> None:
+        store.compact()
+        done.set()
+
+    began = perf_counter()
+    compacting = threading.Thread(target=compact)
+    compacting.start()
+    longest = _longest(store, done)
+    compacting.join()
+    print("\ncompaction")
+    lines = [
+        ["compaction, s", perf_counter() - began],
+        ["longest read or write meanwhile, ms", longest * 1e3],
+        ["longest read or write in 2 calm seconds, ms", calm * 1e3],
+    ]
+    table(["", str(path.parent.name)], lines)
+    store.close()
+
+
+def measure(operation: Operation, stores: dict[int, TinyDBStore], times: int) -> list[float]:
+    """Return the median microseconds in each store."""
+    return measure_by(lambda size, n: operation(stores[size], n), stores, times)
+
+
+def measure_by(operation: Callable[[int, int], object], sizes: Iterable[int], times: int) -> list[float]:
+    """Return the median microseconds at each size, taken in turns, so that a busy moment hits all alike."""
+    took: dict[int, list[float]] = {size: [] for size in sizes}
+    for number in range(times):
+        for size, results in took.items():
+            began = perf_counter()
+            operation(size, number)
+            results.append(perf_counter() - began)
+    return [median(results) * 1e6 for results in took.values()]
+
+
+def write(store: TinyDBStore, verb: str, document: dict[str, object]) -> None:
+    """Insert or replace a user."""
+    with store.writing() as tx:
+        getattr(tx, verb)("User", document)
+
+
+def delete(store: TinyDBStore, id: str) -> None:
+    """Delete a user."""
+    with store.writing() as tx:
+        tx.delete("User", id)
+
+
+def get(store: TinyDBStore, id: str) -> object:
+    """Return a user."""
+    with store.reading() as reader:
+        return reader.get("User", id)
+
+
+def lookup(store: TinyDBStore, number: int) -> object:
+    """Return the users of a name."""
+    with store.reading() as reader:
+        return list(reader.lookup("User", "userName", f"user{number}@contoso.onmicrosoft.com"))
+
+
+def page_at(store: TinyDBStore, number: int) -> object:
+    """Return a page at a random offset."""
+    with store.reading() as reader:
+        return list(reader.scan("User", offset=Random(number).randrange(reader.count("User") - 100), limit=100))
+
+
+def page_after(store: TinyDBStore, number: int) -> object:
+    """Return a page after a random position."""
+    with store.reading() as reader:
+        return list(reader.scan("User", after=Random(number).randrange(reader.count("User") - 100), limit=100))
+
+
+def scan(store: TinyDBStore) -> object:
+    """Count the users that no index finds."""
+    with store.reading() as reader:
+        return sum(1 for document in reader.scan("User") if "99" in document["phoneNumbers"][0]["value"])
+
+
+def add(store: TinyDBStore, size: int, number: int) -> None:
+    """Add a member to the group of a size."""
+    with store.writing() as tx:
+        tx.insert("Membership", membership(f"group{size}", f"new{number}"))
+
+
+def remove(store: TinyDBStore, size: int, number: int) -> None:
+    """Remove a member from the group of a size."""
+    with store.writing() as tx:
+        tx.delete("Membership", f"group{size}.new{number}")
+
+
+def opened(path: Path, durability: str) -> TinyDBStore:
+    """Return an open store that does not compact by itself."""
+    store = TinyDBStore(path, durability="os" if durability == "os" else "fsync", compact_after=1 << 40)
+    store.open(INDEXES)
+    return store
+
+
+def table(names: Iterable[str], lines: Iterable[Iterable[object]]) -> None:
+    """Print a table in Markdown."""
+    print("|", " | ".join(names), "|")
+    print("|" + " --- |" * len(list(names)))
+    for line in lines:
+        print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in line), "|")
+
+
+def _start(path: Path) -> tuple[float, float]:
+    opened(path, "os").close()
+    code = f"from bench.store import _report_start as report; report({str(path)!r})"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    seconds, megabytes = found.stdout.split()
+    return float(seconds), float(megabytes)
+
+
+def _report_start(path: str) -> None:
+    began = perf_counter()
+    store = opened(Path(path), "os")
+    seconds = perf_counter() - began
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    print(seconds, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    store.close()
+
+
+def _fsyncs(path: Path, times: int) -> list[float]:
+    took = []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(times):
+            began = perf_counter()
+            file.write(b"x" * 1024)
+            os.fsync(file.fileno())
+            took.append(perf_counter() - began)
+    return took
+
+
+def _threads(store: TinyDBStore, threads: int, rounds: int) -> float:
+    """Return the seconds that a create takes when so many threads create at once."""
+
+    def create(thread: int) -> None:
+        for number in range(rounds):
+            write(store, "insert", user(NEW * (threads + thread) + number))
+
+    running = [threading.Thread(target=create, args=(thread,)) for thread in range(threads)]
+    began = perf_counter()
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return (perf_counter() - began) / rounds / threads
+
+
+def _longest(store: TinyDBStore, done: threading.Event, seconds: float = 60) -> float:
+    longest, number, until = 0.0, 0, perf_counter() + seconds
+    while not done.is_set() and perf_counter() < until:
+        for operation in (page_at, lambda store, n: write(store, "replace", user(n % 1000))):
+            began = perf_counter()
+            operation(store, number)
+            longest = max(longest, perf_counter() - began)
+        number += 1
+    return longest
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=500, help="how often each operation is measured")
+    parser.add_argument("--folder", type=Path, help="where to keep the files, to measure its disk")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

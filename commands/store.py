@@ -1,0 +1,161 @@
+"""`flask store ...`: looking after the data file."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from storage.base import StoreError
+from storage.repair import Salvage
+from storage.repair import check as check_files
+from storage.repair import repair as repair_files
+from storage.tinydb_store import TinyDBStore
+from storage.transfer import backup as write_backup
+from storage.transfer import export_lines, export_rows, import_lines
+from storage.transfer import restore as restore_files
+
+group = AppGroup("store", help="Look after the data file: check, repair, compact, back up, export and import.")
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say what the store could not do in one line, and end with status 1."""
+    try:
+        yield
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def closed_store() -> TinyDBStore:
+    """Return the store, which the service configured and nobody has opened."""
+    store = current_app.extensions["tinyscim"].store
+    if not isinstance(store, TinyDBStore):
+        raise click.ClickException("there is no data file: the service keeps its data in memory")
+    return store
+
+
+@contextmanager
+def open_store() -> Iterator[TinyDBStore]:
+    """Open the store for one command."""
+    store = closed_store()
+    with plain_errors():
+        store.open(current_app.extensions["tinyscim"].indexes)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@group.command()
+def check() -> None:
+    """Read all files and say what is wrong with them, changing nothing.
+
+    The service may be running. The status is 1 if anything is wrong.
+    """
+    with plain_errors():
+        salvage = check_files(closed_store().files)
+    for note in [*salvage.notes, *salvage.shared_keys(current_app.extensions["tinyscim"].indexes)]:
+        click.echo(f"note: {note}")
+    for problem in salvage.problems:
+        click.echo(problem)
+    if salvage.problems:
+        raise click.ClickException("the store is damaged: stop the service and run `flask store repair`")
+    click.echo(f"sound: {contents(salvage)}")
+
+
+@group.command()
+def repair() -> None:
+    """Save what is sound of damaged files.
+
+    The service must be stopped. The files as they were, and the lines that could not be read, are put in a
+    folder beside them; what is left out is listed. Sound files are left as they are.
+    """
+    with plain_errors():
+        salvage, folder = repair_files(closed_store().files)
+    if folder is None:
+        click.echo(f"nothing to repair: {contents(salvage)}")
+        return
+    for problem in salvage.problems:
+        click.echo(f"left out: {problem}")
+    click.echo(f"saved: {contents(salvage)}")
+    click.echo(f"the files as they were are in {folder}")
+
+
+@group.command()
+def compact() -> None:
+    """Bring the data file up to date with its journal, so that any TinyDB reads all of it.
+
+    The service may be running, and does this by itself when the journal is long.
+    """
+    with open_store() as store:
+        store.compact()
+
+
+@group.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def backup(path: Path) -> None:
+    """Write all that is kept to the file PATH, as it is at one moment.
+
+    The service may be running. The backup is a TinyDB file that stands alone.
+    """
+    with open_store() as store, store.reading() as reader:
+        if store.files.owns(path):
+            raise click.ClickException(f"{path} is one of the store's own files")
+        click.echo(f"wrote {write_backup(reader, path)} documents to {path}")
+
+
+@group.command()
+@click.argument("path", type=FILE)
+@click.confirmation_option(prompt="Replace all that the store holds?")
+def restore(path: Path) -> None:
+    """Put the contents of the backup PATH in the place of all that the store holds.
+
+    The service must be stopped. PATH may also be a file that TinyDB wrote. What the store held before is put
+    in a folder beside it.
+    """
+    with plain_errors():
+        number, folder = restore_files(closed_store().files, path)
+    click.echo(f"restored {number} documents" + (f"; what was there before is in {folder}" if folder else ""))
+
+
+@group.command()
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
+@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file to write.")
+def export(form: str, kind: str | None, output: TextIO) -> None:
+    """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
+
+    The service may be running. In a table each value has a column of its own, such as emails[0].value.
+    """
+    if form == "csv" and kind is None:
+        raise click.UsageError("a table has one type of resource: add --type, such as --type User")
+    with open_store() as store, store.reading() as reader:
+        kinds = [kind] if kind else sorted(reader.version.tables())
+        if form == "csv":
+            csv.writer(output).writerows(export_rows(reader, kinds[0]))
+        else:
+            output.writelines(f"{line}\n" for line in export_lines(reader, kinds))
+
+
+@group.command("import")
+@click.argument("file", type=FILE)
+def import_(file: Path) -> None:
+    """Bring in the JSON lines of `export` from FILE.
+
+    The service may be running. What is there already is replaced, so that an import can be repeated.
+    """
+    bar = click.progressbar(length=file.stat().st_size, label="importing")
+    with open_store() as store, file.open("rb") as lines, bar:
+        counts = import_lines(store, lines, bar.update)
+    click.echo(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+
+
+def contents(salvage: Salvage) -> str:
+    """Say how many documents of each kind there are."""
+    return ", ".join(f"{len(table)} {kind}" for kind, table in sorted(salvage.tables.items())) or "no documents"

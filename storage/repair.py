@@ -1,0 +1,154 @@
+"""Checking the files, and saving what is sound of damaged ones."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import chain
+from pathlib import Path
+
+from storage.base import Index, Unavailable
+from storage.files import Files, refusals, sync_folder
+from storage.journal import Place, changes, create, header, records, start
+from storage.lock import Locked, locked
+from storage.problems import Problem
+from storage.snapshot import Meta, Row, Snapshot, dump, is_ours, save
+
+
+class Salvage:
+    """All that can be read of a store's files, what is wrong with them, and what is only worth knowing."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.tables: dict[str, dict[int, bytes]] = {}
+        self.last: dict[str, int] = {}
+        self.sequence = 0
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        with refusals():
+            self._read_journals(self._read_snapshot())
+        self._leave_out_second_ids()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield what was read, by kind and in order of creation."""
+        for kind, table in self.tables.items():
+            yield from (Row(kind, position, data, 0) for position, data in sorted(table.items()))
+
+    def shared_keys(self, indexes: Iterable[Index]) -> Iterator[str]:
+        """Yield where documents share a key that is to be unique; they are served all the same."""
+        for index in indexes:
+            seen: dict[str, int] = {}
+            for position, data in self.tables.get(index.kind, {}).items() if index.unique else ():
+                for key in set(index.keys(json.loads(data))):
+                    if seen.setdefault(key, position) != position:
+                        yield f"{index.kind} {seen[key]} and {position} share the {index.name} {key!r}"
+
+    def _read_snapshot(self) -> Meta | None:
+        if not self.files.snapshot.exists():
+            if self.files.generations():
+                self.problems.append(Problem(self.files.snapshot, 1, "the file is missing"))
+            return None
+        snapshot = Snapshot(self.files.snapshot, self.problems.append)
+        for row, _ in snapshot.documents():
+            self._put(row.kind, row.position, row.data)
+        if snapshot.meta:
+            self.last |= {kind: max(last, self.last.get(kind, 0)) for kind, last in snapshot.meta.last.items()}
+            self.sequence = snapshot.meta.sequence
+        elif not is_ours(self.files.snapshot):
+            self.notes.append(f"{self.files.snapshot} is as TinyDB writes it; the next start brings it up to date")
+        return snapshot.meta
+
+    def _read_journals(self, meta: Meta | None) -> None:
+        first = meta.generation if meta else 0
+        generations = [generation for generation in self.files.generations() if generation >= first]
+        if first and first not in generations:
+            self.problems.append(Problem(self.files.journal(first), 1, "the file is missing"))
+        ended = True
+        for path in map(self.files.journal, generations):
+            with path.open("rb") as file:
+                lines = list(file)
+            # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
+            if ended or len(lines) > 1:
+                ended = self._read_journal(path, lines, start(self.sequence if meta else header(lines)))
+
+    def _read_journal(self, path: Path, lines: list[bytes], place: Place) -> bool:
+        ended = False
+        for record in records(path, lines, place, self.problems.append):
+            self.sequence, ended = record.place.sequence, "next" in record.body
+            for kind, position, document in changes(record.body):
+                self._put(kind, position, None if document is None else dump(document))
+        if lines and not lines[-1].endswith(b"\n"):
+            self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
+        return ended
+
+    def _put(self, kind: str, position: int, data: bytes | None) -> None:
+        table = self.tables.setdefault(kind, {})
+        self.last[kind] = max(self.last.get(kind, 0), position)
+        if data is None:
+            table.pop(position, None)
+        else:
+            table[position] = data
+
+    def _leave_out_second_ids(self) -> None:
+        for kind, table in self.tables.items():
+            seen: set[str] = set()
+            for position, data in sorted(table.items()):
+                id = json.loads(data)["id"]
+                if id in seen:
+                    what = f"{kind} {position} has the id of another"
+                    self.problems.append(Problem(self.files.snapshot, 1, what, table.pop(position)))
+                seen.add(id)
+
+
+def check(files: Files) -> Salvage:
+    """Read all files while others use them."""
+    compact = files.lock("compact")
+    with refusals(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
+        return Salvage(files)
+
+
+def repair(files: Files) -> tuple[Salvage, Path | None]:
+    """Save what is sound and put the files as they were aside; return what was read, and where they are."""
+    with alone(files):
+        salvage = Salvage(files)
+        if not salvage.problems:
+            return salvage, None
+        folder = set_aside(files, salvage.problems)
+        replace_all(files, salvage.rows(), salvage.last, salvage.sequence)
+        return salvage, folder
+
+
+@contextmanager
+def alone(files: Files) -> Iterator[None]:
+    """Keep every other process out; Unavailable while one has the store open."""
+    with refusals():
+        files.lock("open").parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with locked(files.lock("open"), wait=False), locked(files.lock("compact"), wait=False):
+                yield
+        except Locked:
+            raise Unavailable("the store is in use: stop the service first") from None
+
+
+def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
+    """Copy the files as they are into a folder beside them, with the lines that could not be read."""
+    folder = files.aside("aside")
+    folder.mkdir(0o700)
+    for path in [files.snapshot, *map(files.journal, files.generations())]:
+        if path.exists():
+            shutil.copy2(path, folder)
+    with (folder / "left-out").open("wb") as file:
+        file.writelines(chain.from_iterable((f"{problem}\n".encode(), problem.rest, b"\n") for problem in problems))
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    return folder
+
+
+def replace_all(files: Files, rows: Iterable[Row], last: dict[str, int], sequence: int) -> None:
+    """Put these documents in the place of all that was there, in a new generation."""
+    generation = max([0, *files.generations()]) + 1
+    create(files.journal(generation), sequence)
+    save(files.snapshot, rows, Meta(generation, sequence, last))
+    for old in files.generations():
+        if old < generation:
+            files.journal(old).unlink()

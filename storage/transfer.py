@@ -1,0 +1,110 @@
+"""Taking documents out of a store and bringing them in: backups, and files that people and scripts read."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from storage.base import Damaged, Document, Reader, Store, StoreError, Writer
+from storage.documents import View
+from storage.files import Files, refusals
+from storage.repair import Salvage, alone, replace_all, set_aside
+from storage.snapshot import Meta, Row, dump, save
+from storage.tables import unpack
+
+BATCH = 500  # lines to a transaction, and so to an fsync
+
+
+class Refused(StoreError):
+    """A line that cannot be imported; all before the batch it is in has been."""
+
+
+def backup(view: View, path: Path) -> int:
+    """Write one version as a file that stands alone; return how many documents it has."""
+    tables = view.version.tables()
+    rows = [
+        Row(kind, position, packed, 0) for kind, table in tables.items() for position, packed in table.documents.items()
+    ]
+    last = {kind: table.last for kind, table in tables.items()}
+    with refusals():
+        save(path, (row._replace(data=dump(unpack(row.data))) for row in rows), Meta(last=last))
+    return len(rows)
+
+
+def restore(files: Files, source: Path) -> tuple[int, Path | None]:
+    """Put a backup, or a file of TinyDB's, in the place of all that is there; Damaged.
+
+    Returns the number of documents, and the folder with what was there.
+    """
+    with alone(files):
+        wanted, there = Salvage(Files(source)), Salvage(files)
+        for problem in wanted.problems:
+            raise Damaged(f"{problem}; nothing was restored")
+        folder = set_aside(files, there.problems) if files.generations() else None
+        last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
+        replace_all(files, wanted.rows(), last, there.sequence)
+        return sum(map(len, wanted.tables.values())), folder
+
+
+def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
+    """Yield a JSON line for each document, which `import_lines` takes."""
+    for kind in kinds:
+        for document in reader.scan(kind):
+            yield json.dumps({"kind": kind, "document": document}, separators=(",", ":"))
+
+
+def import_lines(
+    store: Store, lines: Iterable[bytes], done: Callable[[int], object] = lambda size: None
+) -> dict[str, int]:
+    """Insert or replace a document for each line; `done` is told the bytes of each batch; Refused."""
+    counts = {"inserted": 0, "replaced": 0, "unchanged": 0}
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, BATCH)):
+        with store.writing() as tx:
+            outcomes = [_import_line(tx, number, line) for number, line in batch if line.strip()]
+        for outcome in outcomes:
+            counts[outcome] += 1
+        done(sum(len(line) for _, line in batch))
+    return counts
+
+
+def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
+    """Yield the names of all columns that the kind's documents need, then a row for each document."""
+    names = list(dict.fromkeys(name for document in reader.scan(kind) for name, _ in _cells(document)))
+    yield names
+    for document in reader.scan(kind):
+        cells = dict(_cells(document))
+        yield [cells.get(name, "") for name in names]
+
+
+def _import_line(tx: Writer, number: int, line: bytes) -> str:
+    try:
+        entry = json.loads(line)
+        kind, document = entry["kind"], entry["document"]
+        return _put(tx, kind, document)
+    except (ValueError, LookupError, TypeError, StoreError) as error:
+        raise Refused(f"line {number}: {type(error).__name__}: {error}") from error
+
+
+def _put(tx: Writer, kind: str, document: Document) -> str:
+    there = tx.get(kind, document["id"])
+    if there is None:
+        tx.insert(kind, document)
+        return "inserted"
+    if dump(there) == dump(document):
+        return "unchanged"
+    tx.replace(kind, document)
+    return "replaced"
+
+
+def _cells(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _cells(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _cells(inner, f"{name}[{number}]")
+    elif value is not None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield name, text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,34 @@
+"""A folder as a new user has it: an example configuration, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    return Path(shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml"))
+
+
+@pytest.fixture
+def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a flask command on the configuration, as a shell would."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "SCIM_CONFIG": str(config_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run

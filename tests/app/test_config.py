@@ -1,0 +1,87 @@
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import config
+from app import create_app
+from storage.memory import MemoryStore
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "config.example.toml"
+
+
+def test_every_option_stands_in_the_example_with_its_default():
+    tables = tomllib.loads(EXAMPLE.read_text())
+    for name, kind in config.TABLES.items():
+        for option in dataclasses.fields(kind):
+            shown = tables[name][option.name]
+            assert (tuple(shown) if isinstance(shown, list) else shown) == option.default, (name, option.name)
+    assert config.read(EXAMPLE) == dataclasses.replace(config.Config(), path=EXAMPLE)
+
+
+def test_every_option_stands_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    for name, kind in config.TABLES.items():
+        for option in dataclasses.fields(kind):
+            assert f"`{option.name}`" in readme, (name, option.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[server]\ntrusted_proxies = -1", "[server] trusted_proxies must be from 0 to 10, not -1"),
+        ('[server]\nworkers = "many"', '[server] workers must be a whole number, not "many"'),
+        ("[server]\nworkers = true", "[server] workers must be a whole number, not true"),
+        ("[server]\nport = 1", "[server]: there is no option port; there are bind,"),
+        ('[server]\nbase_path = "scim/"', "[server] base_path must be a path like"),
+        ('[server]\npublic_url = "scim.example.com"', '[server] public_url must be like "https://'),
+        ("[serve]", "there is no table [serve]; there are"),
+        ("server = 1", "[server] must be a table"),
+        ("tokens = 1", "[[tokens]] must be an array of tables"),
+        ('[[tokens]]\nname = "a"', "[[tokens]] number 1: sha256 is missing"),
+        ('[[tokens]]\nname = "a"\nsha256 = "abc"', "[[tokens]] number 1 sha256 must be a SHA-256 hash in hex"),
+        ("[limits]\npage_size = 5000", "[limits] page_size must not be above max_page_size"),
+        ("[server", "config.toml: "),
+        ('[[schemas]]\nid = "x"', '"id" must be a URN'),
+        ('[[schemas]]\nid = "urn:x:y"\nextends = "User"', '"attributes" must list'),
+        (
+            '[[schemas]]\nid = "urn:x:Y"\nextends = "Use"\n[[schemas.attributes]]\nname = "a"',
+            'extends "Use"; there are User, Group',
+        ),
+        (
+            '[[schemas]]\nid = "urn:x:Y"\nextends = "User"\n[[schemas.attributes]]\nname = "a"\ntype = "text"',
+            'attribute a: "type" must be one of string,',
+        ),
+        (
+            '[[schemas]]\nid = "urn:x:Y"\nendpoint = "/Users"\n[[schemas.attributes]]\nname = "a"',
+            'the endpoint "Users" is taken already',
+        ),
+        ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
+    ],
+)
+def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, text, problem):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        create_app(path, store=MemoryStore())
+    said = capsys.readouterr().err
+    assert stopped.value.code != 0
+    assert said.count("\n") == 1
+    assert str(path) in said
+    assert problem in said
+
+
+def test_a_missing_file_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        create_app(tmp_path / "none.toml", store=MemoryStore())
+    assert "none.toml: there is no such file; copy config.example.toml to it" in capsys.readouterr().err
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    (tmp_path / "config.toml").write_text('[store]\npath = "kept/here.json"')
+    app = create_app(tmp_path / "config.toml")
+    assert app.test_client().get("/healthz").status_code == 200
+    assert (tmp_path / "kept" / "here.json").exists()
+    app.extensions["tinyscim"].store.close()

@@ -1,0 +1,87 @@
+import hashlib
+import time
+import tomllib
+
+from app import create_app
+from storage.memory import MemoryStore
+
+
+def tokens(config_path):
+    return tomllib.loads(config_path.read_text()).get("tokens", [])
+
+
+def status(app, token, method="GET", path="/Users"):
+    headers = {"Authorization": f"Bearer {token}"}
+    return app.test_client().open("/api/scim/v2" + path, method=method, headers=headers, json={}).status_code
+
+
+def test_new_token_prints_the_token_alone_and_keeps_its_hash_alone(flask, config_path):
+    comments = [line for line in config_path.read_text().splitlines() if line.startswith("#")]
+    run = flask("token", "new", "--name", "entra")
+    token = run.stdout.strip()
+    assert run.returncode == 0
+    assert token.startswith("tscim_")
+    assert len(token.removeprefix("tscim_")) == 43  # 256 bits in base64
+    text = config_path.read_text()
+    assert token not in text
+    assert all(comment in text for comment in comments)
+    (kept,) = tokens(config_path)
+    assert kept["name"] == "entra"
+    assert kept["sha256"] == hashlib.sha256(token.encode()).hexdigest()
+    assert kept["scope"] == "read-write"
+
+
+def test_several_tokens_hold_at_once_until_one_is_revoked(flask, config_path):
+    first = flask("token", "new", "--name", "old").stdout.strip()
+    second = flask("token", "new", "--name", "new", "--read-only").stdout.strip()
+    app = create_app(config_path, store=MemoryStore())
+    assert [status(app, token) for token in (first, second)] == [200, 200]
+    assert status(app, second, "POST") == 403
+    listed = flask("token", "list").stdout
+    assert "old" in listed
+    assert "read-only" in listed
+    assert flask("token", "revoke", "old").returncode == 0
+    time.sleep(0.1)
+    assert [status(app, token) for token in (first, second)] == [401, 200]
+
+
+def test_a_running_app_takes_up_a_new_token_within_a_second(flask, config_path):
+    app = create_app(config_path, store=MemoryStore())
+    token = flask("token", "new", "--name", "late").stdout.strip()
+    deadline = time.monotonic() + 1
+    while status(app, token) != 200:
+        assert time.monotonic() < deadline
+
+
+def test_a_file_that_has_become_wrong_changes_nothing(flask, config_path, caplog):
+    token = flask("token", "new", "--name", "entra").stdout.strip()
+    app = create_app(config_path, store=MemoryStore())
+    config_path.write_text(config_path.read_text() + "\n[oops")
+    assert status(app, token) == 200
+    assert "not in force" in caplog.text
+
+
+def test_without_a_token_every_request_is_refused(config_path):
+    app = create_app(config_path, store=MemoryStore())
+    assert status(app, "anything") == 401
+
+
+def test_messages_of_what_goes_wrong(flask):
+    flask("token", "new", "--name", "entra")
+    again = flask("token", "new", "--name", "entra")
+    assert again.returncode != 0
+    assert again.stdout == ""
+    assert 'There is a token "entra" already' in again.stderr
+    assert 'There is no token "nobody"' in flask("token", "revoke", "nobody").stderr
+    assert "1 to 100 printable characters" in flask("token", "new", "--name", "a\nb").stderr
+    flask("token", "revoke", "entra")
+    assert "every request is refused" in flask("token", "list").stderr
+
+
+def test_setup_prints_url_and_token_once(flask, config_path):
+    first = flask("setup")
+    assert "http://127.0.0.1:8000/api/scim/v2" in first.stdout
+    assert "tscim_" in first.stdout
+    assert len(tokens(config_path)) == 1
+    again = flask("setup")
+    assert (again.returncode, again.stdout) == (0, "")

@@ -1,0 +1,260 @@
+"""The files: what stock TinyDB and this store make of each other's, and what a damaged one leads to."""
+
+import contextlib
+import json
+
+import pytest
+from tinydb import TinyDB, where
+
+from storage.base import Damaged, Index
+from storage.tinydb_store import TinyDBStore
+from tests.storage.samples import INDEXES, user
+from tests.storage.test_crashes import opened, state
+
+
+@pytest.fixture
+def filled(path):
+    """Make files with ten users in the snapshot and five more in the journal."""
+    store = opened(path)
+    for number in range(1, 11):
+        with store.writing() as tx:
+            tx.insert("User", user(number, title="é"))
+    store.compact()
+    for number in range(11, 16):
+        with store.writing() as tx:
+            tx.insert("User", user(number))
+    store.close()
+    return path
+
+
+def journal_of(path):
+    (journal,) = path.parent.glob("*.journal.*")
+    return journal
+
+
+def flip(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def refusal(path):
+    store = TinyDBStore(path)
+    with pytest.raises(Damaged) as caught:
+        store.open(INDEXES)
+    return str(caught.value)
+
+
+def test_stock_tinydb_opens_a_compacted_store(filled):
+    store = opened(filled)
+    store.compact()
+    store.close()
+    with TinyDB(filled) as db:
+        users = db.table("User")
+        assert [document.doc_id for document in users.all()] == list(range(1, 16))
+        assert users.get(where("id") == "u3") == user(3, title="é")
+        assert users.get(doc_id=15) == user(15)
+
+
+def test_a_file_of_stock_tinydb_is_served_and_kept_beside(path):
+    path.parent.mkdir()
+    with TinyDB(path) as db:
+        db.table("User").insert(user(1))
+        db.table("User").insert(user(2))
+        db.table("User").remove(doc_ids=[1])
+        db.table("User").insert(user(3))
+    before = path.read_bytes()
+    assert [(place, document["id"]) for place, document in state(path)["User"]] == [(2, "u2"), (3, "u3")]
+    (copy,) = path.parent.glob("*.backup.*")
+    assert copy.read_bytes() == before
+    store = opened(path)
+    with store.writing() as tx:
+        tx.insert("User", user(4))
+        assert tx.position("User", "u4") == 4
+    store.close()
+    assert len(list(path.parent.glob("*.backup.*"))) == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"indent": 2}, {"indent": 0, "separators": (",", ":")}, {"sort_keys": True}])
+def test_a_store_that_stock_tinydb_has_changed_is_served_again(filled, options):
+    store = opened(filled)
+    store.compact()
+    store.close()
+    with TinyDB(filled, **options) as db:
+        db.table("User").update({"title": "edited"}, where("id") == "u3")
+        db.table("User").remove(doc_ids=[15])
+    users = state(filled)["User"]
+    assert len(users) == 14
+    assert users[2] == (3, user(3, title="edited"))
+    store = opened(filled)
+    with store.writing() as tx:
+        tx.insert("User", user(99))
+        assert tx.position("User", "u99") == 16
+    store.close()
+
+
+def test_an_empty_file_is_an_empty_store(path):
+    path.parent.mkdir()
+    path.touch()
+    assert state(path)["User"] == []
+
+
+def test_tinydb_works_inside_a_transaction(filled):
+    store = opened(filled)
+    with store.writing() as tx:
+        users = tx.database.table("User")
+        assert users.update({"title": "new"}, where("id") == "u2") == [2]
+        assert users.remove(where("id").one_of(["u1", "u15"])) == [1, 15]
+        assert users.insert_multiple([user(20), user(21)]) == [16, 17]
+        assert len(users) == 15
+        assert tx.database.tables() == {"User"}
+    with store.reading() as reader:
+        assert reader.get("User", "u2") == user(2, title="new")
+        assert reader.database.table("User").count(where("title") == "new") == 1
+        assert [document["id"] for document in reader.lookup("User", "title", "new")] == ["u2"]
+        with pytest.raises(RuntimeError):
+            reader.database.table("User").insert(user(30))
+    with store.writing() as tx:
+        tx.database.drop_table("User")
+    with store.reading() as reader:
+        assert reader.count("User") == 0
+    store.close()
+    assert state(filled)["User"] == []
+
+
+def test_positions_are_not_given_again_after_compacting_and_reopening(filled):
+    store = opened(filled)
+    with store.writing() as tx:
+        tx.delete("User", "u15")
+    with store.writing() as tx:
+        tx.insert("Group", {"id": "g", "displayName": "g"})
+    with store.writing() as tx:
+        tx.delete("Group", "g")
+    store.compact()
+    store.close()
+    store = opened(filled)
+    store.compact()
+    with store.writing() as tx:
+        tx.insert("User", user(16))
+        tx.insert("Group", {"id": "g", "displayName": "g"})
+        assert (tx.position("User", "u16"), tx.position("Group", "g")) == (16, 2)
+    store.close()
+
+
+def test_an_index_that_is_declared_later_is_filled(filled):
+    store = TinyDBStore(filled)
+    store.open([Index("User", "number", lambda document: [document["id"][1:]])])
+    with store.reading() as reader:
+        assert [document["id"] for document in reader.lookup("User", "number", "12")] == ["u12"]
+    store.close()
+
+
+def test_making_a_store_and_closing_it_touches_nothing(path):
+    TinyDBStore(path).close()
+    assert not path.parent.exists()
+
+
+def test_a_store_that_is_not_open_says_so(path):
+    with pytest.raises(RuntimeError, match="not open"), TinyDBStore(path).reading():
+        pass
+
+
+def test_the_files_are_for_their_owner_alone(filled):
+    for file in (filled, journal_of(filled)):
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("line", range(1, 7))
+def test_a_flipped_byte_in_the_journal_stops_the_start(filled, line):
+    journal = journal_of(filled)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    flip(journal, len(b"".join(lines[: line - 1])) + 12)
+    message = refusal(filled)
+    assert f"{journal}, line {line}:" in message
+    assert "flask store repair" in message
+
+
+def test_no_flipped_byte_in_the_journal_goes_unnoticed(filled):
+    journal, whole = journal_of(filled), state(filled)
+    sound = journal.read_bytes()
+    for place in range(len(sound)):
+        flip(journal, place)
+        with pytest.raises(Damaged):
+            state(filled)
+        journal.write_bytes(sound)
+    assert state(filled) == whole
+
+
+def test_a_missing_line_in_the_journal_stops_the_start(filled):
+    journal = journal_of(filled)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:3] + lines[4:]))
+    assert f"{journal}, line 4:" in refusal(filled)
+
+
+def test_a_flipped_byte_in_the_snapshot_stops_the_start_or_changes_nothing(filled):
+    whole, sound = state(filled), filled.read_bytes()
+    for place in range(0, len(sound), 3):
+        flip(filled, place)
+        with contextlib.suppress(Damaged):
+            assert state(filled) == whole
+        filled.write_bytes(sound)
+
+
+def test_a_cut_snapshot_stops_the_start_wherever_it_is_cut(filled):
+    sound = filled.read_bytes()
+    for end in range(1, len(sound) - 1, 7):
+        filled.write_bytes(sound[:end])
+        message = refusal(filled)
+        assert f"{filled}, line " in message
+        assert "flask store repair" in message
+
+
+def test_a_cut_file_of_stock_tinydb_stops_the_start(path):
+    path.parent.mkdir()
+    path.write_text('{"User": {"1": {"id": "u1"')
+    assert f"{path}, line 1:" in refusal(path)
+    assert path.read_text() == '{"User": {"1": {"id": "u1"'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '{"User": []}',
+        '{"User": {"1": {}}}',
+        '{"User": {"1": {"id": 5}}}',
+        '{"User": {"x": {"id": "a"}}}',
+        "null",
+    ],
+)
+def test_a_file_that_is_no_tinydb_file_of_documents_with_ids_stops_the_start(path, content):
+    path.parent.mkdir()
+    path.write_text(content)
+    assert f"{path}, line 1:" in refusal(path)
+
+
+def test_two_documents_with_one_id_stop_the_start(path):
+    path.parent.mkdir()
+    path.write_text('{"User": {"1": {"id": "a"}, "2": {"id": "a"}}}')
+    assert "User 2 has the id of another" in refusal(path)
+
+
+def test_a_missing_journal_stops_the_start(filled):
+    journal_of(filled).unlink()
+    assert "journal.2 is missing" in refusal(filled)
+
+
+def test_a_missing_snapshot_stops_the_start(filled):
+    filled.unlink()
+    assert "is missing" in refusal(filled)
+
+
+def test_a_layout_from_the_future_stops_the_start(filled):
+    content = filled.read_text().replace('"layout":1', '"layout":2')
+    filled.write_text(content)
+    assert "newer" in refusal(filled)
+
+
+def test_the_snapshot_says_its_layout(filled):
+    assert json.loads(filled.read_text())["_tinyscim"]["1"]["layout"] == 1

@@ -1,0 +1,236 @@
+"""A disk that is full, read-only or broken: writes are refused, memory and file agree, and all goes on."""
+
+import contextlib
+import errno
+import os
+import resource
+import subprocess
+import threading
+
+import pytest
+
+from storage.base import Unavailable
+from storage.tinydb_store import TinyDBStore
+from tests.storage.processes import run
+from tests.storage.samples import INDEXES, user
+from tests.storage.test_crashes import opened
+
+
+def insert(store, number, **rest):
+    with store.writing() as tx:
+        tx.insert("User", user(number, **rest))
+
+
+def ids(store):
+    with store.reading() as reader:
+        return [document["id"] for document in reader.scan("User")]
+
+
+def fill(store):
+    """Write until there is no room; return what was kept."""
+    kept = []
+    for number in range(1_000):
+        try:
+            insert(store, number, title="x" * 1_000)
+        except Unavailable as error:
+            full = error.full
+            break
+        kept.append(f"u{number}")
+    assert full
+    return kept
+
+
+def write_up_to_a_limit(path):
+    store = opened(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_500, resource.RLIM_INFINITY))
+    kept = fill(store)
+    assert len(kept) > 20
+    assert ids(store) == kept
+    other = opened(path)
+    assert ids(other) == kept
+    insert(other, "small")
+    with pytest.raises(Unavailable):
+        insert(store, "large", title="x" * 1_000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    insert(store, "large", title="x" * 1_000)
+    assert ids(store) == ids(other) == [*kept, "usmall", "ularge"]
+
+
+def test_a_limit_in_the_middle_of_an_append_leaves_memory_and_file_in_step(path):
+    assert run(write_up_to_a_limit, path) == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_writes_until_there_is_room(small_disk):
+    store = opened(small_disk / "data.json")
+    for number in range(20):
+        insert(store, f"early{number}", title="x" * 1_000)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 200_000)
+    kept = [f"uearly{number}" for number in range(20)] + fill(store)
+    assert ids(store) == kept
+    with pytest.raises(Unavailable):
+        store.compact()
+    assert ids(store) == kept
+    ballast.unlink()
+    insert(store, "late")
+    store.compact()
+    insert(store, "later")
+    store.close()
+    store = opened(small_disk / "data.json")
+    assert ids(store) == [*kept, "ulate", "ulater"]
+    store.close()
+
+
+def test_a_disk_that_turns_read_only_refuses_writes_and_serves_reads(small_disk):
+    store = opened(small_disk / "data.json")
+    insert(store, 1)
+    store.close()
+    store = TinyDBStore(small_disk / "data.json")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(Unavailable) as caught:
+        store.open(INDEXES)
+    assert not caught.value.full
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    store.open(INDEXES)
+    insert(store, 2)
+    assert ids(store) == ["u1", "u2"]
+    store.close()
+
+
+@contextlib.contextmanager
+def failing(monkeypatch, name, error=errno.EIO, after=None):
+    """Have a call of the operating system fail, once it has done what `after` does."""
+
+    def fail(*args):
+        if after:
+            after(*args)
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        yield
+
+
+def half(pwrite):
+    return lambda descriptor, data, offset: pwrite(descriptor, data[: len(data) // 2], offset)
+
+
+@pytest.mark.parametrize("name", ["pwrite", "fsync"])
+def test_an_error_of_the_disk_takes_the_write_back(open_store, monkeypatch, name):
+    store, other = open_store(), open_store()
+    insert(store, 1)
+    after = half(os.pwrite) if name == "pwrite" else None
+    with failing(monkeypatch, name, after=after), pytest.raises(Unavailable) as caught:
+        insert(store, 2)
+    assert not caught.value.full
+    assert ids(store) == ids(other) == ["u1"]
+    insert(other, 3)
+    insert(store, 2)
+    assert ids(store) == ids(other) == ["u1", "u3", "u2"]
+    assert ids(open_store()) == ["u1", "u3", "u2"]
+
+
+def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkeypatch):
+    store, other = open_store(), open_store()
+    insert(store, 1)
+    with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "pwrite", after=half(os.pwrite)):
+        with pytest.raises(Unavailable):
+            insert(store, 2, title="long" * 100)
+        assert ids(store) == ids(open_store()) == ["u1"]
+        with pytest.raises(Unavailable):
+            insert(store, 2)
+    insert(other, 3)
+    assert ids(store) == ids(other) == ids(open_store()) == ["u1", "u3"]
+    assert store.files.journal(1).read_bytes().endswith(b"\n")
+
+
+def test_a_write_that_can_be_neither_synced_nor_cut_off_is_seen_by_all(open_store, monkeypatch):
+    store, other = open_store(), open_store()
+    with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "fsync"), pytest.raises(Unavailable):
+        insert(store, 1)
+    assert ids(store) == ids(other) == ids(open_store()) == ["u1"]
+
+
+def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
+    store, outcomes = open_store(), []
+    fsync = os.fsync
+    entered, go = threading.Event(), threading.Event()
+
+    def fail_first(descriptor):
+        if not entered.is_set():
+            entered.set()
+            go.wait()
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    def write(number):
+        try:
+            insert(store, number)
+            outcomes.append((number, True))
+        except Unavailable:
+            outcomes.append((number, False))
+
+    monkeypatch.setattr(os, "fsync", fail_first)
+    first = threading.Thread(target=write, args=(0,))
+    first.start()
+    entered.wait()
+    others = [threading.Thread(target=write, args=(number,)) for number in range(1, 5)]
+    for thread in others:
+        thread.start()
+    go.set()
+    for thread in [first, *others]:
+        thread.join()
+    assert (0, False) in outcomes
+    assert set(ids(store)) == set(ids(open_store())) == {f"u{number}" for number, kept in outcomes if kept}
+
+
+def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monkeypatch):
+    store, fsync = open_store(), os.fsync
+    entered, go = threading.Event(), threading.Event()
+
+    def fail(descriptor):
+        entered.set()
+        go.wait()
+        raise OSError(errno.EIO, "Input/output error")
+
+    def write():
+        with pytest.raises(Unavailable):
+            insert(store, 1)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    first = threading.Thread(target=write)
+    first.start()
+    entered.wait()
+
+    def write_after():
+        with store.writing() as tx:
+            assert tx.get("User", "u1")
+            tx.insert("User", user(2))
+            go.set()
+            first.join()
+
+    with pytest.raises(Unavailable):
+        write_after()
+    monkeypatch.setattr(os, "fsync", fsync)
+    insert(store, 3)
+    assert ids(store) == ids(open_store()) == ["u3"]
+
+
+def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
+    store = open_store()
+    for odd in (float("nan"), {1, 2}, object()):
+        with pytest.raises((TypeError, ValueError)):
+            insert(store, 1, weight=odd)
+    insert(store, 2)
+    assert ids(store) == ids(open_store()) == ["u2"]
