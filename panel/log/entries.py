@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scim.conditions import dated
 from scim.events import Event
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome
@@ -114,7 +115,7 @@ _NAMES = tuple(one.name for one in fields(Entry))
 
 def timestamp(moment: float) -> str:
     """Return a time as entries have it: always of one length, so that text sorts as time does."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return dated(datetime.fromtimestamp(moment, UTC))
 
 
 def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
