@@ -15,6 +15,7 @@ import panel
 from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig
 from panel import log
+from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
@@ -37,7 +38,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
-        service = _service(settings, store)
+        activity = Activity(None if store else _beside_store(settings, ".activity.json"))
+        service = _service(settings, store or _configured_store(settings), activity)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
     app = Flask(__name__)
@@ -49,6 +51,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     log.install(app, service, settings)
+    app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
     panel.install(app, service)
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
@@ -71,6 +74,12 @@ def open_store(app: Flask) -> None:
         refuse_to_start(str(error))
 
 
+def start_purge(app: Flask) -> None:
+    """Let this worker look for users who have been disabled for too long, should the configuration ask for it."""
+    purge: Purge = app.extensions["tinyscim.purge"]
+    purge.start()
+
+
 def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Config:
     if isinstance(given, Config):
         return given
@@ -79,22 +88,24 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
     return configuration.read(Path(given) if given else configuration.default_path())
 
 
-def _service(settings: Config, store: Store | None) -> Service:
+def _service(settings: Config, store: Store, activity: Activity) -> Service:
     try:
         types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
         declared = indexes.declare(types, settings.directory.indexed_attributes)
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
-    if store:
-        return Service(LiveConfig(settings), types, declared, store, Activity())
-    activity = Activity(settings.resolve(settings.store.path).with_suffix(".activity.json"))
-    return Service(LiveConfig(settings), types, declared, _configured_store(settings), activity)
+    return Service(LiveConfig(settings), types, declared, store, activity)
 
 
 def _configured_store(settings: Config) -> Store:
     options = settings.store
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
+
+
+def _beside_store(settings: Config, suffix: str) -> Path | None:
+    """Return a file's path beside the configured store; none where the configuration has no file."""
+    return settings.resolve(settings.store.path).with_suffix(suffix) if settings.path else None
 
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:

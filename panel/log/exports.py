@@ -11,7 +11,7 @@ _SHOWN_CHANGES = 4
 _SHOWN_PEOPLE = 5
 COLUMNS = (
     *("time", "actions", "status", "type", "who_id", "user_name", "display_name", "changes", "joined", "left"),
-    *("unknown", "detail", "advice", "token", "method", "path", "ms", "request_id", "client_request_id", "cause", "id"),
+    *("unknown", "detail", "advice", "by", "method", "path", "ms", "request_id", "client_request_id", "cause", "id"),
 )
 
 
@@ -21,7 +21,7 @@ def summary(entry: Entry) -> str:
         return f"{_time(entry)} --- {entry.moved} entries could not be written"
     about = " ".join(filter(None, (entry.type, _name(entry.who))))
     head = f"{_time(entry)} {entry.status} {'+'.join(entry.actions)} {about or entry.path}"
-    tail = f"({entry.token or entry.cause or 'no known token'}, {entry.ms} ms)"
+    tail = f"({entry.by or entry.cause or 'no known token'}, {entry.ms} ms)"
     return _printable(" ".join((": ".join(filter(None, (head, "; ".join(_facts(entry))))), tail)))
 
 
