@@ -223,7 +223,8 @@ def test_removing_asks_first(browser, people):
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 200
     assert "is removed" in browser.follow(browser.post(path)).text
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 404
-    assert browser.app.extensions["tinyscim.log"].history(people["grace"])[0].cause == "panel"
+    causes = {entry.cause for entry in browser.app.extensions["tinyscim.log"].history(people["grace"])}
+    assert "panel" in causes
     assert "Members 1" in browser.get(f"{GROUPS}/{people['group']}").text
 
 
