@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from panel.log.entries import Entry, Who
-from panel.log.exports import flat, shown
-from panel.names import Names
+from panel.log.exports import flat
+from panel.names import Names, texts
+from scim.attributes import Attribute
 from scim.registry import ResourceType
 
 _FEW = 5
@@ -14,7 +16,7 @@ _BY = {"panel": "the administrator, here", "purge": "the purge of who was disabl
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An attribute's readable name with the old and the new value."""
+    """An attribute's readable name with the old and the new value, empty where there was or is none."""
 
     label: str
     old: str
@@ -63,5 +65,9 @@ def _changes(entry: Entry, type: ResourceType, names: Names) -> Iterator[Change]
     for name, values in entry.changes.items():
         for part, old, new in flat(name, values):
             target = type.resolve(part)
-            label = names.label(target) if target and target.attribute else part
-            yield Change(label, shown(old), shown(new))
+            if target and target.attribute:
+                yield Change(names.label(target), _shown(target.leaf, old), _shown(target.leaf, new))
+
+
+def _shown(attribute: Attribute, value: Any) -> str:
+    return "" if value is None else ", ".join(texts(attribute, value))

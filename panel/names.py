@@ -107,6 +107,12 @@ def _section_rows(
     return tuple(row for one in shown for row in _rows(Target(extension, one), holder[one.name], names))
 
 
+def texts(attribute: Attribute, value: Any) -> tuple[str, ...]:
+    """Return the values of an attribute as people read them."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(_element(attribute, one) if isinstance(one, Mapping) else _text(attribute, one) for one in listed)
+
+
 def _section_title(type: ResourceType, extension: str | None) -> str:
     if extension is None:
         return "Account" if type.name == "User" else type.name
@@ -123,10 +129,8 @@ def _rows(target: Target, value: Any, names: Names) -> Iterator[Row]:
                 part = Target(target.extension, attribute, sub)
                 yield Row(names.label(part), sub.description, (_text(sub, value[sub.name]),))
         return
-    listed = value if attribute.multi_valued else [value]
-    texts = tuple(_element(attribute, one) if attribute.type == "complex" else _text(attribute, one) for one in listed)
     link = value.get("value", "") if "User" in attribute.refers_to and not attribute.multi_valued else ""
-    yield Row(names.label(target), attribute.description, texts, link)
+    yield Row(names.label(target), attribute.description, texts(attribute, value), link)
 
 
 def _element(attribute: Attribute, element: Mapping[str, Any]) -> str:
