@@ -1,19 +1,15 @@
 """The lists of users, groups and other resources, and the page of each one."""
 
 import logging
-import time
 from typing import Any
 
-from flask import current_app, flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import lists
-from panel.history import Line, lines
-from panel.log import log_of
 from panel.names import Names, cell, sections
 from panel.page import refuse
 from scim.conditions import Conditions
-from scim.events import Event
 from scim.http import base_url, service
 from scim.projection import Projection
 from scim.registry import ResourceType
@@ -23,7 +19,6 @@ from storage.base import Document
 log = logging.getLogger("tinyscim.panel")
 
 MEMBERS_PAGE = 200
-HISTORY = 20
 
 
 def listing(kind: str) -> ResponseReturnValue:
@@ -31,7 +26,6 @@ def listing(kind: str) -> ResponseReturnValue:
     type = type_at(kind)
     found = lists.find(resources(), asked(type))
     names = Names(service().config.now)
-    disabled = [document["id"] for document in found.documents if document.get("active") is False]
     return render_template(
         "panel/list.html",
         found=found,
@@ -40,7 +34,6 @@ def listing(kind: str) -> ResponseReturnValue:
         choices=lists.choices(type, names),
         label=names.label,
         cell=cell,
-        since=resources().disabled_since(type, disabled),
     )
 
 
@@ -56,8 +49,6 @@ def resource(kind: str, id: str) -> ResponseReturnValue:
         document=document,
         sections=sections(type, document, Names(service().config.now)),
         members=_members_page(document.get("members", [])),
-        since=resources().disabled_since(type, [id]),
-        history=_history(type, id),
         endpoints={other.name: other.endpoint.strip("/") for other in service().registry.types.values()},
     )
 
@@ -71,10 +62,7 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
     if request.method == "GET":
         return render_template("panel/remove.html", kind=kind, document=document)
-    started = time.perf_counter()
-    outcome = resources().delete(type, id, Conditions(if_match=version))
-    took = (time.perf_counter() - started) * 1000
-    service().tell(Event("DELETE", f"{type.endpoint}/{id}", 204, milliseconds=took, outcome=outcome, cause="panel"))
+    resources().delete(type, id, Conditions(if_match=version))
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)
     flash(f"“{title(document)}” is removed.")
     return redirect(url_for("panel.listing", kind=kind))
@@ -103,12 +91,6 @@ def asked(type: ResourceType) -> lists.Listing:
         session["columns"] = {**session.get("columns", {}), type.name: chosen}
     kept = [name for name in session.get("columns", {}).get(type.name, ()) if name in possible]
     return lists.read_listing(type, request.args, tuple(kept) or lists.default_columns(type))
-
-
-def _history(type: ResourceType, id: str) -> list[Line] | None:
-    """Return what happened to the resource lately, None where no log is kept."""
-    log = log_of(current_app)
-    return lines(log.history(id, HISTORY), type, id, Names(service().config.now)) if log else None
 
 
 def _members_page(members: list[dict[str, Any]]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _found(resources: Resources, listing: Listing, query: Query) -> Found:
 
 
 def _projection(listing: Listing) -> Projection:
-    return Projection(("id", "active", *listing.columns))
+    return Projection(("id", "active", "meta.lastModified", *listing.columns))
 
 
 def column_names(type: ResourceType) -> list[str]:
