@@ -61,8 +61,7 @@ class Cycle:
         """Provision; CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
         try:
             self.probe()
-            work = self._work()
-            self._hold_back(work)
+            work = self._held_back(self._work())
             self.journal.planned = len(work)
             self._export(work)
             self._settle()
@@ -97,19 +96,18 @@ class Cycle:
         found = plan.tasks(self.tenant, self.state, self.mappings, self.policy)
         return [t for t in found if self.state.seen.get(t.id) != t.digest or escrow.is_due(t.id)]
 
-    def _hold_back(self, work: list[Task]) -> None:
+    def _held_back(self, work: list[Task]) -> list[Task]:
         removals = [task for task in work if task.removes(self.state.links.get(task.id))]
         limit = self.policy.deletion_threshold
         self.state.staged = []
         if limit is None or len(removals) <= limit or self.policy.allow_deletes:
-            return
+            return work
         self.state.staged = [task.id for task in removals]
         for task in removals:
             entry = Entry(task.kind, task.id, task.name, self.id, "stagedDelete", "skipped")
             entry.step("Export", f"held back: {len(removals)} removals are more than the threshold of {limit}")
             self.journal.add(entry)
-        held = set(self.state.staged)
-        work[:] = [task for task in work if task.id not in held]
+        return [task for task in work if task not in removals]
 
     def _export(self, work: list[Task]) -> None:
         exporter = Exporter(self, self._escrow())

@@ -37,7 +37,7 @@ class Exporter:
         except ExportError as error:
             entry.fail(error)
             self.escrow.fail(task.id, error)
-        if task.object is not None:
+        if task.object is not None or task.id in self.state.links:
             self.state.seen[task.id] = task.digest
         self.cycle.journal.add(entry)
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from entra.answers import LIST_RESPONSE
+from entra.answers import is_list_response
 from entra.client import Endpoint, Exchange, Query
 from entra.dialect import patch_of
 from entra.service import PATHS
@@ -81,8 +81,7 @@ class Probe:
     def resources(self, exchange: Exchange) -> list[Resource]:
         """Take the resources out of a ListResponse; fail the case when it is none."""
         body = exchange.response
-        self.expect(isinstance(body, dict), "the answer to a search is not a JSON object")
-        self.expect(LIST_RESPONSE in (body.get("schemas") or []), "the answer to a search is not a ListResponse")
+        self.expect(is_list_response(body), "the answer to a search is not a ListResponse")
         found = body.get("Resources")
         if found is None and not body.get("totalResults"):
             return []
