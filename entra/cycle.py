@@ -23,7 +23,7 @@ from entra.plan import Policy, Task
 from entra.references import References
 from entra.service import Service
 from entra.state import Quarantine, State
-from entra.tenant import Tenant
+from entra.tenant import Tenant, digest
 from entra.worklog import Entry, Journal
 
 Item = TypeVar("Item")
@@ -54,13 +54,20 @@ class Cycle:
 
     @property
     def initial(self) -> bool:
-        """Say whether no cycle has come to its end since the start or a restart."""
-        return self.state.cycles == 0
+        """Say whether no cycle has come to its end since the start, a restart, or a change of the settings."""
+        return self.state.cycles == 0 or self.state.settings != self._settings
+
+    @property
+    def _settings(self) -> str:
+        return digest([self.mappings.users.settings, self.mappings.groups.settings, self.policy.scope])
 
     def run(self) -> None:
         """Provision; CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
         try:
             self.probe()
+            if self.state.settings != self._settings:
+                self.state.restart()  # a mapping or a scope that was saved anew starts over, with the links kept
+                self.state.settings = self._settings
             work = self._held_back(self._work())
             self.journal.planned = len(work)
             self._export(work)

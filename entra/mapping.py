@@ -66,6 +66,12 @@ class ObjectMapping:
         """The row of manager or members, if it is mapped."""
         return next((row for row in self.rows if row.is_reference), None)
 
+    @property
+    def settings(self) -> list[Any]:
+        """Everything that an administrator set, in a form that compares from run to run."""
+        rows = [[r.target.text, repr(r.source), r.matching, r.create_only, r.default] for r in self.rows]
+        return [self.kind, rows, repr(self.scope), sorted(self.actions)]
+
     def values(self, source: Source, *, creating: bool = False) -> Iterator[tuple[AttributeMapping, Any]]:
         """Evaluate every row but the references; defaults and create-only rows count at creation alone."""
         for row in self.rows:

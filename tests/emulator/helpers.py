@@ -60,6 +60,8 @@ class Job:
 
 
 class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def log_request(self, *args):
         pass
 

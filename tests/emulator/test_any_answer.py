@@ -52,7 +52,7 @@ class Odd(Endpoint):
 ANSWERS = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ANSWERS, st.integers(0, 3))
 def test_a_cycle_never_fails(answers, after):
     job = Job(Odd(answers, after))
@@ -62,7 +62,7 @@ def test_a_cycle_never_fails(answers, after):
         assert json.dumps([entry.to_json() for entry in job.entries])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(CASES), ANSWERS)
 def test_a_validation_never_fails(case, answers):
     run = Run(client(Odd(answers, 0)), cases=(case,))
@@ -72,14 +72,14 @@ def test_a_validation_never_fails(case, answers):
     assert reports.to_json(run)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ANSWERS)
 def test_a_discovery_never_fails(answers):
     with contextlib.suppress(ExportError):
         discover(client(Odd(answers, 0)), idmelon_defaults(), company())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(JSON | st.lists(JSON), ANSWERS)
 def test_any_log_is_replayed_or_refused(log, answers):
     with contextlib.suppress(LogError):

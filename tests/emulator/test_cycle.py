@@ -42,7 +42,7 @@ def test_after_an_initial_cycle_the_directory_equals_the_tenant(flag, batch):
     assert_equal_directory(job, tenant)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), flag=st.booleans(), clear=st.booleans(), scale=st.integers(1, 2))
 def test_after_each_day_of_changes_the_directory_equals_the_tenant_again(seed, flag, clear, scale):
     tenant, job = people.demo(30, 4, seed=seed), Job(flag=flag, clear_values=clear)
@@ -461,6 +461,19 @@ def test_defaults_and_create_only_rows_count_at_creation_alone():
     tenant.objects["u1"].source["jobTitle"] = "Boss"
     job.sync(tenant)
     assert job.user(tenant, "u1")["title"] == "Employee"
+
+
+def test_a_changed_mapping_or_scope_makes_the_next_cycle_an_initial_one():
+    tenant, job = company(mailNickname="nick"), Job()
+    job.sync(tenant)
+    job.mappings = entra_defaults()
+    assert not job.sync(tenant).errors
+    assert job.user(tenant, "u1")["externalId"] == "nick"
+    tenant.assignments.discard("u3")
+    job.sync(tenant, scope="all")
+    assert job.user(tenant, "u3")["active"] is True
+    job.sync(tenant)
+    assert job.user(tenant, "u3")["active"] is False
 
 
 @BOTH
