@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig
+from panel import log
 from scim import dialect, discovery, http, indexes, registry, views
 from scim.attributes import DefinitionError
 from scim.service import Service
@@ -45,6 +46,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     http.install(app, base_path)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
+    log.install(app, service, settings)
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)

@@ -84,6 +84,15 @@ class Limits:
     max_bulk_operations: int = option(1_000, lambda n: 1 <= n <= 100_000, "from 1 to 100000")
 
 
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """[log]: the provisioning log."""
+
+    path: str = option("data/provisioning.jsonl")
+    max_bytes: int = option(20_000_000, lambda n: 100_000 <= n <= 10_000_000_000, "from 100000 to 10000000000")
+    days: int = option(90, lambda n: 1 <= n <= 3_650, "from 1 to 3650")
+
+
 SCOPES = ("read-write", "read-only")
 
 
@@ -112,6 +121,7 @@ class Config:
     store: StoreOptions = StoreOptions()
     directory: Directory = Directory()
     limits: Limits = Limits()
+    log: LogOptions = LogOptions()
     tokens: tuple[Token, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None
@@ -121,7 +131,7 @@ class Config:
         return (self.path.parent if self.path else Path.cwd()) / name
 
 
-TABLES = {"server": Server, "store": StoreOptions, "directory": Directory, "limits": Limits}
+TABLES = {"server": Server, "store": StoreOptions, "directory": Directory, "limits": Limits, "log": LogOptions}
 
 
 def default_path() -> Path:

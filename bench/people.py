@@ -57,6 +57,17 @@ def user(number: int) -> Document:
     }
 
 
+def group(size: int) -> Document:
+    """Return the group of so many users."""
+    meta = {"created": "2026-01-01T00:00:00.000Z", "lastModified": "2026-01-01T00:00:00.000Z", "version": 'W/"1"'}
+    return {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "id": f"group{size}",
+        "displayName": f"Group of {size}",
+        "meta": {"resourceType": "Group", **meta},
+    }
+
+
 def membership(group: str, member: str) -> Document:
     """Return what makes a user a member of a group."""
     return {"id": f"{group}.{member}", "group": group, "member": member}
@@ -66,9 +77,7 @@ INDEXES = [
     Index("User", "userName", lambda document: [document["userName"].casefold()], unique=True),
     Index("User", "externalId", lambda document: [document["externalId"]]),
     Index("User", "displayName", lambda document: [document["displayName"].casefold()]),
-    Index(
-        "User", "emails.value", lambda document: [email["value"].casefold() for email in document["emails"]]
-    ),
+    Index("User", "emails.value", lambda document: [email["value"].casefold() for email in document["emails"]]),
     Index("User", "manager", lambda document: [document[ENTERPRISE]["manager"]["value"]]),
     Index("Membership", "group", lambda document: [document["group"]]),
     Index("Membership", "member", lambda document: [document["member"]]),
@@ -79,6 +88,8 @@ def rows(users: int) -> Iterator[Row]:
     """Yield that many users, and the groups with as many of them as there are."""
     for number in range(users):
         yield Row("User", number + 1, dump(user(number)), 0)
+    for number, size in enumerate(GROUPS, 1):
+        yield Row("Group", number, dump(group(size)), 0)
     position = 0
     for size in GROUPS:
         for number in range(min(size, users)):

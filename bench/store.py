@@ -172,17 +172,13 @@ def lookup(store: TinyDBStore, number: int) -> object:
 def page_at(store: TinyDBStore, number: int) -> object:
     """Return a page at a random offset."""
     with store.reading() as reader:
-        return list(
-            reader.scan("User", offset=Random(number).randrange(reader.count("User") - 100), limit=100)
-        )
+        return list(reader.scan("User", offset=Random(number).randrange(reader.count("User") - 100), limit=100))
 
 
 def page_after(store: TinyDBStore, number: int) -> object:
     """Return a page after a random position."""
     with store.reading() as reader:
-        return list(
-            reader.scan("User", after=Random(number).randrange(reader.count("User") - 100), limit=100)
-        )
+        return list(reader.scan("User", after=Random(number).randrange(reader.count("User") - 100), limit=100))
 
 
 def scan(store: TinyDBStore) -> object:

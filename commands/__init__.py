@@ -1,7 +1,8 @@
-"""The administrator's command line: `flask setup`, `flask token`, `flask store`."""
+"""The administrator's command line: `flask setup`, `flask token`, `flask store`, `flask log`."""
 
 from flask import Flask
 
+from commands.log import log
 from commands.setup import setup
 from commands.store import group as store
 from commands.token import token
@@ -9,5 +10,5 @@ from commands.token import token
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (setup, token, store):
+    for command in (setup, token, store, log):
         app.cli.add_command(command)

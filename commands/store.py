@@ -19,9 +19,7 @@ from storage.transfer import backup as write_backup
 from storage.transfer import export_lines, export_rows, import_lines
 from storage.transfer import restore as restore_files
 
-group = AppGroup(
-    "store", help="Look after the data file: check, repair, compact, back up, export and import."
-)
+group = AppGroup("store", help="Look after the data file: check, repair, compact, back up, export and import.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -129,9 +127,7 @@ def restore(path: Path) -> None:
 @group.command()
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
-@click.option(
-    "--output", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file to write."
-)
+@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file to write.")
 def export(form: str, kind: str | None, output: TextIO) -> None:
     """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
 
@@ -162,6 +158,4 @@ def import_(file: Path) -> None:
 
 def contents(salvage: Salvage) -> str:
     """Say how many documents of each kind there are."""
-    return (
-        ", ".join(f"{len(table)} {kind}" for kind, table in sorted(salvage.tables.items())) or "no documents"
-    )
+    return ", ".join(f"{len(table)} {kind}" for kind, table in sorted(salvage.tables.items())) or "no documents"

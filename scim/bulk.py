@@ -1,6 +1,7 @@
 """Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,6 +61,9 @@ Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions
 """Carries out one operation: method, type, id, data, conditions; returns the status that it has as a request of its
 own, and what it did. For POST the id is the one that was promised."""
 
+Report = Callable[[BulkOperation, float, Outcome | None, Mapping[str, Any]], None]
+"""Is told of each operation: what was asked with its ids, the milliseconds it took, what it did, its result."""
+
 
 def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
     """Return the operations of a BulkRequest and its failOnErrors; InvalidSyntax, InvalidValue, TooLarge."""
@@ -81,9 +85,10 @@ def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[Bul
 class Bulk:
     """One bulk request. Every new resource is promised its id at the start, so that references resolve both ways."""
 
-    def __init__(self, resources: Resources, perform: Perform) -> None:
+    def __init__(self, resources: Resources, perform: Perform, report: Report) -> None:
         self._resources = resources
         self._perform = perform
+        self._report = report
         self._operations: list[BulkOperation] = []
         self._promised: dict[str, str] = {}
         self._failed: set[str] = set()
@@ -124,10 +129,11 @@ class Bulk:
                     waiting += [(other, False) for other in reversed(needed) if other not in begun]
 
     def _one(self, operation: BulkOperation) -> dict[str, Any]:
-        result = {"method": operation.method}
+        result: dict[str, Any] = {"method": operation.method}
+        outcome: Outcome | None
         if operation.bulk_id:
             result["bulkId"] = operation.bulk_id
-        location = ""
+        location, started, resolved = "", time.perf_counter(), operation
         try:
             resolved = self._resolved(operation)
             type, id = _destination(self._resources.registry, resolved)
@@ -135,11 +141,14 @@ class Bulk:
                 location = self._resources.locate(type, id)
             status, outcome = self._run(resolved, type, id)
         except ScimError as error:
-            return self._failure(operation, result, location, error)
-        result["location"] = self._resources.locate(type, outcome.id)
-        if outcome.after:
-            result["version"] = version_of(outcome.after)
-        return {**result, "status": str(status)}
+            outcome, result = None, self._failure(operation, result, location, error)
+        else:
+            result["location"] = self._resources.locate(type, outcome.id)
+            if outcome.after:
+                result["version"] = version_of(outcome.after)
+            result["status"] = str(status)
+        self._report(resolved, (time.perf_counter() - started) * 1000, outcome, result)
+        return result
 
     def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, Outcome]:
         if operation.method == "POST":

@@ -24,6 +24,7 @@ from scim.errors import (
     UnsupportedMediaType,
     error_body,
 )
+from scim.events import Event, shown_query
 from scim.service import Service
 from storage.base import Unavailable
 
@@ -31,6 +32,7 @@ MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = (MEDIA_TYPE, "application/json", "")
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
+_OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
 
 log = logging.getLogger("tinyscim")
 request_log = logging.getLogger("tinyscim.request")
@@ -64,7 +66,9 @@ def read_body() -> dict[str, Any]:
         raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {request.mimetype}.")
     raw = request.stream.read()
     request.stream.read(1)  # raises where the limit, not the end, has stopped a body that does not tell its length
-    return parse_json(raw)
+    body = parse_json(raw)
+    g.body = body if len(raw) <= _OBSERVED_BYTES else None
+    return body
 
 
 def note_unknown(names: Iterable[str]) -> None:
@@ -73,6 +77,30 @@ def note_unknown(names: Iterable[str]) -> None:
     if listed:
         shown = json.dumps([name[:100] for name in listed[:_SHOWN_NAMES]])
         log.warning("request=%s left out %d unknown attributes: %s", g.request_id, len(listed), shown)
+
+
+def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) -> None:
+    """Tell the observers of this request, or of an operation in it; the rest is as `Event` has it."""
+    found = service()
+    if found.observers:
+        event = Event(
+            method,
+            path[:500],
+            status,
+            milliseconds=milliseconds,
+            request_id=g.request_id,
+            client_request_id=request.headers.get("client-request-id", "")[:100],
+            token=g.token.name if g.token else "",
+            query=shown_query(request.args),
+            **rest,
+        )
+        found.tell(event)
+
+
+def _tell_whole(response: Response) -> None:
+    body = response.get_json(silent=True) if response.status_code >= 400 else None
+    took = _milliseconds()
+    tell(request.method, request.path, response.status_code, took, outcome=g.outcome, request=g.body, response=body)
 
 
 def install(app: Flask, base_path: str) -> None:
@@ -85,7 +113,7 @@ def install(app: Flask, base_path: str) -> None:
     def admit() -> None:
         g.request_id = uuid.uuid4().hex
         g.started = time.perf_counter()
-        g.token = None
+        g.token = g.body = g.outcome = None
         if is_ours():
             g.token = _authenticated()
             if g.token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
@@ -97,6 +125,8 @@ def install(app: Flask, base_path: str) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "no-store"
         _log_request(response.status_code)
+        if is_ours() and (g.outcome or response.status_code >= 400):
+            _tell_whole(response)
         return response
 
     @app.errorhandler(ScimError)
@@ -170,6 +200,10 @@ def _log_request(status: int) -> None:
         request.method if request.method.isalpha() else "-",
         json.dumps(request.path[:500]),
         status,
-        (time.perf_counter() - g.started) * 1000,
+        _milliseconds(),
         json.dumps(g.token.name) if g.token else "-",
     )
+
+
+def _milliseconds() -> float:
+    return float(time.perf_counter() - g.started) * 1000

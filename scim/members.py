@@ -1,6 +1,7 @@
 """Group membership, each one a document of its own: joining a large group costs what joining a small one does."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from scim.attributes import Attribute
@@ -19,6 +20,23 @@ INDEXES = (
     Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
 )
 
+LISTED = 1_000
+
+
+@dataclass(slots=True)
+class Moves:
+    """Who joined and who left a group: all are counted, the first of them are listed."""
+
+    joined: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def note(self, members: list[str], member: str) -> None:
+        """Count one, who goes onto that list if it is not full."""
+        self.count += 1
+        if len(members) < LISTED:
+            members.append(member)
+
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:
     """Yield the memberships in a group, in the order of joining."""
@@ -32,7 +50,7 @@ def of_member(reader: Reader, member: str) -> Iterable[Document]:
 
 def has(reader: Reader, group: str, member: str) -> bool:
     """Tell whether the group has the member itself, not through another group."""
-    return reader.get(MEMBERSHIP, _id(group, member)) is not None
+    return reader.get(MEMBERSHIP, _membership_id(group, member)) is not None
 
 
 def is_members(type: ResourceType, extension: str | None, attribute: Attribute | None) -> bool:
@@ -50,54 +68,82 @@ def split(type: ResourceType, operations: list[Operation]) -> tuple[list[Operati
     return own, members
 
 
-def put(writer: Writer, group: str, elements: Iterable[Element]) -> bool:
-    """Make these the members of the group; tell whether that changed anything."""
-    wanted = {element["value"]: element for element in elements if "value" in element}
-    gone = [one["member"] for one in of_group(writer, group) if one["member"] not in wanted]
-    removed = sum(_remove(writer, group, member) for member in gone)
-    added = sum(_add(writer, group, element) for element in wanted.values())
-    return removed + added > 0
+def put(writer: Writer, group: str, elements: Iterable[Element]) -> Moves:
+    """Make these the members of the group."""
+    return _Group(writer, group).put(elements)
 
 
-def apply(writer: Writer, group: str, operations: Iterable[Operation], fill: Fill) -> bool:
-    """Carry out operations on the members of the group; tell whether they changed anything. Mutability, NoTarget."""
-    return sum(_apply(writer, group, operation, fill) for operation in operations) > 0
+def apply(writer: Writer, group: str, operations: Iterable[Operation], fill: Fill) -> Moves:
+    """Carry out operations on the members of the group; Mutability, NoTarget."""
+    changing = _Group(writer, group)
+    for operation in operations:
+        changing.apply(operation, fill)
+    return changing.moves
 
 
 def forget(writer: Writer, id: str) -> list[str]:
     """Take a user or a group out of every group, and everybody out of it; return the groups that it has left."""
     left = [membership["group"] for membership in of_member(writer, id)]
     for group in left:
-        _remove(writer, group, id)
+        _Group(writer, group).remove(id)
     put(writer, id, [])
     return left
 
 
-def _apply(writer: Writer, group: str, operation: Operation, fill: Fill) -> bool:
-    if operation.filter is not None:
-        return _apply_selected(writer, group, operation, operation.filter, fill)
-    if operation.target.sub is not None:
-        raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
-    if operation.op == "remove":
-        return put(writer, group, [])
-    if operation.op == "replace":
-        return put(writer, group, operation.value)
-    return sum(_add(writer, group, element) for element in operation.value) > 0
+class _Group:
+    """A group whose members change, and who has joined and left meanwhile."""
 
+    def __init__(self, writer: Writer, id: str) -> None:
+        self.moves = Moves()
+        self._writer, self._id = writer, id
 
-def _apply_selected(writer: Writer, group: str, operation: Operation, filter: Filter, fill: Fill) -> bool:
-    attribute = operation.target.attribute
-    assert attribute
-    selected = list(_selected(writer, group, attribute, filter))
-    if operation.op == "remove" and operation.target.sub is None:
-        return sum(_remove(writer, group, member) for member in selected) > 0
-    if selected:
-        _refuse_change(operation)
-        return False
-    element = fill(attribute, filter, operation.target.sub, operation.value) if operation.op != "remove" else {}
-    if element is None:
-        raise NoTarget("No member matches the filter in the path.")
-    return _add(writer, group, element)
+    def put(self, elements: Iterable[Element]) -> Moves:
+        wanted = {element["value"]: element for element in elements if "value" in element}
+        for gone in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in wanted]:
+            self.remove(gone)
+        for element in wanted.values():
+            self.add(element)
+        return self.moves
+
+    def apply(self, operation: Operation, fill: Fill) -> None:
+        if operation.filter is not None:
+            self._apply_selected(operation, operation.filter, fill)
+        elif operation.target.sub is not None:
+            raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
+        elif operation.op == "add":
+            for element in operation.value:
+                self.add(element)
+        else:
+            self.put([] if operation.op == "remove" else operation.value)
+
+    def _apply_selected(self, operation: Operation, filter: Filter, fill: Fill) -> None:
+        attribute = operation.target.attribute
+        assert attribute
+        selected = list(_selected(self._writer, self._id, attribute, filter))
+        if operation.op == "remove" and operation.target.sub is None:
+            for member in selected:
+                self.remove(member)
+        elif selected:
+            _refuse_change(operation)
+        else:
+            element = fill(attribute, filter, operation.target.sub, operation.value) if operation.op != "remove" else {}
+            if element is None:
+                raise NoTarget("No member matches the filter in the path.")
+            self.add(element)
+
+    def add(self, element: Mapping[str, Any]) -> None:
+        member = element.get("value")
+        if not member or has(self._writer, self._id, member):
+            return
+        said = {"type": element["type"]} if element.get("type") else {}
+        id = _membership_id(self._id, member)
+        self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **said})
+        self.moves.note(self.moves.joined, member)
+
+    def remove(self, member: str) -> None:
+        if has(self._writer, self._id, member):
+            self._writer.delete(MEMBERSHIP, _membership_id(self._id, member))
+            self.moves.note(self.moves.left, member)
 
 
 def _refuse_change(operation: Operation) -> None:
@@ -131,22 +177,6 @@ def stored_element(membership: Document) -> Element:
     return {"value": membership["member"], **said}
 
 
-def _add(writer: Writer, group: str, element: Mapping[str, Any]) -> bool:
-    member = element.get("value")
-    if not member or has(writer, group, member):
-        return False
-    said = {"type": element["type"]} if element.get("type") else {}
-    writer.insert(MEMBERSHIP, {"id": _id(group, member), "group": group, "member": member, **said})
-    return True
-
-
-def _remove(writer: Writer, group: str, member: str) -> bool:
-    if not has(writer, group, member):
-        return False
-    writer.delete(MEMBERSHIP, _id(group, member))
-    return True
-
-
-def _id(group: str, member: str) -> str:
+def _membership_id(group: str, member: str) -> str:
     """Return the membership's id; a group's own id has no dot, so no two pairs share one."""
     return f"{group}.{member}"

@@ -26,7 +26,8 @@ LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 class Outcome:
     """What a write did: the stored resource before and after, None where there was or is none.
 
-    `unknown` are the names in the request that no schema knows; what stood under them is not kept.
+    `unknown` are the names in the request that no schema knows; what stood under them is not kept. `joined` and
+    `left` are the members that came into a group and went, as far as they are listed; `moved` is how many did.
     """
 
     type: ResourceType
@@ -34,6 +35,14 @@ class Outcome:
     before: Document | None
     after: Document | None
     unknown: tuple[str, ...] = ()
+    joined: tuple[Document, ...] = ()
+    left: tuple[Document, ...] = ()
+    moved: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is not as it was."""
+        return self.after is not self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,8 @@ class Resources:
         document, joining = self._detach(type, {"id": id or new_id(), **document, "meta": meta})
         with self._writing() as writer:
             writer.insert(type.name, document)
-            members.put(writer, document["id"], joining)
-        return Outcome(type, document["id"], None, document, tuple(unknown))
+            moves = members.put(writer, document["id"], joining)
+            return self._outcome(writer, type, None, document, unknown, moves)
 
     def get(
         self,
@@ -111,9 +120,9 @@ class Resources:
             kept = {"id": id, **loaded, "meta": before["meta"]}
             after, joining = self._detach(type, kept)
             guard_all_immutable(type, before, after)
-            moved = members.put(writer, id, joining)
-            saved = self._save(writer, type, before, after, moved)
-        return Outcome(type, id, before, saved, tuple(unknown))
+            moves = members.put(writer, id, joining)
+            saved = self._save(writer, type, before, after, moves.count > 0)
+            return self._outcome(writer, type, before, saved, unknown, moves)
 
     def patch(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
@@ -125,9 +134,9 @@ class Resources:
             before = self._existing(writer, type, id, conditions)
             after = patch.apply(type, before, own, self.tolerance.fill) if own else before
             after, _ = self._detach(type, after)
-            moved = members.apply(writer, id, moving, self.tolerance.fill)
-            saved = self._save(writer, type, before, after, moved)
-        return Outcome(type, id, before, saved, tuple(unknown))
+            moves = members.apply(writer, id, moving, self.tolerance.fill)
+            saved = self._save(writer, type, before, after, moves.count > 0)
+            return self._outcome(writer, type, before, saved, unknown, moves)
 
     def delete(self, type: ResourceType, id: str, conditions: Conditions = UNCONDITIONAL) -> Outcome:
         """Delete a resource and every mention of it in others; NotFound, PreconditionFailed."""
@@ -142,6 +151,26 @@ class Resources:
         with self._writing() as writer:
             for type in self.registry.types.values():
                 self._forget(writer, type, id)
+
+    def _outcome(
+        self,
+        reader: Reader,
+        type: ResourceType,
+        before: Document | None,
+        after: Document,
+        unknown: list[str],
+        moves: members.Moves,
+    ) -> Outcome:
+        joined, left = (self._people(reader, ids) for ids in (moves.joined, moves.left))
+        return Outcome(type, after["id"], before, after, tuple(unknown), joined, left, moves.count)
+
+    def _people(self, reader: Reader, ids: list[str]) -> tuple[Document, ...]:
+        """Return the members with these ids as they are stored; of one that is not here, the id alone."""
+        if not ids:
+            return ()
+        kinds = self.registry.types[members.GROUP].attribute(None, members.MEMBERS).refers_to
+        relations = self._relations(reader)
+        return tuple(found[1] if (found := relations.find(kinds, id)) else {"id": id} for id in ids)
 
     def _forget(self, writer: Writer, type: ResourceType, id: str) -> None:
         """Take every reference to the id out of groups and out of attributes such as manager."""

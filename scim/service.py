@@ -1,24 +1,32 @@
 """The parts that requests share: configuration, registry, indexes, store."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from threading import Lock
 
 from config import LiveConfig
 from scim import dialect
+from scim.events import Event, Observer
 from scim.indexes import Indexes
 from scim.registry import Registry, ResourceType
 from scim.resources import Resources
 from storage.base import Index, Store
 
+log = logging.getLogger("tinyscim")
+
 
 @dataclass
 class Service:
-    """What one application serves; `store` is opened by the first who needs it, after any fork."""
+    """What one application serves; `store` is opened by the first who needs it, after any fork.
+
+    `observers` are told of each write and each failure.
+    """
 
     config: LiveConfig
     registry: Registry
     declared: Indexes
     store: Store
+    observers: list[Observer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -45,3 +53,11 @@ class Service:
             return f"{base_url}{type.endpoint}/{id}"
 
         return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE)
+
+    def tell(self, event: Event) -> None:
+        """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""
+        for observer in self.observers:
+            try:
+                observer(event)
+            except Exception:
+                log.exception("request=%s could not be observed", event.request_id)

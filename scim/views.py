@@ -8,10 +8,10 @@ from flask import Blueprint, Response, g, request
 from werkzeug.routing import BaseConverter
 
 from scim import dialect
-from scim.bulk import BULK_REQUEST, Bulk, load_bulk
+from scim.bulk import BULK_REQUEST, Bulk, BulkOperation, load_bulk
 from scim.conditions import UNCONDITIONAL, Conditions, version_of
 from scim.errors import NotImplementedHere
-from scim.http import base_url, json_response, note_unknown, read_body, service
+from scim.http import base_url, json_response, note_unknown, read_body, service, tell
 from scim.messages import load_projection, load_query
 from scim.projection import EVERYTHING, Projection
 from scim.registry import Registry, ResourceType
@@ -57,7 +57,7 @@ def _rule(scim: Blueprint, path: str, views: Mapping[str, Callable[..., Response
 def _create(type: ResourceType) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    return _written(resources, perform(resources, "POST", type, None, read_body()), projection)
+    return _written(resources, _alone(resources, "POST", type, None, read_body()), projection)
 
 
 def _get(type: ResourceType, id: str) -> Response:
@@ -70,20 +70,20 @@ def _get(type: ResourceType, id: str) -> Response:
 def _replace(type: ResourceType, id: str) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    return _written(resources, perform(resources, "PUT", type, id, read_body(), _conditions()), projection)
+    return _written(resources, _alone(resources, "PUT", type, id, read_body()), projection)
 
 
 def _patch(type: ResourceType, id: str) -> Response:
     projection = load_projection(request.args)
     resources = _resources()
-    status, outcome = perform(resources, "PATCH", type, id, read_body(), _conditions())
+    status, outcome = _alone(resources, "PATCH", type, id, read_body())
     if projection != EVERYTHING or _preference() == "representation":
         status = 200
     return _written(resources, (status, outcome), projection)
 
 
 def _delete(type: ResourceType, id: str) -> Response:
-    perform(_resources(), "DELETE", type, id, {}, _conditions())
+    _alone(_resources(), "DELETE", type, id, {})
     return json_response(None, 204)
 
 
@@ -104,12 +104,27 @@ def _bulk(_: None) -> Response:
     limit = service().config.now.limits.max_bulk_operations
     body = dialect.bulk_request(read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
+    bulk = Bulk(resources, partial(perform, resources), _report)
+    return json_response(bulk.run(operations, fail_on_errors))
 
-    return json_response(Bulk(resources, partial(perform, resources)).run(operations, fail_on_errors))
+
+def _report(operation: BulkOperation, milliseconds: float, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
+    path = f"{service().config.now.server.base_path}/{operation.path.strip('/')}"
+    answer, status = result.get("response"), int(result["status"])
+    tell(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
 
 
 def _me(_: None) -> Response:
     raise NotImplementedHere("A bearer token stands for a client, not for a user: there is no /Me here.")
+
+
+def _alone(
+    resources: Resources, method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]
+) -> tuple[int, Outcome]:
+    """Carry out the one write of a request, under its conditions."""
+    conditions = UNCONDITIONAL if method == "POST" else _conditions()
+    status, g.outcome = perform(resources, method, type, id, body, conditions)
+    return status, g.outcome
 
 
 def perform(

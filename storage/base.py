@@ -64,9 +64,7 @@ class Reader(Protocol):
     def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
         """Yield the documents that have the key in the index, in order of creation."""
 
-    def scan(
-        self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
-    ) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
 
     def position(self, kind: str, id: str) -> int:

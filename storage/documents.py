@@ -73,9 +73,7 @@ class Touched(MutableMapping[int, Document]):
 
     def changes(self) -> dict[int, Document | None]:
         """Return what is now at each position that was written, or whose document was changed in place."""
-        return {
-            place: now for place, now in self._now.items() if place in self._written or self._differs(place)
-        }
+        return {place: now for place, now in self._now.items() if place in self._written or self._differs(place)}
 
     def _differs(self, position: int) -> bool:
         # As text, since 1 == True.
@@ -147,9 +145,7 @@ class View(Storage):
         """Yield the documents that have the key in the index, in order of creation."""
         return self.version.table(kind).lookup(index, key)
 
-    def scan(
-        self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
-    ) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
         return self.version.table(kind).scan(after, offset, limit)
 

@@ -27,9 +27,7 @@ class Files:
         """Return the generations whose journals are there, in order."""
         first = self._beside(".journal.").name
         folder = self.snapshot.parent
-        names = (
-            [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
-        )
+        names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
         return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
 
     def lock(self, name: str) -> Path:

@@ -58,9 +58,7 @@ def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
     return data + _tail(checksum), checksum
 
 
-def records(
-    path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse
-) -> Iterator[Record]:
+def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
     """Yield the finished lines from a place on; a line that cannot be trusted is a problem, and left out."""
     for line in lines:
         body, tail = line[:-TAIL], line[-TAIL:]

@@ -96,9 +96,7 @@ class MemoryStore:
         table = self._table(kind)
         return iter([table.documents[place] for place in sorted(table.entries[index].get(key, ()))])
 
-    def scan(
-        self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None
-    ) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
         documents = self._table(kind).documents
         places = [place for place in sorted(documents) if place > after]

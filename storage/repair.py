@@ -52,14 +52,10 @@ class Salvage:
         for row, _ in snapshot.documents():
             self._put(row.kind, row.position, row.data)
         if snapshot.meta:
-            self.last |= {
-                kind: max(last, self.last.get(kind, 0)) for kind, last in snapshot.meta.last.items()
-            }
+            self.last |= {kind: max(last, self.last.get(kind, 0)) for kind, last in snapshot.meta.last.items()}
             self.sequence = snapshot.meta.sequence
         elif not is_ours(self.files.snapshot):
-            self.notes.append(
-                f"{self.files.snapshot} is as TinyDB writes it; the next start brings it up to date"
-            )
+            self.notes.append(f"{self.files.snapshot} is as TinyDB writes it; the next start brings it up to date")
         return snapshot.meta
 
     def _read_journals(self, meta: Meta | None) -> None:
@@ -142,9 +138,7 @@ def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
         if path.exists():
             shutil.copy2(path, folder)
     with (folder / "left-out").open("wb") as file:
-        file.writelines(
-            chain.from_iterable((f"{problem}\n".encode(), problem.rest, b"\n") for problem in problems)
-        )
+        file.writelines(chain.from_iterable((f"{problem}\n".encode(), problem.rest, b"\n") for problem in problems))
     sync_folder(folder)
     sync_folder(folder.parent)
     return folder

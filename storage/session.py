@@ -149,7 +149,5 @@ class Session:
                 following.begin(place.sequence + 1)
                 journal.append(place, {"next": following.generation})
                 journal.sync()
-                self._tip = self._kept = follow(
-                    self._files, Point(version, following, start(place.sequence + 1))
-                )
+                self._tip = self._kept = follow(self._files, Point(version, following, start(place.sequence + 1)))
         return following.generation

@@ -223,9 +223,7 @@ def _meta(body: dict[str, Any] | None) -> Meta | None:
     if not body:
         return None
     if body.get("layout", 0) > LAYOUT:
-        raise Damaged(
-            f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim"
-        )
+        raise Damaged(f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
     except TypeError:

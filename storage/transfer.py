@@ -24,9 +24,7 @@ def backup(view: View, path: Path) -> int:
     """Write one version as a file that stands alone; return how many documents it has."""
     tables = view.version.tables()
     rows = [
-        Row(kind, position, packed, 0)
-        for kind, table in tables.items()
-        for position, packed in table.documents.items()
+        Row(kind, position, packed, 0) for kind, table in tables.items() for position, packed in table.documents.items()
     ]
     last = {kind: table.last for kind, table in tables.items()}
     with refusals():
@@ -44,9 +42,7 @@ def restore(files: Files, source: Path) -> tuple[int, Path | None]:
         for problem in wanted.problems:
             raise Damaged(f"{problem}; nothing was restored")
         folder = set_aside(files, there.problems) if files.generations() else None
-        last = {
-            kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last
-        }
+        last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
         replace_all(files, wanted.rows(), last, there.sequence)
         return sum(map(len, wanted.tables.values())), folder
 

@@ -34,9 +34,7 @@ def filled(path):
     store = opened(path)
     for number in range(1, 6):
         with store.writing() as tx:
-            tx.insert(
-                "User", user(number, name={"givenName": "Änn"}, emails=[{"value": "a@b", "primary": True}])
-            )
+            tx.insert("User", user(number, name={"givenName": "Änn"}, emails=[{"value": "a@b", "primary": True}]))
             tx.insert("Membership", membership("g", f"u{number}"))
         if number == 3:
             store.compact()
@@ -246,9 +244,7 @@ def test_a_table_needs_a_type(filled, flask):
     assert "--type User" in result.output
 
 
-@pytest.mark.parametrize(
-    "line", ["{", "[]", '{"kind": "User"}', '{"kind": "User", "document": {"userName": "a"}}']
-)
+@pytest.mark.parametrize("line", ["{", "[]", '{"kind": "User"}', '{"kind": "User", "document": {"userName": "a"}}'])
 def test_a_line_that_cannot_be_imported_is_named(flask, tmp_path, line):
     file = tmp_path / "in.jsonl"
     file.write_text(json.dumps({"kind": "User", "document": user(1)}) + "\n\n" + line + "\n")

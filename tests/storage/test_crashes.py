@@ -226,9 +226,7 @@ def write_and_compact(path, worker):
         if number % 10 == worker:
             store.compact()
     with store.reading() as reader:
-        mine = [
-            document["id"] for document in reader.scan("User") if document["id"].startswith(f"u{worker}-")
-        ]
+        mine = [document["id"] for document in reader.scan("User") if document["id"].startswith(f"u{worker}-")]
     assert mine == [f"u{worker}-{number}" for number in range(150) if number % 3]
     store.close()
 

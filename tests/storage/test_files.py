@@ -75,9 +75,7 @@ def test_a_file_of_stock_tinydb_is_served_and_kept_beside(path):
     assert len(list(path.parent.glob("*.backup.*"))) == 1
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"indent": 2}, {"indent": 0, "separators": (",", ":")}, {"sort_keys": True}]
-)
+@pytest.mark.parametrize("options", [{}, {"indent": 2}, {"indent": 0, "separators": (",", ":")}, {"sort_keys": True}])
 def test_a_store_that_stock_tinydb_has_changed_is_served_again(filled, options):
     store = opened(filled)
     store.compact()

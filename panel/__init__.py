@@ -1,0 +1,1 @@
+"""The administrator's web panel: server-rendered pages under /panel."""

@@ -1,0 +1,164 @@
+"""The log's files: lines of JSON, appended by every worker to one file, which is moved aside by size and by day.
+
+One file rather than one for each worker: `tail -f` shows everything, the bound on the size is one number, and a
+worker that is gone leaves nothing behind that nobody looks after. A lock makes sure that lines stay whole and that
+nobody writes into a file that has just been moved; it is taken once for many entries, and never by a request.
+"""
+
+import fcntl
+import heapq
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from io import BufferedReader
+from pathlib import Path
+
+SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
+_TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
+_NO_DIGITS = b'-T:.Z"'
+_WINDOW = 2_000  # workers write what they have gathered by turns: that far a line may be from where its time puts it
+
+
+class LogFiles:
+    """The file at `path`, and beside it those of earlier days, together at most `max_bytes` and `days` old."""
+
+    def __init__(self, path: Path, max_bytes: int, days: int) -> None:
+        self.path = path
+        self._segment_bytes = max(max_bytes // SEGMENTS, 1)
+        self._max_bytes, self._days = max_bytes, days
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Append the lines, all of them or none; OSError."""
+        data = b"".join(line.encode("utf-8", "replace") + b"\n" for line in lines)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            if self._is_due(len(data)):
+                self._move_aside()
+            _append_whole(self.path, data)
+
+    def tidy(self) -> None:
+        """Delete what is too old, and move today's file aside when its day is over; OSError."""
+        if self.path.parent.exists():
+            with self._locked():
+                if self._is_due(0):
+                    self._move_aside()
+                self._delete_old()
+
+    def newest_first(self) -> Iterator[bytes]:
+        """Yield the lines, the newest first."""
+        return _in_order(_lines(reversed(self._all()), backwards=True), -1)
+
+    def oldest_first(self) -> Iterator[bytes]:
+        """Yield the lines, the oldest first."""
+        return _in_order(_lines(self._all()), 1)
+
+    def appended(self) -> Iterator[list[bytes]]:
+        """Yield, whenever asked, the lines that have come since, from now on."""
+        file, rest = self._opened(), b""
+        if file:
+            file.seek(0, os.SEEK_END)
+        while True:
+            content = rest + (file.read() if file else b"")
+            *lines, rest = content.split(b"\n")
+            yield lines
+            if file is None or not self._is_current(file):
+                content = file.read() if file else b""  # what came before it was moved aside
+                yield content.split(b"\n")
+                file, rest = self._opened(), b""
+
+    def _opened(self) -> BufferedReader | None:
+        with suppress(FileNotFoundError):
+            return self.path.open("rb")
+        return None
+
+    def _is_current(self, file: BufferedReader) -> bool:
+        with suppress(FileNotFoundError):
+            return os.fstat(file.fileno()).st_ino == self.path.stat().st_ino
+        return False
+
+    def segments(self) -> list[Path]:
+        """Return the files of earlier times, the oldest first."""
+        return sorted(self.path.parent.glob(f"{self.path.stem}.*-*{self.path.suffix}"))
+
+    def _all(self) -> list[Path]:
+        return [*self.segments(), self.path]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # A file of its own, never moved: a lock on the log would go aside with it.
+        with self.path.with_name(self.path.name + ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _is_due(self, coming: int) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                began = file.read(_TIME.stop)[_TIME]
+                size = os.fstat(file.fileno()).st_size
+        except FileNotFoundError:
+            return False
+        return size > 0 and (size + coming > self._segment_bytes or not began.startswith(_day()))
+
+    def _move_aside(self) -> None:
+        aside = self.path.with_name(f"{self.path.stem}.{datetime.now(UTC):%Y%m%d-%H%M%S%f}{self.path.suffix}")
+        self.path.rename(aside)
+        self._delete_old()
+
+    def _delete_old(self) -> None:
+        """Keep to the bounds; today's file counts as full, so that it may become so."""
+        oldest = (datetime.now(UTC) - timedelta(days=self._days)).timestamp()
+        left = self._max_bytes - self._segment_bytes
+        for segment in reversed(self.segments()):
+            status = segment.stat()
+            left -= status.st_size
+            if left < 0 or status.st_mtime < oldest:
+                segment.unlink()
+
+
+def _append_whole(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        try:
+            _write(descriptor, b"\n" + data if size and os.pread(descriptor, 1, size - 1) != b"\n" else data)
+        except OSError:
+            os.ftruncate(descriptor, size)  # a disk that is full takes half a line
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]:
+    for path in paths:
+        content = b""
+        with suppress(FileNotFoundError):  # moved aside or deleted meanwhile
+            content = path.read_bytes()
+        lines = content.split(b"\n")
+        lines.pop()  # nothing, or a line that is being written
+        yield from reversed(lines) if backwards else lines
+
+
+def _in_order(lines: Iterable[bytes], sign: int) -> Iterator[bytes]:
+    """Put lines that are nearly in the order of their times fully into it."""
+    waiting: list[tuple[int, int, bytes]] = []
+    for number, line in enumerate(lines):
+        digits = line[_TIME].translate(None, _NO_DIGITS)
+        if not digits.isdigit():
+            continue
+        item = (sign * int(digits), number, line)
+        if len(waiting) < _WINDOW:
+            heapq.heappush(waiting, item)
+        else:
+            yield heapq.heappushpop(waiting, item)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _day() -> bytes:
+    return f"{datetime.now(UTC):%Y-%m-%d}".encode()

@@ -1,0 +1,78 @@
+"""The provisioning log as the rest of the project sees it: it observes, and it answers questions."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from panel.log.entries import Entry, Who, make_entry, who
+from panel.log.files import LogFiles
+from panel.log.search import Criteria, Page, find_page, matching
+from panel.log.secrets import Secrets
+from panel.log.unknown import Unknown, unknown_attributes
+from panel.log.writer import LogWriter
+from scim.errors import ScimError
+from scim.events import Event
+from scim.service import Service
+
+
+class ProvisioningLog:
+    """What clients did. Other workers' entries are seen a moment later than this one's."""
+
+    def __init__(self, files: LogFiles, service: Service) -> None:
+        self._files, self._service = files, service
+        self._secrets = Secrets(service.registry)
+        self._writer = LogWriter(files, self._make)
+
+    def observe(self, event: Event) -> None:
+        """Take an event in; costs the request no more than a place in a queue."""
+        self._writer.note(event)
+
+    def flush(self) -> None:
+        """Write what waits in this process."""
+        self._writer.flush()
+
+    @property
+    def files(self) -> LogFiles:
+        """Where it is kept."""
+        return self._files
+
+    def search(self, criteria: Criteria, before: str = "", limit: int = 50) -> Page:
+        """Return a page of entries, the newest first; `before` is what the last page ended with."""
+        return find_page(self._newest(), criteria, before, limit)
+
+    def entries(self, criteria: Criteria) -> Iterator[Entry]:
+        """Yield every entry that matches, the oldest first."""
+        self.flush()
+        return matching(self._files.oldest_first(), criteria)
+
+    def find(self, id: str) -> Entry | None:
+        """Return the entry with this id."""
+        needle = f'"id":"{id}"'.encode()
+        lines = (line for line in self._newest() if needle in line)
+        return next((entry for entry in matching(lines, Criteria()) if entry.id == id), None)
+
+    def history(self, id: str, limit: int = 100) -> list[Entry]:
+        """Return what happened to a user or a group, the newest first: its own changes, and its joining and leaving."""
+        return self.search(Criteria(id=id), limit=limit).entries
+
+    def warnings(self) -> list[Unknown]:
+        """Return the attributes that clients sent and no schema knows."""
+        return unknown_attributes(self._newest(), self._service)
+
+    def _newest(self) -> Iterator[bytes]:
+        self.flush()
+        return self._files.newest_first()
+
+    def _make(self, event: Event, id: str) -> Entry | None:
+        entry = make_entry(event, id, self._service.registry, self._secrets)
+        if entry and entry.failed and entry.who.id and entry.who.id == entry.who.name:
+            return replace(entry, who=self._known(entry))
+        return entry
+
+    def _known(self, entry: Entry) -> Who:
+        """Return whom a failure was about with the names that are stored: the request has the id alone."""
+        try:
+            type = self._service.registry.types[entry.type]
+            _, document = self._service.resources("").get(type, entry.who.id)
+        except ScimError:
+            return entry.who
+        return who(document) if document else entry.who

@@ -1,0 +1,99 @@
+"""Collects the attributes that clients sent and no schema knows, with what to do about each of them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from panel.log.entries import Entry
+from panel.log.search import Criteria, matching
+from scim.attributes import fold
+from scim.service import Service
+
+_NO_ATTRIBUTE = re.compile(r'There is no attribute "(.*)" in \w+\. Remove')
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An attribute that no schema knows: how often it was sent, and when last.
+
+    `table` is what declares it in the configuration; `target` is its name thereafter.
+    """
+
+    type: str
+    name: str
+    count: int
+    last: str
+    target: str
+    table: str
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a sentence."""
+        moved = f' Then let the mapping\'s target be "{self.target}".' if self.target != self.name else ""
+        return (
+            f'Remove the mapping whose target is "{self.name}" in Entra\'s Provisioning > Mappings, or declare the '
+            f"attribute in the configuration and restart the service.{moved}"
+        )
+
+
+def unknown_attributes(lines: Iterable[bytes], service: Service) -> list[Unknown]:
+    """Return the attributes in these lines, the newest first, that no schema knew and none knows now."""
+    counts: Counter[tuple[str, str]] = Counter()
+    last: dict[tuple[str, str], str] = {}
+    for entry in matching(_with_unknown(lines), Criteria()):
+        for name in _names(entry):
+            counts[entry.type, name] += 1
+            last.setdefault((entry.type, name), entry.time)
+    return [
+        Unknown(type, name, counts[type, name], moment, *_declaration(service, type, name))
+        for (type, name), moment in last.items()
+        if not _is_known(service, type, name)
+    ]
+
+
+def _with_unknown(lines: Iterable[bytes]) -> Iterator[bytes]:
+    return (line for line in lines if b'"unknown":[' in line or b'"invalidPath"' in line)
+
+
+def _names(entry: Entry) -> Iterator[str]:
+    for name in entry.unknown:
+        yield from _inside(name, entry.request)
+    answer = entry.response if isinstance(entry.response, Mapping) else {}
+    found = _NO_ATTRIBUTE.search(str(answer.get("detail", "")))
+    if found:
+        yield found[1]
+
+
+def _inside(name: str, request: Any) -> list[str]:
+    """Return the attributes that were sent under the name, should it be that of a whole extension."""
+    held = request.get(name) if isinstance(request, Mapping) else None
+    return [f"{name}:{inner}" for inner in held] if isinstance(held, Mapping) and ":" in name else [name]
+
+
+def _is_known(service: Service, type: str, name: str) -> bool:
+    known = service.registry.types.get(type)
+    return bool(known and known.resolve(name))
+
+
+def _declaration(service: Service, type: str, name: str) -> tuple[str, str]:
+    """Return the name that the attribute can have, and the [[schemas]] table, or what to add to the one there is."""
+    urn, _, text = name.rpartition(":") if fold(name).startswith("urn:") else ("", "", name)
+    attribute = re.sub(r"[^\w$-].*", "", text) or "name"
+    declared = {str(table.get("id")) for table in service.config.now.schemas}
+    if not urn or (urn in service.registry.schemas and urn not in declared):
+        # The standard's schemas are as they are: what is one's own goes into an extension of one's own.
+        urn = f"urn:ietf:params:scim:schemas:extension:contoso:2.0:{type}"
+    lines = ["  [[schemas.attributes]]", f'  name = "{attribute}"', '  type = "string"']
+    if urn not in declared:
+        head = ["[[schemas]]", f'id = "{urn}"', f'name = "{_schema_name(urn, type)}"', f'extends = "{type}"']
+    else:
+        head = [f'# below the [[schemas]] table with the id "{urn}"']
+    return f"{urn}:{attribute}", "\n".join((*head, *lines))
+
+
+def _schema_name(urn: str, type: str) -> str:
+    """Return a name such as ContosoUser for urn:...:extension:contoso:2.0:User."""
+    words = [word for word in urn.split(":")[:-1] if word.isalpha()]
+    return f"{words[-1].capitalize()}{type}"

@@ -1,0 +1,121 @@
+"""Writes the log off the request path: a request leaves its event in a queue, a thread makes entries of them."""
+
+import atexit
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from threading import Event as Signal
+from threading import Lock, Thread
+
+from panel.log.entries import Entry, timestamp
+from panel.log.files import LogFiles
+from scim.events import Event
+
+QUEUE = 5_000
+PAUSE = 0.2  # seconds for which events gather before they are written together
+TIDY = 3_600.0
+STRANGERS = 60  # entries a minute for requests without a known token: they must not push out what matters
+
+log = logging.getLogger("tinyscim")
+
+
+class LogWriter:
+    """Queues events and writes their entries. What there is no room for is counted, and the log says how many."""
+
+    def __init__(self, files: LogFiles, make: Callable[[Event, str], Entry | None]) -> None:
+        self._files, self._make = files, make
+        self._queue: deque[Event] = deque()
+        self._news = Signal()
+        self._starting, self._writing = Lock(), Lock()
+        self._thread: Thread | None = None
+        self._strangers = _Allowance(STRANGERS)
+        self._broken = False
+        self.lost = 0
+
+    def note(self, event: Event) -> None:
+        """Leave an event to be written; never waits and never fails."""
+        is_stranger = not event.token and not event.cause
+        if len(self._queue) >= QUEUE or (is_stranger and not self._strangers.take()):
+            self.lost += 1
+            return
+        self._queue.append(event)
+        if not self._news.is_set():
+            self._news.set()
+            self._start()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._writing:
+            lost, self.lost = self.lost, 0
+            events = [self._queue.popleft() for _ in range(len(self._queue))]
+            lines = list(self._lines(events))
+            if lost:
+                lines.append(_loss(lost).to_line())
+            if lines and not self._append(lines):
+                self.lost += lost + len(events)
+
+    def _lines(self, events: list[Event]) -> Iterator[str]:
+        for event in events:
+            try:
+                entry = self._make(event, uuid.uuid4().hex[:16])
+                if entry:
+                    yield entry.to_line()
+            except Exception:
+                log.exception("request=%s has no entry in the provisioning log", event.request_id)
+                self.lost += 1
+
+    def _append(self, lines: list[str]) -> bool:
+        try:
+            self._files.append(lines)
+        except OSError as error:
+            if not self._broken:
+                log.error("%s: the provisioning log cannot be written: %s", self._files.path, error.strerror)
+            self._broken = True
+            return False
+        self._broken = False
+        return True
+
+    def _start(self) -> None:
+        """Start the thread with the first event, which comes after any fork."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="provisioning-log", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush)
+
+    def _run(self) -> None:
+        tidied = 0.0
+        while True:
+            if self._news.wait(TIDY):
+                time.sleep(PAUSE)
+                self._news.clear()
+                self.flush()
+            if time.monotonic() - tidied > TIDY:
+                tidied = time.monotonic()
+                self._tidy()
+
+    def _tidy(self) -> None:
+        try:
+            self._files.tidy()
+        except OSError as error:
+            log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
+
+
+class _Allowance:
+    """So many a minute."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._left, self._minute = count, count, 0
+
+    def take(self) -> bool:
+        minute = int(time.monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._left = minute, self._count
+        self._left -= 1
+        return self._left >= 0
+
+
+def _loss(count: int) -> Entry:
+    return Entry(time=timestamp(time.time()), id=uuid.uuid4().hex[:16], actions=("lost",), moved=count)
