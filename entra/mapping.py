@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,10 @@ Source = Mapping[str, Any]
 ALL_ACTIONS = frozenset({"add", "update", "delete"})
 REFERENCES = frozenset({"manager", "members"})
 BOOLEANS = frozenset({"active", "primary"})
+
+
+class MappingError(ValueError):
+    """An expression cannot be evaluated for this object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,10 @@ class AttributeMapping:
 
     def value(self, source: Source) -> Any:
         """Evaluate the row; None when there is nothing to write."""
-        value = self.source.evaluate(source)
+        try:
+            value = self.source.evaluate(source)
+        except (ValueError, TypeError, LookupError, re.error) as error:
+            raise MappingError(f"{self.target.text}: {error}") from None
         if not functions.is_present(value):
             return None
         if (self.target.sub or self.target.name) in BOOLEANS and isinstance(value, str):

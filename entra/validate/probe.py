@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from entra.answers import is_list_response
@@ -181,3 +181,15 @@ class Probe:
 def member_ids(resource: Resource) -> set[str]:
     """Give the ids of a group's members."""
     return {str(m.get("value")) for m in resource.get("members") or [] if isinstance(m, dict)}
+
+
+def nulls_in(value: Any, path: str = "") -> Iterator[str]:
+    """Name the places of a JSON value that hold null."""
+    if value is None and path:
+        yield path
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from nulls_in(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nulls_in(inner, f"{path}[]")

@@ -15,8 +15,7 @@ from entra.replay import LogError, read, replay
 from entra.validate import reports
 from entra.validate.runner import CASES, Run
 from tests.emulator.endpoint import Endpoint
-from tests.emulator.helpers import Job, client
-from tests.emulator.test_cycle import company
+from tests.emulator.helpers import Job, client, company
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 NAMES = (
