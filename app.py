@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
-from urllib.parse import unquote
 
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -38,8 +37,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
-        activity = Activity(None if store else _beside_store(settings, ".activity.json"))
-        service = _service(settings, store or _configured_store(settings), activity)
+        service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
     app = Flask(__name__)
@@ -88,13 +86,18 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
     return configuration.read(Path(given) if given else configuration.default_path())
 
 
-def _service(settings: Config, store: Store, activity: Activity) -> Service:
+def _service(settings: Config, store: Store | None) -> Service:
     try:
         types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
         declared = indexes.declare(types, settings.directory.indexed_attributes)
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
-    return Service(LiveConfig(settings), types, declared, store, activity)
+    if store:
+        return Service(LiveConfig(settings), types, declared, store)
+    path = settings.resolve(settings.store.path)
+    activity = Activity(path.with_suffix(".activity.json"))
+    secret = path.with_suffix(".secret")
+    return Service(LiveConfig(settings), types, declared, _configured_store(settings), secret, activity)
 
 
 def _configured_store(settings: Config) -> Store:
@@ -114,7 +117,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
     def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path, query = dialect.clean_target(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         if path.startswith(settings.server.base_path):
-            environ["PATH_INFO"], environ["QUERY_STRING"] = unquote(path, "latin-1"), query
+            environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)
 
     count = settings.server.trusted_proxies

@@ -129,7 +129,7 @@ class _Group:
             for member in selected:
                 self.remove(member)
         elif selected:
-            _refuse_change(operation)
+            _refuse_change(operation, selected)
         elif operation.op != "remove":
             element = fill(attribute, filter, operation.target.sub, operation.value)
             self.add(filled_element(operation.target, element))
@@ -157,9 +157,11 @@ class _Group:
             self.moves.note(self.moves.left, member)
 
 
-def _refuse_change(operation: Operation) -> None:
+def _refuse_change(operation: Operation, selected: list[str]) -> None:
     """Refuse to change a member's value; its other parts follow from the member, and what is sent for them is none."""
-    if operation.op == "remove" or (operation.target.sub and operation.target.sub.name == "value"):
+    sub, value = operation.target.sub, operation.value
+    wanted = value.get("value") if isinstance(value, dict) else value if sub and sub.name == "value" else None
+    if operation.op == "remove" or (wanted is not None and selected != [wanted]):
         raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
 
 

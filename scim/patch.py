@@ -1,5 +1,6 @@
 """PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,20 +23,30 @@ class Operation:
     value: Any = None
 
 
-def apply(type: ResourceType, resource: Document, operations: list[Operation], fill: Fill = STRICT.fill) -> Document:
+Answered = Callable[[Target, Any], Any]
+"""Gives an element of the attribute at a target as it is answered, with what is derived: filters go by that."""
+
+
+def apply(
+    type: ResourceType,
+    resource: Document,
+    operations: list[Operation],
+    fill: Fill = STRICT.fill,
+    answered: Answered = lambda target, element: element,
+) -> Document:
     """Return the resource after every operation, in their order; NoTarget, Mutability, InvalidFilter.
 
     The resource that came in is left as it was, so that nothing has happened where an operation fails.
     """
     result = _copy(resource)
     for operation in operations:
-        _apply(result, operation, fill)
+        _apply(result, operation, fill, answered)
     check_required(type, result)
     set_schemas(type, result)
     return result
 
 
-def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
+def _apply(resource: Document, operation: Operation, fill: Fill, answered: Answered) -> None:
     target = operation.target
     if target.attribute is None:  # an extension's URN alone, which only "remove" keeps
         resource.pop(target.extension or "", None)
@@ -43,8 +54,7 @@ def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
     for attribute in filter(None, (target.attribute, target.sub)):
         refuse_read_only(attribute, str(target))
     holder = resource.setdefault(target.extension, {}) if target.extension else resource
-    change = _Change(holder, operation, fill)
-    change.apply()
+    _Change(holder, operation, fill, answered).apply()
     if target.extension and not holder:
         del resource[target.extension]
 
@@ -52,13 +62,14 @@ def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
 class _Change:
     """One operation on the attributes of a resource, or of an extension in it."""
 
-    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill) -> None:
+    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill, answered: Answered) -> None:
         assert operation.target.attribute
         self.holder = holder
         self.operation = operation
         self.attribute = operation.target.attribute
         self.sub = operation.target.sub
         self.fill = fill
+        self.answered = answered
 
     def apply(self) -> None:
         if self.attribute.type != "complex" and not self.operation.filter:
@@ -100,7 +111,8 @@ class _Change:
         if self.operation.filter is None:
             return list(range(len(elements)))
         predicate = compile_filter(self.operation.filter, self.attribute)
-        return [place for place, element in enumerate(elements) if predicate(element)]
+        target = self.operation.target
+        return [place for place, element in enumerate(elements) if predicate(self.answered(target, element))]
 
     def _removed(self, elements: list[Any]) -> list[int]:
         for place in self._selected(elements):

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from scim.cursor import Cursor, decode, digest
-from scim.errors import InvalidPath
+from scim.errors import InvalidValue
 from scim.filters import Filter, candidates, compile_filter, read_values
 from scim.filters.evaluate import with_default_value
 from scim.indexes import Indexes
@@ -70,7 +70,7 @@ class Search:
         self._sort_keys = {type.name: self._sort_key(type) for type in types}
 
     def page(self, secret: bytes) -> Page:
-        """Return the page that the query asks for; InvalidFilter, InvalidPath, InvalidCursor, InvalidCount."""
+        """Return the page that the query asks for; InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
         if self._query.cursor is not None:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
@@ -159,8 +159,10 @@ class Search:
         target = type.resolve(self._tolerance.name(type, name)) if name else None
         if target is None:
             if name and len(self._types) == 1:
-                raise InvalidPath(f'There is no attribute "{name}" in {type.name} to sort by.')
+                raise InvalidValue(f'There is no attribute "{name}" in {type.name} to sort by.')
             return lambda document: (True, "", 0)
+        if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
+            raise InvalidValue(f"{name} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name or "")
         read = self._first_value(type, target)
 

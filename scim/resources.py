@@ -134,9 +134,11 @@ class Resources:
         own, moving = members.split(type, operations)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
-            after = patch.apply(type, before, own, self.tolerance.fill) if own else before
+            seen = self._relations(writer)
+            answered = partial(seen.answered, type)
+            after = patch.apply(type, before, own, self.tolerance.fill, answered) if own else before
             after, _ = self._detach(type, after)
-            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(self._members, writer, type, before))
+            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(seen.members, type, before))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 
@@ -167,9 +169,6 @@ class Resources:
         with self._writing() as writer:
             for type in self.registry.types.values():
                 self._forget(writer, type, id)
-
-    def _members(self, reader: Reader, type: ResourceType, group: Document) -> list[dict[str, Any]]:
-        return self._relations(reader).of(type)[None, members.MEMBERS].elements(group)
 
     def _outcome(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from scim.attributes import Attribute, fold
 from scim.dialect.names import attribute_name, inner_tree
-from scim.dialect.requests import assigned
+from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
 from scim.filters import And, Compare, Filter, Or, PathText, parse_path, unparse
@@ -19,9 +19,8 @@ JsonObject = dict[str, Any]
 
 def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
     """Return the PatchOp message that was meant. An empty list of operations is sent by Microsoft's validator."""
-    result = {"schemas": [PATCH_OP], **assigned(body)}
-    name = next((name for name in result if fold(name) == "operations"), "")
-    operations = result.pop(name, None)
+    result = {"schemas": [PATCH_OP], **assigned(spelled(body, "Operations"))}
+    operations = result.pop("Operations", None)
     if isinstance(operations, list):
         operations = [one for raw in operations for one in patch_operation(type, raw)]
     return {**result, "Operations": operations} if operations is not None else result
@@ -32,7 +31,7 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if not isinstance(raw, Mapping):
         yield raw
         return
-    operation = {fold(name): part for name, part in raw.items()}
+    operation = spelled(raw, "op", "path", "value")
     if operation.get("path", "") is None:  # null is no value, and serialisers write it
         del operation["path"]
     if isinstance(operation.get("op"), str):
