@@ -1,7 +1,7 @@
 """Names and values of attributes as people read them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,7 +84,13 @@ class Names:
 
 def cell(target: Target, document: Document) -> str:
     """Return what a resource has of an attribute, as the text of a cell."""
-    return ", ".join(_text(target.leaf, value) for value in read_values(target, {})(document))
+    return cell_reader(target)(document)
+
+
+def cell_reader(target: Target) -> Callable[[Document], str]:
+    """Return how to read the cells of a column."""
+    read, leaf = read_values(target, {}), target.leaf
+    return lambda document: ", ".join(_text(leaf, value) for value in read(document))
 
 
 def sections(type: ResourceType, document: Document, names: Names) -> list[Section]:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from werkzeug.security import generate_password_hash
 
+from app import create_app
 from panel import probe
 from scim import activity
+from storage.memory import MemoryStore
+from tests.panel.conftest import Browser
 
 ENTRA = "/panel/integrations/entra"
 NEW = f"{ENTRA}/tokens/new"
@@ -101,6 +105,23 @@ def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
     browser.path.write_text(text.replace('scope = "read-write"', f"expires = {past.isoformat()}\nscope = 'read-write'"))
     assert browser.scim("GET", "/Users").status_code == 401
     assert "There is no token yet" in browser.get(ENTRA).text
+
+
+def test_without_a_configuration_file_a_change_is_refused_in_words():
+    panel = {"password_hash": generate_password_hash("x", method="scrypt:1024:8:1"), "secret": "s" * 40}
+    browser = Browser(create_app({"panel": panel}, store=MemoryStore()), None, "")
+    browser.sign_in("x")
+    page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert page.status == 409
+    assert "runs without a configuration file" in page.text
+
+
+def test_a_wrong_configuration_is_not_written(browser):
+    browser.path.write_text(browser.path.read_text() + "\n[nonsense]\n")
+    page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert page.status == 409
+    assert "there is no table [nonsense]" in page.text
+    assert "connection" not in browser.config
 
 
 def test_a_second_token_of_a_name_is_refused(browser):
