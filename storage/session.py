@@ -60,10 +60,10 @@ class Session:
             self._settle(commit)
 
     def compact(self, *, wait: bool) -> None:
-        """Move the journal into the snapshot while others go on writing; Locked, if others do and not to wait."""
+        """Move the journal into the snapshot while others go on writing; Locked, if not to wait."""
         with refusals(), locked(self._files.lock("compact"), wait=wait):
             self.latest()
-            # Nobody else begins a generation while we hold this lock: what there is of the next was cut short.
+            # Nobody else begins a generation under this lock: what there is of the next was cut short.
             following = self._files.journal(self._tip.journal.generation + 1)
             put_in_place(following, [])
             merge(self._files, self._rotate(Journal(following)))
