@@ -24,6 +24,7 @@ META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
 MOST_META = 1 << 20  # bytes that the meta table may have
+DECODER = json.JSONDecoder()
 BLOCK = 1024  # lines to a checksum, and to an fsync
 
 
@@ -55,6 +56,15 @@ class Row(NamedTuple):
 def dump(value: object) -> bytes:
     """Return the value as JSON."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def parse(data: bytes) -> Any:
+    """Return the value of JSON with nothing around it, faster than `json.loads` does; ValueError."""
+    text = data.decode()
+    value, end = DECODER.raw_decode(text)
+    if end != len(text):
+        raise ValueError("there is more after it")
+    return value
 
 
 def render(tables: Iterable[tuple[str, Iterable[tuple[int, bytes]]]], meta: Meta) -> Iterator[bytes]:
@@ -113,7 +123,7 @@ class Snapshot:
         """Yield every document with its row; Damaged."""
         for row in self.rows():
             try:
-                document = json.loads(row.data)
+                document = parse(row.data)
             except ValueError as error:
                 self.report(row.line, f"this is no document: {error}", row.data)
                 continue
