@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 
 from bench.people import GROUPS, INDEXES, membership, rows, user, user_id
 from storage.snapshot import Meta, save
@@ -39,7 +39,8 @@ def main() -> None:
 
 def print_start(paths: dict[int, Path]) -> None:
     """Print how long a process takes to open the store, and how much memory it then has."""
-    table(["users", "start s", "memory MB"], ([size, *_start(path)] for size, path in paths.items()))
+    names = ["users", "start s", "of it CPU s", "memory MB"]
+    table(names, ([size, *_start(path)] for size, path in paths.items()))
 
 
 def print_costs(paths: dict[int, Path], durability: str, rounds: int) -> None:
@@ -79,8 +80,12 @@ def print_members(path: Path, rounds: int) -> None:
 
 
 def _members(store: TinyDBStore, rounds: int) -> Iterator[list[object]]:
-    for name, operation in (("add a member", add), ("remove a member", remove)):
-        found = measure_by(partial(operation, store), GROUPS, rounds)
+    for name, operation, times in (
+        ("add a member", add, rounds),
+        ("remove a member", remove, rounds),
+        ("read all members", members, 10),
+    ):
+        found = measure_by(partial(operation, store), GROUPS, times)
         yield [name, *found, f"{found[-1] / found[0]:.2f}"]
 
 
@@ -103,10 +108,11 @@ def print_disk(folder: Path, rounds: int) -> None:
 
 def print_compaction(path: Path) -> None:
     """Print how long others wait while the store is compacted."""
+    store = opened(path, "os")
+    for number in range(10_000):
+        write(store, "replace", user(number % 1000) | {"title": "changed"})
+    store.close()
     store = opened(path, "fsync")
-    with store.writing() as tx:
-        for number in range(10_000):
-            tx.replace("User", user(number % tx.count("User")) | {"title": "changed"})
     calm = _longest(store, threading.Event(), seconds=2)
     done = threading.Event()
 
@@ -203,6 +209,12 @@ def remove(store: TinyDBStore, size: int, number: int) -> None:
         tx.delete("Membership", f"group{size}.new{number}")
 
 
+def members(store: TinyDBStore, size: int, number: int) -> object:
+    """Read all memberships of the group of a size."""
+    with store.reading() as reader:
+        return sum(1 for _ in reader.lookup("Membership", "group", f"group{size}"))
+
+
 def opened(path: Path, durability: str) -> TinyDBStore:
     """Return an open store that does not compact by itself."""
     store = TinyDBStore(path, durability="os" if durability == "os" else "fsync", compact_after=1 << 40)
@@ -218,20 +230,19 @@ def table(names: Iterable[str], lines: Iterable[Iterable[object]]) -> None:
         print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in line), "|")
 
 
-def _start(path: Path) -> tuple[float, float]:
+def _start(path: Path) -> list[float]:
     opened(path, "os").close()
     code = f"from bench.store import _report_start as report; report({str(path)!r})"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
-    seconds, megabytes = found.stdout.split()
-    return float(seconds), float(megabytes)
+    return [float(figure) for figure in found.stdout.split()]
 
 
 def _report_start(path: str) -> None:
-    began = perf_counter()
+    began, worked = perf_counter(), process_time()
     store = opened(Path(path), "os")
-    seconds = perf_counter() - began
+    seconds, work = perf_counter() - began, process_time() - worked
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    print(seconds, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    print(seconds, work, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
     store.close()
 
 

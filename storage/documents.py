@@ -121,7 +121,12 @@ class View(Storage):
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.database = Database(storage=lambda: self)
+
+    @property
+    def database(self) -> Database:
+        """Return TinyDB itself over this version, with its queries and operations."""
+        # Made anew each time: if the view held it, the two would hold each other, and the version with them.
+        return Database(storage=lambda: self)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Return all tables, for TinyDB."""
@@ -196,4 +201,4 @@ class Transaction(View):
         return [(kind, position, document) for (kind, position), document in self._changes.items()]
 
     def _table(self, kind: str) -> VersionTable:
-        return cast(VersionTable, self.database.table(kind))
+        return VersionTable(self, kind)

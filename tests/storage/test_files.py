@@ -1,7 +1,9 @@
 """The files: what stock TinyDB and this store make of each other's, and what a damaged one leads to."""
 
 import contextlib
+import gc
 import json
+import weakref
 
 import pytest
 from tinydb import TinyDB, where
@@ -122,6 +124,25 @@ def test_tinydb_works_inside_a_transaction(filled):
         assert reader.count("User") == 0
     store.close()
     assert state(filled)["User"] == []
+
+
+def test_a_version_is_let_go_with_its_last_reader(filled):
+    store = opened(filled)
+    gc.disable()
+    try:
+        with store.reading() as reader:
+            version = weakref.ref(reader.version)
+            assert len(reader.database.table("User")) == 15
+        del reader
+        with store.writing() as tx:
+            tx.insert("User", user(20))
+        del tx
+        with store.reading() as reader:
+            assert reader.count("User") == 16
+        assert version() is None
+    finally:
+        gc.enable()
+        store.close()
 
 
 def test_positions_are_not_given_again_after_compacting_and_reopening(filled):
