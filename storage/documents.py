@@ -9,7 +9,7 @@ from tinydb.storages import Storage
 from tinydb.table import Table as TinyDBTable
 
 from storage.base import Document
-from storage.tables import Table, Version
+from storage.tables import META, Table, Version
 
 Change = tuple[str, int, Document | None]
 """A kind, a position, and what is there now."""
@@ -189,6 +189,8 @@ class Transaction(View):
 
     def change(self, kind: str, changes: Mapping[int, Document | None]) -> None:
         """Make the changes, up to the first that may not be; Duplicate."""
+        if not kind or kind == META:
+            raise ValueError(f"{kind!r} is no name for a kind of documents")
         table = self.version.writable(kind)
         for position, document in changes.items():
             if document is not None:

@@ -32,6 +32,10 @@ class Files:
         )
         return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
 
+    def exist(self) -> bool:
+        """Tell whether any of them is there."""
+        return self.snapshot.exists() or bool(self.generations())
+
     def lock(self, name: str) -> Path:
         """Return a lock file."""
         return self._beside(".locks") / name

@@ -46,6 +46,8 @@ def follow(files: Files, point: Point) -> Point:
     if not place.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
     if ended:
+        # What is written after the end is lost if the end is.
+        journal.sync()
         return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)))
     return Point(version, journal, place)
 

@@ -16,10 +16,10 @@ from zlib import crc32
 from storage.base import Damaged, Document
 from storage.files import put_in_place
 from storage.problems import OnProblem, Problem, refuse
+from storage.tables import META
 
 LAYOUT = 1
 FIRST_LINE = b"{ \n"  # TinyDB would not write the space, so that our files are known by it
-META = "_tinyscim"
 META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}

@@ -13,6 +13,7 @@ from typing import Self, cast
 from storage.base import Document, Duplicate, Index, Missing
 from storage.versions import Buckets, Entries, Pages
 
+META = "_tinyscim"  # the table of the data file that is no kind of documents
 pack = cast(Callable[[Document], bytes], marshal.dumps)
 unpack = cast(Callable[[bytes], Document], marshal.loads)
 
@@ -60,7 +61,9 @@ class Table:
 
     def check(self, position: int, document: Document) -> None:
         """Raise Duplicate if the id, or a key that the document gains in a unique index, is another's."""
-        id, before = document["id"], self.get(position)
+        id, before = document.get("id"), self.get(position)
+        if not isinstance(id, str):
+            raise TypeError(f'a document needs an "id" that is a string, not {id!r}')
         if self.ids.get(id) not in (None, position):
             raise Duplicate(self.kind, "id", id)
         for index in self.indexes:
@@ -79,6 +82,8 @@ class Table:
             self.add(position, document)
         else:
             self.documents.set(position, pack(document))
+            self.ids.set(before["id"], None)
+            self.ids.set(document["id"], position)
             self._move(position, before, document)
 
     def add(self, position: int, document: Document) -> None:
