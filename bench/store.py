@@ -7,14 +7,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 
-from bench.people import GROUPS, INDEXES, membership, rows, user, user_id
-from storage.snapshot import Meta, save
+from bench import people
+from bench.people import GROUPS, INDEXES, membership, user, user_id
+from storage.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
 NEW = 10_000_000  # the numbers from which users are new
@@ -26,10 +28,9 @@ def main() -> None:
     options = _options()
     with TemporaryDirectory(dir=options.folder) as folder:
         paths = {size: Path(folder) / str(size) / "data.json" for size in options.sizes}
+        print_start(Path(folder), options.sizes)
         for size, path in paths.items():
-            path.parent.mkdir()
-            save(path, rows(size), Meta())
-        print_start(paths)
+            make(path, people.users(size), people.members(size))
         for durability in ("os", "fsync"):
             print_costs(paths, durability, options.rounds)
         print_members(paths[max(paths)], options.rounds)
@@ -37,10 +38,21 @@ def main() -> None:
         print_compaction(paths[max(paths)])
 
 
-def print_start(paths: dict[int, Path]) -> None:
+def print_start(folder: Path, sizes: list[int]) -> None:
     """Print how long a process takes to open the store, and how much memory it then has."""
-    names = ["users", "start s", "of it CPU s", "memory MB"]
-    table(names, ([size, *_start(path)] for size, path in paths.items()))
+    lines = []
+    for size in sizes:
+        for name, more in (("users", iter(())), ("users and members", people.members(size))):
+            path = make(folder / f"{size} {name}" / "data.json", people.users(size), more)
+            lines.append([f"{size} {name}", *_start(path)])
+    table(["documents", "start s", "of it CPU s", "memory MB"], lines)
+
+
+def make(path: Path, *rows: Iterable[Row]) -> Path:
+    """Write a file to measure with."""
+    path.parent.mkdir()
+    save(path, chain(*rows), Meta())
+    return path
 
 
 def print_costs(paths: dict[int, Path], durability: str, rounds: int) -> None:

@@ -25,7 +25,7 @@ END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
 MOST_META = 1 << 20  # bytes that the meta table may have
 DECODER = json.JSONDecoder()
-BLOCK = 1024  # lines to a checksum, and to an fsync
+BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
 
 @dataclass(slots=True)
