@@ -16,6 +16,7 @@ from time import perf_counter, process_time
 
 from bench import people
 from bench.people import GROUPS, INDEXES, membership, user, user_id
+from bench.report import table
 from storage.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
@@ -232,14 +233,6 @@ def opened(path: Path, durability: str) -> TinyDBStore:
     store = TinyDBStore(path, durability="os" if durability == "os" else "fsync", compact_after=1 << 40)
     store.open(INDEXES)
     return store
-
-
-def table(names: Iterable[str], lines: Iterable[Iterable[object]]) -> None:
-    """Print a table in Markdown."""
-    print("|", " | ".join(names), "|")
-    print("|" + " --- |" * len(list(names)))
-    for line in lines:
-        print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in line), "|")
 
 
 def _start(path: Path) -> list[float]:
