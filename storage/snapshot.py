@@ -89,9 +89,9 @@ def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
     yield b"},\n"
 
 
-def save(path: Path, rows: Iterable[Row], meta: Meta, *, gently: bool = False) -> None:
+def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
     """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
-    put_in_place(path, render(_tables(rows, meta.last), meta), gently=gently)
+    put_in_place(path, render(_tables(rows, meta.last), meta))
 
 
 def _tables(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:
