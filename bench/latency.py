@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from app import create_app
 from bench.people import GROUPS, members, user, user_id, users
-from bench.report import measure_by, table
+from bench.report import table
+from bench.store import measure_by
 from scim.auth import new_token
 from storage.snapshot import Meta, save
 from storage.tinydb_store import TinyDBStore
