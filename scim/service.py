@@ -1,5 +1,6 @@
 """The parts that requests share: configuration, registry, indexes, store."""
 
+import atexit
 import hmac
 import logging
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Service:
                 if not self._is_open:
                     self.store.open(self.indexes)
                     self._secret = shared_secret(self.secret_path)
+                    atexit.register(self.store.close)
                     self._is_open = True
 
     def cursor_secret(self, client: str) -> bytes:

@@ -193,7 +193,7 @@ def test_a_required_part_is_guarded_in_patch(make_scim):
     attribute = {"name": "parts", "type": "complex", "multiValued": True, "subAttributes": subs}
     table = {"id": "urn:x:y:User", "name": "Y", "extends": "User", "attributes": [attribute]}
     scim = make_scim(schemas=[table])
-    user = scim.create_user(**{"urn:x:y:User": {"parts": [{"code": "1"}]}})
+    user = scim.create_user(**{"urn:x:y:User": {"parts": [{"code": "1", "note": "m"}]}})
     for operation in (
         {"op": "add", "path": "urn:x:y:User:parts", "value": [{"note": "n"}]},
         {"op": "remove", "path": "urn:x:y:User:parts.code"},
