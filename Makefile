@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -17,6 +17,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+
+pictures: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.pictures docs
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.store

@@ -11,11 +11,13 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as configuration
+import panel
 from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig
 from panel import log
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, registry, views
+from scim.activity import Activity
 from scim.attributes import DefinitionError
 from scim.service import Service
 from storage.base import Store, StoreError
@@ -36,7 +38,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
-        service = _service(settings, store or _configured_store(settings))
+        service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
     app = Flask(__name__)
@@ -48,6 +50,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     log.install(app, service, settings)
+    panel.install(app, service)
     app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
@@ -84,13 +87,16 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
     return configuration.read(Path(given) if given else configuration.default_path())
 
 
-def _service(settings: Config, store: Store) -> Service:
+def _service(settings: Config, store: Store | None) -> Service:
     try:
         types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
         declared = indexes.declare(types, settings.directory.indexed_attributes)
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
-    return Service(LiveConfig(settings), types, declared, store)
+    if store:
+        return Service(LiveConfig(settings), types, declared, store, Activity())
+    activity = Activity(settings.resolve(settings.store.path).with_suffix(".activity.json"))
+    return Service(LiveConfig(settings), types, declared, _configured_store(settings), activity)
 
 
 def _configured_store(settings: Config) -> Store:

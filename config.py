@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,12 +106,53 @@ class Token:
         "", lambda text: len(text) == 64 and set(text) <= set("0123456789abcdef"), "a SHA-256 hash in hex"
     )
     created: datetime | None = option(None)
+    expires: datetime | None = option(None, lambda moment: moment.tzinfo is not None, "a date and time with its zone")
     scope: str = option("read-write", lambda word: word in SCOPES, 'one of "read-write" and "read-only"')
 
     @property
     def read_only(self) -> bool:
         """Whether the token may read alone."""
         return self.scope == "read-only"
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether its time is not over."""
+        return self.expires is None or datetime.now(UTC) < self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """[connection]: whether the identity provider is let in."""
+
+    enabled: bool = option(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """[panel]: how the administrator signs in to the web panel; without a password there is none."""
+
+    password_hash: str = option("", lambda text: not text or text.count("$") == 2, "what `flask panel password` writes")
+    secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a password to sign in with."""
+        return bool(self.password_hash and self.secret)
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= 60 and text.isprintable() and text == text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """[attribute_names]: what the organisation calls the attributes that are its own to use."""
+
+    extraAttribute1: str = option("", _is_label, "at most 60 printable characters")
+    extraAttribute2: str = option("", _is_label, "at most 60 printable characters")
+    extraAttribute3: str = option("", _is_label, "at most 60 printable characters")
+    extraAttribute4: str = option("", _is_label, "at most 60 printable characters")
+    extraAttribute5: str = option("", _is_label, "at most 60 printable characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +164,9 @@ class Config:
     directory: Directory = Directory()
     limits: Limits = Limits()
     log: LogOptions = LogOptions()
+    connection: Connection = Connection()
+    panel: Panel = Panel()
+    attribute_names: AttributeNames = AttributeNames()
     tokens: tuple[Token, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None
@@ -132,7 +176,16 @@ class Config:
         return (self.path.parent if self.path else Path.cwd()) / name
 
 
-TABLES = {"server": Server, "store": StoreOptions, "directory": Directory, "limits": Limits, "log": LogOptions}
+TABLES = {
+    "server": Server,
+    "store": StoreOptions,
+    "directory": Directory,
+    "limits": Limits,
+    "log": LogOptions,
+    "connection": Connection,
+    "panel": Panel,
+    "attribute_names": AttributeNames,
+}
 
 
 def default_path() -> Path:

@@ -61,7 +61,7 @@ class Service:
             "wsgi.errors": io.StringIO(),
         }
         status: list[str] = []
-        answer = b"".join(self.app.wsgi_app(environ, lambda line, _, __=None: status.append(line)))  # type: ignore[arg-type, return-value]
+        answer = b"".join(self.app.wsgi_app(environ, lambda line, _, __=None: status.append(line)))  # type: ignore[arg-type]
         if not status[0].startswith("2"):
             raise SystemExit(f"{method} {path}: {status[0]} {answer.decode()}")
         return json.loads(answer) if answer else None

@@ -1,8 +1,9 @@
-"""The administrator's command line: `flask setup`, `flask token`, `flask store`, `flask log`."""
+"""The administrator's command line: `flask setup`, `flask token`, `flask panel`, `flask store`, `flask log`."""
 
 from flask import Flask
 
 from commands.log import log
+from commands.panel import panel
 from commands.setup import setup
 from commands.store import group as store
 from commands.token import token
@@ -10,5 +11,5 @@ from commands.token import token
 
 def register(app: Flask) -> None:
     """Hang the commands onto an application."""
-    for command in (setup, token, store, log):
+    for command in (setup, token, panel, store, log):
         app.cli.add_command(command)

@@ -1,1 +1,77 @@
 """The administrator's web panel: server-rendered pages under /panel."""
+
+from flask import Blueprint, Flask, Response, abort, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from panel import connection, directory, guide, page, tokens
+from panel.attributes import attribute_names
+from panel.export import export
+from panel.guard import PREFIX, Guard
+from panel.signin import SignIn, sign_out
+from scim.http import service
+from scim.service import Service
+
+ENTRA = "/integrations/entra"
+
+
+def install(app: Flask, served: Service) -> None:
+    """Give an application the panel, and lead its root there."""
+    panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
+    Guard(app, served).watch(panel)
+    page.handle_errors(panel)
+    _add_filters(panel)
+    panel.context_processor(lambda: {"navigation": _navigation})
+    _add_pages(panel)
+    app.register_blueprint(panel, url_prefix=PREFIX)
+    app.add_url_rule("/", "root", _to_panel)
+
+
+def _add_pages(panel: Blueprint) -> None:
+    form = ("GET", "POST")
+    for path, name, view, methods in (
+        ("/", "home", connection.home, ("GET",)),
+        ("/sign-in", "sign_in", SignIn().view, form),
+        ("/sign-out", "sign_out", sign_out, ("POST",)),
+        ("/integrations", "integrations", connection.integrations, ("GET",)),
+        (ENTRA, "entra", connection.entra, ("GET",)),
+        (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
+        (f"{ENTRA}/test", "test", connection.test, ("POST",)),
+        (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
+        (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
+        (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
+        (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
+        ("/directory/<kind>", "listing", directory.listing, ("GET",)),
+        ("/directory/<kind>.<format>", "export", export, ("GET",)),
+        ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
+        ("/directory/<kind>/<id>/remove", "remove", directory.remove, form),
+        ("/attributes", "attribute_names", attribute_names, form),
+        ("/<path:rest>", "missing", _missing, ("GET",)),
+    ):
+        panel.add_url_rule(path, name, view, methods=methods)
+
+
+def _navigation() -> list[tuple[str, str, str]]:
+    """Return the menu: the address of each page, its name, and the path under which it is the current one."""
+    lists = [
+        (url_for("panel.listing", kind=path), path, f"{PREFIX}/directory/{path}")
+        for path in (type.endpoint.strip("/") for type in service().registry.types.values())
+    ]
+    return [
+        (url_for("panel.integrations"), "Connection", f"{PREFIX}/integrations"),
+        *lists,
+        (url_for("panel.attribute_names"), "Attributes", f"{PREFIX}/attributes"),
+    ]
+
+
+def _add_filters(panel: Blueprint) -> None:
+    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
+        panel.add_app_template_filter(filter, name)
+
+
+def _missing(rest: str) -> ResponseReturnValue:
+    """Answer addresses that the panel does not have in its own words, and to nobody who is not signed in."""
+    abort(404, description="Use the menu to find what you were looking for.")
+
+
+def _to_panel() -> Response:
+    return redirect(url_for("panel.home"))  # type: ignore[return-value]

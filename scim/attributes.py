@@ -54,6 +54,11 @@ class Attribute:
         return Names(self.sub_attributes)
 
     @cached_property
+    def required_subs(self) -> tuple["Attribute", ...]:
+        """The sub-attributes that every element must have."""
+        return tuple(sub for sub in self.sub_attributes if sub.required and sub.mutability != "readOnly")
+
+    @cached_property
     def refers_to(self) -> tuple[str, ...]:
         """The resource types that a `value` beside a `$ref` points to, as in `manager`."""
         ref = self.subs.get("$ref")
@@ -217,7 +222,7 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
     """Read an attribute from the notation of RFC 7643 section 7; DefinitionError names what is wrong."""
     name = table.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise DefinitionError(f'an attribute{inside} needs a "name" of letters, digits, "_", "-" and "$"')
+        raise DefinitionError(f'an attribute{inside} needs a "name" of letters, digits, "_", "-", "." and "$"')
     for key, value in table.items():
         _check_characteristic(f"attribute {name}{inside}", key, value)
     kind = table.get("type", "string")

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from scim.errors import Unauthorized
@@ -23,16 +23,22 @@ class Token(Protocol):
     def sha256(self) -> str:
         """Its hash, in hex."""
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether its time is not over."""
+
 
 T = TypeVar("T", bound=Token)
 
 
-def new_token(name: str, *, read_only: bool = False) -> tuple[str, dict[str, Any]]:
+def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
     """Return a new token of 256 random bits, and the [[tokens]] table that lets it in."""
     text = PREFIX + secrets.token_urlsafe(32)
     created = datetime.now(UTC).replace(microsecond=0)
-    scope = "read-only" if read_only else "read-write"
-    return text, {"name": name, "sha256": hash_token(text), "created": created, "scope": scope}
+    table = {"name": name, "sha256": hash_token(text), "created": created}
+    if lifetime is not None:
+        table["expires"] = created + lifetime
+    return text, {**table, "scope": "read-only" if read_only else "read-write"}
 
 
 def hash_token(text: str) -> str:
@@ -47,7 +53,7 @@ def hash_token(text: str) -> str:
 def authenticate(text: str, tokens: Iterable[T]) -> T:
     """Return the token that this text is; Unauthorized. Every comparison is made, each in constant time."""
     given = hash_token(text)
-    known = [token for token in tokens if hmac.compare_digest(token.sha256, given)]
+    known = [token for token in tokens if hmac.compare_digest(token.sha256, given) and token.is_valid]
     if not text or not known:
         raise Unauthorized("The bearer token is missing or not known here.")
     return known[0]

@@ -1,42 +1,61 @@
-"""Reads the JSON in a request's body, and refuses what two parsers could read differently."""
+"""Reads JSON that comes from outside, and refuses what two parsers could read differently."""
 
 import json
 import math
 import re
+from collections import Counter
 from typing import Any
 
 from scim.errors import InvalidSyntax, InvalidValue
 
-_HALF_OR_NUL = re.compile("[\ud800-\udfff\0]")
+MAX_DEPTH = 50
+
+_UNKEEPABLE = re.compile("[\ud800-\udfff\0]")
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body; InvalidSyntax, InvalidValue.
-
-    Refused are repeated names and numbers that JSON has no word for, where parsers differ about what they mean, and
-    text that a later system could not keep: the NUL character and halves of surrogate pairs.
-    """
+    """Return the JSON object in a request's body; InvalidSyntax, InvalidValue."""
     try:
         text = raw.decode("utf-8-sig")  # json.loads would guess, and let halves of surrogate pairs through
-        body = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise InvalidSyntax("The body is not UTF-8.") from None
+    return parse_object(text)
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text; InvalidSyntax, InvalidValue.
+
+    Refused are repeated names and numbers that JSON has no word for, where parsers differ about what they mean; text
+    that a later system could not keep (the NUL character, halves of surrogate pairs); and what is nested too deeply.
+    """
+    try:
+        body = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
-        raise InvalidSyntax("The body is nested too deeply.") from None
+        raise InvalidSyntax(_TOO_DEEP) from None
     except ValueError as error:
         raise InvalidSyntax(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidSyntax("The body must be a JSON object.")
-    if b"\\u" in raw:  # neither can be written in valid UTF-8 but as an escape
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _refuse_deep(body)
+    if "\\u" in text:  # what cannot be kept can only be written as an escape
         _refuse_unkeepable(body)
     return body
+
+
+def is_keepable(text: str) -> bool:
+    """Tell whether the text is free of NUL characters and of halves of surrogate pairs."""
+    return not _UNKEEPABLE.search(text)
+
+
+_TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH}."
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+        (name, _), *_rest = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name[:100]!r} is there twice")
     return result
 
 
@@ -51,6 +70,19 @@ def _finite(text: str) -> float:
     return number
 
 
+def _refuse_deep(body: dict[str, Any]) -> None:
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise InvalidSyntax(_TOO_DEEP)
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value
+    return [one for one in inner if isinstance(one, dict | list)]
+
+
 def _refuse_unkeepable(body: dict[str, Any]) -> None:
     waiting: list[Any] = [body]
     while waiting:
@@ -60,5 +92,5 @@ def _refuse_unkeepable(body: dict[str, Any]) -> None:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, str) and _HALF_OR_NUL.search(value):
+        elif isinstance(value, str) and not is_keepable(value):
             raise InvalidValue("A text has a NUL character or half a surrogate pair in it.")

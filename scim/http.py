@@ -115,7 +115,10 @@ def install(app: Flask, base_path: str) -> None:
         g.started = time.perf_counter()
         g.token = g.body = g.outcome = None
         if is_ours():
+            g.is_on = service().config.now.connection.enabled
             g.token = _authenticated()
+            if not g.is_on:
+                raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
             if g.token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
                 raise Forbidden(f'The token "{g.token.name}" may only read.')
 
@@ -123,8 +126,10 @@ def install(app: Flask, base_path: str) -> None:
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         _log_request(response.status_code)
+        if is_ours() and g.is_on:
+            service().activity.note(g.token, response.status_code)
         if is_ours() and (g.outcome or response.status_code >= 400):
             _tell_whole(response)
         return response

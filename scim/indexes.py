@@ -52,10 +52,18 @@ def _needed(type: ResourceType, registry: Registry) -> Iterable[Target]:
 def _named(registry: Registry, names: Iterable[str]) -> Iterable[tuple[ResourceType, Target]]:
     for name in names:
         found = [(type, target) for type in registry.types.values() if (target := type.resolve(name))]
-        usable = [(type, target) for type, target in found if target.attribute and target.leaf.type != "complex"]
+        usable = [(type, target) for type, target in found if _is_stored(type, target)]
         if not usable:
-            raise DefinitionError(f'"{name}" is no attribute that could be indexed')
+            raise DefinitionError(f'[directory] indexed_attributes: "{name}" is no attribute that could be indexed')
         yield from usable
+
+
+def _is_stored(type: ResourceType, target: Target) -> bool:
+    """Tell whether the attribute's value is in the document, which an index is made from."""
+    if target.attribute is None or target.leaf.type == "complex" or target.leaf.mutability == "readOnly":
+        return False
+    derived = target.attribute.refers_to and target.sub and target.sub.name != "value"
+    return not derived and not members.is_members(type, target.extension, target.attribute)
 
 
 def _index(type: ResourceType, target: Target) -> Index:

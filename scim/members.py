@@ -1,13 +1,13 @@
 """Group membership, each one a document of its own: joining a large group costs what joining a small one does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scim.attributes import Attribute
-from scim.errors import Mutability, NoTarget
+from scim.errors import Mutability
 from scim.filters import Compare, Filter, Or, compile_filter
-from scim.patch import Operation
+from scim.patch import Operation, filled_element
 from scim.registry import ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import Document, Index, Reader, Writer
@@ -73,9 +73,14 @@ def put(writer: Writer, group: str, elements: Iterable[Element]) -> Moves:
     return _Group(writer, group).put(elements)
 
 
-def apply(writer: Writer, group: str, operations: Iterable[Operation], fill: Fill) -> Moves:
-    """Carry out operations on the members of the group; Mutability, NoTarget."""
-    changing = _Group(writer, group)
+def apply(
+    writer: Writer, group: str, operations: Iterable[Operation], fill: Fill, elements: Callable[[], list[Element]]
+) -> Moves:
+    """Carry out operations on the members of the group; Mutability, NoTarget.
+
+    `elements` gives the members as they are answered, for a filter that asks for more than their value.
+    """
+    changing = _Group(writer, group, elements)
     for operation in operations:
         changing.apply(operation, fill)
     return changing.moves
@@ -93,9 +98,9 @@ def forget(writer: Writer, id: str) -> list[str]:
 class _Group:
     """A group whose members change, and who has joined and left meanwhile."""
 
-    def __init__(self, writer: Writer, id: str) -> None:
+    def __init__(self, writer: Writer, id: str, elements: Callable[[], list[Element]] = list) -> None:
         self.moves = Moves()
-        self._writer, self._id = writer, id
+        self._writer, self._id, self._elements = writer, id, elements
 
     def put(self, elements: Iterable[Element]) -> Moves:
         wanted = {element["value"]: element for element in elements if "value" in element}
@@ -119,17 +124,23 @@ class _Group:
     def _apply_selected(self, operation: Operation, filter: Filter, fill: Fill) -> None:
         attribute = operation.target.attribute
         assert attribute
-        selected = list(_selected(self._writer, self._id, attribute, filter))
+        selected = self._selected(attribute, filter)
         if operation.op == "remove" and operation.target.sub is None:
             for member in selected:
                 self.remove(member)
         elif selected:
-            _refuse_change(operation)
-        else:
-            element = fill(attribute, filter, operation.target.sub, operation.value) if operation.op != "remove" else {}
-            if element is None:
-                raise NoTarget("No member matches the filter in the path.")
-            self.add(element)
+            _refuse_change(operation, selected)
+        elif operation.op != "remove":
+            element = fill(attribute, filter, operation.target.sub, operation.value)
+            self.add(filled_element(operation.target, element))
+
+    def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
+        """Return the members that a filter selects; those named by their value cost nothing for the others."""
+        named = _named(filter)
+        if named is not None:
+            return [member for member in named if has(self._writer, self._id, member)]
+        matches = compile_filter(filter, attribute)
+        return [element["value"] for element in self._elements() if matches(element)]
 
     def add(self, element: Mapping[str, Any]) -> None:
         member = element.get("value")
@@ -146,19 +157,12 @@ class _Group:
             self.moves.note(self.moves.left, member)
 
 
-def _refuse_change(operation: Operation) -> None:
+def _refuse_change(operation: Operation, selected: list[str]) -> None:
     """Refuse to change a member's value; its other parts follow from the member, and what is sent for them is none."""
-    if operation.op == "remove" or (operation.target.sub and operation.target.sub.name == "value"):
+    sub, value = operation.target.sub, operation.value
+    wanted = value.get("value") if isinstance(value, dict) else value if sub and sub.name == "value" else None
+    if operation.op == "remove" or (wanted is not None and selected != [wanted]):
         raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
-
-
-def _selected(reader: Reader, group: str, attribute: Attribute, filter: Filter) -> Iterable[str]:
-    """Yield the members that a filter selects; those named by their value cost nothing for the others."""
-    named = _named(filter)
-    if named is not None:
-        return [member for member in named if has(reader, group, member)]
-    matches = compile_filter(filter, attribute)
-    return [one["member"] for one in of_group(reader, group) if matches(stored_element(one))]
 
 
 def _named(filter: Filter) -> list[str] | None:

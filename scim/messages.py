@@ -17,7 +17,7 @@ from scim.validation import load_value
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-MAX_PATCH_OPERATIONS = 10_000
+MAX_PATCH_OPERATIONS = 1_000
 
 
 class Message(ma.Schema):
@@ -89,7 +89,9 @@ class _PatchSchema(Message):
         ma.fields.Nested(_OperationSchema),
         data_key="Operations",
         required=True,
-        validate=ma.validate.Length(max=MAX_PATCH_OPERATIONS),
+        validate=ma.validate.Length(
+            max=MAX_PATCH_OPERATIONS, error=f"has more than {MAX_PATCH_OPERATIONS} operations"
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,8 @@ from scim.attributes import Attribute
 from scim.errors import Mutability, NoTarget
 from scim.filters import Filter, compile_filter
 from scim.registry import ResourceType, Target
-from scim.tolerance import STRICT, Fill
-from scim.validation import check_required, refuse_read_only, set_schemas
+from scim.tolerance import STRICT, Element, Fill
+from scim.validation import check_required, load_value, refuse_read_only, refuse_too_many, set_schemas
 from storage.base import Document
 
 
@@ -22,20 +23,30 @@ class Operation:
     value: Any = None
 
 
-def apply(type: ResourceType, resource: Document, operations: list[Operation], fill: Fill = STRICT.fill) -> Document:
+Answered = Callable[[Target, Any], Any]
+"""Gives an element of the attribute at a target as it is answered, with what is derived: filters go by that."""
+
+
+def apply(
+    type: ResourceType,
+    resource: Document,
+    operations: list[Operation],
+    fill: Fill = STRICT.fill,
+    answered: Answered = lambda target, element: element,
+) -> Document:
     """Return the resource after every operation, in their order; NoTarget, Mutability, InvalidFilter.
 
     The resource that came in is left as it was, so that nothing has happened where an operation fails.
     """
     result = _copy(resource)
     for operation in operations:
-        _apply(result, operation, fill)
+        _apply(result, operation, fill, answered)
     check_required(type, result)
     set_schemas(type, result)
     return result
 
 
-def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
+def _apply(resource: Document, operation: Operation, fill: Fill, answered: Answered) -> None:
     target = operation.target
     if target.attribute is None:  # an extension's URN alone, which only "remove" keeps
         resource.pop(target.extension or "", None)
@@ -43,8 +54,7 @@ def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
     for attribute in filter(None, (target.attribute, target.sub)):
         refuse_read_only(attribute, str(target))
     holder = resource.setdefault(target.extension, {}) if target.extension else resource
-    change = _Change(holder, operation, fill)
-    change.apply()
+    _Change(holder, operation, fill, answered).apply()
     if target.extension and not holder:
         del resource[target.extension]
 
@@ -52,13 +62,14 @@ def _apply(resource: Document, operation: Operation, fill: Fill) -> None:
 class _Change:
     """One operation on the attributes of a resource, or of an extension in it."""
 
-    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill) -> None:
+    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill, answered: Answered) -> None:
         assert operation.target.attribute
         self.holder = holder
         self.operation = operation
         self.attribute = operation.target.attribute
         self.sub = operation.target.sub
         self.fill = fill
+        self.answered = answered
 
     def apply(self) -> None:
         if self.attribute.type != "complex" and not self.operation.filter:
@@ -73,6 +84,7 @@ class _Change:
         name, value = self.attribute.name, self.operation.value
         if self.operation.op == "add" and self.attribute.multi_valued:
             value = _joined(self.attribute, self.holder.get(name, []), value)
+            refuse_too_many(self.attribute, value)
         guard_immutable(self.attribute, self.holder.get(name), value)
         if self.operation.op == "remove" or value == []:
             self.holder.pop(name, None)
@@ -89,6 +101,7 @@ class _Change:
         before = self.holder.get(self.attribute.name)
         value = elements if self.attribute.multi_valued else elements[0] if elements else None
         guard_immutable(self.attribute, before, value)
+        refuse_too_many(self.attribute, elements)
         if elements:
             self.holder[self.attribute.name] = value
         else:
@@ -98,7 +111,8 @@ class _Change:
         if self.operation.filter is None:
             return list(range(len(elements)))
         predicate = compile_filter(self.operation.filter, self.attribute)
-        return [place for place, element in enumerate(elements) if predicate(element)]
+        target = self.operation.target
+        return [place for place, element in enumerate(elements) if predicate(self.answered(target, element))]
 
     def _removed(self, elements: list[Any]) -> list[int]:
         for place in self._selected(elements):
@@ -143,9 +157,19 @@ class _Change:
         if self.operation.filter is None:
             return self._merged({})
         element = self.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
-        if element is None:
-            raise NoTarget(f"No element of {self.attribute.name} matches the filter in the path.")
-        return _without_nulls(element)
+        return filled_element(self.operation.target, element)
+
+
+def filled_element(target: Target, element: Element | None) -> Element:
+    """Return the element that an operation adds where its filter selects none; NoTarget, InvalidValue."""
+    whole = Target(target.extension, target.attribute)
+    if element is None:
+        raise NoTarget(f"No element of {whole} matches the filter in the path.")
+    wanted = _without_nulls(element)
+    loaded: Element = load_value(whole, wanted, [], element=True)
+    if loaded.keys() != wanted.keys():
+        raise NoTarget(f"No element of {whole} matches the filter in the path, and none can be made to.")
+    return loaded
 
 
 def keep_one_primary(elements: list[Any], touched: list[int]) -> None:
@@ -170,33 +194,41 @@ def guard_all_immutable(type: ResourceType, before: Document, after: Document) -
             guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
 
 
-def same_value(attribute: Attribute, one: Any, other: Any) -> bool:
-    """Tell whether two elements stand for the same value.
-
-    Complex ones do where `value` is equal and `type` does not differ: a service should not return the same pair
-    twice (RFC 7643 section 2.4), and a client that adds a value it added before changes nothing.
-    """
-    if attribute.type != "complex":
-        return attribute.key(one) == attribute.key(other)
-    value, kind = attribute.subs.get("value"), attribute.subs.get("type")
-    if value is None or one.get("value") is None or other.get("value") is None:
-        return bool(one == other)
-    if value.key(one["value"]) != value.key(other["value"]):
-        return False
-    types = [kind.key(element["type"]) for element in (one, other) if kind and element.get("type") is not None]
-    return len(types) < 2 or types[0] == types[1]
-
-
 def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list[Any]:
-    """Return the elements with those added that are new; what stands for the same value is merged."""
+    """Return the elements with those added that are new; what stands for the same value is merged.
+
+    It does where `value` is equal and `type` does not differ: a service should not return the same pair twice
+    (RFC 7643 section 2.4), and a client that adds a value it added before changes nothing.
+    """
     result = list(elements)
+    places: dict[Any, list[int]] = {}
+    for place, element in enumerate(result):
+        places.setdefault(_value_key(attribute, element), []).append(place)
     for one in added:
-        place = next((place for place, old in enumerate(result) if same_value(attribute, old, one)), None)
-        if place is None:
+        alike = places.setdefault(_value_key(attribute, one), [])
+        found = next((place for place in alike if _same_type(attribute, result[place], one)), None)
+        if found is None:
+            alike.append(len(result))
             result.append(one)
         elif isinstance(one, dict):
-            result[place] = result[place] | one
+            result[found] = result[found] | one
     return result
+
+
+def _value_key(attribute: Attribute, element: Any) -> Any:
+    """Return what tells elements apart: the `value`, or all of it where there is none."""
+    if attribute.type != "complex":
+        return attribute.key(element)
+    value = attribute.subs.get("value")
+    if value and element.get("value") is not None:
+        return value.key(element["value"])
+    return frozenset((name, repr(part)) for name, part in element.items())
+
+
+def _same_type(attribute: Attribute, one: Any, other: Any) -> bool:
+    kind = attribute.subs.get("type")
+    types = {kind.key(element["type"]) for element in (one, other) if kind and element.get("type") is not None}
+    return len(types) < 2
 
 
 def _without_nulls(element: Any) -> Any:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from scim.cursor import Cursor, decode, digest
-from scim.errors import InvalidPath
+from scim.errors import InvalidValue
 from scim.filters import Filter, candidates, compile_filter, read_values
 from scim.filters.evaluate import with_default_value
 from scim.indexes import Indexes
@@ -47,7 +47,7 @@ class _Hit:
     place: int
     type: ResourceType
     document: Document
-    key: tuple[bool, Any] = (True, None)
+    key: tuple[bool, str, Any] = (True, "", 0)
 
 
 class Search:
@@ -70,7 +70,7 @@ class Search:
         self._sort_keys = {type.name: self._sort_key(type) for type in types}
 
     def page(self, secret: bytes) -> Page:
-        """Return the page that the query asks for; InvalidFilter, InvalidPath, InvalidCursor, InvalidCount."""
+        """Return the page that the query asks for; InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
         if self._query.cursor is not None:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
@@ -104,7 +104,7 @@ class Search:
         return iter(hits if cursor is None else [hit for hit in hits if self._follows(hit, cursor)])
 
     def _follows(self, hit: _Hit, cursor: Cursor) -> bool:
-        key = (bool(cursor.key[0]), cursor.key[1])
+        key = tuple(cursor.key)
         if hit.key != key:
             return (hit.key > key) != self._query.descending
         return (hit.place, self._position(hit)) > (cursor.type, cursor.position)
@@ -149,26 +149,29 @@ class Search:
             return list(hits)
         return sorted(hits, key=lambda hit: hit.key, reverse=self._query.descending)
 
-    def _sort_key(self, type: ResourceType) -> Callable[[Document], tuple[bool, Any]]:
-        """Return what resources are sorted by: whether the value is missing, and its comparison key.
+    def _sort_key(self, type: ResourceType) -> Callable[[Document], tuple[bool, str, Any]]:
+        """Return what resources are sorted by: whether the value is missing, its kind, and its comparison key.
 
-        A long text counts by its beginning, so that a cursor can carry it.
+        A long text counts by its beginning, so that a cursor can carry it. Of several types, one may have text where
+        another has numbers.
         """
         name = self._query.sort_by
         target = type.resolve(self._tolerance.name(type, name)) if name else None
         if target is None:
             if name and len(self._types) == 1:
-                raise InvalidPath(f'There is no attribute "{name}" in {type.name} to sort by.')
-            return lambda document: (True, 0)
+                raise InvalidValue(f'There is no attribute "{name}" in {type.name} to sort by.')
+            return lambda document: (True, "", 0)
+        if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
+            raise InvalidValue(f"{name} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name or "")
         read = self._first_value(type, target)
 
-        def key(document: Document) -> tuple[bool, Any]:
+        def key(document: Document) -> tuple[bool, str, Any]:
             value = read(document)
             if value is None:
-                return True, 0
+                return True, "", 0
             key = target.leaf.key(value)
-            return False, key[:_SORTED_LENGTH] if isinstance(key, str) else key
+            return (False, "text", key[:_SORTED_LENGTH]) if isinstance(key, str) else (False, "number", key)
 
         return key
 

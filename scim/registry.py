@@ -10,6 +10,8 @@ from typing import Any
 
 from scim.attributes import COMMON, Attribute, DefinitionError, Names, Schema, fold, read_schema
 
+LONGEST_NAME = 500
+
 
 @dataclass(frozen=True)
 class Target:
@@ -81,6 +83,8 @@ class ResourceType:
         Without a URN it is an attribute of the core schema or a common one; a dot belongs to the attribute's own
         name if there is one of that name, and else separates the sub-attribute.
         """
+        if len(name) > LONGEST_NAME:
+            return None
         if name not in self._targets:
             if len(self._targets) >= 4096:  # names come from outside: what is remembered stays bounded
                 self._targets.clear()

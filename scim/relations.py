@@ -55,6 +55,16 @@ class Relations:
                 result[name] = value
         return result
 
+    def members(self, type: ResourceType, group: Document) -> list[dict[str, Any]]:
+        """Return the members of a group as they are answered."""
+        return self.of(type)[None, members.MEMBERS].elements(group)
+
+    def answered(self, type: ResourceType, target: Target, element: Any) -> Any:
+        """Return an element of an attribute as it is answered, if it refers to a resource; else as it is stored."""
+        assert target.attribute
+        derived = self.of(type).get((target.extension, target.attribute.name))
+        return derived.element(element) if isinstance(derived, _Reference) else element
+
     def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
         """Return the resource of one of these types with this id."""
         for name in types:
@@ -106,7 +116,10 @@ def without_reference(type: ResourceType, target: Target, document: Document, id
     value = holder.pop(name)
     if isinstance(value, list):
         holder[name] = [element for element in value if element.get("value") != id]
+    holder = {key: kept for key, kept in holder.items() if kept != []}
     result = {**document, target.extension: holder} if target.extension else holder
+    if target.extension and not holder:
+        del result[target.extension]
     set_schemas(type, result)
     return result
 
@@ -145,7 +158,7 @@ class _Reference:
         self._read = read_values(target, {})
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
-        return [self._element(stored) for stored in self._read(document)]
+        return [self.element(stored) for stored in self._read(document)]
 
     def has(self, document: Document, value: str) -> bool:
         return any(stored.get("value") == value for stored in self._read(document))
@@ -153,7 +166,7 @@ class _Reference:
     def find(self, value: str) -> Iterable[Document] | None:
         return None  # its index is asked before
 
-    def _element(self, stored: dict[str, Any]) -> dict[str, Any]:
+    def element(self, stored: dict[str, Any]) -> dict[str, Any]:
         found = self._relations.find(self._attribute.refers_to, stored.get("value", ""))
         if not found:
             return stored

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from scim import inactive, members, messages, patch, relations
@@ -133,9 +134,11 @@ class Resources:
         own, moving = members.split(type, operations)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
-            after = patch.apply(type, before, own, self.tolerance.fill) if own else before
+            seen = self._relations(writer)
+            answered = partial(seen.answered, type)
+            after = patch.apply(type, before, own, self.tolerance.fill, answered) if own else before
             after, _ = self._detach(type, after)
-            moves = members.apply(writer, id, moving, self.tolerance.fill)
+            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(seen.members, type, before))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 

@@ -6,6 +6,7 @@ from threading import Lock
 
 from config import LiveConfig
 from scim import dialect
+from scim.activity import Activity
 from scim.events import Event, Observer
 from scim.indexes import Indexes
 from scim.registry import Registry, ResourceType
@@ -26,6 +27,7 @@ class Service:
     registry: Registry
     declared: Indexes
     store: Store
+    activity: Activity = field(default_factory=Activity)
     observers: list[Observer] = field(default_factory=list)
 
     def __post_init__(self) -> None:

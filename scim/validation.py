@@ -10,6 +10,7 @@ from typing import Any
 import marshmallow as ma
 
 from scim.attributes import Attribute, Names, instant, is_base64
+from scim.body import is_keepable
 from scim.errors import InvalidSyntax, InvalidValue, Mutability
 from scim.registry import ResourceType, Target
 from storage.base import Document
@@ -24,6 +25,8 @@ class _Text(ma.fields.Field[str]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
+        if not is_keepable(value):
+            raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value
 
 
@@ -138,7 +141,8 @@ def load_resource(type: ResourceType, body: Mapping[str, Any]) -> tuple[Document
         if value is None and schema.id not in type.required_extensions:
             continue
         if not isinstance(value, Mapping):
-            raise InvalidValue(f"{schema.id} must be an object.")
+            problem = "is required" if value is None else "must be an object"
+            raise InvalidValue(f"{schema.id} {problem}.")
         loaded = _load(schema.attributes, schema.names, value, f"{schema.id}:", unknown)
         if loaded:
             document[schema.id] = loaded
@@ -170,7 +174,7 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(where, error.messages)) from None
     if many:
-        _refuse_too_many(leaf, loaded)
+        refuse_too_many(leaf, loaded)
     return loaded
 
 
@@ -191,6 +195,10 @@ def check_required(type: ResourceType, document: Document) -> None:
         for attribute in attributes:
             if attribute.required and attribute.name not in holder:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
+            for sub in attribute.required_subs:
+                elements = holder.get(attribute.name, [])
+                if any(sub.name not in one for one in (elements if isinstance(elements, list) else [elements])):
+                    raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
 
 
 def _load(
@@ -203,7 +211,7 @@ def _load(
         raise InvalidValue(_sentence(prefix.rstrip(":"), error.messages)) from None
     for attribute in attributes:
         if attribute.multi_valued and attribute.name in loaded:
-            _refuse_too_many(attribute, loaded[attribute.name])
+            refuse_too_many(attribute, loaded[attribute.name])
             _refuse_two_primaries(attribute, loaded[attribute.name])
     return loaded
 
@@ -237,8 +245,8 @@ def _canonical_elements(attribute: Attribute, value: Any, where: str, unknown: l
     return _canonical(attribute.subs, value, f"{where}.", unknown, keep_null=keep_null)
 
 
-def _refuse_too_many(attribute: Attribute, elements: list[Any]) -> None:
-    """Bound what is kept inside a resource; references such as members are kept beside it and have no bound."""
+def refuse_too_many(attribute: Attribute, elements: list[Any]) -> None:
+    """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")
 

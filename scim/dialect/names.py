@@ -42,11 +42,11 @@ def filter_tree(type: ResourceType, tree: Filter) -> Filter:
             return Element(name, inner_tree(attribute, inner) if attribute else inner)
         case Present(path):
             return Present(attribute_name(type, path))
-        case Compare(path, op, value):
+        case Compare(path, op, value, text):
             name = attribute_name(type, path)
             target = type.resolve(name)
             leaf = target.leaf if target and target.attribute else None
-            return Compare(name, op, literal(leaf, value))
+            return Compare(name, op, literal(leaf, value, text))
     return tree
 
 
@@ -59,21 +59,19 @@ def inner_tree(attribute: Attribute, tree: Filter) -> Filter:
             return Or(tuple(inner_tree(attribute, term) for term in terms))
         case Not(term):
             return Not(inner_tree(attribute, term))
-        case Compare(path, op, value):
+        case Compare(path, op, value, text):
             sub = attribute if attribute.type != "complex" else attribute.subs.get(path)
-            return Compare(path, op, literal(sub, value))
+            return Compare(path, op, literal(sub, value, text))
     return tree
 
 
-def literal(attribute: Attribute | None, value: Literal) -> Literal:
+def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:
     """Type a literal: without quotes it is a string (`externalId eq jyoung` [use-scim]), and `"True"` is a boolean."""
-    if attribute is None:
-        return str(value) if isinstance(value, Bare) else value
-    if attribute.type == "boolean":
-        return boolean(str(value) if isinstance(value, Bare) else value)  # type: ignore[no-any-return]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, Bare) or (number and attribute.type in ("string", "complex")):
-        return str(value)
+    if attribute and attribute.type == "boolean":
+        return boolean(text or value)  # type: ignore[no-any-return]
+    textual = attribute is None or attribute.type not in ("integer", "decimal")
+    if isinstance(value, Bare) or (text and textual and value is not None):
+        return text
     return value
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from scim.attributes import Attribute, fold
 from scim.dialect.names import attribute_name, inner_tree
-from scim.dialect.requests import assigned
+from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
-from scim.filters import And, Compare, Filter, PathText, parse_path, unparse
+from scim.filters import And, Compare, Filter, Or, PathText, parse_path, unparse
 from scim.messages import PATCH_OP
 from scim.paths import Path, read_path
 from scim.registry import ResourceType
@@ -19,9 +19,8 @@ JsonObject = dict[str, Any]
 
 def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
     """Return the PatchOp message that was meant. An empty list of operations is sent by Microsoft's validator."""
-    result = {"schemas": [PATCH_OP], **assigned(body)}
-    name = next((name for name in result if fold(name) == "operations"), "")
-    operations = result.pop(name, None)
+    result = {"schemas": [PATCH_OP], **assigned(spelled(body, "Operations"))}
+    operations = result.pop("Operations", None)
     if isinstance(operations, list):
         operations = [one for raw in operations for one in patch_operation(type, raw)]
     return {**result, "Operations": operations} if operations is not None else result
@@ -32,7 +31,9 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if not isinstance(raw, Mapping):
         yield raw
         return
-    operation = {fold(name): part for name, part in raw.items()}
+    operation = spelled(raw, "op", "path", "value")
+    if operation.get("path", "") is None:  # null is no value, and serialisers write it
+        del operation["path"]
     if isinstance(operation.get("op"), str):
         operation["op"] = fold(operation["op"])  # Add, Replace, Remove (legacy) [compat]
     text, value = operation.get("path"), operation.get("value")
@@ -51,12 +52,17 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
 
 
 def _without_path(type: ResourceType, operation: JsonObject, value: Mapping[str, Any]) -> Iterator[JsonObject]:
-    """Yield the operation, and one more for each key that selects elements: `emails[type eq "work"].value`."""
-    selecting = {name: part for name, part in value.items() if "[" in name}
+    """Yield the operation, and one more for each key that is a path into elements: `emails[type eq "work"].value`."""
+    selecting = {name: part for name, part in value.items() if "[" in name or _is_part_of_elements(type, name)}
     rest = resource(type, {name: part for name, part in value.items() if name not in selecting})
     yield {**operation, "value": {name: part for name, part in rest.items() if name not in _ASSIGNED_HERE}}
     for name, part in selecting.items():
         yield from patch_operation(type, {"op": operation.get("op"), "path": name, "value": part})
+
+
+def _is_part_of_elements(type: ResourceType, name: str) -> bool:
+    target = type.resolve(attribute_name(type, name))
+    return bool(target and target.attribute and target.sub and target.attribute.multi_valued)
 
 
 # Clients send these along when they send back what they were given.
@@ -100,10 +106,14 @@ def _removals(operation: JsonObject, path: Path) -> Iterator[JsonObject]:
     if listed is None or path.filter or target.sub or attribute is None or not attribute.multi_valued:
         yield operation
         return
-    for element in listed if isinstance(listed, list) else [listed]:
-        selected = _selection(attribute, element)
-        if selected:
-            yield {"op": "remove", "path": f"{operation['path']}[{unparse(selected)}]"}
+    elements = listed if isinstance(listed, list) else [listed]
+    selections = [selected for element in elements if (selected := _selection(attribute, element))]
+    for start in range(0, len(selections), _TOGETHER):
+        together = Or(tuple(selections[start : start + _TOGETHER]))
+        yield {"op": "remove", "path": f"{operation['path']}[{unparse(together)}]"}
+
+
+_TOGETHER = 100  # elements to a filter, whose length is bounded
 
 
 def _selection(attribute: Attribute, element: Any) -> Filter | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scim.attributes import fold
+from scim.errors import InvalidSyntax
 from scim.members import GROUP
 from scim.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
 from scim.registry import ResourceType
@@ -45,13 +46,24 @@ def answers_patch_with_resource(type: ResourceType) -> bool:
 
 def search_request(body: Mapping[str, Any]) -> JsonObject:
     """Return the body of a .search; without `schemas` it is taken for what its endpoint expects."""
-    names = {fold(name): name for name in (*SEARCH_PARAMETERS, "schemas")}
-    return {"schemas": [SEARCH_REQUEST], **assigned({names.get(fold(key), key): body[key] for key in body})}
+    return {"schemas": [SEARCH_REQUEST], **assigned(spelled(body, *SEARCH_PARAMETERS))}
 
 
 def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
     """Return the body of a bulk request; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [urn], **assigned(body)}
+    return {"schemas": [urn], **assigned(spelled(body, "Operations", "failOnErrors"))}
+
+
+def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
+    """Return a message with its names spelled like these; InvalidSyntax where one is there twice."""
+    known = {fold(name): name for name in (*names, "schemas")}
+    result: JsonObject = {}
+    for key, value in body.items():
+        name = known.get(fold(key), key)
+        if name in result:
+            raise InvalidSyntax(f"{name} is there twice.")
+        result[name] = value
+    return result
 
 
 def assigned(body: Mapping[str, Any]) -> JsonObject:

@@ -1,12 +1,12 @@
 """Resources and values: on their way to what RFC 7643 has."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from scim.attributes import Attribute
+from scim.body import parse_object
 from scim.dialect.names import attribute_name, boolean
-from scim.errors import InvalidSyntax, InvalidValue
+from scim.errors import InvalidSyntax, InvalidValue, ScimError
 from scim.registry import ResourceType, Target
 
 JsonObject = dict[str, Any]
@@ -41,7 +41,7 @@ def _place(type: ResourceType, result: JsonObject, name: str, value: Any) -> Non
         value = {target.sub.name: value}
         value = [value] if target.attribute.multi_valued else value
     before = holder.get(attribute)
-    if isinstance(value, Mapping) and isinstance(before, Mapping):
+    if isinstance(value, Mapping) and isinstance(before, Mapping) and not before.keys() & value.keys():
         value = {**before, **value}
     elif before is not None and value is not None:
         raise InvalidSyntax(f"{target} is there twice.")
@@ -85,6 +85,8 @@ def _complex(attribute: Attribute, value: Any) -> Any:
         if sub and sub.name in result:
             raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
         result[sub.name if sub else name] = attribute_value(Target(None, attribute, sub), part) if sub else part
+    if attribute.refers_to and "value" not in result and isinstance(result.get("$ref"), str):
+        result["value"] = result["$ref"].rpartition("/")[2]
     gone = attribute.multi_valued and "value" in result and result["value"] is None
     return None if gone else result
 
@@ -94,10 +96,10 @@ def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]
     value = element.get("value")
     if isinstance(value, str) and value.startswith("{"):
         try:
-            decoded = json.loads(value)
-        except (ValueError, RecursionError):
+            decoded = parse_object(value)
+        except ScimError:
             return element
-        if isinstance(decoded, dict) and "value" in decoded:
+        if "value" in decoded:
             element = {
                 **element,
                 **{name: decoded[name] for name in ("value", "displayName") if name in decoded},

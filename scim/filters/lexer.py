@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from scim.body import is_keepable
 from scim.errors import InvalidFilter
 
 MAX_LENGTH = 16_384
@@ -44,7 +45,8 @@ def unquote(token: Token) -> str:
     """Return the text of a string token, which is a JSON string; InvalidFilter."""
     try:
         text: str = json.loads(token.text)
-        text.encode()  # an escape may have named half a character
     except ValueError:
         raise InvalidFilter(f"The string at character {token.place} is not a JSON string.") from None
+    if not is_keepable(text):
+        raise InvalidFilter(f"The string at character {token.place} has a NUL character or half a surrogate pair.")
     return text

@@ -10,6 +10,7 @@ from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not,
 
 MAX_DEPTH = 50
 MAX_TERMS = 1_000
+REMEMBERED = 300  # characters of the longest text whose tree is remembered
 OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
 
 _NAME = re.compile(r"\$?[A-Za-z][\w$:.-]*", re.ASCII)
@@ -17,22 +18,32 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?", re.
 _KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 
 
-@lru_cache(maxsize=1024)
 def parse_filter(text: str) -> Filter:
     """Return the tree of a filter; InvalidFilter."""
+    return _remembered_filter(text) if len(text) <= REMEMBERED else _parse_filter(text)
+
+
+def parse_path(text: str) -> PathText:
+    """Return the parts of a PATCH path; InvalidPath."""
+    return _remembered_path(text) if len(text) <= REMEMBERED else _parse_path(text)
+
+
+def _parse_filter(text: str) -> Filter:
     parser = _Parser(text)
     tree = parser.either()
     parser.expect_end()
     return tree
 
 
-@lru_cache(maxsize=1024)
-def parse_path(text: str) -> PathText:
-    """Return the parts of a PATCH path; InvalidPath."""
+def _parse_path(text: str) -> PathText:
     try:
         return _Parser(text).path()
     except InvalidFilter as error:
         raise InvalidPath(f"The path cannot be read: {error.detail}") from None
+
+
+_remembered_filter = lru_cache(maxsize=1024)(_parse_filter)
+_remembered_path = lru_cache(maxsize=1024)(_parse_path)
 
 
 class _Parser:
@@ -103,7 +114,8 @@ class _Parser:
         if token.is_word("pr"):
             return Present(path)
         if token.is_word(*OPERATORS):
-            return Compare(path, token.text.lower(), self._literal())
+            literal = self._peek()
+            return Compare(path, token.text.lower(), self._literal(), literal.text if literal.kind == "word" else "")
         if token.kind == "word":
             raise InvalidFilter(f'There is no operator "{token.text[:50]}"; there are pr, {", ".join(OPERATORS)}.')
         raise InvalidFilter(f"An operator is expected before {_shown(token)}.")

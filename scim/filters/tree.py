@@ -16,11 +16,12 @@ Literal = str | bool | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """An attribute compared with a literal."""
+    """An attribute compared with a literal; `text` is how a literal was written that stood without quotes."""
 
     path: str
     op: str
     value: Literal
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

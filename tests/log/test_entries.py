@@ -138,7 +138,8 @@ def test_what_changes_nothing_but_has_unknown_attributes_is_logged(logged):
 
 def test_a_failed_read_is_logged_without_what_its_filter_asks_for(logged):
     logged.scim.query("/Users", filter='userName foo "ann-private"')
-    logged.scim.query("/Users", filter='(userName eq ann-private) and ("unclosed-private', startIndex="1", other="private")
+    unclosed = '(userName eq ann-private) and ("unclosed-private'
+    logged.scim.query("/Users", filter=unclosed, startIndex="1", other="private")
     assert [entry.query for entry in logged.entries()] == [
         {"filter": 'userName foo "?"'},
         {"filter": '(userName eq ?) and ("?"', "startIndex": "1"},

@@ -64,6 +64,22 @@ def test_body_that_is_no_json_object_is_invalid_syntax(scim, data):
     assert scim.request("POST", "/Users", data=data).body["scimType"] == "invalidSyntax"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/Users", {"userName": "a", "USERNAME": "b"}),
+        ("/Users", {"userName": "a", "name": {"givenName": "b", "GivenName": "c"}}),
+        ("/Users", {"userName": "a", ENT: {"division": "b"}, f"{ENT}:division": "c"}),
+        ("/Users/.search", {"filter": "userName pr", "Filter": 'userName eq "a"'}),
+        ("/Bulk", {"Operations": [{"method": "DELETE", "path": "/Users/1"}], "operations": []}),
+    ],
+)
+def test_names_that_mean_one_attribute_are_there_twice(scim, user, path, body):
+    answer = scim.post(path, body)
+    assert (answer.status, answer.body.get("scimType")) == (400, "invalidSyntax")
+    assert scim.get("/Users").body["Resources"] == [user]
+
+
 WRONG_TYPES = [
     {"userName": 5},
     {"userName": True},

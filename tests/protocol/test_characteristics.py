@@ -194,3 +194,27 @@ def test_plain_values_of_a_list(scim):
         answer = scim.patch_op(path, operation)
         assert answer.status == 200, answer.body
         assert answer.body.get("tags") == expected
+
+
+def test_required_extension(make_scim):
+    urn = "urn:example:params:scim:schemas:extension:badge:2.0:User"
+    attributes = [{"name": "number", "type": "string", "required": True}]
+    scim = make_scim(
+        schemas=[{"id": urn, "name": "Badge", "extends": "User", "required": True, "attributes": attributes}]
+    )
+    extensions = scim.read("/ResourceTypes/User")["schemaExtensions"]
+    assert [one["required"] for one in extensions if one["schema"] == urn] == [True]
+    assert refusal(scim.post("/Users", {"userName": "ali"})) == (400, "invalidValue")
+    user = scim.create_user(**{urn: {"number": "7"}})
+    path = f"/Users/{user['id']}"
+    for operation in ({"op": "remove", "path": urn}, {"op": "remove", "path": f"{urn}:number"}):
+        assert refusal(scim.patch_op(path, operation)) == (400, "mutability")
+    assert scim.read(path) == user
+
+
+def test_required_attribute_of_an_extension_that_is_not(make_scim):
+    urn = "urn:example:params:scim:schemas:extension:badge:2.0:User"
+    attributes = [{"name": "number", "type": "string", "required": True}, {"name": "color", "type": "string"}]
+    scim = make_scim(schemas=[{"id": urn, "name": "Badge", "extends": "User", "attributes": attributes}])
+    assert urn not in scim.create_user()
+    assert refusal(scim.post("/Users", {"userName": "ali", urn: {"color": "red"}})) == (400, "invalidValue")

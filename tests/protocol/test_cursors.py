@@ -171,3 +171,8 @@ def test_cursors_over_all_types(scim, users):
         seen += [found["id"] for found in answer.body["Resources"]]
         cursor = answer.body.get("nextCursor")
     assert sorted(seen) == sorted([*users, group])
+
+
+def test_no_results_were_asked_for(scim, users):
+    body = scim.get("/Users?cursor&count=0").body
+    assert (body["totalResults"], body["itemsPerPage"], body["Resources"]) == (7, 0, [])

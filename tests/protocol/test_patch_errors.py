@@ -163,12 +163,15 @@ def test_refused_group_patch_keeps_its_members(scim):
     assert scim.read(path) == group
 
 
-def test_value_of_a_member_is_immutable(scim):
+@pytest.mark.parametrize(("sub", "value"), [(".value", "other"), ("", {"value": "other"})])
+@pytest.mark.parametrize("op", ["replace", "add"])
+def test_value_of_a_member_is_immutable(scim, op, sub, value):
     user = scim.create_user()
     group = scim.create_group(members=[{"value": user["id"]}])
-    path = f'members[value eq "{user["id"]}"].value'
-    answer = scim.patch_op(f"/Groups/{group['id']}", {"op": "replace", "path": path, "value": "other"})
-    assert (answer.status, answer.body["scimType"]) == (400, "mutability")
+    path = f'members[value eq "{user["id"]}"]{sub}'
+    answer = scim.patch_op(f"/Groups/{group['id']}", {"op": op, "path": path, "value": value})
+    assert (answer.status, answer.body and answer.body["scimType"]) == (400, "mutability")
+    assert scim.read(f"/Groups/{group['id']}") == group
 
 
 def test_unknown_resource_is_404(scim):

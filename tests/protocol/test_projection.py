@@ -127,3 +127,8 @@ def test_members_are_projected(scim):
     assert [set(member) for member in found["members"]] == [{"value"}]
     found = scim.read(f"/Groups/{group['id']}?excludedAttributes=members.display,members.$ref")
     assert [set(member) & {"display", "$ref"} for member in found["members"]] == [set()]
+
+
+def test_attributes_and_excluded_attributes_exclude_each_other(una):
+    scim, path = una
+    assert scim.get(f"{path}?attributes=title&excludedAttributes=name").status == 400

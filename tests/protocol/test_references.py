@@ -118,3 +118,32 @@ def test_references_are_within_reach_of_filters(scim, wes):
         "members pr",
     ):
         assert scim.found("/Groups", filter) == [group["id"]]
+
+
+@pytest.mark.parametrize(
+    ("filter", "left"),
+    [
+        ('value eq "{wes}" or value eq "unknown"', ["{group}"]),
+        ('value eq "{wes}" or type eq "Group"', ["unknown"]),
+        ('value eq "{wes}" and type eq "User"', ["{group}", "unknown"]),
+        ('value eq "{wes}" and type eq "Group"', ["{wes}", "{group}", "unknown"]),
+        ('type eq "User"', ["{group}", "unknown"]),
+        ('not (value eq "{wes}")', ["{wes}"]),
+        ('value ne "unknown"', ["unknown"]),
+        ('display eq "WES"', ["{group}", "unknown"]),
+        ("value pr", []),
+    ],
+)
+def test_members_are_removed_by_any_filter(scim, wes, filter, left):
+    ids = {"wes": wes["id"], "group": scim.create_group(displayName="Inner")["id"]}
+    group = scim.create_group(members=[{"value": ids["wes"]}, {"value": ids["group"]}, {"value": "unknown"}])
+    operation = {"op": "remove", "path": f"members[{filter.format(**ids)}]"}
+    assert scim.patch_op(f"/Groups/{group['id']}", operation).status == 204
+    members = scim.read(f"/Groups/{group['id']}").get("members", [])
+    assert [member["value"] for member in members] == [id.format(**ids) for id in left]
+
+
+def test_manager_is_removed_by_a_filter_over_what_is_answered_of_it(scim, wes):
+    clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
+    operation = {"op": "remove", "path": f'{ENT}:manager[displayName eq "WES"]'}
+    assert scim.patch_op(f"/Users/{clerk['id']}", operation).body[ENT] == {"division": "Sea"}

@@ -1,0 +1,27 @@
+"""`flask panel`: the administrator's password for the web panel."""
+
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from commands.paths import config_path
+from panel import settings
+
+panel = AppGroup("panel", help="The administrator's web panel.")
+
+
+@panel.command("password")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def password(password_stdin: bool) -> None:
+    """Set the password to sign in with, which turns the panel on. Everybody who is signed in is signed out."""
+    path = config_path()
+    if password_stdin:
+        text = sys.stdin.readline().rstrip("\r\n")
+    else:
+        text = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    try:
+        settings.set_password(path, text)
+    except settings.Refused as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("The password is set. A running server takes it up at once.", err=True)

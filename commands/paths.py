@@ -1,0 +1,14 @@
+"""What commands that change the configuration share."""
+
+from pathlib import Path
+
+import click
+from flask import current_app
+
+
+def config_path() -> Path:
+    """Return the configuration's file."""
+    path: Path | None = current_app.extensions["tinyscim"].config.now.path
+    if path is None:
+        raise click.ClickException("This application has no configuration file.")
+    return path

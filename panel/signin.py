@@ -1,0 +1,61 @@
+"""Signing in and out."""
+
+import logging
+import math
+
+from flask import flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.security import check_password_hash
+
+from panel.guard import PREFIX, SIGNED_IN
+from panel.throttle import Throttle
+from scim.http import service
+
+log = logging.getLogger("tinyscim.panel")
+
+
+class SignIn:
+    """The page that asks for the password; it has a memory of who failed."""
+
+    def __init__(self) -> None:
+        self._throttle = Throttle()
+
+    def view(self) -> ResponseReturnValue:
+        """Ask for the password, or check it."""
+        if request.method == "GET":
+            return render_template("panel/sign_in.html")
+        address = request.remote_addr or ""
+        wait = math.ceil(self._throttle.attempt(address))
+        if wait:
+            log.warning("sign-in from %s refused for %d s: too many failures", address, wait)
+            problem = f"Too many failed attempts. Try again in {_duration(wait)}."
+            return render_template("panel/sign_in.html", problem=problem), 429, {"Retry-After": str(wait)}
+        if not check_password_hash(service().config.now.panel.password_hash, request.form.get("password", "")):
+            log.warning("sign-in from %s failed", address)
+            return render_template("panel/sign_in.html", problem="That is not the password."), 401
+        self._throttle.forgive(address)
+        log.info("signed in from %s", address)
+        session.clear()
+        session[SIGNED_IN] = True
+        return redirect(_wanted_page())
+
+
+def sign_out() -> ResponseReturnValue:
+    """End the session."""
+    session.clear()
+    flash("You are signed out.")
+    return redirect(url_for("panel.sign_in"))
+
+
+def _wanted_page() -> str:
+    """Return the page that was asked for before signing in, if it is one of the panel's."""
+    wanted = request.args.get("next", "")
+    inside = wanted.startswith(PREFIX + "/") and "\\" not in wanted and wanted.isprintable()
+    return request.script_root + wanted if inside else url_for("panel.integrations")
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 60:
+        return f"{seconds} second{'s' if seconds > 1 else ''}"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"

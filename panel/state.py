@@ -1,0 +1,56 @@
+"""How the connection to the identity provider fares, in words."""
+
+import time
+from dataclasses import dataclass
+
+from config import Config
+from scim.activity import Seen
+
+# Entra calls about every 40 minutes even when nothing has changed. While its calls are that fresh, a wrong token is
+# somebody else's.
+_CALLS_WITHIN = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One of off, waiting, connected and failing; what that means now; when the provider last called, or 0."""
+
+    name: str
+    label: str
+    detail: str
+    last_call: float
+
+
+def connection_state(config: Config, seen: Seen) -> State:
+    """Return the connection's state now."""
+    last = max(seen.succeeded, seen.refused.time if seen.refused else 0.0)
+    if not config.connection.enabled:
+        return State("off", "Off", "Every request is refused with 403 until you turn the connection on.", last)
+    if not any(token.is_valid and not token.read_only for token in config.tokens):
+        return State("waiting", "No token", "Make a SCIM token and paste it into Entra as the Secret Token.", last)
+    if not last:
+        detail = "Entra has not called yet. Paste the SCIM URL and the token into Entra and start provisioning there."
+        return State("waiting", "Waiting for the first call", detail, last)
+    if _is_failing(seen):
+        return State("failing", "Failing", _reason(seen), last)
+    return State("connected", "Connected", "Entra calls and is answered.", last)
+
+
+def _is_failing(seen: Seen) -> bool:
+    refused = seen.refused
+    if refused is None or refused.time <= seen.succeeded:
+        return False
+    return refused.status != 401 or time.time() - seen.succeeded > _CALLS_WITHIN
+
+
+def _reason(seen: Seen) -> str:
+    assert seen.refused
+    if seen.refused.status == 401:
+        return (
+            "The last call carried a token that is not known here or has expired, and was refused (401). Make a new "
+            "token and paste it into Entra as the Secret Token."
+        )
+    return (
+        f"The last call was answered with an error of this service ({seen.refused.status}). Its log on this machine "
+        "says why; Entra tries again by itself."
+    )

@@ -1,0 +1,39 @@
+// Copy buttons. Without JavaScript they stay hidden, and what they would copy can be selected.
+
+async function copy(button) {
+  const field = document.getElementById(button.dataset.copy);
+  const text = field ? field.value : button.dataset.copyText;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    fallBack(text);
+  }
+  announce(button);
+}
+
+// navigator.clipboard is there on https and localhost alone.
+function fallBack(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+function announce(button) {
+  const before = button.innerHTML;
+  button.textContent = "Copied";
+  button.setAttribute("aria-live", "polite");
+  button.disabled = true;
+  setTimeout(() => {
+    button.innerHTML = before;
+    button.disabled = false;
+    button.focus();
+  }, 1500);
+}
+
+for (const button of document.querySelectorAll("[data-copy], [data-copy-text]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => copy(button));
+}

@@ -1,0 +1,59 @@
+"""Making a new SCIM token, and taking one back: each asks first."""
+
+import logging
+import re
+from datetime import timedelta
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from config import Token
+from panel import settings
+from panel.connection import shown_tokens
+from panel.page import config_path, from_form, refuse
+from scim.http import base_url
+
+log = logging.getLogger("tinyscim.panel")
+
+OVERLAPS = {"none": timedelta(0), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+
+
+def new_token() -> ResponseReturnValue:
+    """Ask for the token's name and what becomes of the old one; then make it and show it, this once."""
+    if request.method == "GET":
+        return _form()
+    name, replaces, overlap = from_form("name").strip(), from_form("replaces"), from_form("overlap") or "none"
+    if overlap not in OVERLAPS:
+        refuse("That is none of the choices.")
+    try:
+        text = settings.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap])
+    except settings.Refused as error:
+        return _form(str(error)), 409
+    log.info('token "%s" was made from %s, "%s" goes (%s)', name, request.remote_addr, replaces, overlap)
+    return render_template("panel/token_made.html", name=name, text=text, url=base_url())
+
+
+def revoke_token() -> ResponseReturnValue:
+    """Ask whether a token shall go, and take it back."""
+    name = request.values.get("name", "")
+    if request.method == "GET":
+        if name not in [one.name for one in shown_tokens()]:
+            refuse(f'There is no token "{name}".', 404)
+        return render_template("panel/token_revoke.html", name=name)
+    settings.remove_token(config_path(), name)
+    log.info('token "%s" was revoked from %s', name, request.remote_addr)
+    flash(f'The token "{name}" no longer works.')
+    return redirect(url_for("panel.entra"))
+
+
+def _form(problem: str = "") -> str:
+    tokens = [one for one in shown_tokens() if not one.read_only]
+    return render_template("panel/token_new.html", tokens=tokens, name=_free_name(tokens), problem=problem)
+
+
+def _free_name(tokens: list[Token]) -> str:
+    """Return the newest token's name with the next number that is free."""
+    taken = {one.name for one in shown_tokens()}
+    stem = re.sub(r"-\d+$", "", tokens[0].name)[:90] if tokens else "entra"
+    names = (f"{stem}-{number}" if number > 1 else stem for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,144 @@
+"""When each token was last used and what was last refused, as all workers know it together.
+
+A request notes it in memory and no more. A thread of each worker, started by the first request, folds what was noted
+into a small file beside the store: at once after a pause, and then at most every few seconds.
+"""
+
+import atexit
+import fcntl
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from http import HTTPStatus
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from config import Token
+
+PAUSE = 5.0  # seconds between two writes of one worker
+_KEPT = 200  # tokens, those that are gone included
+
+log = logging.getLogger("tinyscim")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that was answered as no working connection's is; `token` is empty where none was known."""
+
+    time: float
+    status: int
+    token: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen: the last use of each token, and of who may write the last success and the last refusal."""
+
+    used: dict[str, float] = field(default_factory=dict)
+    succeeded: float = 0.0
+    refused: Refusal | None = None
+
+    def merge(self, other: "Seen") -> None:
+        """Take over whatever the other saw later."""
+        for name, moment in other.used.items():
+            self.used[name] = max(moment, self.used.get(name, 0.0))
+        self.succeeded = max(self.succeeded, other.succeeded)
+        if other.refused and (self.refused is None or self.refused.time < other.refused.time):
+            self.refused = other.refused
+
+
+class Activity:
+    """Notes requests, and tells what all workers noted; without a path it is about this process alone."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._seen = Seen()
+        self._lock = Lock()
+        self._news = Event()
+        self._thread: Thread | None = None
+
+    def note(self, token: Token | None, status: int) -> None:
+        """Note a request and how it was answered; costs no system call but the clock's.
+
+        A token that may only read is no identity provider's, so it says nothing of how provisioning fares.
+        """
+        moment, name = time.time(), token.name if token else ""
+        with self._lock:
+            if name:
+                self._seen.used[name] = moment
+            if token and token.read_only:
+                pass
+            elif _is_broken(status):
+                self._seen.refused = Refusal(moment, status, name)
+            else:
+                self._seen.succeeded = moment
+            self._start()
+        self._news.set()
+
+    def seen(self) -> Seen:
+        """Return what every worker saw, as far as it has written it, and this one up to now."""
+        together = _read(self._path) if self._path else Seen()
+        with self._lock:
+            together.merge(self._seen)
+        return together
+
+    def flush(self) -> None:
+        """Fold what this worker saw into the file; one that cannot be written is not worth a failure."""
+        if not self._path:
+            return
+        try:
+            with self._path.with_name(self._path.name + ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                _write(self._path, self.seen())
+        except OSError as error:
+            log.warning("%s: %s", self._path, error.strerror)
+
+    def _start(self) -> None:
+        if self._path and self._thread is None:
+            self._thread = Thread(target=self._write_on, name="activity", daemon=True)
+            self._thread.start()
+            atexit.register(self.flush)
+
+    def _write_on(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            self.flush()
+            time.sleep(PAUSE)
+
+
+def _is_broken(status: int) -> bool:
+    """Tell whether the answer says that the connection does not work; any other error is about one resource."""
+    return status == HTTPStatus.UNAUTHORIZED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _read(path: Path) -> Seen:
+    """Return what the file says; one that is missing or damaged says nothing."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        return _from_json(json.loads(path.read_text(encoding="utf-8")))
+    return Seen()
+
+
+def _from_json(body: Mapping[str, Any]) -> Seen:
+    used = {str(name): float(moment) for name, moment in body["used"].items()}
+    refused = Refusal(**body["refused"]) if body["refused"] else None
+    return Seen(used, float(body["succeeded"]), refused)
+
+
+def _write(path: Path, seen: Seen) -> None:
+    """Replace the file at once, so that no reader meets half of it; what a power cut loses does not matter."""
+    latest = sorted(seen.used.items(), key=lambda item: item[1])[-_KEPT:]
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(replace(seen, used=dict(latest))), file)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

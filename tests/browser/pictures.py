@@ -1,0 +1,85 @@
+"""Makes the README's pictures: python -m tests.browser.pictures docs."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+PEOPLE = (
+    ("Ada Lovelace", "Research", True),
+    ("Alan Turing", "Research", True),
+    ("Barbara Liskov", "Engineering", True),
+    ("Donald Knuth", "Engineering", False),
+    ("Grace Hopper", "Operations", True),
+    ("Katherine Johnson", "Research", True),
+    ("Margaret Hamilton", "Engineering", True),
+    ("Radia Perlman", "Operations", True),
+)
+PICTURES = {
+    "connection": "/panel/integrations/entra",
+    "guide": "/panel/integrations/entra/guide",
+    "users": "/panel/directory/Users",
+}
+
+
+def main(folder: Path) -> None:
+    """Take every picture, of a service with a few people in it."""
+    folder.mkdir(exist_ok=True)
+    names = {"extraAttribute1": "Badge number"}
+    with tempfile.TemporaryDirectory() as place, running(Path(place), attribute_names=names) as service:
+        grace = _provision(service)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = browser.new_page(base_url=service.url, viewport={"width": 1100, "height": 760})
+            _sign_in(page)
+            for name, path in {**PICTURES, "user": f"/panel/directory/Users/{grace}"}.items():
+                page.goto(path)
+                page.screenshot(path=folder / f"panel-{name}.png")
+            browser.close()
+
+
+def _provision(service: Running) -> str:
+    """Create the people and their group, and return the id of Grace."""
+    ids: dict[str, str] = {}
+    for number, (name, department, active) in enumerate(PEOPLE):
+        user = _user(number, name, department, active)
+        if ids:
+            user[ENTERPRISE]["manager"] = {"value": ids["Ada Lovelace"]}
+        ids[name] = service.send("POST", "/Users", user).json()["id"]
+    members = [{"value": id} for id in ids.values()]
+    service.send("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody", "members": members})
+    return ids["Grace Hopper"]
+
+
+def _user(number: int, name: str, department: str, active: bool) -> dict[str, Any]:
+    given, family = name.split()
+    address = f"{given}.{family}@contoso.example".lower()
+    return {
+        "schemas": [USER, ENTERPRISE, IDMELON],
+        "userName": address,
+        "displayName": name,
+        "name": {"givenName": given, "familyName": family},
+        "active": active,
+        "emails": [{"type": "work", "value": address, "primary": True}],
+        ENTERPRISE: {"department": department, "employeeNumber": str(4100 + number)},
+        IDMELON: {"immutable_id": f"qL7x{number}w==", "extraAttribute1": f"B-{1840 + number}"},
+    }
+
+
+def _sign_in(page: Any) -> None:
+    page.goto("/panel/sign-in")
+    page.get_by_label("Administrator's password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/panel/integrations")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

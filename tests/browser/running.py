@@ -1,0 +1,78 @@
+"""The service as a browser meets it: gunicorn with a configuration of its own, and a password that is known."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import tomlkit
+from werkzeug.security import generate_password_hash
+
+from scim.auth import new_token
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# A container has no room for Chromium's own sandbox, and little shared memory.
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running service, and a token that it lets in."""
+
+    url: str
+    token: str
+
+    @property
+    def scim(self) -> str:
+        return f"{self.url}/api/scim/v2"
+
+    def send(self, method: str, path: str, body: object = None, token: str | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        return httpx.request(method, self.scim + path, json=body, headers=headers, timeout=30)
+
+
+@contextmanager
+def running(folder: Path, **tables: object) -> Iterator[Running]:
+    """Run the service, with two workers, from a folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    token, table = new_token("entra")
+    panel = {"password_hash": generate_password_hash(PASSWORD, method="scrypt:1024:8:1"), "secret": "s" * 40}
+    config = {"server": {"bind": bind}, "panel": panel, "tokens": [table], **tables}
+    (folder / "config.toml").write_text(tomlkit.dumps(config))
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "app:create_app()"],
+            cwd=ROOT,
+            env={**os.environ, "SCIM_CONFIG": str(folder / "config.toml")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            _wait(f"http://{bind}/healthz", process, folder / "log")
+            yield Running(f"http://{bind}", token)
+        finally:
+            process.terminate()
+
+
+def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(300):
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())

@@ -1,0 +1,166 @@
+"""What an administrator does on the first day, in a real browser."""
+
+import re
+
+import pytest
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+
+
+def ada():
+    return {
+        "schemas": [USER, IDMELON],
+        "userName": "ada@example.com",
+        "displayName": "Ada Lovelace",
+        "active": True,
+        IDMELON: {"extraAttribute1": "B-1843"},
+    }
+
+
+def go(page, *links):
+    for link in links:
+        page.get_by_role("link", name=link, exact=True).first.click()
+
+
+def test_the_first_day(open_page, service, faults):
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+
+    go(page, "Microsoft Entra ID")
+    page.get_by_role("button", name="Turn the connection off").click()
+    page.get_by_text("The connection is off.").wait_for()
+    assert service.send("GET", "/Users").status_code == 403
+    page.get_by_role("button", name="Turn the connection on").click()
+    page.get_by_text("The connection is on.").wait_for()
+    assert service.send("GET", "/Users").status_code == 200
+
+    go(page, "New SCIM token")
+    page.get_by_label("for a day").check()
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_text("It will not be shown again.").wait_for()
+    page.get_by_role("button", name=re.compile("^Copy Secret Token")).click()
+    page.get_by_text("Copied").wait_for()
+    token = page.evaluate("navigator.clipboard.readText()")
+    assert token.startswith("tscim_")
+    go(page, "Done")
+    page.get_by_role("button", name="Copy Paste it into Entra as the Tenant URL").click()
+    assert page.evaluate("navigator.clipboard.readText()") == service.scim
+
+    assert service.send("POST", "/Users", ada(), token).status_code == 201
+    assert service.send("GET", "/Users").status_code == 200  # the old token goes on for a day
+    page.reload()
+    page.get_by_role("heading", name="Connected").wait_for()
+
+    go(page, "Users", "ada@example.com")
+    page.get_by_role("heading", name="Ada Lovelace").wait_for()
+    page.get_by_text("B-1843").wait_for()
+
+    go(page, "Attributes")
+    page.get_by_label("Name of extraAttribute1").fill("Badge number")
+    page.get_by_role("button", name="Save the names").click()
+    page.get_by_text("The names are saved.").wait_for()
+    go(page, "Users", "ada@example.com")
+    page.get_by_text("Badge number").wait_for()
+    go(page, "Users")
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Badge number").check()
+    page.get_by_role("button", name="Show these columns").click()
+    page.get_by_role("cell", name="B-1843").wait_for()
+
+    go(page, "Connection", "Microsoft Entra ID")
+    page.get_by_role("button", name="Test connection").click()
+    page.get_by_text("The test passed.").wait_for()
+    page.get_by_role("button", name="Turn the connection off").click()
+    page.get_by_text("The connection is off.").wait_for()
+    for _ in range(8):  # both workers
+        assert service.send("GET", "/Users", token=token).status_code == 403
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_text("You are signed out.").wait_for()
+    page.goto("/panel/directory/Users")
+    page.get_by_label("Administrator's password").wait_for()
+    assert faults == []
+
+
+PAGES = {
+    "providers": "/panel/integrations",
+    "connection": "/panel/integrations/entra",
+    "new token": "/panel/integrations/entra/tokens/new",
+    "revoke": "/panel/integrations/entra/tokens/revoke?name=entra",
+    "guide": "/panel/integrations/entra/guide",
+    "users": "/panel/directory/Users?q=a",
+    "nobody": "/panel/directory/Users?q=zzz",
+    "groups": "/panel/directory/Groups",
+    "attributes": "/panel/attributes",
+    "missing": "/panel/nowhere",
+}
+
+
+@pytest.fixture
+def people(service):
+    """A group with a disabled user in it: the paths of the pages of both."""
+    user = service.send("POST", "/Users", {**ada(), "active": False}).json()
+    members = [{"value": user["id"]}]
+    group = {"schemas": [USER.replace("User", "Group")], "displayName": "Analysts", "members": members}
+    group = service.send("POST", "/Groups", group).json()
+    return {
+        "user": f"/panel/directory/Users/{user['id']}",
+        "remove": f"/panel/directory/Users/{user['id']}/remove",
+        "group": f"/panel/directory/Groups/{group['id']}",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_faults, scheme):
+    page = open_page(color_scheme=scheme)
+    found = {}
+    for name, path in {**PAGES, **people}.items():
+        page.goto(path)
+        for details in page.locator("details").all():
+            details.evaluate("element => element.open = true")
+        found[name] = serious_faults(page)
+    page.goto("/panel/integrations/entra/tokens/new")
+    page.get_by_role("button", name="Make the token").click()
+    found["token made"] = serious_faults(page)
+    page.goto("/panel/integrations/entra")
+    page.get_by_role("button", name="Test connection").click()
+    page.get_by_text("The test passed.").wait_for()
+    found["tested"] = serious_faults(page)
+    page.get_by_role("button", name="Sign out").click()
+    found["sign in"] = serious_faults(page)
+    page.get_by_label("Administrator's password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    found["refused"] = serious_faults(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_no_page_is_wider_than_a_phone(open_page, people):
+    page = open_page(viewport={"width": 360, "height": 740})
+    for name, path in {**PAGES, **people}.items():
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+
+
+def test_everything_works_without_javascript(open_page, service):
+    page = open_page(java_script_enabled=False)
+    go(page, "Microsoft Entra ID", "New SCIM token")
+    page.get_by_role("button", name="Make the token").click()
+    token = page.get_by_label('Secret Token "entra-2"').input_value()
+    assert page.get_by_role("button", name="Copy Tenant URL").count() == 0
+    assert service.send("POST", "/Users", ada(), token).status_code == 201
+    go(page, "Users", "ada@example.com")
+    assert page.get_by_role("heading", name="Ada Lovelace").count() == 1
+
+
+def test_the_keyboard_is_enough_to_turn_the_connection_off(open_page, service):
+    page = open_page()
+    page.goto("/panel/integrations/entra")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Turn the connection off":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement)['boxShadow']")
+    assert outline != "none"  # where the keyboard stands can be seen
+    page.keyboard.press("Enter")
+    page.get_by_text("The connection is off.").wait_for()
+    assert service.send("GET", "/Users").status_code == 403

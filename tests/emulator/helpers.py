@@ -1,0 +1,153 @@
+"""What the emulator's tests share: a job against an endpoint, and what the directory should hold."""
+
+import copy
+import threading
+from contextlib import contextmanager
+
+import httpx
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from entra.client import Endpoint as Client
+from entra.client import Wire
+from entra.cycle import Cycle
+from entra.dialect import Dialect
+from entra.mapping import idmelon_defaults
+from entra.plan import Policy
+from entra.state import State
+from entra.worklog import Journal
+from tests.emulator.endpoint import ENTERPRISE, IDMELON, TOKEN, Endpoint
+
+URL = "http://endpoint.example/scim"
+
+
+def client(app, url=URL, **wire):
+    transport = httpx.WSGITransport(app=app, raise_app_exceptions=False)
+    return Client(url, TOKEN, Wire(**{"rate": 0, "seed": 1, **wire}), transport)
+
+
+class Job:
+    """A provisioning job against an application in memory; `sync` runs one cycle and gives its journal."""
+
+    def __init__(self, app=None, *, flag=False, mappings=None, wire=None, **dialect):
+        self.app = app or Endpoint()
+        self.client = client(self.app, **(wire or {}))
+        self.state = State(url=URL)
+        self.dialect = Dialect(flag=flag, **dialect)
+        self.mappings = mappings or idmelon_defaults()
+        self.now = 1_000_000.0
+        self.entries = []
+
+    def cycle(self, tenant, **policy):
+        journal = Journal(listener=self.entries.append)
+        self.entries.clear()
+        settings = (self.dialect, Policy(**policy), journal)
+        return Cycle(tenant, self.mappings, self.client, self.state, *settings, clock=lambda: self.now)
+
+    def sync(self, tenant, **policy):
+        cycle = self.cycle(tenant, **policy)
+        self.app.requests.clear()
+        cycle.run()
+        return cycle.journal
+
+    def user(self, tenant, name):
+        return self.app.store["User"][self.state.links[tenant.find(name).id].target]
+
+    def group(self, tenant, name):
+        return self.app.store["Group"][self.state.links[tenant.find(name).id].target]
+
+    def verbs(self):
+        return [method for method, _ in self.app.requests if method != "GET"]
+
+
+class Quiet(WSGIRequestHandler):
+    def log_request(self, *args):
+        pass
+
+
+@contextmanager
+def served(app):
+    """Serve an application on loopback; gives its SCIM base URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/scim"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+# What the default mappings make of a user, written down a second time and by hand.
+PLAIN = {
+    "userPrincipalName": "userName",
+    "displayName": "displayName",
+    "jobTitle": "title",
+    "preferredLanguage": "preferredLanguage",
+    "objectId": "externalId",
+}
+ADDRESS = {
+    "physicalDeliveryOfficeName": "formatted",
+    "streetAddress": "streetAddress",
+    "city": "locality",
+    "state": "region",
+    "postalCode": "postalCode",
+    "country": "country",
+}
+PHONES = {"telephoneNumber": "work", "mobile": "mobile", "facsimileTelephoneNumber": "fax"}
+
+
+def expected_user(source):
+    """The resource that the endpoint should hold for a source user, without id and manager."""
+    user = {scim: source[entra] for entra, scim in PLAIN.items() if source.get(entra)}
+    user["active"] = True
+    user["name"] = {
+        "givenName": source["givenName"],
+        "familyName": source["surname"],
+        "formatted": f"{source['givenName']} {source['surname']}",
+    }
+    user["emails"] = [{"type": "work", "value": source["mail"], "primary": True}]
+    user["addresses"] = [{"type": "work"} | {scim: source[e] for e, scim in ADDRESS.items() if source.get(e)}]
+    user["phoneNumbers"] = [{"type": t, "value": source[e]} for e, t in PHONES.items() if source.get(e)]
+    user[ENTERPRISE] = {"employeeNumber": source["employeeId"], "department": source["department"]}
+    extension = {f"extraAttribute{n}": source.get(f"extensionAttribute{n}") for n in range(1, 6)}
+    extension["immutable_id"] = source.get("immutableId")
+    user[IDMELON] = {k: v for k, v in extension.items() if v}
+    return {k: v for k, v in user.items() if v}
+
+
+def assert_equal_directory(job, tenant, late=frozenset()):
+    """Compare the endpoint's store with the tenant; `late` are users whom references need not name yet."""
+    users, links = job.app.store["User"], job.state.links
+    ids = {source: link.target for source, link in links.items()}
+    entitled = tenant.assigned()
+    for person in tenant.of("User"):
+        active = person.id in entitled and person.enabled and not person.deleted
+        if not active:
+            assert person.id not in ids or users[ids[person.id]]["active"] is False, person.name
+            continue
+        held = copy.deepcopy(users[ids[person.id]])
+        del held["id"]
+        manager = held[ENTERPRISE].pop("manager", {}).get("value")
+        assert held == expected_user(person.source)
+        if person.source.get("manager") in ids and person.source["manager"] not in late:
+            assert manager == ids[person.source["manager"]], person.name
+    assert set(users) == {ids[s] for s in ids if links[s].kind == "User"}
+    assert_equal_groups(job, tenant, ids, late)
+
+
+def assert_equal_groups(job, tenant, ids, late):
+    groups = job.app.store["Group"]
+    wanted = [g for g in tenant.of("Group") if g.id in tenant.assigned() and not g.deleted]
+    assert {ids[g.id] for g in wanted} == set(groups)
+    for group in wanted:
+        held = groups[ids[group.id]]
+        assert (held["displayName"], held["description"], held["externalId"]) == (
+            group.name,
+            group.source["description"],
+            group.id,
+        )
+        members = {m["value"] for m in held.get("members", [])}
+        linked = {ids[m] for m in group.members if m in ids}
+        owed = {ids[m] for m in group.members if m in ids and m not in late and not tenant.objects[m].deleted}
+        assert owed <= members <= linked, group.name

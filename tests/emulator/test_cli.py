@@ -1,0 +1,267 @@
+"""The commands: what they print, what they refuse, and that Ctrl-C leaves a state to go on from."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from entra.cli import main
+from entra.people import demo
+from entra.tenant import to_json
+from tests.emulator import broken
+from tests.emulator.endpoint import TOKEN, Endpoint
+from tests.emulator.helpers import served
+from tests.emulator.test_schema import exported
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments, token=TOKEN):
+    environment = {"SCIM_TOKEN": token, "COLUMNS": "200"}
+    return CliRunner().invoke(main, [str(a) for a in arguments], env=environment)
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    app = Endpoint()
+    with served(app) as url:
+        app.url = url
+        yield app
+
+
+@pytest.fixture
+def fresh(endpoint):
+    endpoint.store = {"User": {}, "Group": {}}
+    return endpoint
+
+
+@pytest.fixture
+def tenant(tmp_path):
+    path = tmp_path / "tenant.json"
+    path.write_text(json.dumps(to_json(demo(12, 2))), encoding="utf-8")
+    return path
+
+
+def test_demo_writes_a_tenant():
+    result = run("demo", "--users", 5, "--groups", 1, "--seed", 3)
+    assert result.exit_code == 0
+    assert json.loads(result.output) == to_json(demo(5, 1, seed=3))
+
+
+def test_sync_runs_an_initial_cycle_and_then_incremental_ones(fresh, tenant, tmp_path):
+    state, log = tmp_path / "links.json", tmp_path / "log.jsonl"
+    options = ("--url", fresh.url, "--state", state, "--rate", 0, "--log", log)
+    first = run("sync", tenant, *options)
+    assert first.exit_code == 0, first.output
+    assert "initial cycle, dialect L" in first.output
+    assert run("day", tenant).exit_code == 0
+    second = run("sync", tenant, *options, "--flag", "-v")
+    assert second.exit_code == 0, second.output
+    assert "incremental cycle, dialect F" in second.output
+    assert "userName: " in second.output
+    assert len(log.read_text().splitlines()) > 12
+    for text in (first.output, second.output, state.read_text(), log.read_text()):
+        assert TOKEN not in text
+
+
+def test_the_flag_may_come_with_the_url(fresh, tenant):
+    assert "dialect F" in run("sync", tenant, "--url", fresh.url + "?aadOptscim062020", "--rate", 0).output
+
+
+def test_a_quarantine_has_an_exit_status_of_its_own(tenant):
+    with served(broken.EmptySearchIs404()) as url:
+        result = run("sync", tenant, "--url", url)
+    assert result.exit_code == 3
+    assert "EncounteredQuarantineException" in result.output
+
+
+def test_errors_are_grouped_by_cause_and_end_with_1(tenant):
+    with served(broken.NoPatch()) as url:
+        result = run("sync", tenant, "--url", url, "--rate", 0)
+    assert result.exit_code == 1
+    assert "Errors by cause" in result.output
+    assert "answered 405: PATCH is not supported" in result.output
+
+
+def test_provision_shows_each_request_and_answer(fresh, tenant):
+    name = demo(12, 2).of("User")[0].name
+    result = run("provision", tenant, name, "All Staff", "--url", fresh.url)
+    assert result.exit_code == 0, result.output
+    assert "POST /Users" in result.output
+    assert "-> 201" in result.output
+    assert TOKEN not in result.output
+
+
+def test_validate_writes_reports_and_its_exit_status_is_for_ci(fresh, tmp_path):
+    files = {name: tmp_path / name for name in ("junit", "json", "html")}
+    options = [text for name, path in files.items() for text in (f"--{name}", path)]
+    good = run("validate", fresh.url, "--rate", 0, *options)
+    assert good.exit_code == 0, good.output
+    assert all(path.stat().st_size > 1000 for path in files.values())
+    with served(broken.PlainJson()) as url:
+        warned = run("validate", url, "--case", "content-type")
+        strict = run("validate", url, "--case", "content-type", "--strict")
+    assert (warned.exit_code, strict.exit_code) == (0, 1)
+    assert "Change: " in warned.output
+    assert "probe-users" in run("validate", "--list").output
+
+
+def test_discover_and_replay(fresh, tenant, tmp_path):
+    log = tmp_path / "log.jsonl"
+    run("sync", tenant, "--url", fresh.url, "--rate", 0, "--log", log)
+    result = run("discover", fresh.url, "--tenant", tenant, "--json", tmp_path / "found.json")
+    assert "assigned" in result.output
+    assert len(json.loads((tmp_path / "found.json").read_text())["assigned"]) == len(fresh.store["User"])
+    with served(Endpoint()) as url:
+        same = run("replay", log, "--url", url, "--rate", 0)
+    assert same.exit_code == 0, same.output
+    assert "0 answered differently" in same.output
+    assert run("replay", log, "--url", fresh.url, "--rate", 0).exit_code == 1
+
+
+def test_schema_gives_the_file_back_with_the_attributes_added(tmp_path):
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(exported()))
+    assert run("schema", path, "-o", path).exit_code == 0
+    again = run("schema", path, "-o", path)
+    assert "nothing to add" in again.output
+    assert "immutable_id" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sync", "none.json", "--url", "http://x/scim"), "'none.json' does not exist"),
+        (("sync", "{tenant}", "--url", "nowhere"), "'nowhere' is no tenant URL"),
+        (("sync", "{text}", "--url", "http://x/scim"), "is not JSON"),
+        (("sync", "{empty}", "--url", "http://x/scim"), '"users" list'),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--state", "{text}"), "not a state file"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--state", "{empty}"), "not a state file"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--mapping", "{text}"), "not JSON"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--mapping", "none"), "No such file"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--fault", "x"), "none of 429, 500, 503, timeout"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--fault", "429:x"), "between 0 and 1"),
+        (("sync", "{tenant}", "--url", "http://x/scim", "--roles", "complex", "--scope", "all"), "--scope all"),
+        (("provision", "{tenant}", "nobody", "--url", "http://x/scim"), "called 'nobody'"),
+        (("validate", "http://x/scim", "--case", "none"), "no case 'none'"),
+        (("replay", "{text}", "--url", "http://x/scim"), "line 1 is not JSON"),
+        (("schema", "{empty}"), "no schema exported from Entra"),
+        (("schema", "{tenant}"), '"synchronizationRules"'),
+        (("discover", "http://127.0.0.1:9/scim"), "Timeout"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments, message, tenant, tmp_path):
+    files = {"tenant": tenant, "text": tmp_path / "text", "empty": tmp_path / "empty"}
+    files["text"].write_text("not json")
+    files["empty"].write_text("{}")
+    result = run(*(str(a).format(**files) for a in arguments))
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_state_of_another_endpoint_is_refused(fresh, tenant, tmp_path):
+    state = tmp_path / "links.json"
+    run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state)
+    result = run("sync", tenant, "--url", "http://other.example/scim", "--state", state)
+    assert f"holds the links of {fresh.url}" in result.output
+
+
+def test_without_a_token_nothing_is_sent(fresh, tenant):
+    result = run("sync", tenant, "--url", fresh.url, token="")
+    assert result.exit_code == 2
+    assert "SCIM_TOKEN" in result.output
+
+
+class TokenEndpoint(Endpoint):
+    """An endpoint that gives its token to who knows the client's secret."""
+
+    def answer(self, request):
+        if request.path == "/scim/oauth":
+            known = dict(request.form) == {
+                "grant_type": "client_credentials",
+                "client_id": "entra",
+                "client_secret": "shhh",
+            }
+            return self.json({"access_token": TOKEN, "expires_in": 3600} if known else {}, 200 if known else 401)
+        return super().answer(request)
+
+
+def test_a_token_can_come_from_client_credentials(tenant):
+    with served(TokenEndpoint()) as url:
+        options = ("sync", tenant, "--url", url, "--rate", 0, "--oauth", f"{url}/oauth", "--client-id", "entra")
+        good = run(*options, "--client-secret", "shhh", token="")
+        bad = run(*options, "--client-secret", "wrong", token="")
+        html = run(*options[:-4], "--oauth", f"{url}/Users", token="")
+    assert good.exit_code == 0, good.output
+    assert "answered 401 without an access_token" in bad.output
+    assert "without an access_token" in html.output
+    gone = run(*options[:-3], "http://127.0.0.1:9/", token="")
+    assert "token endpoint cannot be reached" in gone.output
+    assert "shhh" not in good.output + bad.output
+
+
+# A process of its own
+
+
+def start(*arguments):
+    command = [sys.executable, "-m", "entra", *map(str, arguments)]
+    environment = {**os.environ, "SCIM_TOKEN": TOKEN, "PYTHONUNBUFFERED": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_until(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_leaves_a_state_from_which_the_next_run_goes_on(fresh, tmp_path):
+    path, state = tmp_path / "tenant.json", tmp_path / "links.json"
+    path.write_text(json.dumps(to_json(demo(120, 2))))
+    options = ("--url", fresh.url, "--state", state)
+    process = start("sync", path, *options, "--rate", 200)
+    wait_until(lambda: len(fresh.store["User"]) > 20)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert "goes on" in output
+    made = len(fresh.store["User"])
+    assert made < 110
+    assert len(json.loads(state.read_text())["links"]) == made
+    fresh.requests.clear()
+    again = run("sync", path, *options, "--rate", 0)
+    assert again.exit_code == 0, again.output
+    tenant = demo(120, 2)
+    assert len(fresh.store["User"]) == sum(person.enabled for person in tenant.of("User"))
+    posts = sum(1 for method, where in fresh.requests if method == "POST" and "/Users" in where)
+    assert posts == len(fresh.store["User"]) - made
+    assert all(group["members"] for group in fresh.store["Group"].values())
+
+
+def test_watch_runs_a_cycle_when_the_file_changes(fresh, tenant, tmp_path):
+    process = start("sync", tenant, "--url", fresh.url, "--rate", 0, "--watch")
+    try:
+        wait_until(lambda: fresh.store["User"])
+        wait_until(lambda: [g for g in fresh.store["Group"].values() if g.get("members")])
+        time.sleep(0.5)
+        raw = json.loads(tenant.read_text())
+        raw["users"][0]["displayName"] = "Somebody Else"
+        replacement = tmp_path / "new.json"
+        replacement.write_text(json.dumps(raw))
+        replacement.replace(tenant)
+        wait_until(lambda: "Somebody Else" in {u.get("displayName") for u in fresh.store["User"].values()})
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130, output
+    assert output.count("cycle, dialect") >= 2

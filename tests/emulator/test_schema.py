@@ -1,0 +1,237 @@
+"""Schemas exported from Entra: reading their mappings, and adding IDmelon's attributes."""
+
+import copy
+import json
+
+import pytest
+
+from entra import graph, schema
+from entra.targets import IDMELON
+from tests.emulator.helpers import Job
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+def attribute(name, **more):
+    return {"name": name, "type": "String", "anchor": False, "required": False, **more}
+
+
+def row(target, expression, **more):
+    kind = "Attribute" if expression.startswith("[") else "Function"
+    source = {"expression": expression, "name": expression.strip("[]").partition("(")[0], "type": kind}
+    return {
+        "targetAttributeName": target,
+        "source": {**source, "parameters": []},
+        "defaultValue": "",
+        "flowBehavior": "FlowWhenChanged",
+        "flowType": "Always",
+        "matchingPriority": 0,
+        **more,
+    }
+
+
+def exported():
+    """A schema in the documented format of Microsoft Graph, as a non-gallery application has it."""
+    users = [
+        row("userName", "[userPrincipalName]", matchingPriority=1),
+        row("active", 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'),
+        row("displayName", "[displayName]"),
+        row('emails[type eq "work"].value', "[mail]"),
+        row("externalId", "[mailNickname]"),
+        row(f"{ENTERPRISE}:manager", "[manager]"),
+    ]
+    groups = [
+        row("displayName", "[displayName]", matchingPriority=1),
+        row("externalId", "[objectId]"),
+        row("members", "[members]"),
+    ]
+    names = [r["targetAttributeName"] for r in users]
+    return {
+        "id": "customappsso.1234.5678",
+        "version": "v1.0",
+        "directories": [
+            {"id": "1", "name": "Azure Active Directory", "objects": [{"name": "User", "attributes": []}]},
+            {
+                "id": "2",
+                "name": "customappsso",
+                "objects": [
+                    {"name": "User", "attributes": [attribute("id", anchor=True), *map(attribute, names)]},
+                    {"name": "Group", "attributes": [attribute("displayName"), attribute("externalId")]},
+                ],
+            },
+        ],
+        "synchronizationRules": [
+            {
+                "id": "3",
+                "name": "USER_TO_USER",
+                "sourceDirectoryName": "Azure Active Directory",
+                "targetDirectoryName": "customappsso",
+                "objectMappings": [
+                    mapping("User", users),
+                    mapping("Group", groups),
+                ],
+            }
+        ],
+    }
+
+
+def mapping(kind, rows):
+    return {
+        "enabled": True,
+        "flowTypes": "Add, Update, Delete",
+        "name": f"Provision {kind}s",
+        "sourceObjectName": kind,
+        "targetObjectName": kind,
+        "attributeMappings": rows,
+    }
+
+
+def rows_of(document, kind):
+    return graph.object_mapping(document, kind)["attributeMappings"]
+
+
+def test_the_attributes_and_mappings_are_added():
+    document, changes = schema.augment(exported())
+    sources = {r["targetAttributeName"]: r["source"]["name"] for r in rows_of(document, "User")}
+    assert sources["externalId"] == "objectId"
+    assert sources[f"{IDMELON}:immutable_id"] == "immutableId"
+    assert [sources[f"{IDMELON}:extraAttribute{n}"] for n in range(1, 6)] == [
+        f"extensionAttribute{n}" for n in range(1, 6)
+    ]
+    assert {r["targetAttributeName"]: r["source"]["name"] for r in rows_of(document, "Group")}["description"]
+    target = document["directories"][1]["objects"]
+    declared = {a["name"]: a for a in target[0]["attributes"]}
+    assert declared[f"{IDMELON}:immutable_id"]["type"] == "String"
+    assert "description" in {a["name"] for a in target[1]["attributes"]}
+    assert len(changes) == 6 + 6 + 1 + 2
+
+
+def test_what_is_given_stays_as_it_is_and_what_is_there_already_stays():
+    given = exported()
+    chosen = row(f"{IDMELON}:extraAttribute1", "[department]")
+    rows_of(given, "User").append(chosen)
+    before = copy.deepcopy(given)
+    document, _ = schema.augment(given)
+    assert given == before
+    assert chosen in rows_of(document, "User")
+    assert document["directories"][0] == given["directories"][0]
+
+
+def test_an_external_id_that_an_administrator_chose_stays():
+    given = exported()
+    rows_of(given, "User")[4]["source"].update(name="employeeId", expression="[employeeId]")
+    document, _ = schema.augment(given)
+    assert rows_of(document, "User")[4]["source"]["name"] == "employeeId"
+
+
+def test_twice_is_the_same_as_once():
+    once, _ = schema.augment_text(json.dumps(exported()))
+    twice, changes = schema.augment_text(once)
+    assert (twice, changes) == (once, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not json", "not JSON"),
+        ("[]", "is a JSON object"),
+        ("{}", '"synchronizationRules"'),
+        ('{"synchronizationRules": []}', '"directories"'),
+        ('{"synchronizationRules": [], "directories": []}', "maps objects to User"),
+        ('{"synchronizationRules": [1], "directories": []}', '"synchronizationRules"'),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_the_reason(text, reason):
+    with pytest.raises(schema.NoSchemaError, match=reason):
+        schema.augment_text(text)
+
+
+def test_a_schema_whose_directories_do_not_describe_the_target_is_refused():
+    given = exported()
+    del given["directories"][1]
+    with pytest.raises(schema.NoSchemaError, match="do not describe User of customappsso"):
+        schema.augment(given)
+
+
+def test_a_schema_of_another_direction_is_refused():
+    given = exported()
+    given["synchronizationRules"][0]["objectMappings"] = [mapping("Contact", [])]
+    with pytest.raises(schema.NoSchemaError, match="maps objects to User"):
+        schema.augment(given)
+
+
+def test_the_portals_wrapped_export_is_read_too():
+    assert graph.load(json.dumps({"schema": exported()}))["version"] == "v1.0"
+
+
+# Provisioning by an exported schema
+
+
+def test_mappings_are_read_and_what_is_unknown_is_named_and_left_out():
+    document, _ = schema.augment(exported())
+    rows_of(document, "User").append(row("title", "StripSpaces([jobTitle])"))
+    graph.object_mapping(document, "User")["scope"] = {
+        "groups": [
+            {
+                "clauses": [
+                    {
+                        "sourceOperandName": "department",
+                        "operatorName": "EQUALS",
+                        "targetOperand": {"values": ["Sales"]},
+                    },
+                    {"sourceOperandName": "city", "operatorName": "SOUNDS LIKE", "targetOperand": {"values": ["x"]}},
+                ]
+            }
+        ]
+    }
+    mappings = graph.mappings(document)
+    assert mappings.left_out == (
+        "User: scoping filter on city: operator SOUNDS LIKE",
+        "User.title: the function StripSpaces is not known here",
+    )
+    assert [row.target.text for row in mappings.users.matching] == ["userName"]
+    assert mappings.users.scope.holds({"department": "sales"})
+    assert not mappings.users.scope.holds({"department": "Legal"})
+    assert mappings.groups.actions == {"add", "update", "delete"}
+
+
+def test_constants_create_only_rows_defaults_and_switched_off_verbs_are_read():
+    document = exported()
+    constant = {"type": "Constant", "name": "Employee", "expression": '"Employee"'}
+    once = row("title", "[jobTitle]", flowType="ObjectAddOnly", defaultValue="None")
+    rows_of(document, "User").extend([row("userType", "[x]", source=constant), once])
+    graph.object_mapping(document, "User")["flowTypes"] = "Add, Update"
+    users = graph.mappings(document).users
+    found = {r.target.text: r for r in users.rows}
+    assert found["userType"].value({}) == "Employee"
+    assert (found["title"].create_only, found["title"].default) == (True, "None")
+    assert users.actions == {"add", "update"}
+
+
+def test_a_source_without_expression_is_read_from_its_parameters():
+    document = exported()
+    inner = [{"key": "separator", "value": {"type": "Constant", "name": "-"}}]
+    inner += [{"key": "s", "value": {"type": "Attribute", "name": n}} for n in ("givenName", "surname")]
+    source = {"type": "Function", "name": "Join", "parameters": inner}
+    rows_of(document, "User").append(row("nickName", "[x]", source=source))
+    found = {r.target.text: r for r in graph.mappings(document).users.rows}
+    assert found["nickName"].value({"givenName": "Kim", "surname": "Ó"}) == "Kim-Ó"
+
+
+def test_without_a_matching_attribute_a_schema_is_refused():
+    document = exported()
+    rows_of(document, "User")[0]["matchingPriority"] = 0
+    with pytest.raises(graph.NoSchemaError, match="matchingPriority"):
+        graph.mappings(document)
+
+
+def test_a_cycle_by_an_exported_schema_writes_what_it_maps():
+    from tests.emulator.test_cycle import company
+
+    document, _ = schema.augment(exported())
+    job, tenant = Job(mappings=graph.mappings(document)), company(immutableId="abc=", mail="u@x.example")
+    assert not job.sync(tenant).errors
+    user = job.user(tenant, "u1")
+    assert (user["externalId"], user[IDMELON]["immutable_id"]) == ("u1", "abc=")
+    assert "title" not in user

@@ -1,0 +1,92 @@
+"""Tenant files, and the people and days that are made up."""
+
+import json
+
+import pytest
+
+from entra.changes import day
+from entra.people import demo
+from entra.tenant import TenantError, from_json, load, to_json
+
+
+def test_the_same_seed_makes_the_same_tenant():
+    assert to_json(demo(50, 5, seed=3)) == to_json(demo(50, 5, seed=3))
+    assert to_json(demo(50, 5, seed=3)) != to_json(demo(50, 5, seed=4))
+
+
+def test_a_demo_tenant_has_what_makes_provisioning_hard():
+    tenant = demo(1000, 20)
+    people = [person.source for person in tenant.of("User")]
+    assert (len(people), len(tenant.of("Group"))) == (1000, 20)
+    names = [p["userPrincipalName"] for p in people]
+    assert len({name.casefold() for name in names}) == 1000
+    assert any("'" in name for name in names)
+    assert any("#EXT#" in name for name in names)
+    assert any(not p["displayName"].isascii() for p in people)
+    assert any(not p["accountEnabled"] for p in people)
+    assert any(len(p["appRoleAssignments"]) > 1 for p in people)
+    ids = {p["objectId"] for p in people}
+    managed = [p["manager"] for p in people if "manager" in p]
+    assert len(managed) > 900
+    assert set(managed) <= ids
+    assert all(set(group.members) <= ids and group.members for group in tenant.of("Group"))
+    assert len({group.name for group in tenant.of("Group")}) == 20
+
+
+def test_names_of_groups_beyond_the_known_ones():
+    assert len({g.name for g in demo(30, 40).of("Group")}) == 40
+
+
+def test_a_tenant_survives_its_file(tmp_path):
+    tenant = demo(10, 2)
+    path = tmp_path / "tenant.json"
+    path.write_text(json.dumps(to_json(tenant)), encoding="utf-8")
+    assert to_json(load(path)) == to_json(tenant)
+
+
+def test_a_day_changes_a_copy():
+    tenant = demo(20, 3)
+    before = json.dumps(to_json(tenant))
+    changed, happened = day(tenant, seed=1)
+    assert json.dumps(to_json(tenant)) == before
+    assert to_json(changed) != to_json(tenant)
+    assert len(happened) == 14
+    assert any("joins" in what for what in happened)
+
+
+def test_assignments_default_to_everybody():
+    tenant = from_json({"users": [{"objectId": "1", "userPrincipalName": "a@b.c"}]})
+    assert tenant.assigned() == {"1"}
+
+
+def test_objects_are_found_by_any_name():
+    tenant = demo(10, 1)
+    person = tenant.of("User")[3]
+    for key in ("objectId", "userPrincipalName", "displayName"):
+        assert tenant.find(person.source[key].upper()).id == person.id or key == "displayName"
+    assert tenant.find("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ([], '"users" list'),
+        ({"users": 1}, '"users" list'),
+        ({"users": [1]}, r"users\[0\] is not an object"),
+        ({"users": [{"objectId": "1"}]}, r'users\[0\] has no "userPrincipalName"'),
+        ({"users": [], "groups": [{"displayName": "G"}]}, r'groups\[0\] has no "objectId"'),
+        ({"users": [{"objectId": "1", "userPrincipalName": "a"}] * 2}, "repeats the objectId 1"),
+    ],
+)
+def test_what_is_wrong_with_a_tenant_is_named(raw, reason):
+    with pytest.raises(TenantError, match=reason):
+        from_json(raw)
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(TenantError, match=r"x\.json is not JSON"):
+        load(path)
+    with pytest.raises(TenantError, match="No such file"):
+        load(tmp_path / "none.json")

@@ -1,0 +1,91 @@
+"""The emulator against this project's own server, in both dialects."""
+
+import httpx
+import pytest
+
+from app import create_app
+from entra.changes import day
+from entra.client import Endpoint as Client
+from entra.client import Wire
+from entra.mapping import idmelon_defaults, with_roles
+from entra.people import demo
+from entra.validate.cases import Status
+from entra.validate.runner import Run
+from scim.auth import new_token
+from storage.memory import MemoryStore
+from tests.emulator.helpers import Job, assert_equal_directory
+
+URL = "http://tinyscim.example/api/scim/v2"
+ADDED = {"schemas", "meta", "groups"}
+
+
+class Server:
+    """The service over a store in memory; `store` is what it answers when asked for everything."""
+
+    def __init__(self):
+        self.token, table = new_token("tests")
+        self.wsgi = create_app({"tokens": [table]}, store=MemoryStore())
+        self.requests = []
+
+    def __call__(self, environ, start_response):
+        self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        return self.wsgi(environ, start_response)
+
+    def client(self):
+        transport = httpx.WSGITransport(app=self, raise_app_exceptions=False)
+        return Client(URL, self.token, Wire(rate=0), transport)
+
+    @property
+    def store(self):
+        return {kind: self.everything(path) for kind, path in (("User", "/Users"), ("Group", "/Groups"))}
+
+    def everything(self, path):
+        answer = self.client().send("GET", path, [("count", "1000")])
+        resources = answer.response.get("Resources", [])
+        assert len(resources) == answer.response["totalResults"]
+        return {r["id"]: {k: v for k, v in r.items() if k not in ADDED} for r in resources}
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+def job_of(server, **settings):
+    job = Job(server, **settings)
+    job.client = server.client()
+    return job
+
+
+@pytest.mark.parametrize("flag", [False, True], ids="LF")
+def test_the_directory_equals_the_tenant_after_each_day(server, flag):
+    tenant, job = demo(60, 6), job_of(server, flag=flag, clear_values=True)
+    assert not job.sync(tenant).errors
+    assert_equal_directory(job, tenant)
+    for number in range(4):
+        late = {o.id for o in tenant.of("User") if o.deleted or o.id not in job.state.links}
+        tenant, _ = day(tenant, number, scale=2)
+        assert not job.sync(tenant).errors
+        late |= {o.id for o in tenant.of("User") if o.id not in job.state.links}
+        assert_equal_directory(job, tenant, late)
+    job.state.restart()
+    assert not job.sync(tenant).errors
+    assert_equal_directory(job, tenant)
+
+
+@pytest.mark.parametrize("style", ["single", "complex", "assertive"])
+@pytest.mark.parametrize("flag", [False, True], ids="LF")
+def test_nothing_is_patched_again_after_a_restart(server, flag, style):
+    tenant = demo(20, 2)
+    job = job_of(server, flag=flag, mappings=with_roles(idmelon_defaults(), style))
+    job.sync(tenant)
+    job.state.restart(full=True)
+    assert not job.sync(tenant).errors
+    assert job.verbs() == []
+
+
+def test_every_case_of_the_validation_passes(server):
+    run = Run(server.client())
+    assert [(r.name, r.message) for r in run.results() if r.status is not Status.PASSED] == []
+    assert run.left_behind == []
+    assert server.store == {"User": {}, "Group": {}}

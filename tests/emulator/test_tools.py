@@ -1,0 +1,162 @@
+"""Provision on demand, account discovery and replay."""
+
+import json
+
+import pytest
+
+from entra import ondemand
+from entra.cycle import CycleStoppedError
+from entra.discover import discover
+from entra.mapping import idmelon_defaults
+from entra.replay import LogError, read, replay
+from tests.emulator import broken
+from tests.emulator.endpoint import Endpoint
+from tests.emulator.helpers import Job, client
+from tests.emulator.test_cycle import company
+
+# On demand
+
+
+def provision(job, tenant, name, members=None):
+    cycle = job.cycle(tenant)
+    ondemand.provision(cycle, tenant.find(name), members)
+    return cycle.journal
+
+
+def test_a_user_is_provisioned_in_the_legacy_dialect_whatever_the_flag():
+    tenant, job = company(), Job(flag=True)
+    provision(job, tenant, "u0@x.example")
+    assert job.app.store["User"]
+    tenant.objects["u0"].source["jobTitle"] = "Boss"
+    provision(job, tenant, "u0@x.example")
+    patches = [e.request for entry in job.entries for e in entry.exchanges if e.method == "PATCH"]
+    assert patches[0]["Operations"] == [{"op": "Add", "path": "title", "value": "Boss"}]
+
+
+def test_a_group_takes_five_of_its_members():
+    tenant, job = company(), Job()
+    extra = [f"u{n}" for n in range(4)]
+    tenant.objects["g0"].source["members"] = extra
+    for name in extra:
+        provision(job, tenant, f"{name}@x.example")
+    provision(job, tenant, "G 0", [tenant.objects["u3"]])
+    assert len(job.group(tenant, "g0")["members"]) == 1
+    provision(job, tenant, "G 0")
+    assert len(job.group(tenant, "g0")["members"]) == 4
+
+
+def test_what_is_out_of_scope_is_skipped_with_the_reason():
+    tenant, job = company(), Job()
+    tenant.assignments.clear()
+    provision(job, tenant, "u0@x.example")
+    assert job.verbs() == []
+    assert job.entries[0].steps[1]["description"] == "not assigned to the application"
+
+
+def test_a_failed_probe_is_a_quarantine_on_demand():
+    with pytest.raises(CycleStoppedError):
+        provision(Job(broken.EmptySearchIs404()), company(), "u0@x.example")
+
+
+# Discovery
+
+
+def test_accounts_are_sorted_into_local_unassigned_and_assigned():
+    tenant, job = company(), Job()
+    job.sync(tenant)
+    job.client.send("POST", "/Users", body={"userName": "stranger@x.example"})
+    tenant.assignments = {"u0", "u1"}
+    found = discover(job.client, idmelon_defaults(), tenant, count=2)
+    assert [a["userName"] for a in found.local] == ["stranger@x.example"]
+    assert len(found.unassigned) == 2
+    assert {a["objectId"] for a in found.assigned} == {"u0", "u1"}
+    assert found.remarks == []
+    assert found.to_json()["remarks"] == []
+
+
+def test_without_a_tenant_every_account_is_local():
+    job = Job()
+    job.sync(company())
+    assert len(discover(job.client, idmelon_defaults(), None, count=3).local) == 4
+
+
+def test_what_an_endpoint_does_wrong_in_paging_is_remarked():
+    class Repeats(broken.StartIndexNotEchoed):
+        def collection(self, method, kind, query, body):
+            return super().collection(method, kind, {**query, "startIndex": "1"}, body)
+
+    job = Job(Repeats())
+    job.sync(company())
+    found = discover(job.client, idmelon_defaults(), None, count=2)
+    assert [r.partition(" ")[0] for r in found.remarks] == ["startIndex", "page"]
+    assert len(found.local) == 2
+
+
+# Replay
+
+
+def recorded(job):
+    return [exchange.to_json() for entry in job.entries for exchange in entry.exchanges]
+
+
+def lines(records):
+    return "\n".join(json.dumps(record) for record in records)
+
+
+def replayed(text, app=None):
+    return list(replay(client(app or Endpoint()), read(text)))
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_a_log_replayed_against_an_equal_endpoint_has_equal_answers(flag):
+    job = Job(flag=flag)
+    job.sync(company())
+    comparisons = replayed(lines(recorded(job)))
+    assert len(comparisons) > 8
+    assert [c.differences for c in comparisons if c.differences] == []
+
+
+def test_the_provisioning_log_of_a_cycle_can_be_replayed():
+    job = Job()
+    job.sync(company())
+    text = lines(entry.to_json() for entry in job.entries)
+    assert all(not c.differences for c in replayed(text))
+
+
+def test_different_answers_are_named():
+    job = Job()
+    job.sync(company())
+    text = lines(recorded(job))
+    found = {d for c in replayed(text, broken.StringBooleans()) for d in c.differences}
+    assert 'active: true -> "True"' in found
+    assert any(d.startswith("status 200 -> 405") for c in replayed(text, broken.NoPatch()) for d in c.differences)
+
+
+def test_a_har_file_is_read():
+    body = {"userName": "a@b.c"}
+    post = {"method": "POST", "url": "https://old.example/scim/v2/Users", "postData": {"text": json.dumps(body)}}
+    get = {"method": "GET", "url": "https://old.example/scim/v2/Users?filter=userName+eq+%22a%40b.c%22"}
+    page = {"method": "GET", "url": "https://old.example/style.css"}
+    entries = [{"request": r, "response": {"status": s}} for r, s in ((post, 201), (get, 200), (page, 200))]
+    log = read(json.dumps({"log": {"entries": entries}}))
+    assert [(r.method, r.path, r.query, r.request) for r in log] == [
+        ("POST", "/Users", [], body),
+        ("GET", "/Users", [("filter", 'userName eq "a@b.c"')], None),
+    ]
+    assert all(not c.differences for c in replay(client(Endpoint()), log))
+
+
+def test_lines_with_absent_keys_and_bodies_as_text_are_read():
+    log = read('{"method": "get", "path": "/x/Groups/1", "query": {"excludedAttributes": "members"}}\n\n')
+    assert (log[0].method, log[0].path, log[0].query) == ("GET", "/Groups/1", [("excludedAttributes", "members")])
+    log = read('{"method": "POST", "path": "/Users", "request": "{\\"userName\\": \\"x\\"}", "response": "oops"}')
+    assert (log[0].request, log[0].response, log[0].status) == ({"userName": "x"}, "oops", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "no request"), ("{}", "no request"), ("[1]", "no request"), ('{"method": 1}\nx', "line 2 is not JSON")],
+)
+def test_what_is_no_log_is_refused(text, reason):
+    with pytest.raises(LogError, match=reason):
+        read(text)

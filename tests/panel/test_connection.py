@@ -1,0 +1,226 @@
+"""The connection page: state, switch, URL, tokens, test."""
+
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from panel import probe
+from scim import activity
+
+ENTRA = "/panel/integrations/entra"
+NEW = f"{ENTRA}/tokens/new"
+
+
+def test_the_providers_are_listed_with_state_and_last_call(browser):
+    page = browser.get("/panel/integrations")
+    assert "Microsoft Entra ID" in page.text
+    assert "Waiting for the first call never" in page.text
+    browser.scim("GET", "/Users")
+    page = browser.get("/panel/integrations")
+    assert "Connected just now" in page.text
+
+
+def test_the_url_is_the_public_one(make_browser):
+    browser = make_browser(server={"public_url": "https://scim.example.com", "base_path": "/scim"})
+    browser.sign_in()
+    assert browser.get(ENTRA).value("url") == "https://scim.example.com/scim"
+
+
+def test_switched_off_every_request_is_403_and_says_so(browser):
+    user = browser.create_user(userName="ada@example.com")
+    page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert "The connection is off." in browser.follow(page).text
+    for method, path in (("GET", "/Users"), ("DELETE", f"/Users/{user['id']}"), ("GET", "/Schemas"), ("POST", "/Bulk")):
+        answer = browser.scim(method, path)
+        assert answer.status_code == 403
+        assert "turned off" in answer.get_json(force=True)["detail"]
+    assert browser.scim("GET", "/Users", token="unknown").status_code == 401
+    assert browser.config["connection"]["enabled"] is False
+    browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
+    assert browser.scim("GET", f"/Users/{user['id']}").status_code == 200
+
+
+def test_refusals_while_off_do_not_make_it_look_failing_afterwards(browser):
+    browser.scim("GET", "/Users")
+    browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert "Off" in browser.get("/panel/integrations").text
+    browser.scim("GET", "/Users")
+    browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
+    assert "Connected" in browser.get("/panel/integrations").text
+
+
+def test_a_wrong_token_alone_is_failing_and_says_what_to_do(browser):
+    browser.scim("GET", "/Users", token="wrong")
+    page = browser.get(ENTRA)
+    assert "Failing" in page.text
+    assert "Make a new token and paste it into Entra" in page.text
+
+
+def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monkeypatch):
+    browser.scim("GET", "/Users")
+    browser.scim("GET", "/Users", token="wrong")
+    assert "Connected" in browser.get(ENTRA).text
+    later = time.time() + 7200
+    monkeypatch.setattr(activity.time, "time", lambda: later)
+    browser.scim("GET", "/Users", token="wrong")
+    assert "Failing" in browser.get(ENTRA).text
+
+
+def test_a_token_is_shown_once_and_works(browser):
+    made = browser.post(NEW, {"name": "second", "replaces": "", "overlap": "none"})
+    token = made.value("token")
+    assert "will not be shown again" in made.text
+    assert browser.scim("GET", "/Users", token=token).status_code == 200
+    assert token not in browser.get(ENTRA).html
+    assert token not in browser.path.read_text()
+    assert "second" in browser.get(ENTRA).text
+
+
+@pytest.mark.parametrize(("overlap", "hours"), [("hour", 1), ("day", 24)])
+def test_the_old_token_goes_on_for_a_while(browser, overlap, hours):
+    browser.post(NEW, {"name": "second", "replaces": "entra", "overlap": overlap})
+    assert browser.scim("GET", "/Users").status_code == 200
+    old = next(table for table in browser.config["tokens"] if table["name"] == "entra")
+    assert abs(old["expires"] - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=1)
+
+
+def test_the_old_token_ends_at_once(browser):
+    made = browser.post(NEW, {"name": "entra", "replaces": "entra", "overlap": "none"})
+    assert browser.scim("GET", "/Users").status_code == 401
+    assert browser.scim("GET", "/Users", token=made.value("token")).status_code == 200
+
+
+def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    browser = make_browser()
+    browser.sign_in()
+    text = browser.path.read_text()
+    browser.path.write_text(text.replace('scope = "read-write"', f"expires = {past.isoformat()}\nscope = 'read-write'"))
+    assert browser.scim("GET", "/Users").status_code == 401
+    assert "There is no token yet" in browser.get(ENTRA).text
+
+
+def test_a_second_token_of_a_name_is_refused(browser):
+    page = browser.post(NEW, {"name": "entra", "replaces": "", "overlap": "none"})
+    assert page.status == 409
+    assert 'There is a token "entra" already' in page.text
+
+
+def test_the_form_suggests_a_free_name(browser):
+    assert browser.get(NEW).value("name") == "entra-2"
+
+
+def test_revoking_asks_first(browser):
+    path = f"{ENTRA}/tokens/revoke?name=entra"
+    assert "Revoke “entra”?" in browser.get(path).text
+    assert browser.scim("GET", "/Users").status_code == 200
+    assert "no longer works" in browser.follow(browser.post(path)).text
+    assert browser.scim("GET", "/Users").status_code == 401
+
+
+def test_tokens_show_when_they_were_made_and_used(browser):
+    assert "entra " in browser.get(ENTRA).text
+    browser.scim("GET", "/Users")
+    page = browser.get(ENTRA)
+    assert f"{datetime.now(UTC):%B %Y}" in page.text
+    assert "just now" in page.text
+
+
+@pytest.fixture
+def over_wsgi(browser, monkeypatch):
+    """The test's requests reach the app itself, as a proxy that passes everything on would bring them."""
+    transport = httpx.WSGITransport(app=browser.app)
+    monkeypatch.setattr(probe, "make_client", lambda: httpx.Client(transport=transport))
+    return browser
+
+
+def test_the_connection_test_passes_and_leaves_no_token(over_wsgi):
+    page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
+    assert "The test passed." in page.text
+    assert "Users are answered" in page.text
+    assert "Groups are answered" in page.text
+    assert [table["name"] for table in over_wsgi.config["tokens"]] == ["entra"]
+    assert "Waiting for the first call" in page.text  # a test is no call of Entra's
+
+
+def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):
+    over_wsgi.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
+    assert "The test failed." in page.text
+    assert "The connection is turned off" in page.text
+
+
+def answers(status, text="<html>", **headers):
+    return lambda request: httpx.Response(status, text=text, headers={"Content-Type": "text/html", **headers})
+
+
+def fails(error):
+    def handler(request):
+        raise error
+
+    return handler
+
+
+OURS = {"Content-Type": "application/scim+json"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (answers(401, **OURS), "drops the Authorization header"),
+        (answers(401), "Somebody else asks for a password"),
+        (answers(403), "firewall or bot protection"),
+        (answers(404), "Something else answers at this address"),
+        (answers(200), "Something else answers at this address"),
+        (answers(404, **OURS), "The path is cut short"),
+        (answers(301, Location="https://other.example/"), "points to https://other.example/"),
+        (answers(502), "The proxy does not reach this service"),
+        (answers(500, **OURS), "This service could not answer"),
+        (answers(200, "{}", **OURS), "changes answers"),
+        (fails(httpx.ReadTimeout("slow")), "Nobody answered"),
+        (fails(httpx.ConnectError("broken")), "The request did not arrive"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(browser, monkeypatch, handler, words):
+    monkeypatch.setattr(probe, "make_client", lambda: httpx.Client(transport=httpx.MockTransport(handler)))
+    page = browser.post(f"{ENTRA}/test", form=ENTRA)
+    assert "The test failed." in page.text
+    assert words in page.text
+
+
+def test_an_unknown_name_and_a_closed_port_are_told_apart():
+    unknown = probe.run("http://nobody.invalid/scim", "t")
+    assert unknown.steps[-1].title == "The name nobody.invalid is not known"
+    closed = probe.run("http://127.0.0.1:9/scim", "t")
+    assert closed.steps[-1].title == "The connection is refused"
+    assert [step.kind for step in closed.steps] == ["good", "note", "note", "bad"]
+
+
+def test_a_certificate_that_nobody_vouches_for(browser, monkeypatch):
+    def handler(request):
+        refused = ssl.SSLCertVerificationError()
+        refused.verify_message = "self-signed certificate"
+        raise httpx.ConnectError("no") from refused
+
+    monkeypatch.setattr(probe, "make_client", lambda: httpx.Client(transport=httpx.MockTransport(handler)))
+    page = browser.post(f"{ENTRA}/test", form=ENTRA)
+    assert "The certificate is not accepted Self-signed certificate." in page.text
+
+
+def test_what_one_worker_saw_others_read(tmp_path):
+    path = tmp_path / "seen.json"
+    first, second = activity.Activity(path), activity.Activity(path)
+    first.note(None, 401)
+    first.flush()
+    second.note(None, 500)
+    second.flush()
+    assert activity.Activity(path).seen().refused.status == 500
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
+def test_a_damaged_file_of_what_was_seen_says_nothing(tmp_path, text):
+    (tmp_path / "seen.json").write_text(text)
+    assert activity.Activity(tmp_path / "seen.json").seen() == activity.Seen()

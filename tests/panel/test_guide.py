@@ -1,0 +1,136 @@
+"""The setup guide and the schema file."""
+
+import io
+import json
+
+import pytest
+
+GUIDE = "/panel/integrations/entra/guide"
+IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+
+
+def exported():
+    """A small schema as Entra exports it: one rule, users and groups."""
+
+    def mapping(kind, rows):
+        return {
+            "enabled": True,
+            "sourceObjectName": kind,
+            "targetObjectName": f"urn:ietf:params:scim:schemas:core:2.0:{kind}",
+            "attributeMappings": [
+                {
+                    "source": {"type": "Attribute", "name": source, "expression": f"[{source}]", "parameters": []},
+                    "targetAttributeName": target,
+                    "matchingPriority": priority,
+                }
+                for source, target, priority in rows
+            ],
+        }
+
+    def listed(kind, *names):
+        return {
+            "name": f"urn:ietf:params:scim:schemas:core:2.0:{kind}",
+            "attributes": [{"name": name, "type": "String"} for name in names],
+        }
+
+    users = [("userPrincipalName", "userName", 1), ("mailNickname", "externalId", 0)]
+    groups = [("displayName", "displayName", 1), ("objectId", "externalId", 0)]
+    return {
+        "id": "customappsso",
+        "directories": [
+            {"name": "Azure Active Directory", "objects": []},
+            {
+                "name": "customappsso",
+                "objects": [listed("User", "userName", "externalId"), listed("Group", "displayName", "externalId")],
+            },
+        ],
+        "synchronizationRules": [
+            {
+                "sourceDirectoryName": "Azure Active Directory",
+                "targetDirectoryName": "customappsso",
+                "objectMappings": [mapping("User", users), mapping("Group", groups)],
+            }
+        ],
+    }
+
+
+def upload(browser, content, give="page"):
+    text = content if isinstance(content, bytes) else json.dumps(content).encode()
+    fields = {"schema": (io.BytesIO(text), "schema.json"), "give": give}
+    return browser.post(f"{GUIDE}/schema", fields, form=GUIDE, content_type="multipart/form-data")
+
+
+def test_the_guide_has_this_servers_values(make_browser):
+    browser = make_browser(server={"public_url": "https://scim.example.com"})
+    browser.sign_in()
+    page = browser.get(GUIDE)
+    assert page.value("url") == "https://scim.example.com/api/scim/v2"
+    assert page.value("application") == "IDmelon"
+    for name in ("immutable_id", *(f"extraAttribute{number}" for number in range(1, 6))):
+        assert f"{IDMELON}:{name}" in page.text
+    assert f"immutableId {IDMELON}:immutable_id" in page.text
+
+
+def test_the_tables_come_from_the_schemas_that_are_served(make_browser):
+    extension = {
+        "id": "urn:ietf:params:scim:schemas:extension:contoso:2.0:User",
+        "name": "Contoso",
+        "extends": "User",
+        "attributes": [{"name": "carSeats", "type": "integer", "description": "How many fit in."}],
+    }
+    browser = make_browser(schemas=[extension], attribute_names={"extraAttribute2": "Badge number"})
+    browser.sign_in()
+    page = browser.get(GUIDE)
+    assert f"{extension['id']}:carSeats" in page.text
+    assert "Integer" in page.text
+    assert "Car seats How many fit in." in page.text
+    assert "Badge number" in page.text
+
+
+def test_every_attribute_is_in_the_tables(browser):
+    page = browser.get(GUIDE)
+    schemas = browser.scim("GET", "/Schemas").get_json(force=True)["Resources"]
+    for schema in schemas:
+        core = schema["id"].startswith("urn:ietf:params:scim:schemas:core")
+        for attribute in schema["attributes"]:
+            name = attribute["name"] if core else f"{schema['id']}:{attribute['name']}"
+            if attribute["mutability"] != "readOnly":
+                assert name in page.text
+
+
+def test_the_schema_comes_back_with_what_was_missing(browser):
+    page = upload(browser, exported())
+    assert page.status == 200
+    assert f"User: declared {IDMELON}:immutable_id" in page.text
+    assert "Group: mapped description to description" in page.text
+
+
+def test_the_file_is_ready_and_a_second_time_nothing_changes(browser):
+    answer = upload(browser, exported(), give="file")
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    names = [row["name"] for row in json.loads(answer.html)["directories"][1]["objects"][0]["attributes"]]
+    assert f"{IDMELON}:extraAttribute5" in names
+    assert "Everything is there already" in upload(browser, answer.html.encode()).text
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no json", "not JSON"),
+        (b"[]", "is a JSON object"),
+        (b"{}", "no &#34;synchronizationRules&#34;"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_what_is_no_schema_is_refused_with_the_reason(browser, content, reason):
+    page = upload(browser, content)
+    assert page.status == 400
+    assert "This is no schema exported from Entra" in page.text
+    assert reason in page.html
+
+
+def test_without_a_file_the_guide_asks_for_one(browser):
+    page = browser.post(f"{GUIDE}/schema", {"give": "page"}, form=GUIDE)
+    assert page.status == 400
+    assert "Choose the file" in page.text

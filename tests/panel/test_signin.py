@@ -1,0 +1,176 @@
+"""Signing in and out, and what keeps others out."""
+
+import logging
+
+import pytest
+
+from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
+
+PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
+
+
+def test_the_root_leads_to_the_panel(stranger):
+    assert stranger.get("/").location == "/panel/"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_seen_without_signing_in(stranger, path):
+    page = stranger.get(path)
+    assert page.status == 302
+    assert page.location.startswith("/panel/sign-in?next=")
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(stranger):
+    asked = stranger.get("/panel/integrations/entra")
+    assert stranger.post(asked.location, {"password": "correct horse battery"}).location.rstrip("?") == (
+        "/panel/integrations/entra"
+    )
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "/panel/\\evil", "/panelx", "/healthz"]
+)
+def test_signing_in_leads_nowhere_else(stranger, elsewhere):
+    page = stranger.post(f"/panel/sign-in?next={elsewhere}", {"password": "correct horse battery"})
+    assert page.location == "/panel/integrations"
+
+
+def test_a_wrong_password_is_refused_and_logged(stranger, caplog):
+    with caplog.at_level(logging.WARNING):
+        page = stranger.sign_in("wrong")
+    assert page.status == 401
+    assert "That is not the password." in page.text
+    assert "sign-in from 127.0.0.1 failed" in caplog.text
+    assert "wrong" not in caplog.text
+
+
+def test_failures_slow_down(stranger):
+    answers = [stranger.sign_in("wrong") for _ in range(FREE + 1)]
+    assert [page.status for page in answers] == [401] * FREE + [429]
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert stranger.sign_in().status == 429  # also for who knows the password by then
+
+
+def test_without_a_password_the_panel_is_off_and_says_how_to_turn_it_on(make_browser):
+    browser = make_browser(panel={})
+    for path in ("/panel/", "/panel/sign-in", "/panel/users"):
+        page = browser.get(path)
+        assert page.status == 503
+        assert "flask panel password" in page.text
+    assert browser.scim("GET", "/Users").status_code == 200
+
+
+def test_signing_out_ends_the_session(browser):
+    assert browser.get("/panel/integrations").status == 200
+    assert browser.post("/panel/sign-out", form="/panel/integrations").status == 302
+    assert browser.get("/panel/integrations").status == 302
+
+
+def test_a_new_password_signs_everybody_out(browser):
+    assert browser.command("panel", "password", "--password-stdin", given="another password\n").exit_code == 0
+    assert browser.get("/panel/integrations").status == 302
+    assert browser.sign_in().status == 401
+    assert browser.sign_in("another password").status == 302
+
+
+def test_a_short_password_is_refused(stranger):
+    result = stranger.command("panel", "password", "--password-stdin", given="short\n")
+    assert result.exit_code == 1
+    assert "at least 12 characters" in result.output
+
+
+def test_the_password_is_kept_as_a_scrypt_hash(stranger):
+    stranger.command("panel", "password", given="another password\nanother password\n")
+    kept = stranger.config["panel"]
+    assert kept["password_hash"].startswith("scrypt:32768:8:1$")
+    assert "another" not in stranger.path.read_text()
+    assert len(kept["secret"]) >= 32
+
+
+def test_a_fresh_installation_gets_a_password_once_beside_the_token(make_browser):
+    browser = make_browser(panel={}, tokens=[])
+    first, second = browser.command("setup"), browser.command("setup")
+    password = first.output.partition("Password:")[2].split()[0]
+    assert "Secret Token:" in first.output
+    assert second.output == ""
+    assert browser.sign_in(password).status == 302
+
+
+def test_the_cookie_is_out_of_reach(stranger):
+    over_http = stranger.sign_in().headers["Set-Cookie"]
+    assert "HttpOnly" in over_http
+    assert "SameSite=Lax" in over_http
+    assert "Path=/panel" in over_http
+    assert "Secure" not in over_http
+
+
+def test_the_cookie_is_kept_to_tls_behind_tls(stranger):
+    page = stranger.get("/panel/sign-in", base_url="https://scim.example.com")
+    assert "Secure" in page.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("path", ["/panel/sign-in", "/panel/sign-out", "/panel/integrations/entra/switch"])
+def test_a_form_from_elsewhere_is_refused(browser, path):
+    page = browser.get("/panel/integrations")
+    answer = browser.client.post(path, data={"enabled": "no", "password": "x"})
+    assert answer.status_code == 400
+    assert "out of date" in answer.get_data(as_text=True)
+    assert page.status == browser.get("/panel/integrations").status == 200
+    assert browser.scim("GET", "/Users").status_code == 200
+
+
+def test_pages_run_nothing_that_is_not_their_own(browser):
+    for path in ("/panel/sign-in", *PAGES[1:]):
+        page = browser.get(path)
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert "unsafe" not in page.headers["Content-Security-Policy"]
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "<style" not in page.html
+        assert " style=" not in page.html
+        assert " on" + "click" not in page.html
+        assert "http://" not in page.html.replace("http://localhost/api/scim/v2", "")
+
+
+def test_an_unknown_page_is_said_in_words(browser):
+    page = browser.get("/panel/nothing-here")
+    assert page.status == 404
+    assert "There is no such page" in page.text
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_waiting_doubles_up_to_a_limit_and_is_forgotten():
+    clock = Clock()
+    throttle = Throttle(clock)
+    for _ in range(FREE):
+        assert throttle.attempt("192.0.2.1") == 0
+    waits = []
+    for _ in range(12):
+        waits.append(throttle.attempt("192.0.2.1"))
+        clock.now += waits[-1]
+        assert throttle.attempt("192.0.2.1") == 0
+    assert waits[:4] == [1, 2, 4, 8]
+    assert max(waits) == LONGEST
+    assert throttle.attempt("192.0.2.2") == 0
+    clock.now += FORGOTTEN_AFTER + 1
+    assert [throttle.attempt("192.0.2.1") for _ in range(FREE)] == [0] * FREE
+
+
+def test_an_ipv6_guesser_has_one_network():
+    throttle = Throttle(Clock())
+    for number in range(FREE):
+        assert throttle.attempt(f"2001:db8::{number + 1:x}") == 0
+    assert throttle.attempt("2001:db8::ffff") > 0
+    assert throttle.attempt("2001:db8:0:1::1") == 0
+
+
+def test_many_addresses_take_bounded_memory():
+    throttle = Throttle(Clock())
+    for number in range(5000):
+        throttle.attempt(f"10.0.{number // 250}.{number % 250}")
+    assert len(throttle._failures) <= 2048
