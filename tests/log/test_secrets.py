@@ -92,17 +92,22 @@ def ops() -> st.SearchStrategy[str]:
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
+@pytest.fixture
+def vault(make_logged):
+    logged = make_logged(schemas=[VAULT])
+    logged.scim.create_user(userName="taken")
+    return logged
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=creations() | patches() | searches())
-def test_no_secret_gets_in_by_any_request(make_logged, request):
-    logged = make_logged(schemas=[VAULT])
-    logged.path.unlink(missing_ok=True)
-    logged.scim.create_user(userName="taken")
-    user = logged.scim.create_user()
+def test_no_secret_gets_in_by_any_request(vault, request):
+    vault.path.unlink(missing_ok=True)
+    user = vault.scim.create_user()
     method, path, body = request
-    logged.scim.request(method, path.format(id=user["id"]), body)
-    logged.log.flush()
-    written = logged.path.read_text()
+    vault.scim.request(method, path.format(id=user["id"]), body)
+    vault.log.flush()
+    written = vault.path.read_text()
     assert "hush" not in written.casefold()
     assert "ontoso.example" in written
 
