@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := http://127.0.0.1:8000
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run test lint pictures bench clean
+.PHONY: run demo test lint pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -17,6 +18,19 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+
+# A service of its own in data/demo, a made-up tenant, and the emulator that provisions the one from the other.
+demo: $(VENV)/.run
+	@rm -rf data/demo && install -D -m 600 config.example.toml data/demo/config.toml
+	@export SCIM_CONFIG=data/demo/config.toml SCIM_TOKEN; \
+	$(BIN)/flask setup && SCIM_TOKEN=$$($(BIN)/flask token new --name demo) || exit 1; \
+	$(BIN)/gunicorn 'app:create_app()' 2> data/demo/log & server=$$!; trap "kill $$server" EXIT INT TERM; \
+	for try in $$(seq 50); do sleep 0.2; $(BIN)/python -c 'import httpx; httpx.get("$(DEMO)/healthz")' 2> /dev/null && break; done; \
+	kill -0 $$server 2> /dev/null || { tail -5 data/demo/log; exit 1; }; \
+	$(BIN)/python -m entra demo --users 200 --groups 10 > data/demo/tenant.json; \
+	$(BIN)/python -m entra sync data/demo/tenant.json --url $(DEMO)/api/scim/v2 --state data/demo/links.json --rate 0; \
+	echo; echo "Look at it at $(DEMO)/panel/ with the password above. Ctrl-C ends the demonstration."; \
+	wait $$server
 
 pictures: $(VENV)/.dev
 	@$(BIN)/python -m tests.browser.pictures docs

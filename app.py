@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
-from urllib.parse import unquote
 
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -94,9 +93,11 @@ def _service(settings: Config, store: Store | None) -> Service:
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
-        return Service(LiveConfig(settings), types, declared, store, Activity())
-    activity = Activity(settings.resolve(settings.store.path).with_suffix(".activity.json"))
-    return Service(LiveConfig(settings), types, declared, _configured_store(settings), activity)
+        return Service(LiveConfig(settings), types, declared, store)
+    path = settings.resolve(settings.store.path)
+    activity = Activity(path.with_suffix(".activity.json"))
+    secret = path.with_suffix(".secret")
+    return Service(LiveConfig(settings), types, declared, _configured_store(settings), secret, activity)
 
 
 def _configured_store(settings: Config) -> Store:
@@ -116,7 +117,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
     def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path, query = dialect.clean_target(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         if path.startswith(settings.server.base_path):
-            environ["PATH_INFO"], environ["QUERY_STRING"] = unquote(path, "latin-1"), query
+            environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)
 
     count = settings.server.trusted_proxies

@@ -3,6 +3,7 @@
 import dataclasses
 import fcntl
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import tomlkit
 
@@ -27,26 +27,37 @@ def option(default: Any, check: Callable[[Any], bool] = lambda _: True, must: st
     return field(default=default, metadata={"check": check, "must": must})
 
 
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return text.startswith("unix:/") or (bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65_536)
+
+
 def _is_base_path(text: str) -> bool:
-    return text.startswith("/") and not text.endswith("/") and "//" not in text and "?" not in text
+    return bool(re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text))
 
 
 def _is_public_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return not text or (parts.scheme in ("http", "https") and bool(parts.netloc) and not parts.query)
+    return not text or bool(re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*/?", text))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """[server]: where the service is and what it takes in."""
 
-    bind: str = option("127.0.0.1:8000", bool, "an address like 127.0.0.1:8000")
+    bind: str = option("127.0.0.1:8000", _is_address, "an address and a port, like 127.0.0.1:8000")
     workers: int = option(2, lambda n: 1 <= n <= 64, "from 1 to 64")
     threads: int = option(8, lambda n: 1 <= n <= 256, "from 1 to 256")
     base_path: str = option("/api/scim/v2", _is_base_path, 'a path like "/api/scim/v2", without a "/" at its end')
     public_url: str = option("", _is_public_url, 'like "https://scim.example.com", without the base path')
     trusted_proxies: int = option(0, lambda n: 0 <= n <= 10, "from 0 to 10")
     max_body_bytes: int = option(2_000_000, lambda n: 1_000 <= n <= 100_000_000, "from 1000 to 100000000")
+    cors_origins: tuple[str, ...] = option(
+        (), lambda origins: all(isinstance(one, str) for one in origins), 'a list like ["https://tool.example.com"]'
+    )
+
+    def url(self, origin: str = "") -> str:
+        """Return the address of the endpoints: under public_url, else under the origin that is given."""
+        return (self.public_url or origin or f"http://{self.bind}").rstrip("/") + self.base_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +207,7 @@ def default_path() -> Path:
 def read(path: Path) -> Config:
     """Read a file; ConfigError."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
@@ -222,6 +233,8 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     if len(set(names)) < len(names):
         raise ConfigError(f"{source}: [[tokens]] has two of the same name")
     config = Config(**read_tables, tokens=tokens, schemas=_array(tables, "schemas", source), path=path)
+    if config.server.public_url.rstrip("/").endswith(config.server.base_path):
+        raise ConfigError(f"{source}: [server] public_url must not end in base_path, which is put behind it")
     if config.limits.page_size > config.limits.max_page_size:
         raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
     return config
@@ -257,7 +270,7 @@ def editing(path: Path) -> Iterator[tomlkit.TOMLDocument]:
     """Let the file be changed with its comments kept; it is replaced at once, and only if it is still right."""
     with path.with_name(path.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
         yield document
         text = tomlkit.dumps(document)
         parse(tomllib.loads(text), path)

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -17,8 +18,9 @@ from typing import Any
 from urllib.parse import quote
 
 from app import create_app
-from bench.people import GROUPS, rows, user, user_id
-from bench.store import measure_by, table
+from bench.people import GROUPS, members, user, user_id, users
+from bench.report import table
+from bench.store import measure_by
 from scim.auth import new_token
 from storage.snapshot import Meta, save
 from storage.tinydb_store import TinyDBStore
@@ -182,7 +184,7 @@ def draw(path: Path, panels: dict[str, tuple[list[int], dict[str, list[float]]]]
 def _service(size: int, folder: Path) -> Service:
     path = folder / str(size) / "data.json"
     path.parent.mkdir()
-    save(path, rows(size), Meta())
+    save(path, chain(users(size), members(size)), Meta())
     return Service(size, path)
 
 

@@ -84,10 +84,13 @@ INDEXES = [
 ]
 
 
-def rows(users: int) -> Iterator[Row]:
-    """Yield that many users, and the groups with as many of them as there are."""
-    for number in range(users):
-        yield Row("User", number + 1, dump(user(number)), 0)
+def users(number: int) -> Iterator[Row]:
+    """Yield that many users."""
+    return (Row("User", place, dump(user(place - 1)), 0) for place in range(1, number + 1))
+
+
+def members(users: int) -> Iterator[Row]:
+    """Yield the groups and their memberships, with as many members as there are."""
     for number, size in enumerate(GROUPS, 1):
         yield Row("Group", number, dump(group(size)), 0)
     position = 0

@@ -7,14 +7,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from random import Random
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 
-from bench.people import GROUPS, INDEXES, membership, rows, user, user_id
-from storage.snapshot import Meta, save
+from bench import people
+from bench.people import GROUPS, INDEXES, membership, user, user_id
+from bench.report import table
+from storage.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
 NEW = 10_000_000  # the numbers from which users are new
@@ -26,10 +29,9 @@ def main() -> None:
     options = _options()
     with TemporaryDirectory(dir=options.folder) as folder:
         paths = {size: Path(folder) / str(size) / "data.json" for size in options.sizes}
+        print_start(Path(folder), options.sizes)
         for size, path in paths.items():
-            path.parent.mkdir()
-            save(path, rows(size), Meta())
-        print_start(paths)
+            make(path, people.users(size), people.members(size))
         for durability in ("os", "fsync"):
             print_costs(paths, durability, options.rounds)
         print_members(paths[max(paths)], options.rounds)
@@ -37,9 +39,21 @@ def main() -> None:
         print_compaction(paths[max(paths)])
 
 
-def print_start(paths: dict[int, Path]) -> None:
+def print_start(folder: Path, sizes: list[int]) -> None:
     """Print how long a process takes to open the store, and how much memory it then has."""
-    table(["users", "start s", "memory MB"], ([size, *_start(path)] for size, path in paths.items()))
+    lines = []
+    for size in sizes:
+        for name, more in (("users", iter(())), ("users and members", people.members(size))):
+            path = make(folder / f"{size} {name}" / "data.json", people.users(size), more)
+            lines.append([f"{size} {name}", *_start(path)])
+    table(["documents", "start s", "of it CPU s", "memory MB"], lines)
+
+
+def make(path: Path, *rows: Iterable[Row]) -> Path:
+    """Write a file to measure with."""
+    path.parent.mkdir()
+    save(path, chain(*rows), Meta())
+    return path
 
 
 def print_costs(paths: dict[int, Path], durability: str, rounds: int) -> None:
@@ -79,8 +93,12 @@ def print_members(path: Path, rounds: int) -> None:
 
 
 def _members(store: TinyDBStore, rounds: int) -> Iterator[list[object]]:
-    for name, operation in (("add a member", add), ("remove a member", remove)):
-        found = measure_by(partial(operation, store), GROUPS, rounds)
+    for name, operation, times in (
+        ("add a member", add, rounds),
+        ("remove a member", remove, rounds),
+        ("read all members", members, 10),
+    ):
+        found = measure_by(partial(operation, store), GROUPS, times)
         yield [name, *found, f"{found[-1] / found[0]:.2f}"]
 
 
@@ -103,10 +121,11 @@ def print_disk(folder: Path, rounds: int) -> None:
 
 def print_compaction(path: Path) -> None:
     """Print how long others wait while the store is compacted."""
+    store = opened(path, "os")
+    for number in range(10_000):
+        write(store, "replace", user(number % 1000) | {"title": "changed"})
+    store.close()
     store = opened(path, "fsync")
-    with store.writing() as tx:
-        for number in range(10_000):
-            tx.replace("User", user(number % tx.count("User")) | {"title": "changed"})
     calm = _longest(store, threading.Event(), seconds=2)
     done = threading.Event()
 
@@ -199,6 +218,12 @@ def remove(store: TinyDBStore, size: int, number: int) -> None:
         tx.delete("Membership", f"group{size}.new{number}")
 
 
+def members(store: TinyDBStore, size: int, number: int) -> object:
+    """Read all memberships of the group of a size."""
+    with store.reading() as reader:
+        return sum(1 for _ in reader.lookup("Membership", "group", f"group{size}"))
+
+
 def opened(path: Path, durability: str) -> TinyDBStore:
     """Return an open store that does not compact by itself."""
     store = TinyDBStore(path, durability="os" if durability == "os" else "fsync", compact_after=1 << 40)
@@ -206,28 +231,19 @@ def opened(path: Path, durability: str) -> TinyDBStore:
     return store
 
 
-def table(names: Iterable[str], lines: Iterable[Iterable[object]]) -> None:
-    """Print a table in Markdown."""
-    print("|", " | ".join(names), "|")
-    print("|" + " --- |" * len(list(names)))
-    for line in lines:
-        print("|", " | ".join(f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in line), "|")
-
-
-def _start(path: Path) -> tuple[float, float]:
+def _start(path: Path) -> list[float]:
     opened(path, "os").close()
     code = f"from bench.store import _report_start as report; report({str(path)!r})"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
-    seconds, megabytes = found.stdout.split()
-    return float(seconds), float(megabytes)
+    return [float(figure) for figure in found.stdout.split()]
 
 
 def _report_start(path: str) -> None:
-    began = perf_counter()
+    began, worked = perf_counter(), process_time()
     store = opened(Path(path), "os")
-    seconds = perf_counter() - began
+    seconds, work = perf_counter() - began, process_time() - worked
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    print(seconds, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    print(seconds, work, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
     store.close()
 
 

@@ -20,19 +20,18 @@ def setup() -> None:
     config = current_app.extensions["tinyscim"].config.now
     if config.tokens:
         return
-    address = config.server.public_url or f"http://{config.server.bind}"
     try:
         text = settings.add_token(config_path(), FIRST_TOKEN)
         password = "" if config.panel.is_on else _set_first_password()
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
     click.echo("Paste these two into Entra: your application > Provisioning > Admin Credentials.")
-    click.echo(f"  Tenant URL:    {address}{config.server.base_path}")
+    click.echo(f"  Tenant URL:    {config.server.url()}")
     click.echo(f"  Secret Token:  {text}")
     click.echo("The token is shown this once; make another with: flask token new --name NAME")
     if password:
         click.echo("The administrator's panel, which guides you through the rest:")
-        click.echo(f"  Address:       {address}/panel/")
+        click.echo(f"  Address:       {config.server.url().removesuffix(config.server.base_path)}/panel/")
         click.echo(f"  Password:      {password}")
         click.echo("The password is shown this once; set your own with: flask panel password")
 

@@ -39,14 +39,20 @@ def listing(exchange: Exchange) -> list[Resource]:
         raise ExportError(INCOMPATIBLE, "a search answered 404; an empty list with 200 was expected")
     raise_for_status(exchange)
     body = exchange.response
-    if not isinstance(body, dict) or LIST_RESPONSE not in (body.get("schemas") or []):
+    if not is_list_response(body):
         raise ExportError(INCOMPATIBLE, "a search answered something that is not a ListResponse")
     found = body.get("Resources")
-    if found is None and not int(body.get("totalResults") or 0):
+    if found is None and not body.get("totalResults"):
         return []  # RFC 7644 3.4.2 lets an empty list leave it out
     if not isinstance(found, list):
         raise ExportError(INCOMPATIBLE, 'the ListResponse has no "Resources" array')
     return [_deserialised(item) for item in found]
+
+
+def is_list_response(body: Any) -> bool:
+    """Say whether an answer's body is what a search has to answer."""
+    schemas = body.get("schemas") if isinstance(body, dict) else None
+    return isinstance(schemas, list) and LIST_RESPONSE in schemas
 
 
 def raise_for_status(exchange: Exchange) -> None:

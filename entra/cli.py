@@ -14,6 +14,7 @@ from rich.markup import escape
 from entra import changes, console, discover, ondemand, options, people, replay, schema, sync, tenant
 from entra.answers import ExportError
 from entra.cycle import Cycle, CycleStoppedError
+from entra.mapping import MappingError
 from entra.plan import Policy
 from entra.validate import command as validate
 from entra.worklog import Entry, Journal
@@ -68,7 +69,7 @@ main.add_command(validate.command)
 @options.dialect
 def provision(tenant_file: Path, names: tuple[str, ...], **settings: Any) -> None:
     """Provision objects on demand, showing every request and answer; always in the legacy dialect."""
-    terminal = Console()
+    terminal = Console(soft_wrap=True)
     directory = options.load_tenant(tenant_file)
     found = [_find(directory, name) for name in names]
     members = [_find(directory, name) for name in settings["members"]] or None
@@ -99,7 +100,7 @@ def discover_command(url: str, tenant_file: Path | None, **settings: Any) -> Non
     mappings = options.make_mappings(settings["mapping"])
     try:
         found = discover.discover(endpoint, mappings, directory, settings["count"])
-    except ExportError as error:
+    except (ExportError, MappingError) as error:
         raise click.ClickException(str(error)) from None
     for name in ("local", "unassigned", "assigned"):
         click.echo(f"{name:<11} {len(getattr(found, name)):>7,}")

@@ -132,7 +132,7 @@ class Endpoint:
         self._pace.wait()
         self._attempt(exchange, content, headers or {})
         if exchange.status in (429, 503) and self.wire.honour_retry_after:
-            time.sleep(min(float(exchange.headers.get("retry-after", "1") or 1), 60))
+            time.sleep(_seconds(exchange.headers.get("retry-after", "")))
             self._attempt(exchange, content, headers or {})
         return exchange
 
@@ -192,6 +192,11 @@ class Endpoint:
     def _hide(self, text: str) -> str:
         # An endpoint that echoes the token must not get it into a log or a report.
         return text.replace(self._token, "(token)") if self._token else text
+
+
+def _seconds(retry_after: str) -> int:
+    # The other form, a date, is rare; a minute is the longest that a test should wait.
+    return min(int(retry_after), 60) if retry_after.isdecimal() else 1
 
 
 def masked(value: Any) -> Any:

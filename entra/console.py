@@ -54,7 +54,7 @@ class Display:
         else:
             self.references += 1
         if self.verbose or (entry.error and self.failures < FAILURES_SHOWN):
-            self.console.print(line(entry), soft_wrap=True)
+            self.console.print(line(entry))
         self.failures += entry.error is not None
         if self.console.is_terminal:
             self._advance()
@@ -90,24 +90,22 @@ def summary(console: Console, journal: Journal, seconds: float) -> None:
     """Print the counts of a cycle and its errors grouped by cause."""
     counts = ", ".join(f"{count:,} {name}" for name, count in sorted(journal.actions.items()))
     rate = journal.requests / max(seconds, 0.001)
-    console.print(
-        f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)", soft_wrap=True
-    )
+    console.print(f"{counts or 'no changes'}; {journal.requests:,} requests in {seconds:.1f} s ({rate:.0f}/s)")
     if journal.errors:
         console.print("Errors by cause:")
         for (code, cause), count in journal.errors.most_common():
-            console.print(f"{count:>7,}  [bold]{code}[/]: {escape(cause)}", soft_wrap=True)
+            console.print(f"{count:>7,}  [bold]{code}[/]: {escape(cause)}")
 
 
 def exchange(console: Console, found: Exchange) -> None:
     """Print one request and its answer in full."""
-    console.print(f"[bold]{found.method}[/] {escape(found.url)}", soft_wrap=True)
+    console.print(f"[bold]{found.method}[/] {escape(found.url)}")
     if found.request is not None:
-        console.print(_pretty(masked(found.request)), markup=False, soft_wrap=True)
+        console.print(_pretty(masked(found.request)), markup=False)
     status = found.status if found.status is not None else found.fault
     console.print(f"[bold]-> {status}[/] ({found.milliseconds} ms)")
     if found.response is not None:
-        console.print(_pretty(masked(found.response)), markup=False, soft_wrap=True)
+        console.print(_pretty(masked(found.response)), markup=False)
 
 
 def _pretty(value: Any) -> str:

@@ -23,7 +23,7 @@ from entra.plan import Policy, Task
 from entra.references import References
 from entra.service import Service
 from entra.state import Quarantine, State
-from entra.tenant import Tenant
+from entra.tenant import Tenant, digest
 from entra.worklog import Entry, Journal
 
 Item = TypeVar("Item")
@@ -54,15 +54,21 @@ class Cycle:
 
     @property
     def initial(self) -> bool:
-        """Say whether no cycle has come to its end since the start or a restart."""
-        return self.state.cycles == 0
+        """Say whether no cycle has come to its end since the start, a restart, or a change of the settings."""
+        return self.state.cycles == 0 or self.state.settings != self._settings
+
+    @property
+    def _settings(self) -> str:
+        return digest([self.mappings.users.settings, self.mappings.groups.settings, self.policy.scope])
 
     def run(self) -> None:
         """Provision; CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
         try:
             self.probe()
-            work = self._work()
-            self._hold_back(work)
+            if self.state.settings != self._settings:
+                self.state.restart()  # a mapping or a scope that was saved anew starts over, with the links kept
+                self.state.settings = self._settings
+            work = self._held_back(self._work())
             self.journal.planned = len(work)
             self._export(work)
             self._settle()
@@ -97,19 +103,18 @@ class Cycle:
         found = plan.tasks(self.tenant, self.state, self.mappings, self.policy)
         return [t for t in found if self.state.seen.get(t.id) != t.digest or escrow.is_due(t.id)]
 
-    def _hold_back(self, work: list[Task]) -> None:
+    def _held_back(self, work: list[Task]) -> list[Task]:
         removals = [task for task in work if task.removes(self.state.links.get(task.id))]
         limit = self.policy.deletion_threshold
         self.state.staged = []
         if limit is None or len(removals) <= limit or self.policy.allow_deletes:
-            return
+            return work
         self.state.staged = [task.id for task in removals]
         for task in removals:
             entry = Entry(task.kind, task.id, task.name, self.id, "stagedDelete", "skipped")
             entry.step("Export", f"held back: {len(removals)} removals are more than the threshold of {limit}")
             self.journal.add(entry)
-        held = set(self.state.staged)
-        work[:] = [task for task in work if task.id not in held]
+        return [task for task in work if task not in removals]
 
     def _export(self, work: list[Task]) -> None:
         exporter = Exporter(self, self._escrow())

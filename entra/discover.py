@@ -54,25 +54,26 @@ def discover(endpoint: Endpoint, mappings: MappingSet, tenant: Tenant | None, co
 def pages(endpoint: Endpoint, count: int, remarks: list[str]) -> Iterator[Resource]:
     """Page by index until a page is empty; what an endpoint does wrong on the way goes to the remarks."""
     start = 1
-    totals: set[Any] = set()
-    seen: set[Any] = set()
+    totals: set[str] = set()
+    seen: set[str] = set()
     while True:
         exchange = endpoint.send("GET", "/Users", [("startIndex", str(start)), ("count", str(count))])
         resources = answers.listing(exchange)
         body = exchange.response
-        totals.add(body.get("totalResults"))
+        total = body.get("totalResults")
+        totals.add(str(total))
         if body.get("startIndex") != start:
             _remark(remarks, f"startIndex {start} was not echoed but answered as {body.get('startIndex')!r}")
-        fresh = [r for r in resources if r.get("id") not in seen]
+        fresh = [r for r in resources if str(r.get("id")) not in seen]
         if len(fresh) < len(resources):
             _remark(remarks, f"page {start} repeats {len(resources) - len(fresh)} accounts of earlier pages")
         yield from fresh
-        seen.update(r.get("id") for r in fresh)
+        seen.update(str(r.get("id")) for r in fresh)
         start += len(resources)
-        if not fresh or start > int(body.get("totalResults") or 0):
+        if not fresh or (isinstance(total, int) and start > total):
             break
     if len(totals) > 1:
-        _remark(remarks, f"totalResults changed between pages: {sorted(map(str, totals))}")
+        _remark(remarks, f"totalResults changed between pages: {', '.join(sorted(totals))}")
 
 
 def _account(resource: Resource, name: str, value: Any, person: Object | None) -> Account:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from entra.answers import ExportError
 from entra.dialect import Change
 from entra.escrow import Escrow
-from entra.mapping import AttributeMapping, ObjectMapping
+from entra.mapping import AttributeMapping, MappingError, ObjectMapping
 from entra.plan import Action, Task
 from entra.service import Service
 from entra.state import Link
@@ -34,12 +34,17 @@ class Exporter:
         try:
             self._carry_out(task, entry, Service(self.cycle.endpoint, entry.exchanges))
             self.escrow.clear(task.id)
+        except MappingError as error:
+            self._failed(task, entry, ExportError("AttributeMappingError", str(error)))
         except ExportError as error:
-            entry.fail(error)
-            self.escrow.fail(task.id, error)
-        if task.object is not None:
+            self._failed(task, entry, error)
+        if task.object is not None or task.id in self.state.links:
             self.state.seen[task.id] = task.digest
         self.cycle.journal.add(entry)
+
+    def _failed(self, task: Task, entry: Entry, error: ExportError) -> None:
+        entry.fail(error)
+        self.escrow.fail(task.id, error)
 
     def _carry_out(self, task: Task, entry: Entry, service: Service) -> None:
         link = self.state.links.get(task.id)

@@ -12,6 +12,21 @@ from entra.mapping import AttributeMapping, MappingSet, ObjectMapping
 from entra.targets import Target
 
 Schema = dict[str, Any]
+LISTS = frozenset({
+    "synchronizationRules", "directories", "objectMappings", "attributeMappings", "objects", "attributes",
+    "parameters", "groups", "clauses",
+})  # fmt: skip
+TEXTS = frozenset({
+    "name", "expression", "targetAttributeName", "targetObjectName", "targetDirectoryName", "sourceOperandName",
+    "operatorName", "flowTypes", "flowType", "defaultValue",
+})  # fmt: skip
+SHAPES: dict[type, frozenset[str]] = {
+    list: LISTS | {"values"},
+    dict: frozenset({"source", "scope", "targetOperand"}),
+    str: TEXTS,
+    int: frozenset({"matchingPriority"}),
+}
+NAMES = {list: "list", dict: "object", str: "text", int: "number"}
 TARGET_DIRECTORIES = ("customappsso", "scim")
 
 
@@ -23,7 +38,7 @@ def load(text: str | bytes) -> Schema:
     """Parse and check an exported schema; NoSchemaError says what is wrong with it."""
     try:
         schema = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoSchemaError(f"not JSON: {error}") from None
     if not isinstance(schema, dict):
         raise NoSchemaError("a synchronizationSchema is a JSON object")
@@ -31,8 +46,9 @@ def load(text: str | bytes) -> Schema:
         schema = schema["schema"]
     found: Schema = schema
     for key in ("synchronizationRules", "directories"):
-        if not _is_list_of_objects(schema.get(key)):
+        if not isinstance(schema.get(key), list):
             raise NoSchemaError(f'it has no "{key}" list, which every synchronizationSchema has')
+    _check_shape(found, "the file")
     object_mapping(found, "User")
     return found
 
@@ -55,7 +71,7 @@ def object_mapping(schema: Schema, kind: str) -> Schema:
     for rule in outbound_rules(schema):
         for candidate in rule.get("objectMappings") or []:
             if str(candidate.get("targetObjectName", "")).rpartition(":")[2].casefold() == kind.casefold():
-                if not _is_list_of_objects(candidate.get("attributeMappings")):
+                if candidate.get("attributeMappings") is None:
                     raise NoSchemaError(f'the {kind} mapping has no "attributeMappings" list')
                 found: Schema = candidate
                 return found
@@ -103,8 +119,15 @@ def _source(raw: Schema) -> Expression:
         return Attribute(name)
     if raw.get("type") == "Function":
         parameters = raw.get("parameters") or []
-        return expressions.call(name, tuple(_source(p["value"]) if p.get("value") else None for p in parameters))
+        return expressions.call(name, tuple(map(_argument, parameters)))
     raise ExpressionError(f"its source has neither an expression nor a name: {json.dumps(raw)[:80]}")
+
+
+def _argument(parameter: Schema) -> Expression | None:
+    value = parameter.get("value")
+    if value is not None and not isinstance(value, dict):
+        raise ExpressionError(f"a parameter is no source: {json.dumps(value)[:80]}")
+    return _source(value) if value else None
 
 
 def _constant(raw: Schema) -> str:
@@ -112,5 +135,16 @@ def _constant(raw: Schema) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+def _check_shape(value: Any, where: str) -> None:
+    """Refuse a schema in which something is not of the type that Microsoft Graph documents; null is left out."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            _check_shape(item, f"{where}[{number}]")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            kind = next((kind for kind, keys in SHAPES.items() if key in keys), None)
+            if inner is not None and kind is not None and not isinstance(inner, kind):
+                raise NoSchemaError(f'"{key}" in {where} should be a {NAMES[kind]}')
+            if key in LISTS and not all(isinstance(item, dict) for item in inner or []):
+                raise NoSchemaError(f'"{key}" in {where} should hold objects')
+            _check_shape(inner, key)

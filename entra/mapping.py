@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,10 @@ Source = Mapping[str, Any]
 ALL_ACTIONS = frozenset({"add", "update", "delete"})
 REFERENCES = frozenset({"manager", "members"})
 BOOLEANS = frozenset({"active", "primary"})
+
+
+class MappingError(ValueError):
+    """An expression cannot be evaluated for this object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,10 @@ class AttributeMapping:
 
     def value(self, source: Source) -> Any:
         """Evaluate the row; None when there is nothing to write."""
-        value = self.source.evaluate(source)
+        try:
+            value = self.source.evaluate(source)
+        except (ValueError, TypeError, LookupError, re.error) as error:
+            raise MappingError(f"{self.target.text}: {error}") from None
         if not functions.is_present(value):
             return None
         if (self.target.sub or self.target.name) in BOOLEANS and isinstance(value, str):
@@ -65,6 +73,12 @@ class ObjectMapping:
     def reference(self) -> AttributeMapping | None:
         """The row of manager or members, if it is mapped."""
         return next((row for row in self.rows if row.is_reference), None)
+
+    @property
+    def settings(self) -> list[Any]:
+        """Everything that an administrator set, in a form that compares from run to run."""
+        rows = [[r.target.text, repr(r.source), r.matching, r.create_only, r.default] for r in self.rows]
+        return [self.kind, rows, repr(self.scope), sorted(self.actions)]
 
     def values(self, source: Source, *, creating: bool = False) -> Iterator[tuple[AttributeMapping, Any]]:
         """Evaluate every row but the references; defaults and create-only rows count at creation alone."""

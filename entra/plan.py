@@ -76,8 +76,7 @@ def tasks(tenant: Tenant, state: State, mappings: MappingSet, policy: Policy) ->
         yield decide(found, state.links.get(found.id), mappings.of(found.kind), entitled, policy)
     for source, link in list(state.links.items()):
         if source not in tenant.objects:
-            action = Action.DELETE if link.managed and "delete" in mappings.of(link.kind).actions else Action.FORGET
-            yield Task(source, link.kind, None, action, "purged from the directory")
+            yield Task(source, link.kind, None, _purged(link, mappings), "purged from the directory")
 
 
 def decide(found: Object, link: Link | None, mapping: ObjectMapping, entitled: bool, policy: Policy) -> Task:
@@ -110,3 +109,9 @@ def _out_of_scope(found: Object, mapping: ObjectMapping, entitled: bool) -> str 
     if not found.enabled:
         return "account disabled"
     return None
+
+
+def _purged(link: Link, mappings: MappingSet) -> Action:
+    if not link.managed:
+        return Action.FORGET
+    return Action.DELETE if "delete" in mappings.of(link.kind).actions else Action.SKIP

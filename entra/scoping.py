@@ -70,12 +70,19 @@ def from_graph(scope: Any) -> tuple[Scope, list[str]]:
         clauses = []
         for raw in group.get("clauses") or []:
             clause = _clause(raw)
-            if clause.operator in OPERATORS:
+            if clause.operator in OPERATORS and _compiles(clause):
                 clauses.append(clause)
             else:
                 unknown.append(f"scoping filter on {clause.attribute}: operator {raw.get('operatorName')}")
         groups.append(tuple(clauses))
     return Scope(tuple(groups)), unknown
+
+
+def _compiles(clause: Clause) -> bool:
+    try:
+        return all(re.compile(o) for o in clause.operands) if "REGEX" in clause.operator else True
+    except re.error:
+        return False
 
 
 def _clause(raw: dict[str, Any]) -> Clause:

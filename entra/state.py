@@ -52,6 +52,7 @@ class State:
     """Everything that the next cycle starts from."""
 
     url: str = ""
+    settings: str = ""
     cycles: int = 0
     links: dict[str, Link] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class State:
         return {
             "version": VERSION,
             "url": self.url,
+            "settings": self.settings,
             "cycles": self.cycles,
             "links": {key: asdict(link) for key, link in list(self.links.items())},
             "seen": dict(self.seen),
@@ -138,6 +140,7 @@ def _from_json(raw: dict[str, Any]) -> State:
         raise ValueError(f"its version is {raw['version']}, not {VERSION}")
     return State(
         url=raw["url"],
+        settings=raw["settings"],
         cycles=raw["cycles"],
         links={key: Link(**link) for key, link in raw["links"].items()},
         seen=raw["seen"],

@@ -34,7 +34,7 @@ class Job:
         self.tenant_file = tenant_file
         self.settings = settings
         self.log = log
-        self.console = Console()
+        self.console = Console(soft_wrap=True)
         self.endpoint: Endpoint = options.make_endpoint(settings["url"], settings["token"], settings)
         self.mappings: MappingSet = options.job_mappings(settings)
         self.state: State = options.load_state(settings, self.endpoint)

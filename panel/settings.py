@@ -2,13 +2,15 @@
 
 import secrets
 import tomllib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import tomlkit
+from tomlkit import TOMLDocument
+from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
 from config import ConfigError, editing
@@ -37,22 +39,27 @@ def add_token(
     _check_name(name)
     text, table = new_token(name, read_only=read_only, lifetime=lifetime)
     with _changing(path) as document:
-        tables = [one for one in document.get("tokens", []) if not _is_over(one)]
-        tables = [kept for one in tables if (kept := _ending(one, overlap) if one["name"] == replaces else one)]
-        if any(one["name"] == name for one in tables):
+        for one in list(_tokens(document)):
+            if _is_over(one) or (one["name"] == replaces and not overlap):
+                _drop(document, one)
+            elif one["name"] == replaces:
+                end = datetime.now(UTC).replace(microsecond=0) + overlap
+                one["expires"] = min(end, one.get("expires", end))
+        if any(one["name"] == name for one in _tokens(document)):
             raise Refused(f'There is a token "{name}" already; choose another name.')
-        _put_tokens(document, [*tables, table])
+        added = tomlkit.table()
+        added.update(table)
+        _tokens(document).append(added)
     return text
 
 
 def remove_token(path: Path, name: str) -> None:
     """Take a token back; Refused if there is none of this name."""
     with _changing(path) as document:
-        tables = document.get("tokens", [])
-        kept = [one for one in tables if one.get("name") != name]
-        if len(kept) == len(tables):
+        found = [one for one in _tokens(document) if one["name"] == name]
+        if not found:
             raise Refused(f'There is no token "{name}".')
-        _put_tokens(document, kept)
+        _drop(document, found[0])
 
 
 def set_enabled(path: Path, enabled: bool) -> None:
@@ -79,7 +86,7 @@ def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[MutableMapping[str, Any]]:
+def _changing(path: Path) -> Iterator[TOMLDocument]:
     try:
         with editing(path) as document:
             yield document
@@ -87,23 +94,23 @@ def _changing(path: Path) -> Iterator[MutableMapping[str, Any]]:
         raise Refused(f"{path} was not changed: {error}") from None
 
 
-def _put_tokens(document: MutableMapping[str, Any], tables: list[Mapping[str, Any]]) -> None:
-    document.pop("tokens", None)
-    if tables:
-        array = tomlkit.aot()
-        for one in tables:
-            table = tomlkit.table()
-            table.update(dict(one))
-            array.append(table)
-        document["tokens"] = array
+def _tokens(document: TOMLDocument) -> AoT:
+    """Return the [[tokens]] tables, which are made if there are none."""
+    if not isinstance(document.get("tokens"), AoT):
+        document.pop("tokens", None)
+        document["tokens"] = tomlkit.aot()
+    return cast(AoT, document["tokens"])
 
 
-def _ending(table: Mapping[str, Any], overlap: timedelta) -> Mapping[str, Any] | None:
-    """Return the token with the end that the overlap sets it, unless it ends earlier; None where there is none."""
-    if not overlap:
-        return None
-    end = datetime.now(UTC).replace(microsecond=0) + overlap
-    return {**table, "expires": min(end, table.get("expires", end))}
+def _drop(document: TOMLDocument, token: Table) -> None:
+    """Take a token's table away; the comments in it, which may be about what follows, stay in the file."""
+    tokens = _tokens(document)
+    comments = [str(item.as_string()).strip() for key, item in token.value.body if key is None]
+    del tokens[list(tokens).index(token)]
+    if not tokens:
+        document.pop("tokens")
+    for text in filter(None, comments):
+        document.add(tomlkit.comment(text.lstrip("# ")))
 
 
 def _is_over(table: Mapping[str, Any]) -> bool:

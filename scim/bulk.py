@@ -1,5 +1,6 @@
 """Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +15,13 @@ from scim.messages import Message, expect, first_sentence
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome, Resources, new_id
 
+log = logging.getLogger("tinyscim")
+
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
-_REFERENCE = re.compile(r'bulkId:([^"\s/\]]+)')
+_WHOLE = re.compile(r"bulkId:(\S+)")
+_IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
 _METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -52,9 +56,9 @@ class BulkOperation:
 
     def references(self) -> Iterator[str]:
         """Yield the bulkIds that the operation mentions."""
-        yield from _REFERENCE.findall(self.path)
-        for text in _texts(self.data):
-            yield from _REFERENCE.findall(text)
+        yield from _IN_PATH.findall(self.path)
+        for name, text in _texts(self.data):
+            yield from _mentioned(name, text)
 
 
 Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], tuple[int, Outcome]]
@@ -107,10 +111,17 @@ class Bulk:
             errors += int(result["status"]) >= 400
             if fail_on_errors and errors >= fail_on_errors:
                 break
+        self._break_promises()
         return {
             "schemas": [BULK_RESPONSE],
             "Operations": [self._results[place] for place in sorted(self._results)],
         }
+
+    def _break_promises(self) -> None:
+        """Take back the ids of resources that were not come to, from whoever refers to them already."""
+        for place, operation in enumerate(self._operations):
+            if place not in self._results and operation.bulk_id in self._promised:
+                self._resources.break_promise(self._promised[operation.bulk_id])
 
     def _order(self) -> Iterator[int]:
         """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
@@ -142,6 +153,11 @@ class Bulk:
             status, outcome = self._run(resolved, type, id)
         except ScimError as error:
             outcome, result = None, self._failure(operation, result, location, error)
+        except Exception:  # the answer must still tell what the other operations did
+            log.exception("an operation of a bulk request failed")
+            unforeseen = ScimError("The service failed to carry out this operation. Its log says why.")
+            unforeseen.status = 500
+            outcome, result = None, self._failure(operation, result, location, unforeseen)
         else:
             result["location"] = self._resources.locate(type, outcome.id)
             if outcome.after:
@@ -173,16 +189,18 @@ class Bulk:
         for bulk_id in operation.references():
             if bulk_id in self._failed or bulk_id not in self._promised:
                 raise Conflict(f'The resource with the bulkId "{bulk_id}" was not created.')
-        path = self._with_ids(operation.path)
+        path = self._with_ids(operation.path, "path")
         return replace(operation, path=path, data=self._with_ids(operation.data))
 
-    def _with_ids(self, value: Any) -> Any:
+    def _with_ids(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
-            return _REFERENCE.sub(lambda match: self._promised[match[1]], value)
+            for bulk_id in _mentioned(name, value):
+                value = value.replace(f"bulkId:{bulk_id}", self._promised[bulk_id])
+            return value
         if isinstance(value, list):
             return [self._with_ids(one) for one in value]
         if isinstance(value, dict):
-            return {name: self._with_ids(one) for name, one in value.items()}
+            return {name: self._with_ids(one, name) for name, one in value.items()}
         return value
 
 
@@ -200,13 +218,22 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
     return type, id or None
 
 
-def _texts(value: Any) -> Iterator[str]:
-    waiting = [value]
+def _mentioned(name: str, text: str) -> list[str]:
+    """Return the bulkIds in a text: as a value of its own, or as an id within a PATCH path."""
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        return [whole[1]]
+    return _IN_PATH.findall(text) if name.lower() == "path" else []
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text with the name that it stands under."""
+    waiting = [("", value)]
     while waiting:
-        one = waiting.pop()
+        name, one = waiting.pop()
         if isinstance(one, str):
-            yield one
+            yield name, one
         elif isinstance(one, dict):
-            waiting += one.values()
+            waiting += one.items()
         elif isinstance(one, list):
-            waiting += one
+            waiting += [(name, inner) for inner in one]

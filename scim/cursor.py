@@ -5,12 +5,19 @@ import binascii
 import hashlib
 import hmac
 import json
+import os
+import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from scim.errors import InvalidCount, InvalidCursor
+from storage.base import Unavailable
 
 _SIGNATURE_BYTES = 16
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,27 @@ def decode(text: str, secret: bytes, query: str, count: int) -> Cursor:
     if cursor.count != count:
         raise InvalidCount(f"The count must stay what it was with the first page: {cursor.count}.")
     return cursor
+
+
+def shared_secret(path: Path | None) -> bytes:
+    """Return the secret in a file, which is made if there is none; without a path, one of this process; Unavailable."""
+    if path is None:
+        return secrets.token_bytes(_SECRET_BYTES)
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}") from error
+
+
+def _make_secret(path: Path) -> None:
+    """Put a secret in place whole, and only if no other worker has done so meanwhile."""
+    with NamedTemporaryFile(dir=path.parent) as file:
+        file.write(secrets.token_bytes(_SECRET_BYTES))
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 def digest(*parts: Any) -> str:

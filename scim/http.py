@@ -11,11 +11,12 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from config import Token
-from scim import dialect
+from scim import cors, dialect
 from scim.auth import authenticate
 from scim.body import parse_json
 from scim.errors import (
     Forbidden,
+    InvalidSyntax,
     ScimError,
     StoreFull,
     StoreUnavailable,
@@ -46,8 +47,10 @@ def service() -> Service:
 
 def base_url() -> str:
     """Return the address under which clients reach the service, without a slash at its end."""
-    server = service().config.now.server
-    return (server.public_url or request.url_root).rstrip("/") + server.base_path
+    server = service().settings.server
+    if not server.public_url and not request.host:
+        raise InvalidSyntax("The Host header names no host.")
+    return server.url(request.url_root)
 
 
 def json_response(
@@ -109,18 +112,25 @@ def install(app: Flask, base_path: str) -> None:
     def is_ours() -> bool:
         return request.path == base_path or request.path.startswith(base_path + "/")
 
+    origins = app.extensions["tinyscim"].settings.server.cors_origins
+    cors.install(app, origins)
+
     @app.before_request
-    def admit() -> None:
+    def admit() -> Response | None:
         g.request_id = uuid.uuid4().hex
         g.started = time.perf_counter()
         g.token = g.body = g.outcome = None
+        g.is_on = False
         if is_ours():
+            if cors.is_preflight(origins):
+                return Response(status=204)
             g.is_on = service().config.now.connection.enabled
             g.token = _authenticated()
             if not g.is_on:
                 raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
             if g.token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
                 raise Forbidden(f'The token "{g.token.name}" may only read.')
+        return None
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -89,9 +89,7 @@ class _PatchSchema(Message):
         ma.fields.Nested(_OperationSchema),
         data_key="Operations",
         required=True,
-        validate=ma.validate.Length(
-            max=MAX_PATCH_OPERATIONS, error=f"has more than {MAX_PATCH_OPERATIONS} operations"
-        ),
+        validate=ma.validate.Length(max=MAX_PATCH_OPERATIONS, error=f"has more than {MAX_PATCH_OPERATIONS} operations"),
     )
 
 

@@ -1,6 +1,7 @@
 """Which resource types there are: the built-in schemas and the config's, read by one loader."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -162,7 +163,7 @@ def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool =
     Beside the keys of RFC 7643 section 7 a table has `endpoint` (it makes a resource type of the schema's name) or
     `extends` (the name of the type that it extends), and with the latter `required`.
     """
-    declared = [_Declared(table) for table in chain(_built_in(), tables)]
+    declared = [_Declared(table) for table in _built_in()] + _configured(tables)
     _refuse_repeated(declared)
     if unique_group_names:  # Entra matches groups by displayName, so a second one of that name would never be found
         for one in declared:
@@ -186,6 +187,16 @@ def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool =
     )
 
 
+def _configured(tables: Iterable[Mapping[str, Any]]) -> "list[_Declared]":
+    declared = []
+    for number, table in enumerate(tables, 1):
+        try:
+            declared.append(_Declared(table))
+        except DefinitionError as error:
+            raise DefinitionError(f"[[schemas]] number {number}: {error}") from None
+    return declared
+
+
 class _Declared:
     """A schema with what its table says of its place."""
 
@@ -193,12 +204,19 @@ class _Declared:
         own = dict(table)
         self.endpoint = str(own.pop("endpoint", ""))
         self.extends = str(own.pop("extends", ""))
-        self.required = bool(own.pop("required", False))
+        self.required = own.pop("required", False)
         self.schema = read_schema(own)
         if bool(self.endpoint) == bool(self.extends):
             raise DefinitionError(f'{self.schema.id} needs either "endpoint" or "extends"')
-        if self.endpoint and not self.endpoint.strip("/").isalnum():
+        if self.endpoint and not re.fullmatch(r"/[A-Za-z0-9]+", self.endpoint):
             raise DefinitionError(f'{self.schema.id}: "endpoint" must be like "/Devices"')
+        if not isinstance(self.required, bool):
+            raise DefinitionError(f'{self.schema.id}: "required" must be true or false')
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.schema.name):
+            raise DefinitionError(f'{self.schema.id}: "name" must have letters, digits, "_" and "-" alone')
+        taken = [one.name for one in COMMON if one.name in self.schema.names] if self.endpoint else []
+        if taken:
+            raise DefinitionError(f"{self.schema.id}: every resource has the attribute {taken[0]} already")
         unknown = set(own) - {"id", "name", "description", "attributes"}
         if unknown:
             raise DefinitionError(f'{self.schema.id}: there is no key "{min(unknown)}"')
@@ -218,7 +236,7 @@ _RESERVED = (
 def _refuse_repeated(declared: list[_Declared]) -> None:
     for label, values in (
         ("id", [one.schema.id for one in declared]),
-        ("name", [one.schema.name for one in declared]),
+        ("name", ["Membership", *(one.schema.name for one in declared)]),
         ("endpoint", [*_RESERVED, *(one.endpoint.strip("/") for one in declared if one.endpoint)]),
     ):
         seen: set[str] = set()

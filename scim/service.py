@@ -1,12 +1,16 @@
 """The parts that requests share: configuration, registry, indexes, store."""
 
+import atexit
+import hmac
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 from config import LiveConfig
 from scim import dialect
 from scim.activity import Activity
+from scim.cursor import shared_secret
 from scim.events import Event, Observer
 from scim.indexes import Indexes
 from scim.registry import Registry, ResourceType
@@ -20,17 +24,20 @@ log = logging.getLogger("tinyscim")
 class Service:
     """What one application serves; `store` is opened by the first who needs it, after any fork.
 
-    `observers` are told of each write and each failure.
+    `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
     """
 
     config: LiveConfig
     registry: Registry
     declared: Indexes
     store: Store
+    secret_path: Path | None = None
     activity: Activity = field(default_factory=Activity)
     observers: list[Observer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.settings = self.config.now  # what holds until the next start; only `config` follows the file
+        self._secret = b""
         self._lock = Lock()
         self._is_open = False
 
@@ -45,7 +52,14 @@ class Service:
             with self._lock:
                 if not self._is_open:
                     self.store.open(self.indexes)
+                    self._secret = shared_secret(self.secret_path)
+                    atexit.register(self.store.close)
                     self._is_open = True
+
+    def cursor_secret(self, client: str) -> bytes:
+        """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""
+        self.open()
+        return hmac.digest(self._secret, client.encode(), "sha256")
 
     def resources(self, base_url: str) -> Resources:
         """Return the resources with their addresses under a base URL; Damaged, Unavailable."""

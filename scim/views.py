@@ -101,7 +101,7 @@ def _search(types: list[ResourceType]) -> Response:
 
 def _bulk(_: None) -> Response:
     resources = _resources()
-    limit = service().config.now.limits.max_bulk_operations
+    limit = service().settings.limits.max_bulk_operations
     body = dialect.bulk_request(read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
     bulk = Bulk(resources, partial(perform, resources), _report)
@@ -109,7 +109,7 @@ def _bulk(_: None) -> Response:
 
 
 def _report(operation: BulkOperation, milliseconds: float, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
-    path = f"{service().config.now.server.base_path}/{operation.path.strip('/')}"
+    path = f"{service().settings.server.base_path}/{operation.path.strip('/')}"
     answer, status = result.get("response"), int(result["status"])
     tell(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
 
@@ -150,12 +150,11 @@ def perform(
 
 
 def _answer_query(types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False) -> Response:
-    limits = service().config.now.limits
+    limits = service().settings.limits
     query, projection = load_query(
         parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
     )
-    secret = bytes.fromhex(g.token.sha256)  # a cursor holds for the client that it was given to
-    return json_response(_resources().query(types, query, secret, projection))
+    return json_response(_resources().query(types, query, service().cursor_secret(g.token.name), projection))
 
 
 def _written(resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:

@@ -7,11 +7,15 @@ journals stay until the new snapshot is in place.
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from time import monotonic, sleep
+from typing import TypeVar
 
 from storage.files import Files
 from storage.journal import Journal, changes, start
 from storage.snapshot import Meta, Row, Snapshot, dump, known_meta, save
 
+SPELL = 0.001  # seconds of work between two rests
+T = TypeVar("T")
 Changed = dict[str, dict[int, bytes | None]]
 """By kind and position: the JSON of what is there now."""
 
@@ -22,8 +26,8 @@ def merge(files: Files, generation: int) -> None:
     if meta.generation < generation:
         changed, sequence = collect(files, meta, generation)
         last = meta.last | {kind: max([meta.last.get(kind, 0), *places]) for kind, places in changed.items()}
-        rows = merged(Snapshot(files.snapshot).rows(), changed)
-        save(files.snapshot, rows, Meta(generation, sequence, last), gently=True)
+        rows = gently(merged(Snapshot(files.snapshot).rows(), changed))
+        save(files.snapshot, rows, Meta(generation, sequence, last))
     for old in files.generations():
         if old < generation:
             files.journal(old).unlink(missing_ok=True)
@@ -34,7 +38,7 @@ def collect(files: Files, meta: Meta, generation: int) -> tuple[Changed, int]:
     changed: Changed = {}
     sequence = meta.sequence
     for older in range(meta.generation, generation):
-        for record in Journal(files.journal(older)).news(start(sequence)):
+        for record in gently(Journal(files.journal(older)).news(start(sequence))):
             sequence = record.place.sequence
             for kind, position, document in changes(record.body):
                 changed.setdefault(kind, {})[position] = None if document is None else dump(document)
@@ -52,6 +56,16 @@ def merged(rows: Iterable[Row], changed: Changed) -> Iterator[Row]:
         yield from _new(kind, changes_here)
     for kind, changes_here in changed.items():
         yield from _new(kind, changes_here)
+
+
+def gently(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items, but rest half of the time, so that other threads get the interpreter and the disk."""
+    began = monotonic()
+    for item in items:
+        yield item
+        if (worked := monotonic() - began) > SPELL:
+            sleep(worked)
+            began = monotonic()
 
 
 def _new(kind: str, changes_here: dict[int, bytes | None]) -> Iterator[Row]:

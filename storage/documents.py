@@ -9,7 +9,7 @@ from tinydb.storages import Storage
 from tinydb.table import Table as TinyDBTable
 
 from storage.base import Document
-from storage.tables import Table, Version
+from storage.tables import META, Table, Version
 
 Change = tuple[str, int, Document | None]
 """A kind, a position, and what is there now."""
@@ -119,7 +119,12 @@ class View(Storage):
 
     def __init__(self, version: Version) -> None:
         self.version = version
-        self.database = Database(storage=lambda: self)
+
+    @property
+    def database(self) -> Database:
+        """Return TinyDB itself over this version, with its queries and operations."""
+        # Made anew each time: if the view held it, the two would hold each other, and the version with them.
+        return Database(storage=lambda: self)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Return all tables, for TinyDB."""
@@ -180,6 +185,8 @@ class Transaction(View):
 
     def change(self, kind: str, changes: Mapping[int, Document | None]) -> None:
         """Make the changes, up to the first that may not be; Duplicate."""
+        if not kind or kind == META:
+            raise ValueError(f"{kind!r} is no name for a kind of documents")
         table = self.version.writable(kind)
         for position, document in changes.items():
             if document is not None:
@@ -192,4 +199,4 @@ class Transaction(View):
         return [(kind, position, document) for (kind, position), document in self._changes.items()]
 
     def _table(self, kind: str) -> VersionTable:
-        return cast(VersionTable, self.database.table(kind))
+        return VersionTable(self, kind)

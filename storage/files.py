@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 from storage.base import Unavailable
 
@@ -29,6 +28,10 @@ class Files:
         folder = self.snapshot.parent
         names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
         return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
+
+    def exist(self) -> bool:
+        """Tell whether any of them is there."""
+        return self.snapshot.exists() or bool(self.generations())
 
     def lock(self, name: str) -> Path:
         """Return a lock file."""
@@ -59,22 +62,18 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-def put_in_place(path: Path, pieces: Iterable[bytes], *, gently: bool = False) -> None:
-    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new.
-
-    A journal's fsync waits for whatever else the disk has been given; to be gentle leaves it half the time.
-    """
+def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
     new = path.with_name(path.name + ".new")
     try:
         new.unlink(missing_ok=True)
         new.touch(0o600)  # it tells of people
         with new.open("wb") as file:
             for piece in pieces:
-                began = monotonic()
                 file.write(piece)
+                # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.
                 file.flush()
                 os.fsync(file.fileno())
-                sleep(monotonic() - began if gently else 0)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)

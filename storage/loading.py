@@ -46,6 +46,8 @@ def follow(files: Files, point: Point) -> Point:
     if not place.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
     if ended:
+        # What is written after the end is lost if the end is.
+        journal.sync()
         return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)))
     return Point(version, journal, place)
 
@@ -56,7 +58,9 @@ def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Met
         table = version.writable(row.kind)
         if table.ids.get(document["id"]) is not None:
             snapshot.report(row.line, f"{row.kind} {row.position} has the id of another")
-        table.put(row.position, document)
+        if row.position <= table.last:
+            snapshot.report(row.line, f"{row.kind} {row.position} is out of order")
+        table.add(row.position, document)
     meta = snapshot.meta or Meta()
     for kind, last in meta.last.items():
         version.writable(kind).last = last

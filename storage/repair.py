@@ -45,7 +45,7 @@ class Salvage:
 
     def _read_snapshot(self) -> Meta | None:
         if not self.files.snapshot.exists():
-            if self.files.generations():
+            if self.files.exist():
                 self.problems.append(Problem(self.files.snapshot, 1, "the file is missing"))
             return None
         snapshot = Snapshot(self.files.snapshot, self.problems.append)

@@ -9,7 +9,7 @@ from storage.base import Index, Unavailable
 from storage.compaction import merge
 from storage.documents import Transaction
 from storage.files import Files, put_in_place, refusals
-from storage.journal import Journal, Replaced, start
+from storage.journal import Journal, Replaced
 from storage.loading import Point, follow, load
 from storage.lock import Turn, locked
 from storage.tables import Version
@@ -60,13 +60,14 @@ class Session:
             self._settle(commit)
 
     def compact(self, *, wait: bool) -> None:
-        """Move the journal into the snapshot while others go on writing; Locked, if others do and not to wait."""
+        """Move the journal into the snapshot while others go on writing; Locked, if not to wait."""
         with refusals(), locked(self._files.lock("compact"), wait=wait):
             self.latest()
-            # Nobody else begins a generation while we hold this lock: what there is of the next was cut short.
+            # Nobody else begins a generation under this lock: what there is of the next was cut short.
             following = self._files.journal(self._tip.journal.generation + 1)
             put_in_place(following, [])
-            merge(self._files, self._rotate(Journal(following)))
+            self._go_on_in(Journal(following))
+            merge(self._files, self._tip.journal.generation)
 
     def _is_read(self) -> bool:
         tip = self._tip
@@ -139,15 +140,13 @@ class Session:
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._tip = self._kept = load(self._files, self._indexes)
 
-    def _rotate(self, following: Journal) -> int:
-        """End the journal, go on in the following one and return its generation."""
+    def _go_on_in(self, following: Journal) -> None:
+        """End the journal, so that everybody goes on in the following one."""
         with self._turn.held(), self._writer, self._syncing:
             self._begin()
             self._sync()
             with self._mutex:
-                version, journal, place = self._tip
+                journal, place = self._tip.journal, self._tip.place
                 following.begin(place.sequence + 1)
                 journal.append(place, {"next": following.generation})
-                journal.sync()
-                self._tip = self._kept = follow(self._files, Point(version, following, start(place.sequence + 1)))
-        return following.generation
+                self._tip = self._kept = follow(self._files, self._tip)

@@ -11,13 +11,11 @@ from itertools import islice
 from typing import Self, cast
 
 from storage.base import Document, Duplicate, Index, Missing
-from storage.versions import Buckets, Entry, Pages, added, positions, removed
+from storage.versions import Buckets, Entries, Pages
 
+META = "_tinyscim"  # the table of the data file that is no kind of documents
 pack = cast(Callable[[Document], bytes], marshal.dumps)
 unpack = cast(Callable[[bytes], Document], marshal.loads)
-
-
-NOTHING: frozenset[str] = frozenset()
 
 
 class Table:
@@ -29,7 +27,7 @@ class Table:
         self.indexes = [index for index in indexes if index.kind == kind]
         self.documents: Pages[bytes] = Pages()
         self.ids: Buckets[int] = Buckets()
-        self.entries: dict[str, Buckets[Entry]] = {index.name: Buckets() for index in self.indexes}
+        self.entries: dict[str, Entries] = {index.name: Entries() for index in self.indexes}
 
     def fork(self) -> Self:
         """Return a table that starts out equal and can be changed alone."""
@@ -53,7 +51,7 @@ class Table:
 
     def lookup(self, index: str, key: str) -> Iterator[Document]:
         """Return the documents that have the key in the index, in order of creation, as they are now."""
-        documents, places = self.documents.fork(), positions(self.entries[index].get(key))
+        documents, places = self.documents.fork(), self.entries[index].positions(key)
         return (unpack(cast(bytes, documents.get(place))) for place in places)
 
     def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
@@ -63,7 +61,9 @@ class Table:
 
     def check(self, position: int, document: Document) -> None:
         """Raise Duplicate if the id, or a key that the document gains in a unique index, is another's."""
-        id, before = document["id"], self.get(position)
+        id, before = document.get("id"), self.get(position)
+        if not isinstance(id, str):
+            raise TypeError(f'a document needs an "id" that is a string, not {id!r}')
         if self.ids.get(id) not in (None, position):
             raise Duplicate(self.kind, "id", id)
         for index in self.indexes:
@@ -72,17 +72,30 @@ class Table:
 
     def _check_keys(self, index: Index, position: int, keys: Iterable[str], had: Iterable[str]) -> None:
         for key in set(keys).difference(had):
-            if any(place != position for place in positions(self.entries[index.name].get(key))):
+            if any(place != position for place in self.entries[index.name].positions(key)):
                 raise Duplicate(self.kind, index.name, key)
 
     def put(self, position: int, document: Document) -> None:
         """Write the document at the position, over what is there, and move its index entries."""
         before = self.get(position)
-        self.last = max(self.last, position)
-        self.documents.set(position, pack(document))
         if before is None:
+            self.add(position, document)
+        else:
+            self.documents.set(position, pack(document))
+            self.ids.set(before["id"], None)
             self.ids.set(document["id"], position)
-        self._index(position, before, document)
+            self._move(position, before, document)
+
+    def add(self, position: int, document: Document) -> None:
+        """Write a document that is new at the position."""
+        alone = (position,)
+        self.documents.set(position, pack(document))
+        self.ids.set(document["id"], position)
+        self.last = max(self.last, position)
+        for index in self.indexes:
+            entries = self.entries[index.name]
+            for key in index.keys(document):
+                entries.add(key, position, alone)
 
     def drop(self, position: int) -> None:
         """Take away what is at the position, if anything is; the position is never given again."""
@@ -92,18 +105,17 @@ class Table:
             return
         self.documents.discard(position)
         self.ids.set(before["id"], None)
-        self._index(position, before, None)
-
-    def _index(self, position: int, before: Document | None, after: Document | None) -> None:
-        alone = (position,)
         for index in self.indexes:
-            entries = self.entries[index.name]
-            had = set(index.keys(before)) if before is not None else NOTHING
-            has = set(index.keys(after)) if after is not None else NOTHING
+            for key in index.keys(before):
+                self.entries[index.name].remove(key, position)
+
+    def _move(self, position: int, before: Document, after: Document) -> None:
+        for index in self.indexes:
+            had, has = set(index.keys(before)), set(index.keys(after))
             for key in has - had:
-                entries.set(key, added(entries.get(key), position, alone))
+                self.entries[index.name].add(key, position, (position,))
             for key in had - has:
-                entries.set(key, removed(entries.get(key), position))
+                self.entries[index.name].remove(key, position)
 
 
 class Version:

@@ -41,7 +41,7 @@ def restore(files: Files, source: Path) -> tuple[int, Path | None]:
         wanted, there = Salvage(Files(source)), Salvage(files)
         for problem in wanted.problems:
             raise Damaged(f"{problem}; nothing was restored")
-        folder = set_aside(files, there.problems) if files.generations() else None
+        folder = set_aside(files, there.problems) if files.exist() else None
         last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
         replace_all(files, wanted.rows(), last, there.sequence)
         return sum(map(len, wanted.tables.values())), folder

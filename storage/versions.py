@@ -19,36 +19,41 @@ NODE = FAN * FAN  # positions to a node
 class _Parts(Generic[K, V]):
     """The parts of a map, and which of them, and of the nodes, are its own to change."""
 
-    __slots__ = ("_nodes", "_own_nodes", "_own_parts")
+    __slots__ = ("_nodes", "_own_nodes", "_own_parts", "_shared")
 
     def __init__(self, nodes: int) -> None:
         self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
-        self._own_nodes: set[int] | None = set()
-        self._own_parts: set[int] = set()
+        self._disown(shared=False)
 
     def fork(self) -> Self:
         """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
-        copy._nodes, copy._own_nodes = self._nodes, None
-        self._own_nodes = None
+        copy._nodes = self._nodes
+        copy._disown(shared=True)
+        self._disown(shared=True)
         return copy
+
+    def _disown(self, *, shared: bool) -> None:
+        self._shared = shared
+        self._own_nodes: set[int] = set()
+        self._own_parts: set[int] = set()
 
     def _writable(self, number: int) -> dict[K, V]:
         """Return a part that is its own."""
-        if self._own_nodes is None:
-            self._nodes, self._own_nodes, self._own_parts = self._nodes.copy(), set(), set()
-        node = self._own_node(number // FAN, self._own_nodes)
         if number not in self._own_parts:
+            if self._shared:
+                self._nodes, self._shared = self._nodes.copy(), False
+            node = self._own_node(number // FAN)
             node[number % FAN] = node[number % FAN].copy()
             self._own_parts.add(number)
-        return node[number % FAN]
+        return self._nodes[number // FAN][number % FAN]
 
-    def _own_node(self, number: int, own: set[int]) -> list[dict[K, V]]:
-        if number not in own:
+    def _own_node(self, number: int) -> list[dict[K, V]]:
+        if number not in self._own_nodes:
             while number >= len(self._nodes):
                 self._nodes.append([{}] * FAN)
             self._nodes[number] = self._nodes[number].copy()
-            own.add(number)
+            self._own_nodes.add(number)
         return self._nodes[number]
 
 
@@ -142,29 +147,39 @@ Entry = tuple[int, ...] | Pages[Any]
 FEW = 64
 
 
-def added(entry: Entry | None, position: int, alone: tuple[int]) -> Entry:
-    """Return the entry with the position; `alone`, the position alone, is shared by its lone entries."""
-    if entry is None:
-        return alone
+class Entries(Buckets[Entry]):
+    """An index: for each key the positions that have it."""
+
+    __slots__ = ()
+
+    def add(self, key: str, position: int, alone: tuple[int]) -> None:
+        """Give the key the position; `alone`, the position by itself, is shared by its lone entries."""
+        bucket = self._writable(hash(key) % BUCKETS)
+        entry = bucket.get(key)
+        bucket[key] = alone if entry is None else _added(entry, position)
+
+    def remove(self, key: str, position: int) -> None:
+        """Take the position from the key."""
+        entry = self.get(key)
+        if isinstance(entry, Pages):
+            entry = entry.fork()
+            entry.discard(position)
+            self.set(key, entry if len(entry) else None)
+        else:
+            self.set(key, tuple(place for place in entry or () if place != position) or None)
+
+    def positions(self, key: str) -> Iterable[int]:
+        """Return the positions of a key, in order."""
+        entry = self.get(key)
+        return (place for place, _ in entry.items()) if isinstance(entry, Pages) else entry or ()
+
+
+def _added(entry: Entry, position: int) -> Entry:
     if isinstance(entry, tuple) and len(entry) < FEW:
         return tuple(sorted({*entry, position}))
     pages = entry.fork() if isinstance(entry, Pages) else _paged(entry)
     pages.set(position, None)
     return pages
-
-
-def removed(entry: Entry | None, position: int) -> Entry | None:
-    """Return the entry without the position, or None if nothing is left."""
-    if isinstance(entry, Pages):
-        pages = entry.fork()
-        pages.discard(position)
-        return pages if len(pages) else None
-    return tuple(place for place in entry or () if place != position) or None
-
-
-def positions(entry: Entry | None) -> Iterable[int]:
-    """Return the positions of an entry, in order."""
-    return (place for place, _ in entry.items()) if isinstance(entry, Pages) else entry or ()
 
 
 def _paged(entry: tuple[int, ...]) -> Pages[None]:

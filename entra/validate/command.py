@@ -51,7 +51,7 @@ def command(url: str, token: str, **settings: Any) -> None:
         run = Run(endpoint, settings["dialects"], choose(settings["names"]))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    console = Console()
+    console = Console(soft_wrap=True)
     with console.status("validating") as status:
         for result in run.results():
             status.update(f"{len(run.finished)} checks, {escape(result.name)}")
@@ -67,11 +67,11 @@ def command(url: str, token: str, **settings: Any) -> None:
 def _show(console: Console, result: Result) -> None:
     colour = COLOURS[result.status]
     title = escape(f"{result.name}: {result.case.title}")
-    console.print(f"[{colour}]{result.status:<7}[/] {title}", soft_wrap=True)
+    console.print(f"[{colour}]{result.status:<7}[/] {title}")
     if result.message:
-        console.print(f"        {escape(result.message)}", soft_wrap=True)
-        console.print(f"        Entra: {escape(result.case.effect)}", soft_wrap=True)
-        console.print(f"        Change: {escape(result.case.fix)}", soft_wrap=True)
+        console.print(f"        {escape(result.message)}")
+        console.print(f"        Entra: {escape(result.case.effect)}")
+        console.print(f"        Change: {escape(result.case.fix)}")
 
 
 def _write(run: Run, settings: dict[str, Any]) -> None:
@@ -84,4 +84,4 @@ def _tell(console: Console, run: Run) -> None:
     counts = ", ".join(f"{run.count(status)} {status}" for status in Status if run.count(status))
     console.print(f"{len(run.finished)} checks: {counts}")
     if run.left_behind:
-        console.print(f"could not be deleted again: {escape(', '.join(run.left_behind))}", soft_wrap=True)
+        console.print(f"could not be deleted again: {escape(', '.join(run.left_behind))}")

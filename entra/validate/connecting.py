@@ -1,20 +1,17 @@
-"""Cases of transport, test connection and discovery."""
+"""Cases of transport and of the test connection."""
 
 from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from entra.client import Exchange
-from entra.targets import CORE_USER, ENTERPRISE
 from entra.validate.cases import Section
-from entra.validate.probe import Probe
+from entra.validate.probe import Probe, nulls_in
 
 SECTION = Section("Connection and transport")
 case = SECTION.case
 LOST = "Test connection fails; the job goes into quarantine at once."
-MAPPED = ("userName", "displayName", "active", "emails", "name", "externalId")
 
 
 def _nobody() -> str:
@@ -79,7 +76,7 @@ def _no_nulls(probe: Probe) -> None:
         probe.send("GET", f"/Users/{user['id']}"),
         probe.send("GET", "/Users", [("filter", f'userName eq "{user.get("userName")}"')]),
     ):
-        found = list(_nulls(exchange.response))
+        found = list(nulls_in(exchange.response))
         probe.expect(not found, f"null in {exchange.url.partition('?')[0]}: {', '.join(found[:5])}")
 
 
@@ -209,45 +206,6 @@ def _unknown_id(probe: Probe) -> None:
 
 
 @case(
-    "Schema discovery: /Schemas is a ListResponse without nulls that names what is mapped",
-    effect="Saving the mappings fails, or attributes cannot be chosen.",
-    fix="Serve /Schemas as a ListResponse in camelCase that lists every attribute which is mapped.",
-    both=False,
-)
-def _schema_discovery(probe: Probe) -> None:
-    exchange = probe.send("GET", "/Schemas")
-    probe.expect_status(exchange, 200)
-    schemas = {r.get("id"): r for r in probe.resources(exchange)}
-    found = list(_nulls(exchange.response))
-    probe.expect(not found, f"nulls: {', '.join(found[:5])}")
-    probe.expect(CORE_USER in schemas, "the core User schema is not listed")
-    names = {a.get("name") for a in schemas[CORE_USER].get("attributes") or [] if isinstance(a, dict)}
-    missing = [name for name in MAPPED if name not in names and name != "externalId"]
-    probe.expect(not missing, f"the core User schema does not list {', '.join(missing)}")
-    probe.expect(ENTERPRISE in schemas, "the enterprise extension (employeeNumber, department, manager) is not listed")
-
-
-@case(
-    "Account discovery: paging by index gets every user once",
-    effect="Account discovery misses users or never ends; the gallery's paging test fails.",
-    fix="Honour startIndex and count, echo startIndex, keep totalResults and the order stable.",
-    both=False,
-)
-def _paging(probe: Probe) -> None:
-    _page_through(probe, "/Users", {probe.new_user()["id"] for _ in range(6)})
-
-
-@case(
-    "Groups are paged through by index, too",
-    effect="The gallery's paging test fails.",
-    fix="Honour startIndex and count on /Groups as on /Users.",
-    both=False,
-)
-def _group_paging(probe: Probe) -> None:
-    _page_through(probe, "/Groups", {probe.new_group()["id"] for _ in range(6)})
-
-
-@case(
     "A burst of 25 requests is answered",
     effect="Answers with 429 slow every cycle down, and enough of them are a quarantine.",
     fix="Sustain 25 requests a second from one client.",
@@ -261,49 +219,8 @@ def _burst(probe: Probe) -> None:
     probe.expect(not refused, f"{len(refused)} of 25 were answered with {refused[:3]}")
 
 
-def _page_through(probe: Probe, path: str, made: set[str]) -> None:
-    seen: list[Any] = []
-    for start in (1, 6, 11, 16, 21):
-        page, body = _page(probe, path, start)
-        seen += page
-    total = body.get("totalResults", 0)
-    probe.expect(len(seen) == len(set(seen)), "some came on more than one page")
-    probe.expect(len(seen) == min(total, 25), f"five pages of 5 held {len(seen)} of {total}")
-    if total <= 25:
-        probe.expect(made <= set(seen), f"{len(made - set(seen))} of {len(made)} new ones were on no page")
-    beyond, _ = _page(probe, path, total + 1)
-    probe.expect(beyond == [], "there is a page after the last one")
-
-
-def _page(probe: Probe, path: str, start: int) -> tuple[list[Any], dict[str, Any]]:
-    query = [("startIndex", str(start)), ("count", "5")]
-    if path == "/Groups":
-        query.insert(0, ("excludedAttributes", "members"))
-    exchange = probe.send("GET", path, query)
-    probe.expect_status(exchange, 200)
-    page, body = probe.resources(exchange), exchange.response
-    probe.expect(len(page) <= 5, f"count=5 answered {len(page)} resources")
-    probe.expect(not page or body.get("startIndex") == start, _not_echoed(start, body))
-    return [r.get("id") for r in page], body
-
-
-def _not_echoed(start: int, body: dict[str, Any]) -> str:
-    return f"startIndex={start} was answered with startIndex {body.get('startIndex')!r}"
-
-
 def _expect_error(probe: Probe, exchange: Exchange, status: str) -> None:
     body = exchange.response if isinstance(exchange.response, dict) else {}
     schema = "urn:ietf:params:scim:api:messages:2.0:Error"
     probe.expect(schema in (body.get("schemas") or []), f"status {status} came without a SCIM error body")
     probe.expect(body.get("status") == status, f"the error's status is {body.get('status')!r}, not {status!r}")
-
-
-def _nulls(value: Any, path: str = "") -> Any:
-    if value is None and path:
-        yield path
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _nulls(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _nulls(inner, f"{path}[]")

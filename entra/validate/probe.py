@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from entra.answers import LIST_RESPONSE
+from entra.answers import is_list_response
 from entra.client import Endpoint, Exchange, Query
 from entra.dialect import patch_of
 from entra.service import PATHS
@@ -81,8 +81,7 @@ class Probe:
     def resources(self, exchange: Exchange) -> list[Resource]:
         """Take the resources out of a ListResponse; fail the case when it is none."""
         body = exchange.response
-        self.expect(isinstance(body, dict), "the answer to a search is not a JSON object")
-        self.expect(LIST_RESPONSE in (body.get("schemas") or []), "the answer to a search is not a ListResponse")
+        self.expect(is_list_response(body), "the answer to a search is not a ListResponse")
         found = body.get("Resources")
         if found is None and not body.get("totalResults"):
             return []
@@ -182,3 +181,15 @@ class Probe:
 def member_ids(resource: Resource) -> set[str]:
     """Give the ids of a group's members."""
     return {str(m.get("value")) for m in resource.get("members") or [] if isinstance(m, dict)}
+
+
+def nulls_in(value: Any, path: str = "") -> Iterator[str]:
+    """Name the places of a JSON value that hold null."""
+    if value is None and path:
+        yield path
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from nulls_in(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nulls_in(inner, f"{path}[]")

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from entra.client import Endpoint
-from entra.validate import connecting, creating, leaving, matching, membership, updating
+from entra.validate import connecting, creating, discovering, leaving, matching, membership, updating
 from entra.validate.cases import Case, Result, Status
 from entra.validate.probe import CaseFailedError, CaseSkippedError, Probe
 
-SECTIONS = tuple(m.SECTION for m in (connecting, matching, creating, updating, membership, leaving))
+SECTIONS = tuple(m.SECTION for m in (connecting, discovering, matching, creating, updating, membership, leaving))
 CASES = tuple(case for section in SECTIONS for case in section.cases)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from scim.attributes import fold
 from scim.errors import InvalidSyntax
@@ -21,7 +22,7 @@ def clean_target(path: str, query: str) -> tuple[str, str]:
     flag, slash, rest = query.partition("/")
     if slash and fold(flag) in _FLAGS:
         appended, _, query = rest.partition("?")
-        path = f"{path}/{appended}"
+        path = f"{path}/{unquote(appended, 'latin-1')}"
     cleaned = "/".join(part for part in path.split("/") if part)
     return f"/{cleaned}", query
 

@@ -14,6 +14,7 @@ from entra.dialect import Dialect
 from entra.mapping import idmelon_defaults
 from entra.plan import Policy
 from entra.state import State
+from entra.tenant import from_json
 from entra.worklog import Journal
 from tests.emulator.endpoint import ENTERPRISE, IDMELON, TOKEN, Endpoint
 
@@ -23,6 +24,16 @@ URL = "http://endpoint.example/scim"
 def client(app, url=URL, **wire):
     transport = httpx.WSGITransport(app=app, raise_app_exceptions=False)
     return Client(url, TOKEN, Wire(**{"rate": 0, "seed": 1, **wire}), transport)
+
+
+def company(**changes):
+    users = [
+        {"objectId": f"u{n}", "userPrincipalName": f"u{n}@x.example", "displayName": f"U {n}", **changes}
+        for n in range(4)
+    ]
+    users[1]["manager"] = "u0"
+    groups = [{"objectId": "g0", "displayName": "G 0", "members": ["u1", "u2"]}]
+    return from_json({"users": users, "groups": groups})
 
 
 class Job:
@@ -60,6 +71,8 @@ class Job:
 
 
 class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def log_request(self, *args):
         pass
 

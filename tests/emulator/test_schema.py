@@ -1,13 +1,17 @@
 """Schemas exported from Entra: reading their mappings, and adding IDmelon's attributes."""
 
+import contextlib
 import copy
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from entra import graph, schema
+from entra.mapping import MappingError
 from entra.targets import IDMELON
-from tests.emulator.helpers import Job
+from tests.emulator.helpers import Job, company
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
@@ -138,7 +142,8 @@ def test_twice_is_the_same_as_once():
         ("{}", '"synchronizationRules"'),
         ('{"synchronizationRules": []}', '"directories"'),
         ('{"synchronizationRules": [], "directories": []}', "maps objects to User"),
-        ('{"synchronizationRules": [1], "directories": []}', '"synchronizationRules"'),
+        ('{"synchronizationRules": [1], "directories": []}', '"synchronizationRules" in the file should hold objects'),
+        ('{"synchronizationRules": [{"objectMappings": 1}], "directories": []}', '"objectMappings" in .* a list'),
         (b"\xff\xfe", "not JSON"),
     ],
 )
@@ -226,8 +231,16 @@ def test_without_a_matching_attribute_a_schema_is_refused():
         graph.mappings(document)
 
 
+def test_an_expression_that_cannot_be_evaluated_fails_that_object_alone():
+    document = exported()
+    rows_of(document, "User").append(row("title", "Mid([jobTitle], [jobTitle], 1)"))
+    job, tenant = Job(mappings=graph.mappings(document)), company(jobTitle="1")
+    tenant.objects["u2"].source["jobTitle"] = "x"
+    assert [code for code, _ in job.sync(tenant).errors] == ["AttributeMappingError"]
+    assert set(job.state.escrow) == {"u2"}
+
+
 def test_a_cycle_by_an_exported_schema_writes_what_it_maps():
-    from tests.emulator.test_cycle import company
 
     document, _ = schema.augment(exported())
     job, tenant = Job(mappings=graph.mappings(document)), company(immutableId="abc=", mail="u@x.example")
@@ -235,3 +248,46 @@ def test_a_cycle_by_an_exported_schema_writes_what_it_maps():
     user = job.user(tenant, "u1")
     assert (user["externalId"], user[IDMELON]["immutable_id"]) == ("u1", "abc=")
     assert "title" not in user
+
+
+# Uploads of anything
+
+
+def places(value, path=()):
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+def put(document, path, value):
+    *way, last = path
+    for key in way:
+        document = document[key]
+    document[last] = value
+
+
+ODD = st.sampled_from([None, 0, 1.5, True, "", "x", [], [None], [1], ["x"], {}, {"a": 1}, [{}], [[]]])
+PLACES = sorted(filter(None, places(exported())), key=str)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), ODD), min_size=1, max_size=3))
+def test_a_schema_that_is_odd_anywhere_is_taken_or_refused(changes):
+    document = exported()
+    for path, value in changes:
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            put(document, path, value)
+    with contextlib.suppress(schema.NoSchemaError):
+        text, _ = schema.augment_text(json.dumps(document))
+        assert schema.augment_text(text) == (text, [])
+    with contextlib.suppress(schema.NoSchemaError):
+        mappings = graph.mappings(graph.load(json.dumps(document)))
+        with contextlib.suppress(MappingError):
+            assert list(mappings.users.values({"city": "x"}))
+        mappings.users.scope.holds({"city": "x"})
+
+
+def test_a_bottomless_file_is_refused():
+    with pytest.raises(schema.NoSchemaError, match="not JSON"):
+        schema.augment_text("[" * 100_000)

@@ -11,8 +11,7 @@ from entra.mapping import idmelon_defaults
 from entra.replay import LogError, read, replay
 from tests.emulator import broken
 from tests.emulator.endpoint import Endpoint
-from tests.emulator.helpers import Job, client
-from tests.emulator.test_cycle import company
+from tests.emulator.helpers import Job, client, company
 
 # On demand
 

@@ -180,6 +180,13 @@ def test_a_file_of_tinydb_can_be_restored_where_there_is_nothing(path, flask, tm
     assert state(path)["User"] == [(1, user(1))]
 
 
+def test_a_file_that_was_never_served_is_kept_when_another_is_restored(path, flask, tmp_path):
+    path.parent.mkdir()
+    path.write_text("{}")
+    (tmp_path / "stock.json").write_text(json.dumps({"User": {"1": user(1)}}))
+    assert "what was there before is in" in flask("restore", "--yes", tmp_path / "stock.json").output
+
+
 def test_a_damaged_backup_is_not_restored(filled, flask, tmp_path):
     whole, copy = state(filled), tmp_path / "copy"
     flask("backup", copy)

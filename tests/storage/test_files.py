@@ -1,12 +1,14 @@
 """The files: what stock TinyDB and this store make of each other's, and what a damaged one leads to."""
 
 import contextlib
+import gc
 import json
+import weakref
 
 import pytest
 from tinydb import TinyDB, where
 
-from storage.base import Damaged, Index
+from storage.base import Damaged, Duplicate, Index
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, user
 from tests.storage.test_crashes import opened, state
@@ -122,6 +124,45 @@ def test_tinydb_works_inside_a_transaction(filled):
     assert state(filled)["User"] == []
 
 
+def test_what_could_not_be_read_again_is_not_written(filled):
+    store = opened(filled)
+    for kind, document in [("User", {"id": 5}), ("User", {}), ("_tinyscim", user(20)), ("", user(20))]:
+        with pytest.raises((TypeError, ValueError)), store.writing() as tx:
+            tx.insert(kind, document)
+    store.close()
+    assert len(state(filled)["User"]) == 15
+
+
+def test_tinydb_may_change_an_id(filled):
+    store = opened(filled)
+    with store.writing() as tx:
+        tx.database.table("User").update({"id": "new"}, doc_ids=[3])
+        assert (tx.get("User", "u3"), tx.get("User", "new")["userName"]) == (None, user(3)["userName"])
+        with pytest.raises(Duplicate):
+            tx.database.table("User").update({"id": "u1"}, doc_ids=[3])
+    store.close()
+    assert [document["id"] for _, document in state(filled)["User"]][:4] == ["u1", "u2", "new", "u4"]
+
+
+def test_a_version_is_let_go_with_its_last_reader(filled):
+    store = opened(filled)
+    gc.disable()
+    try:
+        with store.reading() as reader:
+            version = weakref.ref(reader.version)
+            assert len(reader.database.table("User")) == 15
+        del reader
+        with store.writing() as tx:
+            tx.insert("User", user(20))
+        del tx
+        with store.reading() as reader:
+            assert reader.count("User") == 16
+        assert version() is None
+    finally:
+        gc.enable()
+        store.close()
+
+
 def test_positions_are_not_given_again_after_compacting_and_reopening(filled):
     store = opened(filled)
     with store.writing() as tx:
@@ -177,7 +218,7 @@ def test_a_flipped_byte_in_the_journal_stops_the_start(filled, line):
 def test_no_flipped_byte_in_the_journal_goes_unnoticed(filled):
     journal, whole = journal_of(filled), state(filled)
     sound = journal.read_bytes()
-    for place in range(len(sound)):
+    for place in [*range(0, len(sound), 2), len(sound) - 1]:
         flip(journal, place)
         with pytest.raises(Damaged):
             state(filled)

@@ -16,6 +16,7 @@ from storage.versions import Pages
 from tests.storage.processes import die_at_step, run
 from tests.storage.samples import INDEXES
 
+MEMORY = Path("/dev/shm")
 ids = st.sampled_from([f"u{number}" for number in range(8)])
 names = st.sampled_from(["ann", "Ann", "bob", "cy", ""])
 titles = st.sampled_from(["", "x", "y"])
@@ -76,7 +77,8 @@ class Abort(Exception):
 class Stores(RuleBasedStateMachine):
     @initialize()
     def begin(self):
-        self.folder = Path(tempfile.mkdtemp())
+        # In memory where there is such a folder: only processes crash here, and each step has its fsyncs.
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
         self.model = Model()
         self.highest = 0
         self.stores = []

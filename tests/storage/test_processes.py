@@ -64,8 +64,10 @@ def test_members_added_at_once_are_all_there(path):
 
 
 def test_counting_up_over_workers_and_threads_loses_no_step(path, open_store):
-    with open_store().writing() as tx:
+    store = opened(path)
+    with store.writing() as tx:
         tx.insert("User", user(1, title="0"))
+    store.close()  # its thread would not be there after a fork
 
     def count(store, number):
         for _ in range(40):

@@ -1,0 +1,171 @@
+"""What goes wrong: escrow, retries, quarantine, and that the end state comes all the same."""
+
+import pytest
+
+from entra import people
+from entra.cycle import CycleStoppedError
+from entra.oauth import ClientCredentials
+from entra.state import load
+from entra.tenant import from_json
+from tests.emulator import broken
+from tests.emulator.endpoint import ENTERPRISE, Endpoint
+from tests.emulator.helpers import Job, assert_equal_directory, company
+
+BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
+
+
+def test_a_target_deleted_behind_the_back_is_an_invalid_anchor_until_a_restart():
+    tenant, job = company(), Job()
+    job.sync(tenant)
+    del job.app.store["User"][job.state.links["u1"].target]
+    tenant.objects["u1"].source["jobTitle"] = "Boss"
+    assert [code for code, _ in job.sync(tenant).errors] == ["InvalidAnchor"]
+    job.state.restart()
+    assert not job.sync(tenant).errors
+    manager = job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"]
+    assert manager == job.user(tenant, "u0")["id"]
+    assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
+
+
+class RefusesU1(Endpoint):
+    refusing = True
+
+    def check_unique(self, kind, resource):
+        super().check_unique(kind, resource)
+        if self.refusing and resource.get("externalId") == "u1":
+            raise broken.ScimError(400, "no u1 here")
+
+
+def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_its_references():
+    tenant, job = company(), Job(RefusesU1())
+    waits = []
+    for _ in range(4):
+        job.sync(tenant, interval=100)
+        waits.append(job.state.escrow["u1"].next - job.now)
+        assert not job.sync(tenant, interval=100).errors  # not due yet
+        job.now += waits[-1]
+    assert waits == [100, 200, 400, 800]
+    job.app.refusing = False
+    assert not job.sync(tenant).errors
+    assert job.state.escrow == {}
+    assert job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"] == job.user(tenant, "u0")["id"]
+    assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
+
+
+class RefusesMembers(Endpoint):
+    refusing = True
+
+    def patch(self, kind, resource, body):
+        if kind == "Group" and self.refusing:
+            raise broken.ScimError(400, "no members today")
+        return super().patch(kind, resource, body)
+
+
+def test_references_that_were_refused_wait_and_are_then_sent_again():
+    tenant, job = company(), Job(RefusesMembers())
+    assert job.sync(tenant, interval=100).errors
+    assert job.state.escrow["g0"].reference
+    assert not job.sync(tenant, interval=100).errors  # not due yet
+    job.now += 100
+    job.app.refusing = False
+    assert not job.sync(tenant).errors
+    assert job.state.escrow == {}
+    assert len(job.group(tenant, "g0")["members"]) == 2
+
+
+def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
+    monkeypatch.setattr("entra.cycle.SAVE_EVERY", 0)
+    job = Job()
+    job.state.path = tmp_path / "links.json"
+
+    class Dies(Exception):
+        pass
+
+    def listener(entry):
+        if entry.kind == "Group":
+            raise Dies
+
+    cycle = job.cycle(company())
+    cycle.journal.listener = listener
+    monkeypatch.setattr("entra.cycle.Cycle._settle", lambda _: None)
+    with pytest.raises(Dies):
+        cycle.run()
+    again = load(job.state.path, job.state.url)
+    assert set(again.links) >= {"u0", "u1", "u2", "u3"}
+    assert again.cycles == 0
+
+
+@BOTH
+def test_injected_faults_only_delay_the_end_state(flag):
+    tenant = people.demo(25, 3)
+    job = Job(flag=flag, wire={"faults": {"429": 0.05, "500": 0.05, "timeout": 0.1}})
+    for _ in range(40):
+        try:
+            failed = job.sync(tenant, retry_now=True).errors
+        except CycleStoppedError:
+            continue
+        if not failed and not job.state.escrow:
+            break
+    assert_equal_directory(job, tenant)
+
+
+@pytest.mark.parametrize("app", [broken.EmptySearchIs404, broken.EmptySearchIsHtml, broken.BareArray, broken.NoGroups])
+def test_an_endpoint_that_fails_the_probe_goes_into_quarantine_at_once(app):
+    job = Job(app())
+    with pytest.raises(CycleStoppedError, match="EncounteredQuarantineException"):
+        job.sync(company())
+    assert job.state.quarantine.reason == "EncounteredQuarantineException"
+    assert job.verbs() == []
+
+
+def test_a_wrong_token_is_a_quarantine_and_a_good_one_lifts_it():
+    job, good = Job(), Job()
+    job.client._token = "wrong"
+    with pytest.raises(CycleStoppedError, match="InvalidCredentials"):
+        job.sync(company())
+    job.client = good.client
+    job.app = good.app
+    job.sync(company())
+    assert job.state.quarantine is None
+
+
+def test_client_credentials_that_are_refused_are_a_quarantine():
+    job = Job()
+    job.client.credentials = ClientCredentials("http://endpoint.example/scim/nothing", "id", "secret")
+    with pytest.raises(CycleStoppedError, match=r"InvalidCredentials.*without an access_token"):
+        job.sync(company())
+
+
+def test_too_many_failures_are_a_quarantine():
+    users = [{"objectId": f"u{n}", "userPrincipalName": f'"{n}', "displayName": "x"} for n in range(5001)]
+    job = Job()
+    with pytest.raises(CycleStoppedError, match="EncounteredEscrowProportionThreshold"):
+        job.sync(from_json({"users": users}))
+
+
+@pytest.mark.parametrize(
+    ("app", "code"),
+    [
+        (broken.StringManager, "SystemForCrossDomainIdentityManagementDeserializationError"),
+        (broken.NoId, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (broken.NoPatch, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (broken.BareObject, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+    ],
+)
+def test_an_answer_that_entra_cannot_take_is_that_error(app, code):
+    tenant, job = company(), Job(app())
+    job.sync(tenant)
+    tenant.objects["u1"].source["jobTitle"] = "Boss"
+    job.state.restart()
+    journal = job.sync(tenant)
+    job.state.restart(full=True)
+    journal.errors.update(job.sync(tenant).errors)
+    assert code in {code for code, _ in journal.errors}
+
+
+def test_a_phone_number_that_comes_back_otherwise_is_patched_again_after_every_restart():
+    tenant, job = company(telephoneNumber="+1 (555) 0100"), Job(broken.PhoneNormalised())
+    job.sync(tenant)
+    job.state.restart()
+    job.sync(tenant)
+    assert job.verbs().count("PATCH") == 4
