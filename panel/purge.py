@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
-from scim.conditions import Conditions, dated
+from panel.removal import remove
+from scim.conditions import dated
 from scim.errors import NotFound, PreconditionFailed, ScimError
-from scim.events import Event
 from scim.registry import ResourceType
-from scim.resources import Resources
 from scim.service import Service
 
 EVERY = 3_600.0  # seconds
@@ -39,20 +38,16 @@ class Purge:
         with self._alone() as alone:
             if not days or not alone:
                 return 0
-            resources, type = self._service.resources(""), self._service.registry.types[USER]
-            due = resources.disabled_before(type, dated(datetime.now(UTC) - timedelta(days=days)))
-            return sum(self._delete(resources, type, id, version) for id, version in due)
+            type = self._service.registry.types[USER]
+            moment = dated(datetime.now(UTC) - timedelta(days=days))
+            due = self._service.resources("").disabled_before(type, moment)
+            return sum(self._delete(type, id, version) for id, version in due)
 
-    def _delete(self, resources: Resources, type: ResourceType, id: str, version: str) -> bool:
-        started = time.perf_counter()
+    def _delete(self, type: ResourceType, id: str, version: str) -> bool:
         try:
-            # Whoever was restored meanwhile is in another version.
-            outcome = resources.delete(type, id, Conditions(if_match=version))
-        except (NotFound, PreconditionFailed):
+            remove(self._service, type, id, version, "purge")
+        except (NotFound, PreconditionFailed):  # whoever was restored meanwhile is in another version
             return False
-        path = f"{self._service.config.now.server.base_path}{type.endpoint}/{id}"
-        took = (time.perf_counter() - started) * 1000
-        self._service.tell(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause="purge"))
         return True
 
     def _go_on(self) -> None:
