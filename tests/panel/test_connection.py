@@ -128,6 +128,7 @@ def test_a_second_token_of_a_name_is_refused(browser):
     page = browser.post(NEW, {"name": "entra", "replaces": "", "overlap": "none"})
     assert page.status == 409
     assert 'There is a token "entra" already' in page.text
+    assert page.value("name") == "entra"  # what was typed stays
 
 
 def test_the_form_suggests_a_free_name(browser):
