@@ -1,6 +1,6 @@
 """What the provisioning log costs: requests with it and without it, by turns, against gunicorn.
 
-    python bench/log.py [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
+    python -m bench.log [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
 
 Two services run, one with the log and one without, and are loaded by turns, each turn with its neighbour: whatever
 else the machine does, it does to both. Clients do as Entra does when it provisions: look for a user, create it,
@@ -23,12 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import tomlkit
+
+from scim.auth import new_token
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-import tomlkit  # noqa: E402
-
-from scim.auth import new_token  # noqa: E402
 
 BASE = "/api/scim/v2"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
