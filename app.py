@@ -14,6 +14,7 @@ import panel
 from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig
 from panel import log
+from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
@@ -49,6 +50,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     log.install(app, service, settings)
     panel.install(app, service)
+    app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
@@ -68,6 +70,12 @@ def open_store(app: Flask) -> None:
         service.open()
     except StoreError as error:
         refuse_to_start(str(error))
+
+
+def start_purge(app: Flask) -> None:
+    """Let this worker look for users who have been disabled for too long, should the configuration ask for it."""
+    purge: Purge = app.extensions["tinyscim.purge"]
+    purge.start()
 
 
 def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Config:
@@ -96,6 +104,11 @@ def _configured_store(settings: Config) -> Store:
     options = settings.store
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
+
+
+def _beside_store(settings: Config, suffix: str) -> Path | None:
+    """Return a file's path beside the configured store; none where the configuration has no file."""
+    return settings.resolve(settings.store.path).with_suffix(suffix) if settings.path else None
 
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:

@@ -74,6 +74,7 @@ class Directory:
     """[directory]: rules for what is kept."""
 
     unique_group_names: bool = option(True)
+    purge_disabled_after_days: int = option(0, lambda n: 0 <= n <= 36_500, "from 0 to 36500")
     indexed_attributes: tuple[str, ...] = option(
         (
             "externalId",

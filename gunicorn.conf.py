@@ -1,5 +1,6 @@
 """How gunicorn serves the application: what the configuration's [server] says. gunicorn reads this file by itself."""
 
+import gc
 from typing import Any
 
 import app as application
@@ -31,3 +32,6 @@ accesslog = None
 def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)
+    application.start_purge(worker.wsgi)
+    # What is there now stays; the garbage collector need not look at it again with each full collection.
+    gc.freeze()

@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import click
@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from panel.log import ProvisioningLog, log_of
-from panel.log.entries import ACTIONS, Entry
+from panel.log.entries import ACTIONS
 from panel.log.exports import COLUMNS, as_exchange, as_row, summary
 from panel.log.search import RESULTS, Criteria, matching, read_time
 
@@ -82,12 +82,21 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
     show_default=True,
     help="JSON lines have everything; CSV has a line for each entry, to be read by a spreadsheet.",
 )
-@click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="A file, instead of stdout.")
+@click.option(
+    "-o", "--output", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="A file, instead of stdout."
+)
 @_filters
 def export(form: str, output: TextIO, **criteria: str | None) -> None:
     """Write the entries, the oldest first. `python -m entra replay` sends what the JSON lines hold again."""
     entries = _log().entries(_criteria(criteria))
-    (_write_csv if form == "csv" else _write_jsonl)(entries, output)
+    if form == "csv":
+        writer = csv.DictWriter(output, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(as_row, entries))
+    else:
+        registry = current_app.extensions["tinyscim"].registry
+        for entry in entries:
+            output.write(json.dumps(as_exchange(entry, registry), ensure_ascii=False) + "\n")
 
 
 def _log() -> ProvisioningLog:
@@ -99,14 +108,3 @@ def _log() -> ProvisioningLog:
 
 def _criteria(given: Mapping[str, str | None]) -> Criteria:
     return Criteria(**{name: value for name, value in given.items() if value})
-
-
-def _write_jsonl(entries: Iterable[Entry], output: TextIO) -> None:
-    for entry in entries:
-        output.write(json.dumps(as_exchange(entry), ensure_ascii=False) + "\n")
-
-
-def _write_csv(entries: Iterable[Entry], output: TextIO) -> None:
-    writer = csv.DictWriter(output, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(as_row, entries))

@@ -7,6 +7,7 @@ from panel import connection, directory, guide, page, tokens
 from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
+from panel.log import pages as log_pages
 from panel.signin import SignIn, sign_out
 from scim.http import service
 from scim.service import Service
@@ -20,7 +21,7 @@ def install(app: Flask, served: Service) -> None:
     Guard(app, served).watch(panel)
     page.handle_errors(panel)
     _add_filters(panel)
-    panel.context_processor(lambda: {"navigation": _navigation})
+    panel.context_processor(lambda: {"navigation": _navigation, **log_pages.helpers()})
     _add_pages(panel)
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)
@@ -44,6 +45,10 @@ def _add_pages(panel: Blueprint) -> None:
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
         ("/directory/<kind>/<id>/remove", "remove", directory.remove, form),
+        ("/log", "log", log_pages.listing, ("GET",)),
+        ("/log/unknown", "log_unknown", log_pages.unknown, ("GET",)),
+        ("/log/<id>", "log_entry", log_pages.entry, ("GET",)),
+        ("/deprovisioning", "deprovisioning", log_pages.deprovisioning, ("GET",)),
         ("/attributes", "attribute_names", attribute_names, form),
         ("/<path:rest>", "missing", _missing, ("GET",)),
     ):
@@ -59,6 +64,7 @@ def _navigation() -> list[tuple[str, str, str]]:
     return [
         (url_for("panel.integrations"), "Connection", f"{PREFIX}/integrations"),
         *lists,
+        (url_for("panel.log"), "Log", f"{PREFIX}/log"),
         (url_for("panel.attribute_names"), "Attributes", f"{PREFIX}/attributes"),
     ]
 

@@ -6,10 +6,9 @@ from typing import Any
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import lists
+from panel import lists, removal
 from panel.names import Names, cell, sections
 from panel.page import refuse
-from scim.conditions import Conditions
 from scim.http import base_url, service
 from scim.projection import Projection
 from scim.registry import ResourceType
@@ -62,7 +61,7 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
     if request.method == "GET":
         return render_template("panel/remove.html", kind=kind, document=document)
-    resources().delete(type, id, Conditions(if_match=version))
+    removal.remove(service(), type, id, version, "panel")
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)
     flash(f"“{title(document)}” is removed.")
     return redirect(url_for("panel.listing", kind=kind))

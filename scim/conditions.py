@@ -50,7 +50,12 @@ def new_version(previous: str | None = None) -> str:
 
 def now() -> str:
     """Return this moment as a dateTime in UTC, so fine that two requests never share one."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return dated(datetime.now(UTC))
+
+
+def dated(moment: datetime) -> str:
+    """Return a moment in UTC as a dateTime of fixed length: text sorts as time does."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _names(header: str, version: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Flask, Response, current_app, g, request
+from flask.globals import request_ctx
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -102,15 +103,16 @@ def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) 
     """Tell the observers of this request, or of an operation in it; the rest is as `Event` has it."""
     found = service()
     if found.observers:
+        asked, held = request_ctx.request, g._get_current_object()  # each look through a proxy takes a microsecond
         event = Event(
             method,
             path[:500],
             status,
             milliseconds=milliseconds,
-            request_id=g.request_id,
-            client_request_id=request.headers.get("client-request-id", "")[:100],
-            token=g.token.name if g.token else "",
-            query=shown_query(request.args),
+            request_id=held.request_id,
+            client_request_id=asked.headers.get("client-request-id", "")[:100],
+            token=held.token.name if held.token else "",
+            query=shown_query(asked.args),
             **rest,
         )
         found.tell(event)

@@ -1,13 +1,13 @@
 """What can be done with resources, whoever asks: create, get, query, replace, patch, delete. No HTTP in it."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from scim import members, messages, patch, relations
+from scim import inactive, members, messages, patch, relations
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.errors import NotFound, StoreFull, StoreUnavailable, Uniqueness
 from scim.indexes import Indexes
@@ -72,6 +72,7 @@ class Resources:
         document, joining = self._detach(type, {"id": id or new_id(), **document, "meta": meta})
         with self._writing() as writer:
             writer.insert(type.name, document)
+            inactive.follow(writer, document["id"], None, document)
             moves = members.put(writer, document["id"], joining)
             return self._outcome(writer, type, None, document, unknown, moves)
 
@@ -146,8 +147,22 @@ class Resources:
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
             writer.delete(type.name, id)
+            inactive.follow(writer, id, before, None)
             self._forget(writer, type, id)
         return Outcome(type, id, before, None)
+
+    def disabled_since(self, type: ResourceType, ids: Iterable[str]) -> dict[str, str]:
+        """Return since when those of the resources are disabled that are."""
+        with self._reading() as reader:
+            documents = filter(None, (reader.get(type.name, id) for id in ids))
+            times = {document["id"]: inactive.since(reader, document) for document in documents}
+        return {id: moment for id, moment in times.items() if moment}
+
+    def disabled_before(self, type: ResourceType, moment: str) -> list[tuple[str, str]]:
+        """Return ids and versions of the resources that have been disabled since before a moment."""
+        with self._reading() as reader:
+            documents = filter(None, (reader.get(type.name, id) for id in inactive.before(reader, moment)))
+            return [(document["id"], version_of(document)) for document in documents]
 
     def break_promise(self, id: str) -> None:
         """Take back every reference to a resource that was promised this id and was not created."""
@@ -201,6 +216,7 @@ class Resources:
         version = new_version(before["meta"]["version"])
         saved = {**after, "meta": {**before["meta"], "lastModified": now(), "version": version}}
         writer.replace(type.name, saved)
+        inactive.follow(writer, before["id"], before, saved)
         return saved
 
     def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Conditions) -> Document:

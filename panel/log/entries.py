@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from panel.log.secrets import Cleaning, Secrets, without_tokens
+from scim.conditions import dated
 from scim.events import Event
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome
 
 Document = dict[str, Any]
+Changes = dict[str, tuple[Any, Any]]
 ACTIONS = (
     "created",
     "updated",
@@ -27,7 +28,7 @@ ACTIONS = (
 )
 MAX_LINE = 200_000
 TOO_LONG = "(too long for the log)"
-_DERIVED = ("id", "schemas", "meta")
+_DERIVED = frozenset(("id", "schemas", "meta"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Who:
 class Entry:
     """One line of the log. The keys in the file are the names here; what is empty is not written.
 
-    `changes` has the old and the new value of each attribute that changed, null where there was or is none; `moved`
-    is how many joined and left, should they be too many to list.
+    `by` is the name of the token. `changes` has the old and the new value of each attribute that changed, null where
+    there was or is none. `moved` is how many joined and left, should they be too many to list.
     """
 
     time: str
@@ -61,7 +62,7 @@ class Entry:
     status: int = 0
     method: str = ""
     path: str = ""
-    token: str = ""
+    by: str = ""
     ms: float = 0.0
     type: str = ""
     who: Who = Who()
@@ -92,9 +93,7 @@ class Entry:
     def to_line(self) -> str:
         """Return the entry as one line of JSON, its time first."""
         line = _dumped(self)
-        if len(line) > MAX_LINE:
-            line = _dumped(_shortened(self))
-        return without_tokens(line)
+        return line if len(line) <= MAX_LINE else _dumped(_shortened(self))
 
 
 def read_entry(line: str | bytes) -> Entry:
@@ -116,16 +115,16 @@ _NAMES = tuple(one.name for one in fields(Entry))
 
 def timestamp(moment: float) -> str:
     """Return a time as entries have it: always of one length, so that text sorts as time does."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return dated(datetime.fromtimestamp(moment, UTC))
 
 
-def make_entry(event: Event, id: str, registry: Registry, secrets: Secrets) -> Entry | None:
-    """Return the entry of an event; None where nothing happened that anybody would look for."""
-    outcome, cleaning = event.outcome, secrets.cleaning()
-    actions = tuple(_actions(event))
+def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
+    """Return the entry of an event, secrets and all; None where nothing happened that anybody would look for."""
+    outcome = event.outcome
+    changed = changes(outcome.type, outcome.before, outcome.after) if outcome and outcome.changed else {}
+    actions = tuple(_actions(event, changed))
     if actions == ("unchanged",) and not (outcome and outcome.unknown):
         return None
-    request = cleaning.request(event.request)
     return Entry(
         time=timestamp(event.time),
         id=id,
@@ -133,12 +132,12 @@ def make_entry(event: Event, id: str, registry: Registry, secrets: Secrets) -> E
         status=event.status,
         method=event.method if event.method.isalpha() else "-",
         path=event.path,
-        token=event.token,
+        by=event.token,
         ms=round(event.milliseconds, 1),
-        **(_of_outcome(outcome, cleaning) if outcome else _of_failure(event, registry)),
-        query=cleaning.query(event.query),
-        request=request,
-        response=cleaning.response(event.response),
+        **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry)),
+        query=event.query,
+        request=event.request,
+        response=event.response,
         request_id=event.request_id,
         client_request_id=event.client_request_id,
         cause=event.cause,
@@ -150,50 +149,44 @@ def who(document: Document) -> Who:
     return Who(document["id"], document.get("userName", ""), document.get("displayName", ""))
 
 
-def changes(type: ResourceType, before: Document | None, after: Document | None) -> dict[str, tuple[Any, Any]]:
+def changes(type: ResourceType, before: Document | None, after: Document | None) -> Changes:
     """Return the old and the new value of each attribute that differs, by its full name."""
-    found = dict(_differences(type, None, before or {}, after or {}))
+    old, new = before or {}, after or {}
+    found = {name: pair for name, pair in _differences(old, new) if name not in _DERIVED and name not in type.schemas}
     for schema in type.extensions:
-        old, new = (document.get(schema.id) or {} for document in (before or {}, after or {}))
-        found.update(_differences(type, schema.id, old, new))
+        for name, pair in _differences(old.get(schema.id) or {}, new.get(schema.id) or {}):
+            found[f"{schema.id}:{name}"] = pair
     return found
 
 
-def _differences(
-    type: ResourceType, extension: str | None, old: Document, new: Document
-) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if old == new:
-        return
-    for name in {**old, **new}:
-        was, now = old.get(name), new.get(name)
-        if was == now or (extension is None and (name in _DERIVED or name in type.schemas)):
-            continue
-        if type.attribute(extension, name).returned != "never":
-            yield (f"{extension}:{name}" if extension else name), (was, now)
+def _differences(old: Document, new: Document) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    if old != new:
+        for name in {**old, **new}:
+            was, now = old.get(name), new.get(name)
+            if was != now:
+                yield name, (was, now)
 
 
-def _actions(event: Event) -> Iterator[str]:
+def _actions(event: Event, changed: Changes) -> Iterator[str]:
     """Yield what was done, the most telling first."""
-    outcome = event.outcome
-    if outcome:
-        yield from _deeds(outcome, event.cause)
+    if event.outcome:
+        yield from _deeds(event.outcome, changed, event.cause)
     if event.status >= 400:
         yield "failed"
 
 
-def _deeds(outcome: Outcome, cause: str) -> Iterator[str]:
-    before, after = outcome.before, outcome.after
-    if before is None:
+def _deeds(outcome: Outcome, changed: Changes, cause: str) -> Iterator[str]:
+    if outcome.before is None:
         yield "created"
-    elif after is None:
+    elif outcome.after is None:
         yield "purged" if cause == "purge" else "deleted"
     elif not outcome.changed:
         yield "unchanged"
     else:
-        switched = before.get("active", True) != after.get("active", True)
+        switched = _switched(changed)
         if switched:
-            yield "restored" if after.get("active", True) else "disabled"
-        if len(changes(outcome.type, before, after)) > switched:
+            yield switched
+        if len(changed) > bool(switched):
             yield "updated"
     if outcome.joined:
         yield "joined"
@@ -201,14 +194,18 @@ def _deeds(outcome: Outcome, cause: str) -> Iterator[str]:
         yield "left"
 
 
-def _of_outcome(outcome: Outcome, cleaning: Cleaning) -> dict[str, Any]:
-    document = outcome.after or outcome.before or {"id": outcome.id}
-    # Of what was deleted the log says who it was and no more: it is to be forgotten here, too.
-    changed = changes(outcome.type, outcome.before, outcome.after) if outcome.after else {}
+def _switched(changed: Changes) -> str:
+    """Return what became of the resource's being active; who has no `active` is."""
+    was, now = (value is not False for value in changed.get("active", (None, None)))
+    return "" if was == now else "restored" if now else "disabled"
+
+
+def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
     return {
         "type": outcome.type.name,
-        "who": who(document),
-        "changes": {name: cleaning.request(list(values)) for name, values in changed.items()},
+        "who": who(outcome.after or outcome.before or {"id": outcome.id}),
+        # Of what was deleted the log says who it was and no more: it is to be forgotten here, too.
+        "changes": changed if outcome.after else {},
         "joined": tuple(map(who, outcome.joined)),
         "left": tuple(map(who, outcome.left)),
         "moved": outcome.moved,
@@ -234,12 +231,14 @@ def _named(request: Any, id: str) -> Who:
 
 
 def _dumped(entry: Entry) -> str:
-    body = {name: value for name in _NAMES if (value := getattr(entry, name))}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_of_who)
+    return _encoder.encode({name: value for name in _NAMES if (value := getattr(entry, name))})
 
 
 def _of_who(value: Who) -> dict[str, str]:
     return {name: text for name in ("id", "user_name", "display_name") if (text := getattr(value, name))}
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_of_who)
 
 
 def _shortened(entry: Entry) -> Entry:

@@ -6,12 +6,14 @@ from typing import Any
 
 from panel.log.advice import advice
 from panel.log.entries import Entry, Who
+from scim.registry import Registry, ResourceType
+from scim.validation import set_schemas
 
 _SHOWN_CHANGES = 4
 _SHOWN_PEOPLE = 5
 COLUMNS = (
     *("time", "actions", "status", "type", "who_id", "user_name", "display_name", "changes", "joined", "left"),
-    *("unknown", "detail", "advice", "token", "method", "path", "ms", "request_id", "client_request_id", "cause", "id"),
+    *("unknown", "detail", "advice", "by", "method", "path", "ms", "request_id", "client_request_id", "cause", "id"),
 )
 
 
@@ -21,7 +23,7 @@ def summary(entry: Entry) -> str:
         return f"{_time(entry)} --- {entry.moved} entries could not be written"
     about = " ".join(filter(None, (entry.type, _name(entry.who))))
     head = f"{_time(entry)} {entry.status} {'+'.join(entry.actions)} {about or entry.path}"
-    tail = f"({entry.token or entry.cause or 'no known token'}, {entry.ms} ms)"
+    tail = f"({entry.by or entry.cause or 'no known token'}, {entry.ms} ms)"
     return _printable(" ".join((": ".join(filter(None, (head, "; ".join(_facts(entry))))), tail)))
 
 
@@ -30,14 +32,14 @@ def detail(entry: Entry) -> str:
     return str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
 
 
-def as_exchange(entry: Entry) -> dict[str, Any]:
+def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:
     """Return an entry as JSON that can be sent again: `method`, `path`, `query`, `request`, `response`, `status`.
 
     What was answered to a creation is made of what was stored, with the new id.
     """
     body: dict[str, Any] = json.loads(entry.to_line())
     if "created" in entry.actions and not entry.failed:
-        body["response"] = _created(entry)
+        body["response"] = _created(entry, registry.types.get(entry.type))
     if entry.failed:
         body["advice"] = advice(entry)
     return body
@@ -111,11 +113,13 @@ def _kind(element: Mapping[str, Any]) -> str:
     return f" ({element['type']})" if element.get("type") else ""
 
 
-def _created(entry: Entry) -> dict[str, Any]:
+def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
     document: dict[str, Any] = {"id": entry.who.id}
     for name, (_, value) in entry.changes.items():
         urn, _, attribute = name.rpartition(":")
         (document.setdefault(urn, {}) if urn else document)[attribute] = value
+    if type:
+        set_schemas(type, document)
     return document
 
 

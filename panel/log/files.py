@@ -8,14 +8,15 @@ nobody writes into a file that has just been moved; it is taken once for many en
 import fcntl
 import heapq
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from io import BufferedReader
 from pathlib import Path
 
 SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
 _TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
+_HEAD = 64  # bytes of a line's beginning, with its time and its id
+_NO_FILE = (FileNotFoundError, NotADirectoryError)  # none yet, or moved aside or deleted meanwhile
 _NO_DIGITS = b'-T:.Z"'
 _WINDOW = 2_000  # workers write what they have gathered by turns: that far a line may be from where its time puts it
 
@@ -54,28 +55,24 @@ class LogFiles:
         return _in_order(_lines(self._all()), 1)
 
     def appended(self) -> Iterator[list[bytes]]:
-        """Yield, whenever asked, the lines that have come since, from now on."""
-        file, rest = self._opened(), b""
-        if file:
-            file.seek(0, os.SEEK_END)
+        """Return what yields, whenever asked, the lines that have come since: the first time, those since now."""
+        return self._following({head: size for head, size, _ in self._contents({})})
+
+    def _following(self, read: dict[bytes, int]) -> Iterator[list[bytes]]:
         while True:
-            content = rest + (file.read() if file else b"")
-            *lines, rest = content.split(b"\n")
-            yield lines
-            if file is None or not self._is_current(file):
-                content = file.read() if file else b""  # what came before it was moved aside
-                yield content.split(b"\n")
-                file, rest = self._opened(), b""
+            new = list(self._contents(read))
+            read |= {head: size for head, size, _ in new}
+            yield [line for _, _, content in new for line in content.split(b"\n")]
 
-    def _opened(self) -> BufferedReader | None:
-        with suppress(FileNotFoundError):
-            return self.path.open("rb")
-        return None
-
-    def _is_current(self, file: BufferedReader) -> bool:
-        with suppress(FileNotFoundError):
-            return os.fstat(file.fileno()).st_ino == self.path.stat().st_ino
-        return False
+    def _contents(self, read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
+        """Yield, of each file, what it begins with, which no other does; the size of its whole lines; what is new."""
+        for path in self._all():
+            with suppress(*_NO_FILE), path.open("rb") as file:
+                head = file.read(_HEAD)
+                file.seek(read.get(head, 0))
+                content = file.read()
+                content = content[: content.rfind(b"\n") + 1]
+                yield head, read.get(head, 0) + len(content), content
 
     def segments(self) -> list[Path]:
         """Return the files of earlier times, the oldest first."""
@@ -137,7 +134,7 @@ def _write(descriptor: int, data: bytes) -> None:
 def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]:
     for path in paths:
         content = b""
-        with suppress(FileNotFoundError):  # moved aside or deleted meanwhile
+        with suppress(*_NO_FILE):
             content = path.read_bytes()
         lines = content.split(b"\n")
         lines.pop()  # nothing, or a line that is being written

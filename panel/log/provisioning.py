@@ -20,7 +20,7 @@ class ProvisioningLog:
     def __init__(self, files: LogFiles, service: Service) -> None:
         self._files, self._service = files, service
         self._secrets = Secrets(service.registry)
-        self._writer = LogWriter(files, self._make)
+        self._writer = LogWriter(files, self._line)
 
     def observe(self, event: Event) -> None:
         """Take an event in; costs the request no more than a place in a queue."""
@@ -62,11 +62,11 @@ class ProvisioningLog:
         self.flush()
         return self._files.newest_first()
 
-    def _make(self, event: Event, id: str) -> Entry | None:
-        entry = make_entry(event, id, self._service.registry, self._secrets)
+    def _line(self, event: Event, id: str) -> str | None:
+        entry = make_entry(event, id, self._service.registry)
         if entry and entry.failed and entry.who.id and entry.who.id == entry.who.name:
-            return replace(entry, who=self._known(entry))
-        return entry
+            entry = replace(entry, who=self._known(entry))
+        return self._secrets.clean(entry) if entry else None
 
     def _known(self, entry: Entry) -> Who:
         """Return whom a failure was about with the names that are stored: the request has the id alone."""

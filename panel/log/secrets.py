@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from panel.log.entries import Entry
 from scim.attributes import Attribute, fold
 from scim.events import without_values
 from scim.registry import Registry
@@ -26,28 +28,37 @@ class Secrets:
         readable = {fold(one.name) for one in attributes if one.returned != "never"}
         self._names = never | (set(_USUAL.split()) - readable)
 
-    def cleaning(self) -> "Cleaning":
-        """Return what cleans one exchange."""
-        return Cleaning(self._names)
+    def clean(self, entry: Entry) -> str:
+        """Return the entry's line without what is secret. Most lines show at once that nothing is."""
+        line = entry.to_line()
+        if not self._may_be_in(line):
+            return line
+        return _OWN_TOKEN.sub(LEFT_OUT, _Cleaning(self._names).entry(entry).to_line())
+
+    def _may_be_in(self, line: str) -> bool:
+        folded = fold(line)
+        return len(line) > MAX_TEXT or "tscim_" in folded or any(name in folded for name in (*self._names, '"filter"'))
 
 
-class Cleaning:
-    """Cleans one exchange, and remembers what was left out of the request so that the answer cannot repeat it."""
+class _Cleaning:
+    """Cleans one entry, and remembers what was left out of the request so that the answer cannot repeat it."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
         self._secrets: set[str] = set()
         self._unreadable = False
 
-    def request(self, value: Any) -> Any:
-        """Return a value of a request without what is secret, and no longer than the log has room for."""
-        return self._cleaned(value, 0)
+    def entry(self, entry: Entry) -> Entry:
+        return replace(
+            entry,
+            changes={name: tuple(self._cleaned(list(values))) for name, values in entry.changes.items()},
+            unknown=tuple(map(without_values, entry.unknown)),
+            query={name: self._expression(value) if name == "filter" else value for name, value in entry.query.items()},
+            request=self._cleaned(entry.request),
+            response=self._response(entry.response),
+        )
 
-    def query(self, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Return the parameters of a query."""
-        return {name: self._expression(value) if name == "filter" else value for name, value in parameters.items()}
-
-    def response(self, value: Any) -> Any:
+    def _response(self, value: Any) -> Any:
         """Return an error's body: where it could repeat a secret, without its detail."""
         if not isinstance(value, Mapping):
             return None
@@ -56,7 +67,7 @@ class Cleaning:
             body["detail"] = LEFT_OUT
         return body
 
-    def _cleaned(self, value: Any, depth: int) -> Any:
+    def _cleaned(self, value: Any, depth: int = 0) -> Any:
         if depth > MAX_DEPTH:
             return self._leave_out()
         if isinstance(value, Mapping):
@@ -116,11 +127,6 @@ class Cleaning:
 
 
 _PLAIN_PATH = re.compile(r"[\w$.:-]+")
-
-
-def without_tokens(line: str) -> str:
-    """Return a line without this service's own tokens, wherever somebody may have pasted one."""
-    return _OWN_TOKEN.sub(LEFT_OUT, line) if "tscim_" in line else line
 
 
 def _attributes(registry: Registry) -> Iterator[Attribute]:

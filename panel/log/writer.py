@@ -24,8 +24,8 @@ log = logging.getLogger("tinyscim")
 class LogWriter:
     """Queues events and writes their entries. What there is no room for is counted, and the log says how many."""
 
-    def __init__(self, files: LogFiles, make: Callable[[Event, str], Entry | None]) -> None:
-        self._files, self._make = files, make
+    def __init__(self, files: LogFiles, line: Callable[[Event, str], str | None]) -> None:
+        self._files, self._line = files, line
         self._queue: deque[Event] = deque()
         self._news = Signal()
         self._starting, self._writing = Lock(), Lock()
@@ -59,9 +59,9 @@ class LogWriter:
     def _lines(self, events: list[Event]) -> Iterator[str]:
         for event in events:
             try:
-                entry = self._make(event, uuid.uuid4().hex[:16])
-                if entry:
-                    yield entry.to_line()
+                line = self._line(event, uuid.uuid4().hex[:16])
+                if line:
+                    yield line
             except Exception:
                 log.exception("request=%s has no entry in the provisioning log", event.request_id)
                 self.lost += 1

@@ -1,0 +1,75 @@
+"""Deletes users who have been disabled for as long as the configuration says, and lets the log know of each."""
+
+import fcntl
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+from panel.removal import remove
+from scim.conditions import dated
+from scim.errors import NotFound, PreconditionFailed, ScimError
+from scim.registry import ResourceType
+from scim.service import Service
+
+EVERY = 3_600.0  # seconds
+USER = "User"
+
+log = logging.getLogger("tinyscim")
+
+
+class Purge:
+    """Looks every hour, in one worker at a time; the lock is a file of its own, None where there is one process."""
+
+    def __init__(self, service: Service, lock: Path | None) -> None:
+        self._service, self._lock = service, lock
+
+    def start(self) -> None:
+        """Start looking, if the configuration asks for it."""
+        if self._service.config.now.directory.purge_disabled_after_days:
+            Thread(target=self._go_on, name="purge", daemon=True).start()
+
+    def run(self) -> int:
+        """Purge once, and return how many users went; none where another worker is at it."""
+        days = self._service.config.now.directory.purge_disabled_after_days
+        with self._alone() as alone:
+            if not days or not alone:
+                return 0
+            type = self._service.registry.types[USER]
+            moment = dated(datetime.now(UTC) - timedelta(days=days))
+            due = self._service.resources("").disabled_before(type, moment)
+            return sum(self._delete(type, id, version) for id, version in due)
+
+    def _delete(self, type: ResourceType, id: str, version: str) -> bool:
+        try:
+            remove(self._service, type, id, version, "purge")
+        except (NotFound, PreconditionFailed):  # whoever was restored meanwhile is in another version
+            return False
+        return True
+
+    def _go_on(self) -> None:
+        while True:
+            try:
+                purged = self.run()
+                if purged:
+                    log.info("%d users were purged, who had been disabled for long enough", purged)
+            except (ScimError, OSError) as error:
+                log.error("disabled users could not be purged: %s", error)
+            time.sleep(EVERY)
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        if self._lock is None:
+            yield True
+            return
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True

@@ -1,0 +1,157 @@
+"""The pages about what Entra did: the log, an entry, unknown attributes, a user's history, who leaves."""
+
+import re
+
+import pytest
+
+LOG, USERS = "/panel/log", "/panel/directory/Users"
+CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+def patch(browser, path, *operations):
+    return browser.scim("PATCH", path, {"schemas": [PATCH], "Operations": list(operations)})
+
+
+@pytest.fixture
+def day(browser):
+    """Ann is made, joins, is renamed, disabled; Bob's name is taken."""
+    ann = browser.create_user(
+        userName="ann@example.com", displayName="Ann", password="hush", **{CONTOSO: {"badge": "7"}}
+    )
+    group = browser.create_group(displayName="Cooks")
+    patch(browser, f"/Groups/{group['id']}", {"op": "Add", "path": "members", "value": [{"value": ann["id"]}]})
+    patch(browser, f"/Users/{ann['id']}", {"op": "Replace", "path": "displayName", "value": "Ann <b>Lee</b>"})
+    patch(browser, f"/Users/{ann['id']}", {"op": "Replace", "path": "active", "value": "False"})
+    browser.scim("POST", "/Users", {"userName": "ann@example.com", "displayName": "Bob", "password": "hush"})
+    return {"ann": ann["id"], "group": group["id"]}
+
+
+def rows(page):
+    return [re.sub(r"<[^>]+>|\s+", " ", row) for row in re.findall(r"<tr>(.*?)</tr>", page.html, re.DOTALL)[1:]]
+
+
+def test_only_who_has_signed_in_sees_the_log(stranger):
+    for path in (LOG, f"{LOG}/x", f"{LOG}/unknown", "/panel/deprovisioning"):
+        assert stranger.get(path).status == 302
+
+
+def test_the_log_has_the_newest_first(browser, day):
+    page = browser.get(LOG)
+    failed, disabled, updated, joined, group, created = rows(page)
+    assert "failed" in failed
+    assert "Bob" in failed
+    assert "Another User has the userName" in failed
+    assert "Active: nothing → false" in re.sub(r"\s+", " ", disabled)
+    assert "Display name: Ann → Ann" in re.sub(r"\s+", " ", updated)
+    assert "Joined: Ann" in joined
+    assert "Cooks" in group
+    assert "created" in created
+    assert "<b>Lee" not in page.html
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("person=bob", 1),
+        ("person=ANN@example", 5),
+        ("action=joined", 1),
+        ("result=failure", 1),
+        ("result=success&person=cooks", 2),
+        ("since=2099-01-01T00:00", 0),
+        ("until=2020-01-01T00:00", 0),
+        ("action=nonsense", 0),
+    ],
+)
+def test_filters_choose_by_person_action_result_and_time(browser, day, query, count):
+    page = browser.get(f"{LOG}?{query}")
+    assert page.status == 200
+    assert len(rows(page)) == count
+    assert ("Nothing matches" in page.text) == (count == 0)
+
+
+def test_a_time_that_is_none_is_said(browser, day):
+    assert "“yesterday” is no time" in browser.get(f"{LOG}?since=yesterday").text
+
+
+def test_pages_go_on_where_the_last_one_ended(browser):
+    for number in range(60):
+        browser.create_user(userName=f"user-{number}")
+    first = browser.get(f"{LOG}?action=created")
+    older = re.search(r'rel="next" href="([^"]+)"', first.html)[1].replace("&amp;", "&")
+    browser.create_user(userName="one-more")
+    second = browser.get(older)
+    assert (len(rows(first)), len(rows(second))) == (50, 10)
+    assert "user-10 " in rows(first)[-1]
+    assert "user-9 " in rows(second)[0]
+    assert 'rel="next"' not in second.html
+
+
+def test_an_entry_of_a_failure_has_everything_but_secrets(browser, day):
+    page = browser.get(address(browser, "result=failure"))
+    assert "There is a User with the userName" in page.text
+    assert '"displayName": "Bob"' in page.text
+    assert '"scimType": "uniqueness"' in page.text
+    assert "the token “entra”" in page.text
+    assert "hush" not in page.html
+
+
+def test_an_entry_of_a_change_has_old_and_new_values_and_a_way_to_the_person(browser, day):
+    page = browser.get(address(browser, "action=updated"))
+    assert "Display name Ann Ann <b>Lee</b>" in page.text
+    assert f'href="{USERS}/{day["ann"]}"' in page.html
+    joined = browser.get(address(browser, "action=joined"))
+    assert f'href="{USERS}/{day["ann"]}"' in joined.html
+
+
+def address(browser, query):
+    return re.search(r'href="(/panel/log/[0-9a-f]{16})"', browser.get(f"{LOG}?{query}").html)[1]
+
+
+def test_an_entry_that_is_not_there_is_said_in_words(browser, day):
+    page = browser.get(f"{LOG}/nothing")
+    assert page.status == 404
+    assert "The log has no such entry" in page.text
+
+
+def test_unknown_attributes_are_a_warning_with_what_to_do(browser, day):
+    assert "Entra sends 1 attribute that nothing here knows" in browser.get(LOG).text
+    page = browser.get(f"{LOG}/unknown")
+    assert f'Remove the mapping whose target is "{CONTOSO}:badge"' in page.text
+    assert f'[[schemas]] id = "{CONTOSO}"' in page.text
+
+
+def test_a_users_page_has_the_history_and_since_when_it_is_disabled(browser, day):
+    patch(browser, f"/Users/{day['ann']}", {"op": "Add", "path": "title", "value": "Former cook"})
+    page = browser.get(f"{USERS}/{day['ann']}")
+    history = page.text.partition("History")[2].partition("All in the log")[0]
+    assert [word for word in history.split() if word in ("created", "joined", "updated", "disabled")] == [
+        *["updated", "disabled", "updated", "joined", "created"]
+    ]
+    assert "Group Cooks" in history
+    assert "Disabled since" in page.text
+
+
+def test_remove_now_is_in_the_log(browser, day):
+    browser.post(f"{USERS}/{day['ann']}/remove")
+    page = browser.get(address(browser, "action=deleted"))
+    assert "By the panel" in page.text
+
+
+def test_who_leaves_is_explained_with_what_the_configuration_says(make_browser):
+    for days, said in ((0, "Off: nobody is purged"), (30, "after they have been disabled for 30 days")):
+        browser = make_browser(directory={"purge_disabled_after_days": days})
+        browser.sign_in()
+        page = browser.get("/panel/deprovisioning")
+        assert said in page.text
+        assert "PATCH /Users/{id}: active to false" in page.text
+        assert "DELETE /Groups/{id}" in page.text
+
+
+def test_a_log_that_is_off_says_how_to_turn_it_on(make_browser):
+    browser = make_browser(log={"path": ""})
+    browser.sign_in()
+    user = browser.create_user(userName="ann")
+    assert "The provisioning log is off" in browser.get(LOG).text
+    assert browser.get(f"{LOG}/unknown").status == 404
+    assert "The log has nothing about this" in browser.get(f"{USERS}/{user['id']}").text
