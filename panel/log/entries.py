@@ -28,7 +28,7 @@ ACTIONS = (
 )
 MAX_LINE = 200_000
 TOO_LONG = "(too long for the log)"
-_DERIVED = ("id", "schemas", "meta")
+_DERIVED = frozenset(("id", "schemas", "meta"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,24 +151,20 @@ def who(document: Document) -> Who:
 
 def changes(type: ResourceType, before: Document | None, after: Document | None) -> Changes:
     """Return the old and the new value of each attribute that differs, by its full name."""
-    found = dict(_differences(type, None, before or {}, after or {}))
+    old, new = before or {}, after or {}
+    found = {name: pair for name, pair in _differences(old, new) if name not in _DERIVED and name not in type.schemas}
     for schema in type.extensions:
-        old, new = (document.get(schema.id) or {} for document in (before or {}, after or {}))
-        found.update(_differences(type, schema.id, old, new))
+        for name, pair in _differences(old.get(schema.id) or {}, new.get(schema.id) or {}):
+            found[f"{schema.id}:{name}"] = pair
     return found
 
 
-def _differences(
-    type: ResourceType, extension: str | None, old: Document, new: Document
-) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if old == new:
-        return
-    for name in {**old, **new}:
-        was, now = old.get(name), new.get(name)
-        if was == now or (extension is None and (name in _DERIVED or name in type.schemas)):
-            continue
-        if type.attribute(extension, name).returned != "never":
-            yield (f"{extension}:{name}" if extension else name), (was, now)
+def _differences(old: Document, new: Document) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    if old != new:
+        for name in {**old, **new}:
+            was, now = old.get(name), new.get(name)
+            if was != now:
+                yield name, (was, now)
 
 
 def _actions(event: Event, changed: Changes) -> Iterator[str]:
