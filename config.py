@@ -235,6 +235,8 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     config = Config(**read_tables, tokens=tokens, schemas=_array(tables, "schemas", source), path=path)
     if config.server.public_url.rstrip("/").endswith(config.server.base_path):
         raise ConfigError(f"{source}: [server] public_url must not end in base_path, which is put behind it")
+    if config.server.base_path.split("/")[1] == "panel":
+        raise ConfigError(f"{source}: [server] base_path must not be under /panel, where the web panel is")
     if config.limits.page_size > config.limits.max_page_size:
         raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
     return config

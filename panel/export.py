@@ -9,7 +9,7 @@ from flask import Response
 
 from panel import lists
 from panel.directory import asked, resources, type_at
-from panel.names import Names, cell
+from panel.names import Names, cell_reader
 from panel.page import refuse
 from scim.http import service
 from storage.base import Document
@@ -38,30 +38,34 @@ def _file(text: str, media_type: str, kind: str, format: str) -> Response:
 
 def _records(found: lists.Found) -> list[dict[str, Any]]:
     """Return each resource under SCIM's names, for programs."""
-    names = [str(target) for target in found.listing.targets()]
-    records = []
-    for document in found.documents:
-        cells = {str(target): cell(target, document) for target in found.listing.targets()}
-        records.append({"id": document["id"], **_state(found, document), **{name: cells[name] for name in names}})
-    return records
+    readers = {str(target): cell_reader(target) for target in found.listing.targets()}
+    has_state = found.listing.has_state
+    return [
+        {
+            "id": document["id"],
+            **({"active": _is_active(document)} if has_state else {}),
+            **{name: read(document) for name, read in readers.items()},
+        }
+        for document in found.documents
+    ]
 
 
 def _csv(found: lists.Found) -> str:
     """Return each resource under readable names, for spreadsheets."""
     names = Names(service().config.now)
-    targets = found.listing.targets()
+    columns = {names.label(target): cell_reader(target) for target in found.listing.targets()}
+    if found.listing.has_state:
+        columns["State"] = lambda document: "Active" if _is_active(document) else "Disabled"
     out = io.StringIO()
     out.write("\ufeff")  # else Excel takes the text for something older than UTF-8
     table = csv.writer(out)
-    table.writerow([*(names.label(target) for target in targets), *(["State"] if found.listing.has_state else [])])
-    for document in found.documents:
-        state = ["Disabled" if document.get("active") is False else "Active"] if found.listing.has_state else []
-        table.writerow([*(_harmless(cell(target, document)) for target in targets), *state])
+    table.writerow(columns)
+    table.writerows([_harmless(read(document)) for read in columns.values()] for document in found.documents)
     return out.getvalue()
 
 
-def _state(found: lists.Found, document: Document) -> dict[str, bool]:
-    return {"active": document.get("active") is not False} if found.listing.has_state else {}
+def _is_active(document: Document) -> bool:
+    return document.get("active") is not False
 
 
 def _harmless(text: str) -> str:

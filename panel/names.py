@@ -1,7 +1,7 @@
 """Names and values of attributes as people read them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,7 +84,13 @@ class Names:
 
 def cell(target: Target, document: Document) -> str:
     """Return what a resource has of an attribute, as the text of a cell."""
-    return ", ".join(_text(target.leaf, value) for value in read_values(target, {})(document))
+    return cell_reader(target)(document)
+
+
+def cell_reader(target: Target) -> Callable[[Document], str]:
+    """Return how to read the cells of a column."""
+    read, leaf = read_values(target, {}), target.leaf
+    return lambda document: ", ".join(_text(leaf, value) for value in read(document))
 
 
 def sections(type: ResourceType, document: Document, names: Names) -> list[Section]:
@@ -107,6 +113,12 @@ def _section_rows(
     return tuple(row for one in shown for row in _rows(Target(extension, one), holder[one.name], names))
 
 
+def texts(attribute: Attribute, value: Any) -> tuple[str, ...]:
+    """Return the values of an attribute as people read them."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(_element(attribute, one) if isinstance(one, Mapping) else _text(attribute, one) for one in listed)
+
+
 def _section_title(type: ResourceType, extension: str | None) -> str:
     if extension is None:
         return "Account" if type.name == "User" else type.name
@@ -123,10 +135,8 @@ def _rows(target: Target, value: Any, names: Names) -> Iterator[Row]:
                 part = Target(target.extension, attribute, sub)
                 yield Row(names.label(part), sub.description, (_text(sub, value[sub.name]),))
         return
-    listed = value if attribute.multi_valued else [value]
-    texts = tuple(_element(attribute, one) if attribute.type == "complex" else _text(attribute, one) for one in listed)
     link = value.get("value", "") if "User" in attribute.refers_to and not attribute.multi_valued else ""
-    yield Row(names.label(target), attribute.description, texts, link)
+    yield Row(names.label(target), attribute.description, texts(attribute, value), link)
 
 
 def _element(attribute: Attribute, element: Mapping[str, Any]) -> str:

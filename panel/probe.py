@@ -42,6 +42,14 @@ class Result:
         """Whether nothing was bad."""
         return all(step.kind != "bad" for step in self.steps)
 
+    @property
+    def summary(self) -> str:
+        """What came of it, in a sentence."""
+        if not self.passed:
+            return "The test failed."
+        remarks = any(step.kind == "note" for step in self.steps)
+        return "The test passed from here, but Entra may not get this far." if remarks else "The test passed."
+
 
 class _Bad(Exception):
     """What ends the test: a title, and what to do about it."""
@@ -94,10 +102,10 @@ def _address(base_url: str) -> Iterator[Step]:
         found = {str(one[4][0]) for one in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except OSError:
         raise _Bad(
-            f"The name {host} is not known",
+            f"{host} is not found",
             "DNS has no address for it, seen from this machine. Check public_url under [server] and your DNS.",
         ) from None
-    yield Step("good", f"The name {host} is known", f"It leads to {', '.join(sorted(found))}.")
+    yield Step("good", f"{host} is found", f"It leads to {', '.join(sorted(found))}.")
     if not any(ipaddress.ip_address(one.partition("%")[0]).is_global for one in found):
         yield Step(
             "note",

@@ -15,7 +15,12 @@ from scim.http import base_url
 
 log = logging.getLogger("tinyscim.panel")
 
-OVERLAPS = {"none": timedelta(0), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+# What becomes of the token that a new one replaces: for how long it goes on, and how that is offered.
+OVERLAPS = {
+    "hour": (timedelta(hours=1), "for an hour: time enough to paste the new one"),
+    "day": (timedelta(days=1), "for a day"),
+    "none": (timedelta(0), "not at all: it may be known to somebody"),
+}
 
 
 def new_token() -> ResponseReturnValue:
@@ -26,7 +31,7 @@ def new_token() -> ResponseReturnValue:
     if overlap not in OVERLAPS:
         refuse("That is none of the choices.")
     try:
-        text = settings.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap])
+        text = settings.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap][0])
     except settings.Refused as error:
         return _form(str(error)), 409
     log.info('token "%s" was made from %s, "%s" goes (%s)', name, request.remote_addr, replaces, overlap)
@@ -48,7 +53,9 @@ def revoke_token() -> ResponseReturnValue:
 
 def _form(problem: str = "") -> str:
     tokens = [one for one in shown_tokens() if not one.read_only]
-    return render_template("panel/token_new.html", tokens=tokens, name=_free_name(tokens), problem=problem)
+    given = {"name": _free_name(tokens), "replaces": tokens[0].name if tokens else "", "overlap": "hour"}
+    given |= {name: request.form[name] for name in given if name in request.form}
+    return render_template("panel/token_new.html", tokens=tokens, given=given, overlaps=OVERLAPS, problem=problem)
 
 
 def _free_name(tokens: list[Token]) -> str:

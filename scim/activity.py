@@ -79,7 +79,8 @@ class Activity:
             else:
                 self._seen.succeeded = moment
             self._start()
-        self._news.set()
+        if not self._news.is_set():
+            self._news.set()
 
     def seen(self) -> Seen:
         """Return what every worker saw, as far as it has written it, and this one up to now."""

@@ -5,10 +5,12 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from flask import Flask, Response, current_app, g, request
 from flask.globals import request_ctx
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from config import Token
@@ -29,6 +31,9 @@ from scim.errors import (
 from scim.events import Event, shown_query
 from scim.service import Service
 from storage.base import Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = (MEDIA_TYPE, "application/json", "")
@@ -51,17 +56,28 @@ def base_url() -> str:
     server = service().settings.server
     if not server.public_url and not request.host:
         raise InvalidSyntax("The Host header names no host.")
-    return server.url(request.url_root)
+    return server.url(f"{request.scheme}://{request.host}{request.root_path}")
 
 
 def json_response(
     body: Mapping[str, Any] | None, status: int = 200, headers: Iterable[tuple[str, str]] = ()
 ) -> Response:
     """Return an answer in SCIM's media type, errors included."""
-    text = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(text, status, mimetype=MEDIA_TYPE)
+    text = b"" if body is None else orjson.dumps(body)
+    response = _Response(text, status, mimetype=MEDIA_TYPE)
     response.headers.extend(list(headers))
+    response.content_length = len(text)
     return response
+
+
+class _Response(Response):
+    """A response whose headers are complete as they are: its addresses are ASCII, and its length is known."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        """Return the headers; those of a body that is not there are left out (RFC 9110 section 8.6)."""
+        if self.status_code in (204, 304):
+            self.headers.pop("Content-Length", None)
+        return self.headers
 
 
 def read_body() -> dict[str, Any]:

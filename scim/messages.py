@@ -10,7 +10,7 @@ from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
 from scim.filters import parse_filter
 from scim.patch import Operation
 from scim.paths import Path, read_path
-from scim.projection import Projection
+from scim.projection import EVERYTHING, Projection
 from scim.query import Query
 from scim.registry import ResourceType, Target
 from scim.validation import load_value
@@ -125,6 +125,8 @@ def load_query(
 
 def load_projection(parameters: Mapping[str, Any]) -> Projection:
     """Return what of a resource a request asks for; InvalidValue."""
+    if not any(name in parameters for name in _PROJECTION):
+        return EVERYTHING
     try:
         loaded = _QUERY.load({name: parameters[name] for name in _PROJECTION if name in parameters})
     except ma.ValidationError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from scim.attributes import Attribute
@@ -24,6 +25,9 @@ class Projection:
 
     def bind(self, type: ResourceType, tolerance: Tolerance = STRICT) -> "Wanted":
         """Return what this means for one resource type. Names that it does not have select nothing."""
+        return _everything(type) if self == EVERYTHING else self._bind(type, tolerance)
+
+    def _bind(self, type: ResourceType, tolerance: Tolerance) -> "Wanted":
         named, excluded = (
             [target for name in names if (target := type.resolve(tolerance.name(type, name)))]
             for names in (self.attributes, self.excluded)
@@ -59,31 +63,36 @@ class Wanted:
     def project(self, document: Document) -> Document:
         """Return the parts of a complete resource that are in the answer, in the schemas' order."""
         result: Document = {}
-        for extension, attributes in self._type.locations():
-            holder: Mapping[str, Any] | None = document if extension is None else document.get(extension)
+        for extension, parts in self._plan:
+            holder = document if extension is None else document.get(extension)
             if not holder:
                 continue
-            parts = (
-                (attribute.name, self._parts(extension, attribute, holder[attribute.name]))
-                for attribute in attributes
-                if attribute.name in holder and self.includes(extension, attribute)
-            )
-            kept = {name: value for name, value in parts if value not in ({}, [])}
+            kept = {
+                name: value
+                for name, subs in parts
+                if name in holder
+                and (value := holder[name] if subs is None else _cut(holder[name], subs)) not in _NOTHING
+            }
             if extension is None:
                 result |= kept
             elif kept:
                 result[extension] = kept
         return result
 
-    def _parts(self, extension: str | None, attribute: Attribute, value: Any) -> Any:
-        if attribute.type != "complex":
-            return value
-        names = self._sub_names(extension, attribute)
-        if names is None:
-            return value
-        if isinstance(value, list):
-            return [kept for element in value if (kept := _only(element, names))]
-        return _only(value, names)
+    @cached_property
+    def _plan(self) -> list[tuple[str | None, list[tuple[str, set[str] | None]]]]:
+        """For each place of attributes, those in the answer with their sub-attributes; None: all that there are."""
+        return [
+            (
+                extension,
+                [
+                    (attribute.name, self._sub_names(extension, attribute))
+                    for attribute in attributes
+                    if self.includes(extension, attribute)
+                ],
+            )
+            for extension, attributes in self._type.locations()
+        ]
 
     def _sub_names(self, extension: str | None, attribute: Attribute) -> set[str] | None:
         """Return the sub-attributes in the answer; None: all that there are."""
@@ -101,6 +110,20 @@ class Wanted:
             if sub.returned in ("never", "request") or (sub.name in excluded and sub.returned != "always")
         }
         return {sub.name for sub in attribute.sub_attributes} - hidden if hidden else None
+
+
+@lru_cache(maxsize=256)
+def _everything(type: ResourceType) -> Wanted:
+    return Wanted(type, [], [], False)
+
+
+def _cut(value: Any, names: set[str]) -> Any:
+    if isinstance(value, list):
+        return [kept for element in value if (kept := _only(element, names))]
+    return _only(value, names)
+
+
+_NOTHING: tuple[Any, ...] = ({}, [])
 
 
 def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str | None]]:

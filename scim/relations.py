@@ -213,6 +213,8 @@ class _Groups:
 
     def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
         self._relations, self._type = relations, type
+        self._parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
+        self._elements: dict[tuple[str, int], dict[str, Any]] = {}
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
         return [self._element(id, depth) for id, depth in self._walk(document["id"])]
@@ -233,13 +235,26 @@ class _Groups:
         """Yield the groups with their distance; a group that contains itself is met once like any other."""
         seen, waiting = set[str](), [(id, 0)]
         for child, depth in waiting:
-            for one in members.of_member(self._relations.reader, child):
-                if one["group"] not in seen:
-                    seen.add(one["group"])
-                    waiting.append((one["group"], depth + 1))
-                    yield one["group"], depth + 1
+            for group in self._groups_of(child, depth):
+                if group not in seen:
+                    seen.add(group)
+                    waiting.append((group, depth + 1))
+                    yield group, depth + 1
+
+    def _groups_of(self, id: str, depth: int) -> list[str]:
+        if id in self._parents:
+            return self._parents[id]
+        groups = [one["group"] for one in members.of_member(self._relations.reader, id)]
+        if depth:
+            self._parents[id] = groups
+        return groups
 
     def _element(self, id: str, depth: int) -> dict[str, Any]:
+        if (id, depth) not in self._elements:
+            self._elements[id, depth] = self._make_element(id, depth)
+        return self._elements[id, depth]
+
+    def _make_element(self, id: str, depth: int) -> dict[str, Any]:
         group = self._relations.reader.get(members.GROUP, id) or {}
         return {
             "value": id,

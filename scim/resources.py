@@ -235,25 +235,25 @@ class Resources:
     @contextmanager
     def _writing(self) -> Iterator[Writer]:
         try:
-            with _protocol_errors(), self.store.writing() as writer:
+            with self.store.writing() as writer:
                 yield writer
         except Duplicate as taken:
             raise Uniqueness(f'Another {taken.kind} has the {taken.index} "{taken.key}".') from None
+        except Unavailable as error:
+            raise _unavailable(error) from error
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:
-        with _protocol_errors(), self.store.reading() as reader:
-            yield reader
+        try:
+            with self.store.reading() as reader:
+                yield reader
+        except Unavailable as error:
+            raise _unavailable(error) from error
 
 
-@contextmanager
-def _protocol_errors() -> Iterator[None]:
-    """Say in the protocol's words that the store cannot be used now."""
-    try:
-        yield
-    except Unavailable as error:
-        kind = StoreFull if error.full else StoreUnavailable
-        raise kind("The store cannot be used at the moment and nothing was changed; try again later.") from error
+def _unavailable(error: Unavailable) -> StoreFull | StoreUnavailable:
+    kind = StoreFull if error.full else StoreUnavailable
+    return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
 
 def new_id() -> str:

@@ -51,7 +51,10 @@ class Table:
 
     def lookup(self, index: str, key: str) -> Iterator[Document]:
         """Return the documents that have the key in the index, in order of creation, as they are now."""
-        documents, places = self.documents.fork(), self.entries[index].positions(key)
+        places = self.entries[index].positions(key)
+        if isinstance(places, tuple):  # so few that they are read at once
+            return iter([unpack(cast(bytes, self.documents.get(place))) for place in places])
+        documents = self.documents.fork()
         return (unpack(cast(bytes, documents.get(place))) for place in places)
 
     def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:

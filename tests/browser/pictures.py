@@ -33,8 +33,11 @@ PICTURES = {
 def main(folder: Path) -> None:
     """Take every picture, of a service with a few people in it."""
     folder.mkdir(exist_ok=True)
-    names = {"extraAttribute1": "Badge number"}
-    with tempfile.TemporaryDirectory() as place, running(Path(place), attribute_names=names) as service:
+    tables = {
+        "server": {"public_url": "https://scim.contoso.example"},
+        "attribute_names": {"extraAttribute1": "Badge number"},
+    }
+    with tempfile.TemporaryDirectory() as place, running(Path(place), **tables) as service:
         grace = _provision(service)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

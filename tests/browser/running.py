@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import tomlkit
@@ -41,14 +42,15 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **tables: object) -> Iterator[Running]:
+def running(folder: Path, **tables: Any) -> Iterator[Running]:
     """Run the service, with two workers, from a folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{probe.getsockname()[1]}"
     token, table = new_token("entra")
     panel = {"password_hash": generate_password_hash(PASSWORD, method="scrypt:1024:8:1"), "secret": "s" * 40}
-    config = {"server": {"bind": bind}, "panel": panel, "tokens": [table], **tables}
+    config = {"panel": panel, "tokens": [table], **tables}
+    config["server"] = {"bind": bind, **config.get("server", {})}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (
         (folder / "log").open("w") as log,

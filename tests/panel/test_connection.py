@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from werkzeug.security import generate_password_hash
 
+from app import create_app
 from panel import probe
 from scim import activity
+from storage.memory import MemoryStore
+from tests.panel.conftest import Browser
 
 ENTRA = "/panel/integrations/entra"
 NEW = f"{ENTRA}/tokens/new"
@@ -103,10 +107,28 @@ def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
     assert "There is no token yet" in browser.get(ENTRA).text
 
 
+def test_without_a_configuration_file_a_change_is_refused_in_words():
+    panel = {"password_hash": generate_password_hash("x", method="scrypt:1024:8:1"), "secret": "s" * 40}
+    browser = Browser(create_app({"panel": panel}, store=MemoryStore()), None, "")
+    browser.sign_in("x")
+    page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert page.status == 409
+    assert "runs without a configuration file" in page.text
+
+
+def test_a_wrong_configuration_is_not_written(browser):
+    browser.path.write_text(browser.path.read_text() + "\n[nonsense]\n")
+    page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
+    assert page.status == 409
+    assert "there is no table [nonsense]" in page.text
+    assert "connection" not in browser.config
+
+
 def test_a_second_token_of_a_name_is_refused(browser):
     page = browser.post(NEW, {"name": "entra", "replaces": "", "overlap": "none"})
     assert page.status == 409
     assert 'There is a token "entra" already' in page.text
+    assert page.value("name") == "entra"  # what was typed stays
 
 
 def test_the_form_suggests_a_free_name(browser):
@@ -139,7 +161,7 @@ def over_wsgi(browser, monkeypatch):
 
 def test_the_connection_test_passes_and_leaves_no_token(over_wsgi):
     page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
-    assert "The test passed." in page.text
+    assert "The test passed" in page.text
     assert "Users are answered" in page.text
     assert "Groups are answered" in page.text
     assert [table["name"] for table in over_wsgi.config["tokens"]] == ["entra"]
@@ -193,7 +215,7 @@ def test_what_is_wrong_is_said_in_words(browser, monkeypatch, handler, words):
 
 def test_an_unknown_name_and_a_closed_port_are_told_apart():
     unknown = probe.run("http://nobody.invalid/scim", "t")
-    assert unknown.steps[-1].title == "The name nobody.invalid is not known"
+    assert unknown.steps[-1].title == "nobody.invalid is not found"
     closed = probe.run("http://127.0.0.1:9/scim", "t")
     assert closed.steps[-1].title == "The connection is refused"
     assert [step.kind for step in closed.steps] == ["good", "note", "note", "bad"]

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from config import ConfigError, parse
 from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
 
 PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
@@ -58,6 +59,11 @@ def test_without_a_password_the_panel_is_off_and_says_how_to_turn_it_on(make_bro
         assert page.status == 503
         assert "flask panel password" in page.text
     assert browser.scim("GET", "/Users").status_code == 200
+
+
+def test_the_endpoints_cannot_be_in_the_panels_place():
+    with pytest.raises(ConfigError, match="must not be under /panel"):
+        parse({"server": {"base_path": "/panel/scim"}})
 
 
 def test_signing_out_ends_the_session(browser):
