@@ -127,7 +127,14 @@ class _Cleaning:
 
     def _repeats(self, detail: str) -> bool:
         folded = fold(detail)
-        return any(secret in folded or fold(repr(secret)[1:-1]) in folded for secret in self._secrets if secret)
+        return any(_is_in(form, folded) for secret in self._secrets for form in (secret, fold(repr(secret)[1:-1])))
+
+
+def _is_in(secret: str, text: str) -> bool:
+    """Tell whether a text has the secret in it; a very short one, as a word of its own."""
+    if len(secret) > 3:
+        return secret in text
+    return bool(secret and re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text))
 
 
 _PLAIN_PATH = re.compile(r"[\w$.:-]+")

@@ -5,6 +5,7 @@ import re
 import pytest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
 
 
@@ -91,6 +92,10 @@ PAGES = {
     "users": "/panel/directory/Users?q=a",
     "nobody": "/panel/directory/Users?q=zzz",
     "groups": "/panel/directory/Groups",
+    "log": "/panel/log",
+    "nothing logged": "/panel/log?person=zzz",
+    "unknown attributes": "/panel/log/unknown",
+    "leaving": "/panel/deprovisioning",
     "attributes": "/panel/attributes",
     "missing": "/panel/nowhere",
 }
@@ -100,6 +105,9 @@ PAGES = {
 def people(service):
     """A group with a disabled user in it: the paths of the pages of both."""
     user = service.send("POST", "/Users", {**ada(), "active": False}).json()
+    service.send("POST", "/Users", {**ada(), "shoeSize": 36})  # the name is taken
+    unknown = {"schemas": [PATCH], "Operations": [{"op": "add", "value": {"hat": 1}}]}
+    service.send("PATCH", f"/Users/{user['id']}", unknown)
     members = [{"value": user["id"]}]
     group = {"schemas": [USER.replace("User", "Group")], "displayName": "Analysts", "members": members}
     group = service.send("POST", "/Groups", group).json()
@@ -119,6 +127,10 @@ def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_fa
         for details in page.locator("details").all():
             details.evaluate("element => element.open = true")
         found[name] = serious_faults(page)
+    for result in ("failure", "success"):
+        page.goto(f"/panel/log?result={result}")
+        page.locator("tbody a").last.click()
+        found[f"entry of a {result}"] = serious_faults(page)
     page.goto("/panel/integrations/entra/tokens/new")
     page.get_by_role("button", name="Make the token").click()
     found["token made"] = serious_faults(page)
