@@ -41,6 +41,13 @@ _RULES = (
         "An operation of the same bulk request that this one refers to failed: see its entry, and correct that one.",
     ),
     _Rule(
+        409,
+        "",
+        "",
+        "Somebody here has a value that only one may have. If it is the same one, make that attribute a matching one in "
+        f"{_MAPPING}; if not, change the value of one of them in Entra.",
+    ),
+    _Rule(
         400,
         "invalidPath",
         r'There is no attribute "(.*)" in (\w+)',

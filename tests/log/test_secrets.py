@@ -123,6 +123,13 @@ def test_a_value_that_nobody_may_read_is_not_in_the_answer_either(make_logged):
     assert entry.request["Operations"][0] == {"op": "add", "path": f"{URN}:expiry", "value": "(left out)"}
 
 
+@pytest.mark.parametrize(("password", "detail"), [("x", 'Another User has the userName "max".'), ("max", "(left out)")])
+def test_a_short_secret_hides_an_answer_only_where_it_is_a_word(logged, password, detail):
+    for _ in range(2):
+        logged.scim.post("/Users", {"userName": "max", "password": password})
+    assert logged.last().response["detail"] == detail
+
+
 def test_tokens_are_left_out_wherever_they_were_pasted(logged):
     token = logged.scim.token
     logged.scim.create_user(title=f"Bearer {token}")
