@@ -136,7 +136,10 @@ def export(form: str, kind: str | None, output: TextIO) -> None:
     if form == "csv" and kind is None:
         raise click.UsageError("a table has one type of resource: add --type, such as --type User")
     with open_store() as store, store.reading() as reader:
-        kinds = [kind] if kind else sorted(reader.version.tables())
+        there = sorted(reader.version.tables())
+        if kind and kind not in there:
+            raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
+        kinds = [kind] if kind else there
         if form == "csv":
             csv.writer(output).writerows(export_rows(reader, kinds[0]))
         else:
@@ -151,8 +154,9 @@ def import_(file: Path) -> None:
     The service may be running. What is there already is replaced, so that an import can be repeated.
     """
     bar = click.progressbar(length=file.stat().st_size, label="importing")
+    check = current_app.extensions["tinyscim"].check_document
     with open_store() as store, file.open("rb") as lines, bar:
-        counts = import_lines(store, lines, bar.update)
+        counts = import_lines(store, lines, bar.update, check)
     click.echo(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
 
 

@@ -50,7 +50,7 @@ def of_member(reader: Reader, member: str) -> Iterable[Document]:
 
 def has(reader: Reader, group: str, member: str) -> bool:
     """Tell whether the group has the member itself, not through another group."""
-    return reader.get(MEMBERSHIP, _membership_id(group, member)) is not None
+    return reader.get(MEMBERSHIP, membership_id(group, member)) is not None
 
 
 def is_members(type: ResourceType, extension: str | None, attribute: Attribute | None) -> bool:
@@ -147,13 +147,13 @@ class _Group:
         if not member or has(self._writer, self._id, member):
             return
         said = {"type": element["type"]} if element.get("type") else {}
-        id = _membership_id(self._id, member)
+        id = membership_id(self._id, member)
         self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **said})
         self.moves.note(self.moves.joined, member)
 
     def remove(self, member: str) -> None:
         if has(self._writer, self._id, member):
-            self._writer.delete(MEMBERSHIP, _membership_id(self._id, member))
+            self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
             self.moves.note(self.moves.left, member)
 
 
@@ -181,6 +181,6 @@ def stored_element(membership: Document) -> Element:
     return {"value": membership["member"], **said}
 
 
-def _membership_id(group: str, member: str) -> str:
+def membership_id(group: str, member: str) -> str:
     """Return the membership's id; a group's own id has no dot, so no two pairs share one."""
     return f"{group}.{member}"

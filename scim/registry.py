@@ -236,7 +236,7 @@ _RESERVED = (
 def _refuse_repeated(declared: list[_Declared]) -> None:
     for label, values in (
         ("id", [one.schema.id for one in declared]),
-        ("name", ["Membership", *(one.schema.name for one in declared)]),
+        ("name", ["Membership", "Disabled", *(one.schema.name for one in declared)]),
         ("endpoint", [*_RESERVED, *(one.endpoint.strip("/") for one in declared if one.endpoint)]),
     ):
         seen: set[str] = set()

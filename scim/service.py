@@ -15,7 +15,8 @@ from scim.events import Event, Observer
 from scim.indexes import Indexes
 from scim.registry import Registry, ResourceType
 from scim.resources import Resources
-from storage.base import Index, Store
+from scim.stored import check_stored
+from storage.base import Document, Index, Store
 
 log = logging.getLogger("tinyscim")
 
@@ -55,6 +56,10 @@ class Service:
                     self._secret = shared_secret(self.secret_path)
                     atexit.register(self.store.close)
                     self._is_open = True
+
+    def check_document(self, kind: str, document: Document) -> None:
+        """Raise ValueError, which says why, if a document could not have been stored here."""
+        check_stored(self.registry, kind, document)
 
     def cursor_secret(self, client: str) -> bytes:
         """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""

@@ -55,14 +55,20 @@ def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
 
 
 def import_lines(
-    store: Store, lines: Iterable[bytes], done: Callable[[int], object] = lambda size: None
+    store: Store,
+    lines: Iterable[bytes],
+    done: Callable[[int], object] = lambda size: None,
+    check: Callable[[str, Document], object] = lambda kind, document: None,
 ) -> dict[str, int]:
-    """Insert or replace a document for each line; `done` is told the bytes of each batch; Refused."""
+    """Insert or replace a document for each line; Refused.
+
+    `done` is told the bytes of each batch; `check` raises ValueError for a document that must not come in.
+    """
     counts = {"inserted": 0, "replaced": 0, "unchanged": 0}
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, BATCH)):
         with store.writing() as tx:
-            outcomes = [_import_line(tx, number, line) for number, line in batch if line.strip()]
+            outcomes = [_import_line(tx, number, line, check) for number, line in batch if line.strip()]
         for outcome in outcomes:
             counts[outcome] += 1
         done(sum(len(line) for _, line in batch))
@@ -78,13 +84,16 @@ def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
         yield [cells.get(name, "") for name in names]
 
 
-def _import_line(tx: Writer, number: int, line: bytes) -> str:
+def _import_line(tx: Writer, number: int, line: bytes, check: Callable[[str, Document], object]) -> str:
     try:
         entry = json.loads(line)
         kind, document = entry["kind"], entry["document"]
+        check(kind, document)
         return _put(tx, kind, document)
-    except (ValueError, LookupError, TypeError, StoreError) as error:
-        raise Refused(f"line {number}: {type(error).__name__}: {error}") from error
+    except (LookupError, TypeError, AttributeError):
+        raise Refused(f'line {number}: it needs a "kind" and a "document", as export writes them') from None
+    except (ValueError, StoreError) as error:
+        raise Refused(f"line {number}: {error}") from error
 
 
 def _put(tx: Writer, kind: str, document: Document) -> str:

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+GOOD_META = {
+    "resourceType": "User",
+    "created": "2026-01-01T00:00:00Z",
+    "lastModified": "2026-01-01T00:00:00Z",
+    "version": 'W/"1"',
+}
+
+
+def test_what_was_exported_comes_in_again(flask, tmp_path):
+    user = {"id": "u", "userName": "a@example.com", "meta": GOOD_META}
+    lines = [
+        {"kind": "User", "document": user},
+        {"kind": "Membership", "document": {"id": "g.u", "group": "g", "member": "u"}},
+        {"kind": "Disabled", "document": {"id": "u", "since": "2026-01-01T00:00:00Z"}},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    run = flask("store", "import", str(tmp_path / "in.jsonl"))
+    assert "3 inserted" in run.stdout, run.stderr
+    assert [json.loads(line) for line in flask("store", "export").stdout.splitlines()] == sorted(
+        lines, key=lambda line: line["kind"]
+    )
+    assert "3 unchanged" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"kind": "User", "document": {"id": "1"}}, 'a User needs "meta"'),
+        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META}}, "userName is required"),
+        ({"kind": "User", "document": {"id": "1", "userName": 5, "meta": GOOD_META}}, "userName must be a string"),
+        (
+            {"kind": "User", "document": {"id": "1", "userName": "a", "meta": GOOD_META | {"version": "x"}}},
+            "no version",
+        ),
+        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "no dateTime"),
+        ({"kind": "User", "document": []}, 'a document needs an "id"'),
+        ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),
+        ({"kind": "Membership", "document": {"id": "1", "group": "g", "member": "u"}}, "a membership needs"),
+        ({"document": {"id": "1"}}, 'it needs a "kind" and a "document"'),
+        ([], 'it needs a "kind" and a "document"'),
+    ],
+)
+def test_what_could_not_have_been_stored_does_not_come_in(flask, tmp_path, entry, reason):
+    (tmp_path / "in.jsonl").write_text(json.dumps(entry))
+    run = flask("store", "import", str(tmp_path / "in.jsonl"))
+    assert run.returncode == 1
+    assert f"line 1: {reason}" in run.stderr or (reason in run.stderr and "line 1: " in run.stderr)
+    assert flask("store", "export").stdout == ""
+
+
+def test_a_type_that_is_not_there_is_named(flask):
+    run = flask("store", "export", "--type", "Nope")
+    assert run.returncode == 1
+    assert "there is no Nope" in run.stderr
