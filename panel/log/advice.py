@@ -44,8 +44,8 @@ _RULES = (
         409,
         "",
         "",
-        "Somebody here has a value that only one may have. If it is the same one, make that attribute a matching one in "
-        f"{_MAPPING}; if not, change the value of one of them in Entra.",
+        "Somebody here has a value that only one may have. If it is the same one, make that attribute a matching one "
+        f"in {_MAPPING}; if not, change the value of one of them in Entra.",
     ),
     _Rule(
         400,
