@@ -39,7 +39,7 @@ def switch() -> ResponseReturnValue:
 
 
 def test() -> ResponseReturnValue:
-    """Call the service as Entra's "Test Connection" does, from outside, with a token that goes at once again."""
+    """Call the service as Entra's "Test Connection" does, with a token that goes at once again."""
     path = config_path()
     name = probe.new_name()
     text = settings.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)

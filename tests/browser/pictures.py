@@ -13,6 +13,7 @@ USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 PEOPLE = (
     ("Ada Lovelace", "Research", True),
     ("Alan Turing", "Research", True),
@@ -27,6 +28,7 @@ PICTURES = {
     "connection": "/panel/integrations/entra",
     "guide": "/panel/integrations/entra/guide",
     "users": "/panel/directory/Users",
+    "log": "/panel/log",
 }
 
 
@@ -50,7 +52,7 @@ def main(folder: Path) -> None:
 
 
 def _provision(service: Running) -> str:
-    """Create the people and their group, and return the id of Grace."""
+    """Create people, their group, a change and a conflict, and return the id of Grace."""
     ids: dict[str, str] = {}
     for number, (name, department, active) in enumerate(PEOPLE):
         user = _user(number, name, department, active)
@@ -59,6 +61,9 @@ def _provision(service: Running) -> str:
         ids[name] = service.send("POST", "/Users", user).json()["id"]
     members = [{"value": id} for id in ids.values()]
     service.send("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody", "members": members})
+    promotion = {"op": "Replace", "path": "title", "value": "Rear admiral"}
+    service.send("PATCH", f"/Users/{ids['Grace Hopper']}", {"schemas": [PATCH], "Operations": [promotion]})
+    service.send("POST", "/Users", _user(len(PEOPLE), "Alan Turing", "Research", True))
     return ids["Grace Hopper"]
 
 

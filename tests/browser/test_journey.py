@@ -5,8 +5,10 @@ import re
 import pytest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+
+
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 def ada():
@@ -47,7 +49,12 @@ def test_the_first_day(open_page, service, faults):
     page.get_by_role("button", name="Copy Paste it into Entra as the Tenant URL").click()
     assert page.evaluate("navigator.clipboard.readText()") == service.scim
 
-    assert service.send("POST", "/Users", ada(), token).status_code == 201
+    created = service.send("POST", "/Users", ada(), token)
+    assert created.status_code == 201
+    assert service.send("POST", "/Users", ada(), token).status_code == 409
+    change = {"op": "Replace", "path": "title", "value": "Countess"}
+    body = {"schemas": [PATCH], "Operations": [change]}
+    assert service.send("PATCH", f"/Users/{created.json()['id']}", body, token).status_code < 300
     assert service.send("GET", "/Users").status_code == 200  # the old token goes on for a day
     page.reload()
     page.get_by_role("heading", name="Connected").wait_for()
@@ -55,6 +62,12 @@ def test_the_first_day(open_page, service, faults):
     go(page, "Users", "ada@example.com")
     page.get_by_role("heading", name="Ada Lovelace").wait_for()
     page.get_by_text("B-1843").wait_for()
+
+    go(page, "Log")
+    page.get_by_role("cell", name="Title: nothing → Countess").wait_for()
+    page.get_by_role("row", name="failed").get_by_role("link").first.click()
+    page.get_by_text("ada@example.com").first.wait_for()
+    page.get_by_text("409").first.wait_for()
 
     go(page, "Attributes")
     page.get_by_label("Name of extraAttribute1").fill("Badge number")
@@ -93,9 +106,9 @@ PAGES = {
     "nobody": "/panel/directory/Users?q=zzz",
     "groups": "/panel/directory/Groups",
     "log": "/panel/log",
-    "nothing logged": "/panel/log?person=zzz",
+    "nothing in the log": "/panel/log?person=zzz",
     "unknown attributes": "/panel/log/unknown",
-    "leaving": "/panel/deprovisioning",
+    "deprovisioning": "/panel/deprovisioning",
     "attributes": "/panel/attributes",
     "missing": "/panel/nowhere",
 }
