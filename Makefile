@@ -38,6 +38,7 @@ pictures: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.latency --picture bench/latency.png
+	@$(BIN)/python -m bench.load --picture bench/load.png
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What Tinyscim is measured against."""
