@@ -138,6 +138,8 @@ def _healthz(service: Service) -> Response:
 
 def _set_up_log() -> None:
     """Log to stderr, unless whoever runs the application has said where to."""
+    # The development server's own line for each request has the query in it, and so what people are looked for by.
+    logging.getLogger("werkzeug").addFilter(lambda record: " HTTP/" not in record.getMessage())
     log = logging.getLogger("tinyscim")
     log.setLevel(logging.INFO)
     if not log.hasHandlers():

@@ -62,6 +62,7 @@ names = st.one_of(
     st.builds("{}:{}".format, st.sampled_from(URNS), st.sampled_from([*NAMES, "employeeNumber", "immutable_id"])),
     st.sampled_from(URNS),
 )
+escapes = st.sampled_from(["\\ud800", "\\u0000", "a\\udfffb", "\\u00e9", '\\"', "x"])
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -69,16 +70,40 @@ scalars = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     noise,
     st.sampled_from(["True", "False", "", "work", "2024-01-01T00:00:00Z", "bulkId:x", '{"value": "1"}', '{"']),
+    st.builds('{{"value":"{}","displayName":"{}"}}'.format, escapes, escapes),
 )
+
+
+def nested(depth):
+    """Lists within lists, up to more than is taken."""
+    value = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 keys = st.sampled_from([*NAMES, *SUBS, *URNS]) | names | noise
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=8,
-)
+) | st.integers(1, 70).map(lambda depth: nested(depth))
 
 literals = st.sampled_from(
-    ['"a"', '"work"', "true", "null", "1", "-2.5e3", '"2024-01-01T00:00:00Z"', "bare", '"\\u00e9"']
+    [
+        '"a"',
+        '"work"',
+        "true",
+        "null",
+        "1",
+        "-2.5e3",
+        '"2024-01-01T00:00:00Z"',
+        "bare",
+        '"\\u00e9"',
+        '"\\u0000"',
+        '"\\ud800"',
+        "1e5",
+    ]
 )
 operators = st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "EQ", "like"])
 tests = st.builds("{} {} {}".format, names, operators, literals) | st.builds("{} pr".format, names)

@@ -1,0 +1,48 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_flask_run_serves_and_logs_no_filter(config_path, flask):
+    token = flask("token", "new", "--name", "t").stdout.strip()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = config_path.with_name("log")
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "flask", "run", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "SCIM_CONFIG": str(config_path)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            assert answered(f"http://127.0.0.1:{port}", token) == 200
+        finally:
+            process.terminate()
+    text = log.read_text()
+    assert f"Running on http://127.0.0.1:{port}" in text
+    assert "tinyscim.request" in text
+    assert "lovelace" not in text
+    assert token not in text
+
+
+def answered(url, token):
+    for _ in range(100):
+        try:
+            headers = {"Authorization": f"Bearer {token}"}
+            query = {"filter": 'userName eq "lovelace"'}
+            return httpx.get(f"{url}/api/scim/v2/Users", params=query, headers=headers).status_code
+        except httpx.TransportError:
+            time.sleep(0.1)
+    return None
