@@ -65,7 +65,7 @@ def _plan() -> list[Target]:
 
 def _is_wanted(target: Target, only: Iterable[str]) -> bool:
     kinds = set(only) & set(PREFIXES)
-    return not kinds or target.kind in kinds
+    return not kinds or target.kind in kinds or (target.kind == "bare" and "tinyscim" in kinds)
 
 
 def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, folder: Path) -> list[Row]:
