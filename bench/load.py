@@ -29,7 +29,8 @@ def main() -> None:
     """Measure, print the tables, write the JSON and draw the picture."""
     options = _options()
     wrk.require()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda *_: sys.exit(1))
     absent = {kind: why for kind in PREFIXES if (why := missing(kind))}
     for why in absent.values():
         print(why)
@@ -78,7 +79,7 @@ def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, 
             for load, run in _runs(target, directory, BARE_LOADS if target.kind == "bare" else loads, options.seconds):
                 if target.kind == "bare":
                     limit[load] = run.rate
-                row = Row(number, target, load, run, results.limit_of(load, limit))
+                row = Row(number, target, load, run, results.limit_of(load, limit), os.getloadavg()[0])
                 rows.append(row)
                 results.show(row)
     return rows
