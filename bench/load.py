@@ -72,11 +72,12 @@ def _is_wanted(target: Target, only: Iterable[str]) -> bool:
 def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, folder: Path) -> list[Row]:
     rows: list[Row] = []
     for number in range(1, options.runs + 1):
-        limit: dict[str, float] = {}
+        limits: dict[int, dict[str, float]] = {}
         for target in plan:
             directory = Directory(target.users, folder)
             directory.write()
             for load, run in _runs(target, directory, BARE_LOADS if target.kind == "bare" else loads, options.seconds):
+                limit = limits.setdefault(target.workers, {})
                 if target.kind == "bare":
                     limit[load] = run.rate
                 row = Row(number, target, load, run, results.limit_of(load, limit), os.getloadavg()[0])
