@@ -6,12 +6,11 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.people import group, membership, user, users
+from bench.people import group, membership, user, user_id, users
 from storage.base import Document
 from storage.snapshot import Meta, Row, dump, save
 
-TEAMS = 20  # a group of 1,000 each, so that the members that a run adds make none of them much larger
-TEAM_SIZE = 1_000
+TEAM = 1_000  # members of each group; every user is in one, whatever the size, so that an answer costs the same
 
 
 class Directory:
@@ -26,12 +25,11 @@ class Directory:
         if self.folder.exists():
             return
         self.folder.mkdir()
-        save(self.snapshot, chain(users(self.size), _teams(), _memberships()), Meta())
-        (self.folder / "users.tsv").write_text("".join(_line(user(number)) for number in range(self.size)))
+        save(self.snapshot, chain(users(self.size), _teams(self.size), _memberships(self.size)), Meta())
         (self.folder / "new.json").write_text(json.dumps(_new_user()))
-        self.json.write_text(
-            json.dumps({"User": [user(number) for number in range(self.size)], "Group": _full_teams()})
-        )
+        every = [user(number) for number in range(self.size)]
+        (self.folder / "users.tsv").write_text("".join(map(_line, every)))
+        self.json.write_text(json.dumps({"User": every, "Group": [*map(_full_team, range(self.size // TEAM))]}))
 
 
 def _line(document: Document) -> str:
@@ -40,22 +38,21 @@ def _line(document: Document) -> str:
 
 
 def _team(number: int) -> Document:
-    return {**group(TEAM_SIZE), "id": f"team{number}", "displayName": f"Team {number}"}
+    return {**group(TEAM), "id": f"team{number}", "displayName": f"Team {number}"}
 
 
-def _teams() -> Iterator[Row]:
-    return (Row("Group", number + 1, dump(_team(number)), 0) for number in range(TEAMS))
+def _teams(size: int) -> Iterator[Row]:
+    return (Row("Group", number + 1, dump(_team(number)), 0) for number in range(size // TEAM))
 
 
-def _memberships() -> Iterator[Row]:
-    ids = [user(number)["id"] for number in range(TEAM_SIZE)]
-    pairs = ((f"team{number}", id) for number in range(TEAMS) for id in ids)
+def _memberships(size: int) -> Iterator[Row]:
+    pairs = ((f"team{number // TEAM}", user_id(number)) for number in range(size))
     return (Row("Membership", place, dump(membership(*pair)), 0) for place, pair in enumerate(pairs, 1))
 
 
-def _full_teams() -> list[Document]:
-    members = [{"value": user(number)["id"]} for number in range(TEAM_SIZE)]
-    return [{**_team(number), "members": members} for number in range(TEAMS)]
+def _full_team(number: int) -> Document:
+    members = [{"value": user_id(one)} for one in range(number * TEAM, number * TEAM + TEAM)]
+    return {**_team(number), "members": members}
 
 
 def _new_user() -> Document:

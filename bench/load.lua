@@ -5,6 +5,8 @@ local JSON = "application/scim+json"
 local PATCH_OP = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":['
 local MIX = {"match", "match", "match", "match", "get", "get", "patch", "patch", "post", "member"}
 
+local USERS = {get = 1, match = 1, page = 100}  -- in an answer
+
 local users, parts, base, token, number, load_name, random = {}, {}, "", "", 0, "", math.random
 local threads = {}
 local loads = {}
@@ -46,7 +48,7 @@ end
 
 function loads.member()
   local operation = '{"op":"Add","path":"members","value":[{"value":"00000000-0000-4000-8000-%012d"}]}]}'
-  return send("PATCH", base .. "/Groups/team" .. number % 20, PATCH_OP .. string.format(operation, number))
+  return send("PATCH", base .. "/Groups/team" .. number % (#users / 1000), PATCH_OP .. string.format(operation, number))
 end
 
 function loads.post()
@@ -77,7 +79,8 @@ local function read(folder)
 end
 
 local function look(status, _, body)
-  if status < 200 or status > 299 then
+  local _, found = body:gsub('"userName"', "")
+  if status < 200 or status > 299 or found ~= (USERS[load_name] or found) then
     refused = refused + 1
     sample = sample .. (sample == "" and status .. " " .. body or "")
   end

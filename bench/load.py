@@ -29,7 +29,8 @@ def main() -> None:
     """Measure, print the tables, write the JSON and draw the picture."""
     options = _options()
     wrk.require()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda *_: sys.exit(1))
     absent = {kind: why for kind in PREFIXES if (why := missing(kind))}
     for why in absent.values():
         print(why)
@@ -65,20 +66,21 @@ def _plan() -> list[Target]:
 
 def _is_wanted(target: Target, only: Iterable[str]) -> bool:
     kinds = set(only) & set(PREFIXES)
-    return not kinds or target.kind in kinds
+    return not kinds or target.kind in kinds or (target.kind == "bare" and "tinyscim" in kinds)
 
 
 def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, folder: Path) -> list[Row]:
     rows: list[Row] = []
     for number in range(1, options.runs + 1):
-        limit: dict[str, float] = {}
+        limits: dict[int, dict[str, float]] = {}
         for target in plan:
             directory = Directory(target.users, folder)
             directory.write()
             for load, run in _runs(target, directory, BARE_LOADS if target.kind == "bare" else loads, options.seconds):
+                limit = limits.setdefault(target.workers, {})
                 if target.kind == "bare":
                     limit[load] = run.rate
-                row = Row(number, target, load, run, results.limit_of(load, limit))
+                row = Row(number, target, load, run, results.limit_of(load, limit), os.getloadavg()[0])
                 rows.append(row)
                 results.show(row)
     return rows

@@ -12,6 +12,17 @@ from bench.report import table
 from bench.servers import Target
 from bench.wrk import Run
 
+NAMES = [
+    "target",
+    "load",
+    "rate",
+    "p50",
+    "p99",
+    "to the limit",
+    "per CPU second",
+    "to the limit's",
+    "CPU of each worker",
+]
 WRITES = ("patch", "member", "post", "bare-post")
 TO_LIMIT = {"get": 0.80, "match": 0.70, "page": 0.25, "patch": 0.45, "member": 0.55, "post": 0.45}
 TITLES = {
@@ -44,6 +55,8 @@ def limit_of(load: str, bare: dict[str, float]) -> float | None:
     get, post = bare.get("bare-get"), bare.get("bare-post")
     if not get or not post:
         return None
+    if load.startswith("bare"):
+        return None
     return 1 / (0.6 / get + 0.4 / post) if load == "mix" else post if load in WRITES else get
 
 
@@ -74,9 +87,21 @@ class Found:
 
     def to_limit(self, target: Target, load: str) -> float | None:
         """Return the median of the ratios to the bare application, each of one round."""
-        rows = [row for row in self.rows.get((target, load), []) if row.limit]
-        found = [row.run.rate / row.limit for row in rows if row.limit]
+        found = [row.run.rate / row.limit for row in self.rows.get((target, load), []) if row.limit]
         return median(found) if found and not self.void(target, load) else None
+
+    def per_cpu(self, target: Target, load: str) -> float | None:
+        """Return the median of the requests to a CPU second of the workers, whatever others on the machine do."""
+        rows = [row.run for row in self.rows.get((target, load), [])]
+        found = [run.rate / sum(run.cpu) for run in rows if sum(run.cpu)]
+        return median(found) if found and not self.void(target, load) else None
+
+    def per_cpu_to_limit(self, target: Target, load: str) -> float | None:
+        """Return what a CPU second does, to what it does for the bare application on as many workers."""
+        bare = [key for key in self.rows if key[0].kind == "bare" and key[0].workers == target.workers]
+        limit = limit_of(load, {one: self.per_cpu(which, one) or 0 for which, one in bare})
+        mine = self.per_cpu(target, load)
+        return mine / limit if mine and limit else None
 
     def to(self, target: Target, other: Target, load: str, other_load: str = "") -> float | None:
         """Return the median of the ratios to another target, each of one round."""
@@ -97,12 +122,12 @@ def report(rows: list[Row], path: Path, conditions: dict[str, Any]) -> None:
     """Print the tables, and write every run as JSON."""
     found = Found(rows)
     print("\nMedians, in requests per second and milliseconds\n")
-    table(["target", "load", "rate", "p50", "p99", "to the limit", "CPU of each worker"], _lines(found))
+    table(NAMES, _lines(found))
     print("\nTinyscim against peers with as many users\n")
     table(["load", "users", "peer", "Tinyscim's rate to the peer's"], _peer_lines(found))
     print("\nTargets\n")
     table(["target", "wanted", "measured", ""], _target_lines(found))
-    runs = [{"target": str(row.target), **asdict(row)} for row in rows]
+    runs = [asdict(row) for row in rows]
     everything = {"conditions": {**conditions, "load_average": os.getloadavg()}, "runs": runs}
     path.write_text(json.dumps(everything, indent=1, default=str) + "\n")
 
@@ -111,17 +136,17 @@ def _lines(found: Found) -> Iterable[list[object]]:
     for (target, load), rows in found.rows.items():
         why = found.void(target, load)
         if why:
-            yield [target, TITLES[load], f"void: {why}", "", "", "", ""]
+            yield [target, TITLES[load], f"void: {why}", *[""] * 6]
             continue
         middle = sorted(rows, key=lambda row: row.run.rate)[len(rows) // 2].run
         p50, p99 = median(row.run.p50 for row in rows), median(row.run.p99 for row in rows)
+        ratios = [found.to_limit(target, load), found.per_cpu(target, load), found.per_cpu_to_limit(target, load)]
         cpu = " ".join(f"{share:.0%}" for share in middle.cpu)
-        yield [target, TITLES[load], f"{found.rate(target, load):,.0f}", p50, p99, _ratio(found, target, load), cpu]
+        yield [target, TITLES[load], f"{found.rate(target, load):,.0f}", p50, p99, *map(_shown, ratios), cpu]
 
 
-def _ratio(found: Found, target: Target, load: str) -> object:
-    ratio = found.to_limit(target, load)
-    return "" if ratio is None or target.kind == "bare" else ratio
+def _shown(number: float | None) -> str:
+    return "" if number is None else f"{number:,.0f}" if number > 10 else f"{number:.2f}"
 
 
 def _peer_lines(found: Found) -> Iterable[list[object]]:
@@ -192,5 +217,5 @@ def _draw_load(panel: Any, found: Found, load: str) -> None:
     limits = [row.limit for (target, one), some in found.rows.items() if one == load for row in some if row.limit]
     if limits:
         panel.axhline(median(limits), color="black", linestyle="--", linewidth=1, label="bare Flask")
-    panel.set(title=TITLES[load], ylabel="requests per second")
+    panel.set(title=TITLES[load], ylabel="requests per second", yscale="log")
     panel.set_xticks([place + 0.27 for place in range(len(sizes))], [f"{size:,}" for size in sizes])

@@ -77,5 +77,6 @@ def _parse(output: str, errors: str, cpu: tuple[float, ...]) -> Run:
     if not (requests or refused or lost):
         return Run(void=UNANSWERED)
     if refused or lost:
-        return Run(void=f"{refused:.0f} not answered 2xx, {lost:.0f} lost. {lines['sample'][:300]}".strip())
+        why = f"{refused:.0f} not answered 2xx or not with what was asked for, {lost:.0f} lost"
+        return Run(void=f"{why}. {lines['sample'][:300]}".strip())
     return Run(requests / microseconds * 1e6, p50 / 1e3, p99 / 1e3, cpu)
