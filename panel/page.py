@@ -34,8 +34,11 @@ def config_path() -> Path:
 
 
 def moment(value: float | str | datetime | None) -> str:
-    """Return a time as people read it."""
-    found = as_datetime(value)
+    """Return a time as people read it; one at the edge of the calendar, which UTC does not have, as it was sent."""
+    try:
+        found = as_datetime(value)
+    except (ValueError, OverflowError):
+        return str(value)
     return f"{found.day} {found:%B %Y, %H:%M} UTC" if found else "never"
 
 
@@ -59,14 +62,17 @@ def ago(value: float | str | datetime | None) -> str:
 
 
 def as_datetime(value: float | str | datetime | None) -> datetime | None:
-    """Return a time, whether it is seconds since 1970, a dateTime or one already; None for none."""
+    """Return a time, whether it is seconds since 1970, a dateTime or one already; None for none.
+
+    One that names no zone is UTC. ValueError, OverflowError for what is none, or not in UTC's years 1 to 9999.
+    """
     if not value:
         return None
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     elif not isinstance(value, datetime):
         value = datetime.fromtimestamp(value, UTC)
-    return value.astimezone(UTC)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def handle_errors(panel: Blueprint) -> None:

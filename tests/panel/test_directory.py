@@ -216,3 +216,24 @@ def test_resource_types_of_the_configuration_have_lists_too(make_browser):
     assert "Devices" in browser.get(USERS).text
     assert "S-17" in browser.get("/panel/directory/Devices").text
     assert "Serial number S-17" in browser.get(f"/panel/directory/Devices/{id}").text
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("9999-12-31T23:59:59-10:00", "9999-12-31T23:59:59-10:00"),
+        ("2026-01-31T12:00:00", "31 January 2026, 12:00 UTC"),
+        ("2026-01-31T12:00:00+02:00", "31 January 2026, 10:00 UTC"),
+    ],
+)
+def test_times_at_the_edge_of_the_calendar_and_without_a_zone_are_shown(make_browser, sent, shown):
+    urn = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
+    hired = {"name": "hired", "type": "dateTime"}
+    browser = make_browser(schemas=[{"id": urn, "name": "Contoso", "extends": "User", "attributes": [hired]}])
+    browser.sign_in()
+    user = browser.create_user(userName="ada@example.com", **{urn: {"hired": sent}})
+    for path in (f"{USERS}?choose=1&column=userName&column={urn}:hired", f"{USERS}/{user['id']}", f"{USERS}.csv"):
+        page = browser.get(path)
+        assert page.status == 200
+        assert shown in page.text
