@@ -49,7 +49,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     log.install(app, service, settings)
-    panel.install(app, service)
+    panel.install(app, service, _beside_store(settings, ".sessions.json"))
     app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]

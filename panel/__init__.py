@@ -1,5 +1,7 @@
 """The administrator's web panel: server-rendered pages under /panel."""
 
+from pathlib import Path
+
 from flask import Blueprint, Flask, Response, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
@@ -8,31 +10,33 @@ from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
 from panel.log import pages as log_pages
-from panel.signin import SignIn, sign_out
+from panel.sessions import Ended
+from panel.signin import SignIn
 from scim.http import service
 from scim.service import Service
 
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, served: Service) -> None:
-    """Give an application the panel, and lead its root there."""
+def install(app: Flask, served: Service, ended_path: Path | None = None) -> None:
+    """Give an application the panel, and lead its root there; the file is of the sessions that were signed out."""
+    ended = Ended(ended_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
-    Guard(app, served).watch(panel)
+    Guard(app, served, ended).watch(panel)
     page.handle_errors(panel)
     _add_filters(panel)
     panel.context_processor(lambda: {"navigation": _navigation, **log_pages.helpers()})
-    _add_pages(panel)
+    _add_pages(panel, SignIn(ended))
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)
 
 
-def _add_pages(panel: Blueprint) -> None:
+def _add_pages(panel: Blueprint, door: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
         ("/", "home", connection.home, ("GET",)),
-        ("/sign-in", "sign_in", SignIn().view, form),
-        ("/sign-out", "sign_out", sign_out, ("POST",)),
+        ("/sign-in", "sign_in", door.view, form),
+        ("/sign-out", "sign_out", door.leave, ("POST",)),
         ("/integrations", "integrations", connection.integrations, ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
