@@ -237,3 +237,12 @@ def test_times_at_the_edge_of_the_calendar_and_without_a_zone_are_shown(make_bro
         page = browser.get(path)
         assert page.status == 200
         assert shown in page.text
+
+
+def test_columns_of_the_same_label_are_all_in_the_csv(browser, people):
+    browser.post("/panel/attributes", {"extraAttribute1": "Badge", "extraAttribute2": "Badge", "extraAttribute3": "=1"})
+    chosen = ("userName", BADGE, f"{IDMELON}:extraAttribute2", f"{IDMELON}:extraAttribute3")
+    answer = browser.get(f"{USERS}.csv?q=ada&choose=1&" + "&".join(f"column={name}" for name in chosen))
+    rows = list(csv.reader(io.StringIO(answer.html.removeprefix("\ufeff"))))
+    first, second = f"Badge ({BADGE})", f"Badge ({IDMELON}:extraAttribute2)"
+    assert rows == [["User name", first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "", "Active"]]
