@@ -22,10 +22,12 @@ def install(app: Flask, served: Service, ended_path: Path | None = None) -> None
     """Give an application the panel, and lead its root there; the file is of the sessions that were signed out."""
     ended = Ended(ended_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
-    Guard(app, served, ended).watch(panel)
+    Guard(app, served, ended).watch(app, panel)
     page.handle_errors(panel)
     _add_filters(panel)
-    panel.context_processor(lambda: {"navigation": _navigation, **log_pages.helpers()})
+    panel.app_context_processor(
+        lambda: {"navigation": _navigation, "live_config": served.config, **log_pages.helpers()}
+    )
     _add_pages(panel, SignIn(ended))
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)
@@ -40,11 +42,14 @@ def _add_pages(panel: Blueprint, door: SignIn) -> None:
         ("/integrations", "integrations", connection.integrations, ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
+        (f"{ENTRA}/switch", "switch_page", connection.to_entra, ("GET",)),
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
+        (f"{ENTRA}/test", "test_page", connection.to_entra, ("GET",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
+        (f"{ENTRA}/guide/schema", "schema_page", guide.to_guide, ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
 from panel import sessions
+from panel.page import error_page
 from scim.service import Service
 
 PREFIX = "/panel"
@@ -56,24 +57,41 @@ class Guard:
         )
         self._csrf = CSRFProtect(app)
 
-    def watch(self, panel: Blueprint) -> None:
-        """Stand before every page of the panel, and behind it."""
+    def watch(self, app: Flask, panel: Blueprint) -> None:
+        """Stand before every page of the panel, and behind it; behind addresses too that lead to none of its pages."""
+        app.before_request(self._turn_back)
         panel.before_request(self._admit)
-        panel.after_request(_harden)
+        app.after_request(_harden)
+
+    def _turn_back(self) -> ResponseReturnValue | None:
+        error = request.routing_exception
+        if error is None or (error.code or 500) < 400 or not _is_panel(request.path):
+            return None
+        return self._refuse() or error_page(error)
 
     def _admit(self) -> ResponseReturnValue | None:
         if request.endpoint == "panel.static":
             return None
+        if request.method == "POST" and self._service.config.now.panel.is_on:
+            self._csrf.protect()
+        return self._refuse()
+
+    def _refuse(self) -> ResponseReturnValue | None:
+        """Refuse who is not signed in."""
         if not self._service.config.now.panel.is_on:
             return render_template("panel/off.html"), 503
-        if request.method == "POST":
-            self._csrf.protect()
         if sessions.is_signed_in(self._ended) or request.endpoint in OPEN:
             return None
         return redirect(url_for("panel.sign_in", next=request.full_path if request.method == "GET" else None))
 
 
+def _is_panel(path: str) -> bool:
+    return path == PREFIX or path.startswith(PREFIX + "/")
+
+
 def _harden(response: Response) -> Response:
+    if not _is_panel(request.path):
+        return response
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Frame-Options"] = "DENY"

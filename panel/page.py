@@ -7,7 +7,7 @@ from typing import NoReturn
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from panel.settings import Refused
 from scim.errors import ScimError
@@ -88,10 +88,7 @@ def handle_errors(panel: Blueprint) -> None:
 
     @panel.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
-        status = error.code or 500
-        if status < 400:
-            return error
-        return _error_page(status, _TITLES.get(status, error.name), error.description or "")
+        return error_page(error)
 
     @panel.errorhandler(ScimError)
     def protocol_error(error: ScimError) -> ResponseReturnValue:
@@ -109,6 +106,16 @@ def handle_errors(panel: Blueprint) -> None:
 
 
 _TITLES = {404: "There is no such page", 405: "There is no such page", 413: "The file is too large"}
+
+
+def error_page(error: HTTPException) -> ResponseReturnValue:
+    """Say an error of HTTP in a page."""
+    status = error.code or 500
+    if status < 400:
+        return error
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    allowed = {"Allow": ", ".join(sorted(methods))} if methods else {}
+    return (*_error_page(status, _TITLES.get(status, error.name), error.description or ""), allowed)
 
 
 def _error_page(status: int, title: str, detail: str) -> tuple[str, int]:

@@ -206,6 +206,25 @@ def test_an_unknown_page_is_said_in_words(browser):
     assert "There is no such page" in page.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/panel/integrations", 405),
+        ("DELETE", "/panel/directory/Users", 405),
+        ("PUT", "/panel/nothing-here", 405),
+        ("GET", "/panel/directory/Users/x/y", 404),
+    ],
+)
+def test_what_leads_nowhere_under_the_panel_is_a_page_of_it(browser, method, path, status):
+    page = Page(browser.client.open(path, method=method))
+    assert page.status == status
+    assert "There is no such page" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Frame-Options"] == "DENY"
+    browser.post("/panel/sign-out", form="/panel/integrations")
+    assert browser.client.open(path, method=method).location.startswith("/panel/sign-in")
+
+
 class Clock:
     now = 1000.0
 
