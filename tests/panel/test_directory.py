@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -246,3 +247,26 @@ def test_columns_of_the_same_label_are_all_in_the_csv(browser, people):
     rows = list(csv.reader(io.StringIO(answer.html.removeprefix("\ufeff"))))
     first, second = f"Badge ({BADGE})", f"Badge ({IDMELON}:extraAttribute2)"
     assert rows == [["User name", first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "", "Active"]]
+
+
+def test_links_lead_to_who_is_here_alone(make_browser):
+    owner = {
+        "name": "owner",
+        "type": "complex",
+        "subAttributes": [
+            {"name": "value", "type": "string"},
+            {"name": "$ref", "type": "reference", "referenceTypes": ["User"]},
+            {"name": "displayName", "type": "string", "mutability": "readOnly"},
+        ],
+    }
+    urn = "urn:ietf:params:scim:schemas:contoso:2.0:Device"
+    browser = make_browser(schemas=[{"id": urn, "name": "Device", "endpoint": "/Devices", "attributes": [owner]}])
+    browser.sign_in()
+    ada = browser.create_user(userName="ada", displayName="Ada", **{ENTERPRISE: {"manager": {"value": "x/../y?"}}})
+    body = {"schemas": [urn], "owner": {"value": ada["id"]}}
+    device = browser.scim("POST", "/Devices", body).get_json(force=True)["id"]
+    group = browser.create_group(displayName="G", members=[{"value": "x/../y?", "type": "User"}])
+    assert f'href="{USERS}/{ada["id"]}"' in browser.get(f"/panel/directory/Devices/{device}").html
+    for page in (browser.get(f"{USERS}/{ada['id']}"), browser.get(f"{GROUPS}/{group['id']}")):
+        assert "x/../y?" in page.text
+        assert not re.search('href="[^"]*y(%3F|[?])', page.html)
