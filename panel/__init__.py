@@ -25,9 +25,8 @@ def install(app: Flask, served: Service, ended_path: Path | None = None) -> None
     Guard(app, served, ended).watch(app, panel)
     page.handle_errors(panel)
     _add_filters(panel)
-    panel.app_context_processor(
-        lambda: {"navigation": _navigation, "live_config": served.config, **log_pages.helpers()}
-    )
+    shared = {"navigation": _navigation, "live_config": served.config}
+    panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(ended))
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)

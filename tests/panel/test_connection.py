@@ -201,6 +201,12 @@ def test_tokens_show_when_they_were_made_and_used(browser):
     assert "just now" in page.text
 
 
+def test_on_a_phone_each_of_a_tokens_values_has_its_label(browser):
+    page, style = browser.get(ENTRA), browser.get("/panel/static/panel.css", buffered=True)
+    assert re.findall('data-label="([^"]+)"', page.html) == ["Made", "Last used", "Works"]
+    assert "td[data-label]::before" in style.html
+
+
 @pytest.fixture
 def over_wsgi(browser, monkeypatch):
     """The test's requests reach the app itself, as a proxy that passes everything on would bring them."""
