@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 import panel
 from commands import register as register_commands
-from config import Config, ConfigError, LiveConfig
+from config import Config, ConfigError, LiveConfig, Server
 from panel import log
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, registry, views
@@ -49,7 +49,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     log.install(app, service, settings)
-    panel.install(app, service)
+    panel.install(app, service, _beside_store(settings, ".sessions.json"))
     app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
@@ -61,6 +61,16 @@ def refuse_to_start(reason: str) -> NoReturn:
     """End the process with one line that says why."""
     sys.stderr.write(f"tinyscim: {reason}\n")
     sys.exit(WORKER_BOOT_ERROR)
+
+
+def warn_of_proxy(server: Server) -> None:
+    """Say once, at the start, that nobody's address will be known."""
+    if server.public_url.startswith("https:") and not server.trusted_proxies:
+        _set_up_log()
+        logging.getLogger("tinyscim").warning(
+            "public_url is https, so there is a proxy, and trusted_proxies is 0: every visitor of the panel seems to "
+            "come from the proxy, and one who fails to sign in makes all others wait. Set trusted_proxies."
+        )
 
 
 def open_store(app: Flask) -> None:

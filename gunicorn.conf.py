@@ -29,6 +29,11 @@ control_socket_disable = True
 accesslog = None
 
 
+def on_starting(_: Any) -> None:
+    """Warn before there is a worker, so that it is said once."""
+    application.warn_of_proxy(_server)
+
+
 def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)

@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from panel.cells import harmless
 from storage.base import StoreError
 from storage.repair import Salvage
 from storage.repair import check as check_files
@@ -141,7 +142,8 @@ def export(form: str, kind: str | None, output: TextIO) -> None:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
         kinds = [kind] if kind else there
         if form == "csv":
-            csv.writer(output).writerows(export_rows(reader, kinds[0]))
+            rows = export_rows(reader, kinds[0])
+            csv.writer(output).writerows([harmless(cell) for cell in row] for row in rows)
         else:
             output.writelines(f"{line}\n" for line in export_lines(reader, kinds))
 

@@ -1,5 +1,7 @@
 """The administrator's web panel: server-rendered pages under /panel."""
 
+from pathlib import Path
+
 from flask import Blueprint, Flask, Response, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
@@ -8,39 +10,45 @@ from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
 from panel.log import pages as log_pages
-from panel.signin import SignIn, sign_out
+from panel.sessions import Ended
+from panel.signin import SignIn
 from scim.http import service
 from scim.service import Service
 
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, served: Service) -> None:
-    """Give an application the panel, and lead its root there."""
+def install(app: Flask, served: Service, ended_path: Path | None = None) -> None:
+    """Give an application the panel, and lead its root there; the file is of the sessions that were signed out."""
+    ended = Ended(ended_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
-    Guard(app, served).watch(panel)
+    Guard(app, served, ended).watch(app, panel)
     page.handle_errors(panel)
     _add_filters(panel)
-    panel.context_processor(lambda: {"navigation": _navigation, **log_pages.helpers()})
-    _add_pages(panel)
+    shared = {"navigation": _navigation, "live_config": served.config}
+    panel.app_context_processor(lambda: shared | log_pages.helpers())
+    _add_pages(panel, SignIn(ended))
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)
 
 
-def _add_pages(panel: Blueprint) -> None:
+def _add_pages(panel: Blueprint, door: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
         ("/", "home", connection.home, ("GET",)),
-        ("/sign-in", "sign_in", SignIn().view, form),
-        ("/sign-out", "sign_out", sign_out, ("POST",)),
+        ("/sign-in", "sign_in", door.view, form),
+        ("/sign-out", "sign_out", door.leave, ("POST",)),
         ("/integrations", "integrations", connection.integrations, ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
+        (f"{ENTRA}/switch", "switch_page", connection.to_entra, ("GET",)),
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
+        (f"{ENTRA}/test", "test_page", connection.to_entra, ("GET",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
+        (f"{ENTRA}/guide/schema", "schema_page", guide.to_guide, ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from config import Token
 from panel import probe, settings
-from panel.page import config_path, from_form
+from panel.page import as_datetime, config_path, from_form, refuse
 from panel.state import State, connection_state
 from scim.http import base_url, service
 
@@ -31,6 +31,8 @@ def entra() -> ResponseReturnValue:
 
 def switch() -> ResponseReturnValue:
     """Turn the connection on or off."""
+    if from_form("enabled") not in ("yes", "no"):
+        refuse("The connection is turned on with yes, and off with no.")
     enabled = from_form("enabled") == "yes"
     settings.set_enabled(config_path(), enabled)
     log.info("the connection was turned %s from %s", "on" if enabled else "off", request.remote_addr)
@@ -38,13 +40,20 @@ def switch() -> ResponseReturnValue:
     return redirect(url_for("panel.entra"))
 
 
+def to_entra() -> ResponseReturnValue:
+    """Lead to the page whose forms are sent here: after signing in anew, browsers come without the form."""
+    return redirect(url_for("panel.entra"))
+
+
 def test() -> ResponseReturnValue:
     """Call the service as Entra's "Test Connection" does, with a token that goes at once again."""
-    path = config_path()
+    path, server = config_path(), service().settings.server
+    if server.workers * server.threads < 2:
+        return _page(probe.ALONE)
     name = probe.new_name()
     text = settings.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
     try:
-        result = probe.run(base_url(), text)
+        result = probe.run(base_url(), text, is_configured=bool(server.public_url))
     finally:
         settings.remove_token(path, name)
     log.info("the connection was tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")
@@ -52,10 +61,15 @@ def test() -> ResponseReturnValue:
 
 
 def _page(result: probe.Result | None = None) -> ResponseReturnValue:
-    seen = service().activity.seen()
-    return render_template(
-        "panel/entra.html", state=_state(), url=base_url(), tokens=shown_tokens(), used=seen.used, result=result
-    )
+    tokens, seen = shown_tokens(), service().activity.seen()
+    used = {one.name: _last_use(one, seen.used.get(one.name, 0.0)) for one in tokens}
+    return render_template("panel/entra.html", state=_state(), url=base_url(), tokens=tokens, used=used, result=result)
+
+
+def _last_use(token: Token, moment: float) -> float:
+    """Return when a token was last used; what was before it was made, another of its name did."""
+    made = as_datetime(token.created)
+    return 0.0 if made and moment < made.timestamp() else moment
 
 
 def shown_tokens() -> list[Token]:

@@ -47,6 +47,7 @@ def resource(kind: str, id: str) -> ResponseReturnValue:
         kind=kind,
         document=document,
         sections=sections(type, document, Names(service().config.now)),
+        address_at=_address_at,
         members=_members_page(document.get("members", [])),
         endpoints={other.name: other.endpoint.strip("/") for other in service().registry.types.values()},
     )
@@ -90,6 +91,15 @@ def asked(type: ResourceType) -> lists.Listing:
         session["columns"] = {**session.get("columns", {}), type.name: chosen}
     kept = [name for name in session.get("columns", {}).get(type.name, ()) if name in possible]
     return lists.read_listing(type, request.args, tuple(kept) or lists.default_columns(type))
+
+
+def _address_at(ref: str) -> str:
+    """Return the page of the resource that has this address in SCIM; nothing for who is not here."""
+    for type in service().registry.types.values():
+        start = f"{base_url()}{type.endpoint}/"
+        if ref.startswith(start):
+            return url_for("panel.resource", kind=type.endpoint.strip("/"), id=ref.removeprefix(start))
+    return ""
 
 
 def _members_page(members: list[dict[str, Any]]) -> dict[str, Any]:

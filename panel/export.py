@@ -3,16 +3,21 @@
 import csv
 import io
 import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
 
 from panel import lists
+from panel.cells import harmless
 from panel.directory import asked, resources, type_at
 from panel.names import Names, cell_reader
 from panel.page import refuse
 from scim.http import service
 from storage.base import Document
+
+_STATE = "State"
 
 
 def export(kind: str, format: str) -> Response:
@@ -52,22 +57,28 @@ def _records(found: lists.Found) -> list[dict[str, Any]]:
 
 def _csv(found: lists.Found) -> str:
     """Return each resource under readable names, for spreadsheets."""
-    names = Names(service().config.now)
-    columns = {names.label(target): cell_reader(target) for target in found.listing.targets()}
-    if found.listing.has_state:
-        columns["State"] = lambda document: "Active" if _is_active(document) else "Disabled"
+    columns = _columns(found.listing)
     out = io.StringIO()
     out.write("\ufeff")  # else Excel takes the text for something older than UTF-8
     table = csv.writer(out)
-    table.writerow(columns)
-    table.writerows([_harmless(read(document)) for read in columns.values()] for document in found.documents)
+    table.writerow([harmless(label) for label, _ in columns])
+    table.writerows([harmless(read(document)) for _, read in columns] for document in found.documents)
     return out.getvalue()
+
+
+def _columns(listing: lists.Listing) -> list[tuple[str, Callable[[Document], str]]]:
+    """Return each column's label and how to read its cells; labels that are alike have SCIM's name with them."""
+    names = Names(service().config.now)
+    labels = {str(target): names.label(target) for target in listing.targets()}
+    times = Counter([*labels.values(), *([_STATE] if listing.has_state else [])])
+    columns = [
+        (f"{label} ({name})" if times[label] > 1 else label, cell_reader(target))
+        for target, (name, label) in zip(listing.targets(), labels.items(), strict=True)
+    ]
+    if listing.has_state:
+        columns.append((_STATE, lambda document: "Active" if _is_active(document) else "Disabled"))
+    return columns
 
 
 def _is_active(document: Document) -> bool:
     return document.get("active") is not False
-
-
-def _harmless(text: str) -> str:
-    """Keep a spreadsheet from taking text that somebody provisioned for a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,10 +1,12 @@
 """Who may see the panel, and what a browser may do with its pages."""
 
-from flask import Blueprint, Flask, Request, Response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, render_template, request, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
+from panel import sessions
+from panel.page import error_page
 from scim.service import Service
 
 PREFIX = "/panel"
@@ -13,7 +15,6 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-SIGNED_IN = "signed_in"
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -30,8 +31,8 @@ class Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Keep the cookie to TLS wherever the panel is seen over TLS."""
-        return request.is_secure
+        """Keep the cookie to TLS wherever the panel is seen over TLS, be it that the proxy does not say so."""
+        return request.is_secure or self._service.settings.server.public_url.startswith("https:")
 
     def get_cookie_path(self, app: Flask) -> str:
         """Send the cookie to the panel alone."""
@@ -41,36 +42,56 @@ class Sessions(SecureCookieSessionInterface):
 class Guard:
     """Lets nobody in who has not signed in, and no form that is not the panel's own."""
 
-    def __init__(self, app: Flask, service: Service) -> None:
-        self._service = service
+    def __init__(self, app: Flask, service: Service, ended: sessions.Ended) -> None:
+        self._service, self._ended = service, ended
         app.session_interface = Sessions(service)
         app.config.update(
             SESSION_COOKIE_NAME="tinyscim_panel",
             SESSION_COOKIE_SAMESITE="Lax",
-            PERMANENT_SESSION_LIFETIME=12 * 3600,
+            PERMANENT_SESSION_LIFETIME=sessions.LONGEST,
             WTF_CSRF_CHECK_DEFAULT=False,  # clients of SCIM have tokens, no cookies
+            # Behind a proxy that does not forward Host, the Referer's host is never this one's, and nobody could sign
+            # in. The form's token and the cookie's SameSite keep other sites out without it.
+            WTF_CSRF_SSL_STRICT=False,
             WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as the session
         )
         self._csrf = CSRFProtect(app)
 
-    def watch(self, panel: Blueprint) -> None:
-        """Stand before every page of the panel, and behind it."""
+    def watch(self, app: Flask, panel: Blueprint) -> None:
+        """Stand before every page of the panel, and behind it; behind addresses too that lead to none of its pages."""
+        app.before_request(self._turn_back)
         panel.before_request(self._admit)
-        panel.after_request(_harden)
+        app.after_request(_harden)
+
+    def _turn_back(self) -> ResponseReturnValue | None:
+        error = request.routing_exception
+        if error is None or (error.code or 500) < 400 or not _is_panel(request.path):
+            return None
+        return self._refuse() or error_page(error)
 
     def _admit(self) -> ResponseReturnValue | None:
         if request.endpoint == "panel.static":
             return None
+        if request.method == "POST" and self._service.config.now.panel.is_on:
+            self._csrf.protect()
+        return self._refuse()
+
+    def _refuse(self) -> ResponseReturnValue | None:
+        """Refuse who is not signed in."""
         if not self._service.config.now.panel.is_on:
             return render_template("panel/off.html"), 503
-        if request.method == "POST":
-            self._csrf.protect()
-        if request.endpoint in OPEN or session.get(SIGNED_IN):
+        if sessions.is_signed_in(self._ended) or request.endpoint in OPEN:
             return None
         return redirect(url_for("panel.sign_in", next=request.full_path if request.method == "GET" else None))
 
 
+def _is_panel(path: str) -> bool:
+    return path == PREFIX or path.startswith(PREFIX + "/")
+
+
 def _harden(response: Response) -> Response:
+    if not _is_panel(request.path):
+        return response
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Frame-Options"] = "DENY"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Response, render_template, request
+from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from entra import schema
@@ -59,6 +59,11 @@ def schema_file() -> ResponseReturnValue:
         headers = {"Content-Disposition": "attachment; filename=schema-for-tinyscim.json"}
         return Response(text, mimetype="application/json", headers=headers)
     return render_template("panel/schema.html", text=text, changes=changes)
+
+
+def to_guide() -> ResponseReturnValue:
+    """Lead to the page whose form is sent here."""
+    return redirect(url_for("panel.guide"))
 
 
 def to_declare(type: ResourceType, names: Names) -> list[Row]:

@@ -45,12 +45,12 @@ _MARKS = ("value", "type", "primary", "display", "displayName", "$ref")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An attribute with its values, for a page; `link` is the id of the user that the value stands for."""
+    """An attribute with its values, for a page; `ref` is SCIM's address of the resource that the value stands for."""
 
     label: str
     help: str
     values: tuple[str, ...]
-    link: str = ""
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ def _rows(target: Target, value: Any, names: Names) -> Iterator[Row]:
                 part = Target(target.extension, attribute, sub)
                 yield Row(names.label(part), sub.description, (_text(sub, value[sub.name]),))
         return
-    link = value.get("value", "") if "User" in attribute.refers_to and not attribute.multi_valued else ""
-    yield Row(names.label(target), attribute.description, texts(attribute, value), link)
+    ref = value.get("$ref", "") if attribute.refers_to and not attribute.multi_valued else ""
+    yield Row(names.label(target), attribute.description, texts(attribute, value), ref)
 
 
 def _element(attribute: Attribute, element: Mapping[str, Any]) -> str:

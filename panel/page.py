@@ -7,7 +7,7 @@ from typing import NoReturn
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from panel.settings import Refused
 from scim.errors import ScimError
@@ -34,8 +34,11 @@ def config_path() -> Path:
 
 
 def moment(value: float | str | datetime | None) -> str:
-    """Return a time as people read it."""
-    found = as_datetime(value)
+    """Return a time as people read it; one at the edge of the calendar, which UTC does not have, as it was sent."""
+    try:
+        found = as_datetime(value)
+    except (ValueError, OverflowError):
+        return str(value)
     return f"{found.day} {found:%B %Y, %H:%M} UTC" if found else "never"
 
 
@@ -59,14 +62,17 @@ def ago(value: float | str | datetime | None) -> str:
 
 
 def as_datetime(value: float | str | datetime | None) -> datetime | None:
-    """Return a time, whether it is seconds since 1970, a dateTime or one already; None for none."""
+    """Return a time, whether it is seconds since 1970, a dateTime or one already; None for none.
+
+    One that names no zone is UTC. ValueError, OverflowError for what is none, or not in UTC's years 1 to 9999.
+    """
     if not value:
         return None
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     elif not isinstance(value, datetime):
         value = datetime.fromtimestamp(value, UTC)
-    return value.astimezone(UTC)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def handle_errors(panel: Blueprint) -> None:
@@ -82,10 +88,7 @@ def handle_errors(panel: Blueprint) -> None:
 
     @panel.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
-        status = error.code or 500
-        if status < 400:
-            return error
-        return _error_page(status, _TITLES.get(status, error.name), error.description or "")
+        return error_page(error)
 
     @panel.errorhandler(ScimError)
     def protocol_error(error: ScimError) -> ResponseReturnValue:
@@ -103,6 +106,16 @@ def handle_errors(panel: Blueprint) -> None:
 
 
 _TITLES = {404: "There is no such page", 405: "There is no such page", 413: "The file is too large"}
+
+
+def error_page(error: HTTPException) -> ResponseReturnValue:
+    """Say an error of HTTP in a page."""
+    status = error.code or 500
+    if status < 400:
+        return error
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    allowed = {"Allow": ", ".join(sorted(methods))} if methods else {}
+    return (*_error_page(status, _TITLES.get(status, error.name), error.description or ""), allowed)
 
 
 def _error_page(status: int, title: str, detail: str) -> tuple[str, int]:

@@ -70,9 +70,9 @@ def make_client() -> httpx.Client:
     return httpx.Client(timeout=TIMEOUT, trust_env=False)
 
 
-def run(base_url: str, token: str) -> Result:
+def run(base_url: str, token: str, *, is_configured: bool = True) -> Result:
     """Look for somebody who is not there, among users and among groups, as Entra does."""
-    steps: list[Step] = []
+    steps = [] if is_configured else [_GUESSED]
     try:
         steps.extend(_address(base_url))
         with closing(make_client()) as client:
@@ -88,6 +88,22 @@ def run(base_url: str, token: str) -> Result:
     return Result(tuple(steps))
 
 
+ALONE = Result(
+    (
+        Step(
+            "bad",
+            "This service cannot test itself",
+            "It answers one request at a time, and is busy with this one. Set workers or threads under [server] to 2 "
+            "or more and start it anew, or use Test Connection in Entra.",
+        ),
+    )
+)
+_GUESSED = Step(
+    "note",
+    "public_url is empty",
+    "So this tests the address at which you opened the panel, which need not be the one that Entra calls. Set "
+    "public_url under [server].",
+)
 _QUERIES = {
     "Users": {"filter": 'userName eq "{}"'},
     "Groups": {"excludedAttributes": "members", "filter": 'displayName eq "{}"'},

@@ -39,12 +39,15 @@ def add_token(
     _check_name(name)
     text, table = new_token(name, read_only=read_only, lifetime=lifetime)
     with _changing(path) as document:
+        is_there = any(one["name"] == replaces and not _is_over(one) for one in _tokens(document))
         for one in list(_tokens(document)):
             if _is_over(one) or (one["name"] == replaces and not overlap):
                 _drop(document, one)
             elif one["name"] == replaces:
                 end = datetime.now(UTC).replace(microsecond=0) + overlap
                 one["expires"] = min(end, one.get("expires", end))
+        if replaces and not is_there:
+            raise Refused(f'The token "{replaces}" is gone: it was revoked or has expired. Choose what to replace.')
         if any(one["name"] == name for one in _tokens(document)):
             raise Refused(f'There is a token "{name}" already; choose another name.')
         added = tomlkit.table()

@@ -3,11 +3,12 @@
 import logging
 import math
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash
 
-from panel.guard import PREFIX, SIGNED_IN
+from panel import sessions
+from panel.guard import PREFIX
 from panel.throttle import Throttle
 from scim.http import service
 
@@ -15,9 +16,10 @@ log = logging.getLogger("tinyscim.panel")
 
 
 class SignIn:
-    """The page that asks for the password; it has a memory of who failed."""
+    """The page that asks for the password, with a memory of who failed, and the way out again."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: sessions.Ended) -> None:
+        self._ended = ended
         self._throttle = Throttle()
 
     def view(self) -> ResponseReturnValue:
@@ -35,16 +37,14 @@ class SignIn:
             return render_template("panel/sign_in.html", problem="That is not the password."), 401
         self._throttle.forgive(address)
         log.info("signed in from %s", address)
-        session.clear()
-        session[SIGNED_IN] = True
+        sessions.begin()
         return redirect(_wanted_page())
 
-
-def sign_out() -> ResponseReturnValue:
-    """End the session."""
-    session.clear()
-    flash("You are signed out.")
-    return redirect(url_for("panel.sign_in"))
+    def leave(self) -> ResponseReturnValue:
+        """End the session."""
+        sessions.end(self._ended)
+        flash("You are signed out.")
+        return redirect(url_for("panel.sign_in"))
 
 
 def _wanted_page() -> str:

@@ -10,6 +10,20 @@ from scim.activity import Seen
 # somebody else's.
 _CALLS_WITHIN = 3600.0
 
+_NOBODY = "Entra has not called yet. Paste the SCIM URL and the token into Entra and start provisioning there."
+_STRANGER = (
+    "Somebody called with a token that is not known here, and was refused (401). If that was Entra, make a new token "
+    "and paste it into Entra as the Secret Token."
+)
+_UNKNOWN = (
+    "The last call carried a token that is not known here or has expired, and was refused (401). Make a new token and "
+    "paste it into Entra as the Secret Token."
+)
+_FAILED = (
+    "The last call was answered with an error of this service ({status}). Its log on this machine says why; Entra "
+    "tries again by itself."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -23,34 +37,16 @@ class State:
 
 def connection_state(config: Config, seen: Seen) -> State:
     """Return the connection's state now."""
-    last = max(seen.succeeded, seen.refused.time if seen.refused else 0.0)
+    failed = seen.refused if seen.refused and seen.refused.token else None
+    last = max(seen.succeeded, failed.time if failed else 0.0)
     if not config.connection.enabled:
         return State("off", "Off", "Every request is refused with 403 until you turn the connection on.", last)
     if not any(token.is_valid and not token.read_only for token in config.tokens):
         return State("waiting", "No token", "Make a SCIM token and paste it into Entra as the Secret Token.", last)
     if not last:
-        detail = "Entra has not called yet. Paste the SCIM URL and the token into Entra and start provisioning there."
-        return State("waiting", "Waiting for the first call", detail, last)
-    if _is_failing(seen):
-        return State("failing", "Failing", _reason(seen), last)
+        return State("waiting", "Waiting for the first call", _STRANGER if seen.unknown else _NOBODY, last)
+    if failed and failed.time > seen.succeeded:
+        return State("failing", "Failing", _FAILED.format(status=failed.status), last)
+    if seen.unknown > last and time.time() - last > _CALLS_WITHIN:
+        return State("failing", "Failing", _UNKNOWN, last)
     return State("connected", "Connected", "Entra calls and is answered.", last)
-
-
-def _is_failing(seen: Seen) -> bool:
-    refused = seen.refused
-    if refused is None or refused.time <= seen.succeeded:
-        return False
-    return refused.status != 401 or time.time() - seen.succeeded > _CALLS_WITHIN
-
-
-def _reason(seen: Seen) -> str:
-    assert seen.refused
-    if seen.refused.status == 401:
-        return (
-            "The last call carried a token that is not known here or has expired, and was refused (401). Make a new "
-            "token and paste it into Entra as the Secret Token."
-        )
-    return (
-        f"The last call was answered with an error of this service ({seen.refused.status}). Its log on this machine "
-        "says why; Entra tries again by itself."
-    )

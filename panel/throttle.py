@@ -1,6 +1,7 @@
 """Slows down whoever guesses passwords: each failure from an address makes the next try wait longer."""
 
 import ipaddress
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -48,9 +49,11 @@ def _wait(failures: int) -> float:
 
 
 def _network(address: str) -> str:
-    """Return what one guesser has: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return what one guesser has: an IPv4 address, or the /64 of an IPv6 one. Some proxies add the port."""
+    with_port = re.fullmatch(r"\[(.+)\](?::\d+)?|([\d.]+):\d+", address)
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else address)
     except ValueError:
         return "unknown"
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)

@@ -29,7 +29,7 @@ log = logging.getLogger("tinyscim")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that was answered as no working connection's is; `token` is empty where none was known."""
+    """A request that this service failed to answer; `token` is empty where none was known."""
 
     time: float
     status: int
@@ -38,17 +38,22 @@ class Refusal:
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen: the last use of each token, and of who may write the last success and the last refusal."""
+    """What was seen: the last use of each token, and of who may write the last success and the last refusal.
+
+    `unknown` is the time of the last request whose token was not known (401): anybody's.
+    """
 
     used: dict[str, float] = field(default_factory=dict)
     succeeded: float = 0.0
     refused: Refusal | None = None
+    unknown: float = 0.0
 
     def merge(self, other: "Seen") -> None:
         """Take over whatever the other saw later."""
         for name, moment in other.used.items():
             self.used[name] = max(moment, self.used.get(name, 0.0))
         self.succeeded = max(self.succeeded, other.succeeded)
+        self.unknown = max(self.unknown, other.unknown)
         if other.refused and (self.refused is None or self.refused.time < other.refused.time):
             self.refused = other.refused
 
@@ -74,10 +79,12 @@ class Activity:
                 self._seen.used[name] = moment
             if token and token.read_only:
                 pass
-            elif _is_broken(status):
+            elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._seen.refused = Refusal(moment, status, name)
-            else:
+            elif token:
                 self._seen.succeeded = moment
+            else:
+                self._seen.unknown = moment
             self._start()
         if not self._news.is_set():
             self._news.set()
@@ -114,11 +121,6 @@ class Activity:
             time.sleep(PAUSE)
 
 
-def _is_broken(status: int) -> bool:
-    """Tell whether the answer says that the connection does not work; any other error is about one resource."""
-    return status == HTTPStatus.UNAUTHORIZED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
 def _read(path: Path) -> Seen:
     """Return what the file says; one that is missing or damaged says nothing."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
@@ -129,7 +131,7 @@ def _read(path: Path) -> Seen:
 def _from_json(body: Mapping[str, Any]) -> Seen:
     used = {str(name): float(moment) for name, moment in body["used"].items()}
     refused = Refusal(**body["refused"]) if body["refused"] else None
-    return Seen(used, float(body["succeeded"]), refused)
+    return Seen(used, float(body["succeeded"]), refused, float(body.get("unknown", 0.0)))
 
 
 def _write(path: Path, seen: Seen) -> None:

@@ -164,6 +164,9 @@ def test_no_page_is_wider_than_a_phone(open_page, people):
     for name, path in {**PAGES, **people}.items():
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
+    page.goto(PAGES["connection"])
+    table = page.locator(".scroll:has(.labelled)")
+    assert table.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 
 def test_everything_works_without_javascript(open_page, service):

@@ -1,5 +1,6 @@
 """The connection page: state, switch, URL, tokens, test."""
 
+import re
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from app import create_app
+from config import Token
 from panel import probe
 from scim import activity
 from storage.memory import MemoryStore
@@ -56,11 +58,12 @@ def test_refusals_while_off_do_not_make_it_look_failing_afterwards(browser):
     assert "Connected" in browser.get("/panel/integrations").text
 
 
-def test_a_wrong_token_alone_is_failing_and_says_what_to_do(browser):
+def test_a_strangers_token_is_no_call_but_is_told(browser):
     browser.scim("GET", "/Users", token="wrong")
     page = browser.get(ENTRA)
-    assert "Failing" in page.text
-    assert "Make a new token and paste it into Entra" in page.text
+    assert "Waiting for the first call" in page.text
+    assert "Last call: never" in page.text
+    assert "make a new token and paste it into Entra" in page.text
 
 
 def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monkeypatch):
@@ -70,7 +73,54 @@ def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monke
     later = time.time() + 7200
     monkeypatch.setattr(activity.time, "time", lambda: later)
     browser.scim("GET", "/Users", token="wrong")
-    assert "Failing" in browser.get(ENTRA).text
+    page = browser.get(ENTRA)
+    assert "Failing" in page.text
+    assert "Make a new token and paste it into Entra" in page.text
+
+
+def test_a_stranger_does_not_hide_that_entra_meets_errors(browser):
+    seen = browser.app.extensions["tinyscim"].activity
+    seen.note(Token("entra", "0" * 64), 500)
+    browser.scim("GET", "/Users", token="wrong")
+    page = browser.get(ENTRA)
+    assert "Failing" in page.text
+    assert "an error of this service (500)" in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [("/switch", ENTRA), ("/test", ENTRA), ("/guide/schema", f"{ENTRA}/guide")],
+)
+def test_an_address_of_a_form_leads_to_its_page(browser, path, leads_to):
+    assert browser.get(ENTRA + path).location == leads_to
+
+
+@pytest.mark.parametrize("word", ["", "on", "YES"])
+def test_the_switch_knows_two_words(browser, word):
+    assert browser.post(f"{ENTRA}/switch", {"enabled": word}, form=ENTRA).status == 400
+    assert "connection" not in browser.config
+
+
+def test_a_mistake_in_the_configuration_is_said_on_every_page(browser):
+    browser.path.write_text(browser.path.read_text() + "\n[nonsense]\n")
+    for path in (ENTRA, "/panel/directory/Users", "/panel/attributes"):
+        assert "there is no table [nonsense]" in browser.get(path).text
+    browser.post("/panel/sign-out", form=ENTRA)
+    assert "nonsense" not in browser.get("/panel/sign-in").text
+
+
+def test_a_token_that_is_gone_cannot_be_replaced(browser):
+    page = browser.post(NEW, {"name": "third", "replaces": "gone", "overlap": "none"})
+    assert page.status == 409
+    assert 'The token "gone" is gone' in page.text
+    assert [table["name"] for table in browser.config["tokens"]] == ["entra"]
+
+
+def test_a_new_token_of_an_old_name_was_never_used(browser):
+    browser.scim("GET", "/Users")
+    browser.app.extensions["tinyscim"].activity._seen.used["entra"] -= 5
+    browser.post(NEW, {"name": "entra", "replaces": "entra", "overlap": "none"})
+    assert re.search(r"entra \d+ \w+ \d+, \d\d:\d\d UTC never", browser.get(ENTRA).text)
 
 
 def test_a_token_is_shown_once_and_works(browser):
@@ -151,6 +201,12 @@ def test_tokens_show_when_they_were_made_and_used(browser):
     assert "just now" in page.text
 
 
+def test_on_a_phone_each_of_a_tokens_values_has_its_label(browser):
+    page, style = browser.get(ENTRA), browser.get("/panel/static/panel.css", buffered=True)
+    assert re.findall('data-label="([^"]+)"', page.html) == ["Made", "Last used", "Works"]
+    assert "td[data-label]::before" in style.html
+
+
 @pytest.fixture
 def over_wsgi(browser, monkeypatch):
     """The test's requests reach the app itself, as a proxy that passes everything on would bring them."""
@@ -173,6 +229,19 @@ def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):
     page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
     assert "The test failed." in page.text
     assert "The connection is turned off" in page.text
+
+
+def test_the_connection_test_says_that_the_public_url_is_empty(over_wsgi):
+    assert "public_url is empty" in over_wsgi.post(f"{ENTRA}/test", form=ENTRA).text
+
+
+def test_a_service_with_one_thread_says_that_it_cannot_test_itself(make_browser):
+    browser = make_browser(server={"workers": 1, "threads": 1})
+    browser.sign_in()
+    page = browser.post(f"{ENTRA}/test", form=ENTRA)
+    assert "The test failed." in page.text
+    assert "This service cannot test itself" in page.text
+    assert [table["name"] for table in browser.config["tokens"]] == ["entra"]
 
 
 def answers(status, text="<html>", **headers):

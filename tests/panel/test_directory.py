@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -216,3 +217,56 @@ def test_resource_types_of_the_configuration_have_lists_too(make_browser):
     assert "Devices" in browser.get(USERS).text
     assert "S-17" in browser.get("/panel/directory/Devices").text
     assert "Serial number S-17" in browser.get(f"/panel/directory/Devices/{id}").text
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("9999-12-31T23:59:59-10:00", "9999-12-31T23:59:59-10:00"),
+        ("2026-01-31T12:00:00", "31 January 2026, 12:00 UTC"),
+        ("2026-01-31T12:00:00+02:00", "31 January 2026, 10:00 UTC"),
+    ],
+)
+def test_times_at_the_edge_of_the_calendar_and_without_a_zone_are_shown(make_browser, sent, shown):
+    urn = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
+    hired = {"name": "hired", "type": "dateTime"}
+    browser = make_browser(schemas=[{"id": urn, "name": "Contoso", "extends": "User", "attributes": [hired]}])
+    browser.sign_in()
+    user = browser.create_user(userName="ada@example.com", **{urn: {"hired": sent}})
+    for path in (f"{USERS}?choose=1&column=userName&column={urn}:hired", f"{USERS}/{user['id']}", f"{USERS}.csv"):
+        page = browser.get(path)
+        assert page.status == 200
+        assert shown in page.text
+
+
+def test_columns_of_the_same_label_are_all_in_the_csv(browser, people):
+    browser.post("/panel/attributes", {"extraAttribute1": "Badge", "extraAttribute2": "Badge", "extraAttribute3": "=1"})
+    chosen = ("userName", BADGE, f"{IDMELON}:extraAttribute2", f"{IDMELON}:extraAttribute3")
+    answer = browser.get(f"{USERS}.csv?q=ada&choose=1&" + "&".join(f"column={name}" for name in chosen))
+    rows = list(csv.reader(io.StringIO(answer.html.removeprefix("\ufeff"))))
+    first, second = f"Badge ({BADGE})", f"Badge ({IDMELON}:extraAttribute2)"
+    assert rows == [["User name", first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "", "Active"]]
+
+
+def test_links_lead_to_who_is_here_alone(make_browser):
+    owner = {
+        "name": "owner",
+        "type": "complex",
+        "subAttributes": [
+            {"name": "value", "type": "string"},
+            {"name": "$ref", "type": "reference", "referenceTypes": ["User"]},
+            {"name": "displayName", "type": "string", "mutability": "readOnly"},
+        ],
+    }
+    urn = "urn:ietf:params:scim:schemas:contoso:2.0:Device"
+    browser = make_browser(schemas=[{"id": urn, "name": "Device", "endpoint": "/Devices", "attributes": [owner]}])
+    browser.sign_in()
+    ada = browser.create_user(userName="ada", displayName="Ada", **{ENTERPRISE: {"manager": {"value": "x/../y?"}}})
+    body = {"schemas": [urn], "owner": {"value": ada["id"]}}
+    device = browser.scim("POST", "/Devices", body).get_json(force=True)["id"]
+    group = browser.create_group(displayName="G", members=[{"value": "x/../y?", "type": "User"}])
+    assert f'href="{USERS}/{ada["id"]}"' in browser.get(f"/panel/directory/Devices/{device}").html
+    for page in (browser.get(f"{USERS}/{ada['id']}"), browser.get(f"{GROUPS}/{group['id']}")):
+        assert "x/../y?" in page.text
+        assert not re.search('href="[^"]*y(%3F|[?])', page.html)

@@ -1,11 +1,19 @@
 """Signing in and out, and what keeps others out."""
 
+import json
 import logging
+import re
+import time
 
 import pytest
 
+from app import create_app
 from config import ConfigError, parse
+from panel import sessions
+from panel.sessions import LONGEST as LONGEST_SESSION
 from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
+from storage.memory import MemoryStore
+from tests.panel.conftest import PASSWORD, Browser, Page
 
 PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
 
@@ -115,6 +123,61 @@ def test_the_cookie_is_kept_to_tls_behind_tls(stranger):
     assert "Secure" in page.headers["Set-Cookie"]
 
 
+def test_a_session_ends_twelve_hours_after_signing_in_however_busy_it_is(browser, monkeypatch):
+    began = time.time()
+    monkeypatch.setattr(sessions.time, "time", lambda: began + LONGEST_SESSION - 60)
+    assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # writes the cookie anew
+    monkeypatch.setattr(sessions.time, "time", lambda: began + LONGEST_SESSION + 60)
+    assert browser.get("/panel/integrations").status == 302
+    assert "Sign out" not in browser.get("/panel/sign-in").text
+
+
+def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
+    other = Browser(create_app(browser.path, store=MemoryStore()), browser.path, browser.token)
+    cookie = browser.client.get_cookie("tinyscim_panel", path="/panel").value
+    second = Browser(other.app, browser.path, browser.token)
+    second.sign_in()
+    other.client.set_cookie("tinyscim_panel", cookie, path="/panel")
+    assert other.get("/panel/integrations").status == 200
+    browser.post("/panel/sign-out", form="/panel/integrations")
+    assert other.get("/panel/integrations").status == 302
+    browser.client.set_cookie("tinyscim_panel", cookie, path="/panel")
+    assert browser.get("/panel/integrations").status == 302
+    assert second.get("/panel/integrations").status == 200  # who else uses the panel stays in
+
+
+def test_what_was_signed_out_is_forgotten_when_it_would_have_ended(tmp_path):
+    path = tmp_path / "ended.json"
+    sessions.Ended(path).add("long ago", time.time() - LONGEST_SESSION - 1)
+    sessions.Ended(path).add("just now", time.time())
+    assert list(json.loads(path.read_text())) == ["just now"]
+    path.write_text("{")
+    assert "just now" not in sessions.Ended(path)
+
+
+def test_signing_in_works_behind_a_proxy_that_does_not_forward_host(stranger):
+    inside, outside = "https://10.0.0.5:8000", "https://scim.example.com/panel/sign-in"
+    form = Page(stranger.client.get("/panel/sign-in", base_url=inside))
+    token = re.search(r'name="csrf_token" value="([^"]+)"', form.html)[1]
+    given = {"csrf_token": token, "password": PASSWORD}
+    answer = stranger.client.post("/panel/sign-in", data=given, base_url=inside, headers={"Referer": outside})
+    assert answer.status_code == 302
+
+
+def test_the_cookie_is_kept_to_tls_where_the_public_url_says_so(make_browser):
+    browser = make_browser(server={"public_url": "https://scim.example.com"})
+    assert "Secure" in browser.sign_in().headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("written", ["192.0.2.{0}:5678", "[2001:db8:0:{0}::1]:5678", "[2001:db8:0:{0}::1]"])
+def test_guessers_are_told_apart_by_addresses_with_ports(make_browser, written):
+    browser = make_browser(server={"trusted_proxies": 1})
+    guesser, other = ({"X-Forwarded-For": written.format(number)} for number in (1, 2))
+    answers = [browser.post("/panel/sign-in", {"password": "wrong"}, headers=guesser) for _ in range(FREE + 1)]
+    assert answers[-1].status == 429
+    assert browser.post("/panel/sign-in", {"password": PASSWORD}, headers=other).status == 302
+
+
 @pytest.mark.parametrize("path", ["/panel/sign-in", "/panel/sign-out", "/panel/integrations/entra/switch"])
 def test_a_form_from_elsewhere_is_refused(browser, path):
     page = browser.get("/panel/integrations")
@@ -141,6 +204,25 @@ def test_an_unknown_page_is_said_in_words(browser):
     page = browser.get("/panel/nothing-here")
     assert page.status == 404
     assert "There is no such page" in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/panel/integrations", 405),
+        ("DELETE", "/panel/directory/Users", 405),
+        ("PUT", "/panel/nothing-here", 405),
+        ("GET", "/panel/directory/Users/x/y", 404),
+    ],
+)
+def test_what_leads_nowhere_under_the_panel_is_a_page_of_it(browser, method, path, status):
+    page = Page(browser.client.open(path, method=method))
+    assert page.status == status
+    assert "There is no such page" in page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Frame-Options"] == "DENY"
+    browser.post("/panel/sign-out", form="/panel/integrations")
+    assert browser.client.open(path, method=method).location.startswith("/panel/sign-in")
 
 
 class Clock:

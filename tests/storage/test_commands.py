@@ -247,6 +247,15 @@ def test_export_as_a_table_has_a_column_for_each_value(filled, flask):
     assert (rows[5]["userName"], rows[5]["active"]) == ('a "quoted", name\n\\ud800', "false")
 
 
+def test_a_table_has_no_formulas(filled, flask):
+    store = opened(filled)
+    with store.writing() as tx:
+        tx.insert("User", {"id": "x", "userName": "=cmd()", "+1": "@x"})
+    store.close()
+    rows = list(csv.DictReader(io.StringIO(flask("export", "--format", "csv", "--type", "User").output)))
+    assert (rows[5]["userName"], rows[5]["'+1"]) == ("'=cmd()", "'@x")
+
+
 def test_a_table_needs_a_type(filled, flask):
     result = flask("export", "--format", "csv")
     assert result.exit_code == 2
