@@ -8,6 +8,7 @@ nobody writes into a file that has just been moved; it is taken once for many en
 import fcntl
 import heapq
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -75,8 +76,11 @@ class LogFiles:
                 yield head, read.get(head, 0) + len(content), content
 
     def segments(self) -> list[Path]:
-        """Return the files of earlier times, the oldest first."""
-        return sorted(self.path.parent.glob(f"{self.path.stem}.*-*{self.path.suffix}"))
+        """Return the files of earlier times, the oldest first; a copy that somebody has put beside them is none."""
+        form = re.compile(rf"{re.escape(self.path.stem)}\.\d{{8}}-\d{{12}}{re.escape(self.path.suffix)}")
+        with suppress(*_NO_FILE):
+            return sorted(path for path in self.path.parent.iterdir() if form.fullmatch(path.name))
+        return []
 
     def _all(self) -> list[Path]:
         return [*self.segments(), self.path]

@@ -141,3 +141,17 @@ def test_followers_get_each_line_once_also_when_the_file_is_moved_aside(tmp_path
     for _ in range(20):
         got += ids(next(coming))
     assert got == [str(number) for number in range(1, 60)]
+
+
+def test_a_copy_beside_the_files_is_neither_read_nor_deleted(files):
+    files.append([line(0)])
+    files.append([line(1)])  # moves the first aside
+    segment = files.segments()[0]
+    names = ("log.backup-2026.jsonl", "log.20260131-120000.jsonl", f"{segment.stem}.old.jsonl", f"{segment.name}.gz")
+    copies = [files.path.with_name(name) for name in names]
+    for copy in copies:
+        copy.write_bytes(segment.read_bytes())
+        os.utime(copy, (0, 0))
+    files.tidy()
+    assert ids(files.oldest_first()) == ["0", "1"]
+    assert all(copy.exists() for copy in copies)
