@@ -134,7 +134,7 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         path=event.path,
         by=event.token,
         ms=round(event.milliseconds, 1),
-        **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry)),
+        **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
         query=event.query,
         request=event.request,
         response=event.response,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from panel.log.archive import Archive
 from panel.log.entries import Entry, Who, make_entry, who
-from panel.log.files import LogFiles
 from panel.log.search import Criteria, Page, find_page, matching
 from panel.log.secrets import Secrets
 from panel.log.unknown import Unknown, unknown_attributes
@@ -17,7 +17,7 @@ from scim.service import Service
 class ProvisioningLog:
     """What clients did. Other workers' entries are seen a moment later than this one's."""
 
-    def __init__(self, files: LogFiles, service: Service) -> None:
+    def __init__(self, files: Archive, service: Service) -> None:
         self._files, self._service = files, service
         self._secrets = Secrets(service.registry)
         self._writer = LogWriter(files, self._line)
@@ -31,7 +31,7 @@ class ProvisioningLog:
         self._writer.flush()
 
     @property
-    def files(self) -> LogFiles:
+    def files(self) -> Archive:
         """Where it is kept."""
         return self._files
 

@@ -5,6 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from panel.log.search import Criteria
+from scim.events import Event
+
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -171,10 +174,45 @@ def test_a_failed_creation_names_whom_it_was_about(logged):
 def test_a_request_without_a_known_token_is_logged_without_its_body(logged):
     logged.scim.post("/Users", {"userName": "private"}, {"Authorization": "Bearer wrong-private"})
     assert (logged.last().status, logged.last().by, logged.last().request) == (401, "", None)
-    assert "private" not in logged.path.read_text()
+    assert not any("private" in path.read_text() for path in logged.path.parent.glob("*.jsonl"))
 
 
-def test_strangers_cannot_push_out_what_matters(logged, monkeypatch):
+def test_of_a_stranger_the_log_keeps_the_method_the_status_and_a_short_path(logged):
+    headers = {"Authorization": "Bearer wrong", "client-request-id": "x" * 100}
+    logged.scim.request("GET", f"/Users/{'ä' * 400}?startIndex={'1' * 500}&filter={'x' * 500}", headers=headers)
+    entry = logged.last()
+    assert (entry.method, entry.status, entry.query, entry.response, entry.client_request_id) == (
+        "GET",
+        401,
+        {},
+        None,
+        "",
+    )
+    assert entry.path.startswith("/api/scim/v2/Users/ää")
+    assert 98 < len(entry.path.encode()) <= 100
+    assert len(entry.to_line().encode()) < 350
+
+
+def test_a_days_worth_of_strangers_pushes_out_nothing_that_matters(make_logged, tmp_path, monkeypatch):
+    logged = make_logged(log={"max_bytes": 1_000_000})
+    ann = logged.scim.create_user(userName="ann")
+    minute, paths = [0], tmp_path.glob
+    monkeypatch.setattr(
+        "panel.log.writer.time", SimpleNamespace(**vars(time) | {"monotonic": lambda: minute[0] * 60.0})
+    )
+    for minute[0] in range(24 * 60):
+        for _ in range(61):
+            logged.log.observe(Event("GET", "/api/scim/v2/Users/" + "x" * 400, 401, query={"filter": "y" * 500}))
+        logged.log.flush()
+        assert sum(path.stat().st_size for path in paths("*.jsonl")) <= 1_000_000
+    logged.scim.patch_op(f"/Users/{ann['id']}", {"op": "Replace", "path": "title", "value": "Cook"})
+    assert [entry.actions for entry in logged.log.history(ann["id"])] == [("updated",), ("created",)]
+    newest = logged.log.search(Criteria()).entries
+    assert [entry.actions for entry in newest[:3]] == [("updated",), ("lost",), ("failed",)]
+    assert sum(path.stat().st_size for path in paths("*-refused*.jsonl")) <= 50_000
+
+
+def test_strangers_are_counted_where_they_are_too_many(logged, monkeypatch):
     within_a_minute = SimpleNamespace(**{**vars(time), "monotonic": lambda: 0.0})
     monkeypatch.setattr("panel.log.writer.time", within_a_minute)
     logged.scim.create_user()

@@ -155,3 +155,13 @@ def test_a_copy_beside_the_files_is_neither_read_nor_deleted(files):
     files.tidy()
     assert ids(files.oldest_first()) == ["0", "1"]
     assert all(copy.exists() for copy in copies)
+
+
+@pytest.mark.parametrize("length", [1, 60, 61, 62, 63, 64, 65, 200, 1_000])
+def test_lines_come_back_whole_wherever_a_block_ends(files, monkeypatch, length):
+    monkeypatch.setattr("panel.log.files._BLOCK", 64)
+    files.append([line(number, "x" * (length + number)) for number in range(8)])
+    with files.path.open("a") as file:
+        file.write(line(9)[:-1])  # is being written
+    assert ids(files.newest_first()) == [str(number) for number in reversed(range(8))]
+    assert [len(one) for one in files.oldest_first()] == [len(one) for one in reversed(list(files.newest_first()))]
