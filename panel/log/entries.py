@@ -204,7 +204,7 @@ def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
     return {
         "type": outcome.type.name,
         "who": who(outcome.after or outcome.before or {"id": outcome.id}),
-        # Of what was deleted the log says who it was and no more: it is to be forgotten here, too.
+        # A deletion adds no values to the log; the entries before it keep theirs until they are too old.
         "changes": changed if outcome.after else {},
         "joined": tuple(map(who, outcome.joined)),
         "left": tuple(map(who, outcome.left)),

@@ -146,6 +146,7 @@ def test_who_leaves_is_explained_with_what_the_configuration_says(make_browser):
         assert said in page.text
         assert "PATCH /Users/{id}: active to false" in page.text
         assert "DELETE /Groups/{id}" in page.text
+        assert "the entries before it keep their values until they are too old" in page.text
 
 
 def test_a_log_that_is_off_says_how_to_turn_it_on(make_browser):
