@@ -53,7 +53,7 @@ class Entry:
     """One line of the log. The keys in the file are the names here; what is empty is not written.
 
     `by` is the name of the token. `changes` has the old and the new value of each attribute that changed, null where
-    there was or is none. `moved` is how many joined and left, should they be too many to list.
+    there was or is none. `moved` is how many joined and left, of whom the first are listed.
     """
 
     time: str
@@ -89,6 +89,16 @@ class Entry:
         yield self.who
         yield from self.joined
         yield from self.left
+
+    @property
+    def unlisted(self) -> tuple[int, int, int]:
+        """How many joined, how many left, and how many did one or the other, beside those who are listed.
+
+        The lists are cut at the same length: the shorter one has everybody, and of two long ones nobody knows.
+        """
+        joined, left = len(self.joined), len(self.left)
+        missing = max(self.moved - joined - left, 0) if joined or left else 0
+        return (missing * (joined > left), missing * (left > joined), missing * (joined == left))
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON, its time first."""

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from panel.log.entries import Entry, Who
+from panel.log.exports import as_exchange, as_row, summary
 from panel.log.search import Criteria
 from scim.events import Event
 
@@ -99,6 +101,28 @@ def test_of_many_members_the_first_are_listed_and_all_are_counted(logged):
     logged.scim.create_group(members=members)
     entry = logged.last()
     assert (len(entry.joined), entry.moved) == (1_000, 1_200)
+    row, exchange = as_row(entry), as_exchange(entry, logged.app.extensions["tinyscim"].registry)
+    assert row["joined"].endswith("00000999; and 200 more, not listed")
+    assert (row["moved"], exchange["moved"], exchange["unlisted"]) == (1_200, 1_200, 200)
+
+
+@pytest.mark.parametrize(
+    ("joined", "left", "moved", "said"),
+    [
+        (5, 0, 5, "joined n0, n1, n2 and 2 more"),
+        (1_000, 0, 3_000, "joined n0, n1, n2 and 2,997 more"),
+        (1_000, 4, 3_000, "joined n0, n1, n2 and 2,993 more; left n0, n1, n2 and 1 more"),
+        (0, 1_000, 1_500, "left n0, n1, n2 and 1,497 more"),
+        (9, 9, 30, "joined n0, n1, n2 and 6 more; left n0, n1, n2 and 6 more; 12 more joined or left"),
+    ],
+)
+def test_who_is_not_listed_is_counted(monkeypatch, joined, left, moved, said):
+    monkeypatch.setattr("panel.log.exports._SHOWN_PEOPLE", 3)
+    people = tuple(Who(f"n{number}") for number in range(1_000))
+    entry = Entry(
+        "2026-01-31T12:00:00.000000Z", "1", ("joined",), joined=people[:joined], left=people[:left], moved=moved
+    )
+    assert f": {said} (" in summary(entry)
 
 
 class Counting:
