@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from panel.log.archive import Archive
 from panel.log.entries import Entry, Who, make_entry, who
@@ -21,6 +22,7 @@ class ProvisioningLog:
         self._files, self._service = files, service
         self._secrets = Secrets(service.registry)
         self._writer = LogWriter(files, self._line)
+        self._warned: tuple[Any, list[Unknown]] | None = None
 
     def observe(self, event: Event) -> None:
         """Take an event in; costs the request no more than a place in a queue."""
@@ -55,8 +57,12 @@ class ProvisioningLog:
         return self.search(Criteria(id=id), limit=limit).entries
 
     def warnings(self) -> list[Unknown]:
-        """Return the attributes that clients sent and no schema knows."""
-        return unknown_attributes(self._newest(), self._service)
+        """Return the attributes that clients sent and no schema knows; the files are read if they have changed."""
+        self.flush()
+        state = (self._files.state(), self._service.config.now)
+        if self._warned is None or self._warned[0] != state:
+            self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
+        return self._warned[1]
 
     def _newest(self) -> Iterator[bytes]:
         self.flush()

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from config import ConfigError, parse
 from panel.log.entries import Entry, timestamp
 from panel.log.files import LogFiles
-from panel.log.search import Criteria, matching
+from panel.log.search import Criteria, find_page, matching
 
 
 def line(number: float = 0, text: str = "") -> str:
@@ -165,3 +166,22 @@ def test_lines_come_back_whole_wherever_a_block_ends(files, monkeypatch, length)
         file.write(line(9)[:-1])  # is being written
     assert ids(files.newest_first()) == [str(number) for number in reversed(range(8))]
     assert [len(one) for one in files.oldest_first()] == [len(one) for one in reversed(list(files.newest_first()))]
+
+
+def test_looking_for_what_is_new_stops_at_what_is_old():
+    read = []
+
+    def newest_first():
+        for number in range(100, 0, -1):
+            read.append(number)
+            yield line(number).encode()
+
+    page = find_page(newest_first(), Criteria(since=timestamp(1_900_000_000 + 98)))
+    assert [entry.id for entry in page.entries] == ["100", "99", "98"]
+    assert len(read) == 4
+
+
+def test_a_log_that_is_too_large_to_be_served_is_refused():
+    assert parse({"log": {"max_bytes": 200_000_000}}).log.max_bytes == 200_000_000
+    with pytest.raises(ConfigError, match="max_bytes.*from 100000 to 200000000"):
+        parse({"log": {"max_bytes": 200_000_001}})
