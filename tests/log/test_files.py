@@ -183,5 +183,5 @@ def test_looking_for_what_is_new_stops_at_what_is_old():
 
 def test_a_log_that_is_too_large_to_be_served_is_refused():
     assert parse({"log": {"max_bytes": 200_000_000}}).log.max_bytes == 200_000_000
-    with pytest.raises(ConfigError, match="max_bytes.*from 100000 to 200000000"):
+    with pytest.raises(ConfigError, match=r"max_bytes.*from 100000 to 200000000"):
         parse({"log": {"max_bytes": 200_000_001}})
