@@ -21,12 +21,14 @@ lint: $(VENV)/.dev
 
 # A service of its own in data/demo, a made-up tenant, and the emulator that provisions the one from the other.
 demo: $(VENV)/.run
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(lastword $(subst :, ,$(DEMO)))))' 2> /dev/null || { \
+	echo "$(DEMO) is taken by another server, and the demonstration must not write into that one. End it, then try again." >&2; exit 1; }
 	@rm -rf data/demo && install -D -m 600 config.example.toml data/demo/config.toml
 	@export SCIM_CONFIG=data/demo/config.toml SCIM_TOKEN; \
 	$(BIN)/flask setup && SCIM_TOKEN=$$($(BIN)/flask token new --name demo) || exit 1; \
 	$(BIN)/gunicorn 'app:create_app()' 2> data/demo/log & server=$$!; trap "kill $$server" EXIT INT TERM; \
 	for try in $$(seq 50); do sleep 0.2; $(BIN)/python -c 'import httpx; httpx.get("$(DEMO)/healthz")' 2> /dev/null && break; done; \
-	kill -0 $$server 2> /dev/null || { tail -5 data/demo/log; exit 1; }; \
+	kill -0 $$server 2> /dev/null && grep -q "Listening at: $(DEMO) " data/demo/log || { tail -5 data/demo/log; exit 1; }; \
 	$(BIN)/python -m entra demo --users 200 --groups 10 > data/demo/tenant.json; \
 	$(BIN)/python -m entra sync data/demo/tenant.json --url $(DEMO)/api/scim/v2 --state data/demo/links.json --rate 0; \
 	echo; echo "Look at it at $(DEMO)/panel/ with the password above. Ctrl-C ends the demonstration."; \
@@ -39,6 +41,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.store
 	@$(BIN)/python -m bench.latency --picture bench/latency.png
 	@$(BIN)/python -m bench.load --picture bench/load.png
+	@$(BIN)/python -m bench.log
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

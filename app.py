@@ -83,7 +83,7 @@ def open_store(app: Flask) -> None:
 
 
 def start_purge(app: Flask) -> None:
-    """Let this worker look for users who have been disabled for too long, should the configuration ask for it."""
+    """Let this worker look for users who have been disabled for too long, if the configuration says so."""
     purge: Purge = app.extensions["tinyscim.purge"]
     purge.start()
 

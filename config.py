@@ -101,7 +101,7 @@ class LogOptions:
     """[log]: the provisioning log."""
 
     path: str = option("data/provisioning.jsonl")
-    max_bytes: int = option(20_000_000, lambda n: 100_000 <= n <= 10_000_000_000, "from 100000 to 10000000000")
+    max_bytes: int = option(20_000_000, lambda n: 100_000 <= n <= 200_000_000, "from 100000 to 200000000")
     days: int = option(90, lambda n: 1 <= n <= 3_650, "from 1 to 3650")
 
 

@@ -59,7 +59,8 @@ def raise_for_status(exchange: Exchange) -> None:
     """Raise what a fault on the way or an unsuccessful status means to Entra."""
     status = exchange.status
     if status is None:
-        raise ExportError("Timeout", exchange.fault or "no answer", transient=True)
+        code = "Unreachable" if exchange.unreachable else "Timeout"
+        raise ExportError(code, exchange.fault or "no answer", transient=True)
     if 200 <= status < 300:
         return
     detail = f"{exchange.method} answered {status}{_reason(exchange)}"

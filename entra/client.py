@@ -51,6 +51,7 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     milliseconds: int = 0
     fault: str | None = None
+    unreachable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give the exchange as a line of a log that `replay` takes."""
@@ -149,11 +150,13 @@ class Endpoint:
             exchange.status = int(fault) if fault.isdigit() else None
 
     def _exchange(self, exchange: Exchange, content: bytes | None, headers: Mapping[str, str | None]) -> None:
-        exchange.fault = None
+        exchange.fault, exchange.unreachable = None, False
         try:
             answer = self._http.send(self._request(exchange, content, headers))
         except httpx.TimeoutException:
             exchange.fault = f"no answer within {self.wire.timeout:g} seconds"
+        except httpx.ConnectError as error:
+            exchange.fault, exchange.unreachable = self._hide(f"nothing answers there: {error}"), True
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             exchange.fault = self._hide(str(error) or type(error).__name__)
         else:

@@ -22,6 +22,7 @@ ADVICE = {
     "InvalidCredentials": "Check the secret token.",
     "TooManyRequests": "Let the endpoint sustain 25 requests a second.",
     "Timeout": "Answer faster; the object is tried again in the next cycle.",
+    "Unreachable": "Start the endpoint, or correct its URL; the object is tried again in the next cycle.",
     f"{SCIM}Conflict": "Let the matching filter find the resource that is in the way.",
     MULTIPLE: "Answer a filter with what it matches only.",
     INCOMPATIBLE: "Run `python -m entra validate` for the details.",

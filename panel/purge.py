@@ -28,15 +28,16 @@ class Purge:
         self._service, self._lock = service, lock
 
     def start(self) -> None:
-        """Start looking, if the configuration asks for it."""
-        if self._service.config.now.directory.purge_disabled_after_days:
-            Thread(target=self._go_on, name="purge", daemon=True).start()
+        """Start looking; the configuration, which can change meanwhile, is asked each time."""
+        Thread(target=self._go_on, name="purge", daemon=True).start()
 
     def run(self) -> int:
         """Purge once, and return how many users went; none where another worker is at it."""
         days = self._service.config.now.directory.purge_disabled_after_days
+        if not days:
+            return 0
         with self._alone() as alone:
-            if not days or not alone:
+            if not alone:
                 return 0
             type = self._service.registry.types[USER]
             moment = dated(datetime.now(UTC) - timedelta(days=days))
@@ -58,6 +59,8 @@ class Purge:
                     log.info("%d users were purged, who had been disabled for long enough", purged)
             except (ScimError, OSError) as error:
                 log.error("disabled users could not be purged: %s", error)
+            except Exception:  # whatever it is, it may be over in an hour, and a thread that ends is missed by nobody
+                log.exception("disabled users could not be purged")
             time.sleep(EVERY)
 
     @contextmanager

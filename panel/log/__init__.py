@@ -3,7 +3,7 @@
 from flask import Flask
 
 from config import Config
-from panel.log.files import LogFiles
+from panel.log.archive import Archive
 from panel.log.provisioning import ProvisioningLog
 from scim.service import Service
 
@@ -16,7 +16,7 @@ def install(app: Flask, service: Service, settings: Config) -> None:
     """Let the log observe the service, unless it is off."""
     options = settings.log
     if options.path and (settings.path or options.path.startswith("/")):
-        files = LogFiles(settings.resolve(options.path), options.max_bytes, options.days)
+        files = Archive(settings.resolve(options.path), options.max_bytes, options.days)
         log = ProvisioningLog(files, service)
         service.observers.append(log.observe)
         app.extensions[EXTENSION] = log

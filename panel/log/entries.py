@@ -53,7 +53,7 @@ class Entry:
     """One line of the log. The keys in the file are the names here; what is empty is not written.
 
     `by` is the name of the token. `changes` has the old and the new value of each attribute that changed, null where
-    there was or is none. `moved` is how many joined and left, should they be too many to list.
+    there was or is none. `moved` is how many joined and left, of whom the first are listed.
     """
 
     time: str
@@ -89,6 +89,16 @@ class Entry:
         yield self.who
         yield from self.joined
         yield from self.left
+
+    @property
+    def unlisted(self) -> tuple[int, int, int]:
+        """How many joined, how many left, and how many did one or the other, beside those who are listed.
+
+        The lists are cut at the same length: the shorter one has everybody, and of two long ones nobody knows.
+        """
+        joined, left = len(self.joined), len(self.left)
+        missing = max(self.moved - joined - left, 0) if joined or left else 0
+        return (missing * (joined > left), missing * (left > joined), missing * (joined == left))
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON, its time first."""
@@ -134,7 +144,7 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         path=event.path,
         by=event.token,
         ms=round(event.milliseconds, 1),
-        **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry)),
+        **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
         query=event.query,
         request=event.request,
         response=event.response,
@@ -204,7 +214,7 @@ def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
     return {
         "type": outcome.type.name,
         "who": who(outcome.after or outcome.before or {"id": outcome.id}),
-        # Of what was deleted the log says who it was and no more: it is to be forgotten here, too.
+        # A deletion adds no values to the log; the entries before it keep theirs until they are too old.
         "changes": changed if outcome.after else {},
         "joined": tuple(map(who, outcome.joined)),
         "left": tuple(map(who, outcome.left)),

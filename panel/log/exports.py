@@ -1,7 +1,7 @@
 """Entries in other forms: a line for a terminal, an exchange to be sent again, a row of a spreadsheet."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from panel.log.advice import advice
@@ -12,7 +12,7 @@ from scim.validation import set_schemas
 _SHOWN_CHANGES = 4
 _SHOWN_PEOPLE = 5
 COLUMNS = (
-    *("time", "actions", "status", "type", "who_id", "user_name", "display_name", "changes", "joined", "left"),
+    *("time", "actions", "status", "type", "who_id", "user_name", "display_name", "changes", "joined", "left", "moved"),
     *("unknown", "detail", "advice", "by", "method", "path", "ms", "request_id", "client_request_id", "cause", "id"),
 )
 
@@ -42,6 +42,8 @@ def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:
         body["response"] = _created(entry, registry.types.get(entry.type))
     if entry.failed:
         body["advice"] = advice(entry)
+    if any(entry.unlisted):
+        body["unlisted"] = sum(entry.unlisted)
     return body
 
 
@@ -52,8 +54,18 @@ def as_row(entry: Entry) -> dict[str, Any]:
     row |= {"who_id": entry.who.id, "detail": detail(entry), "advice": advice(entry)}
     row |= {name: " ".join(row[name]) for name in ("actions", "unknown")}
     row |= {name: "; ".join(one.name for one in getattr(entry, name)) for name in ("joined", "left")}
+    joined, left, either = entry.unlisted
+    row["joined"] += f"; and {joined} more, not listed" if joined else ""
+    row["left"] += f"; and {left} more, not listed" if left else ""
+    row["moved"] = f"{entry.moved}, of whom {either} not listed" if either else entry.moved or ""
     row["changes"] = json.dumps(entry.changes, ensure_ascii=False) if entry.changes else ""
     return {name: _harmless(value) for name, value in row.items()}
+
+
+def people_of(people: Sequence[Who], missing: int, shown: int) -> str:
+    """Return the first names, and how many more there are with those who are not listed."""
+    more = max(len(people) - shown, 0) + missing
+    return ", ".join(one.name for one in people[:shown]) + (f" and {more:,} more" if more else "")
 
 
 def flat(name: str, values: tuple[Any, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -88,17 +100,14 @@ def _facts(entry: Entry) -> Iterator[str]:
             yield f"{name.rpartition(':')[2]} {shown(old)} -> {shown(new)}"
         if len(facts) > _SHOWN_CHANGES:
             yield f"and {len(facts) - _SHOWN_CHANGES} more"
-    for word, people in (("joined", entry.joined), ("left", entry.left)):
+    joined, left, either = entry.unlisted
+    for word, people, missing in (("joined", entry.joined, joined), ("left", entry.left, left)):
         if people:
-            yield f"{word} {_people(people)}"
+            yield f"{word} {people_of(people, missing, _SHOWN_PEOPLE)}"
+    if either:
+        yield f"{either:,} more joined or left"
     if entry.unknown:
         yield f"not kept, as no schema has it: {', '.join(entry.unknown)}"
-
-
-def _people(people: Iterable[Who]) -> str:
-    names = [one.name for one in people]
-    more = len(names) - _SHOWN_PEOPLE
-    return ", ".join(names[:_SHOWN_PEOPLE]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(who: Who) -> str:

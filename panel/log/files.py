@@ -8,17 +8,27 @@ nobody writes into a file that has just been moved; it is taken once for many en
 import fcntl
 import heapq
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
 _TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
 _HEAD = 64  # bytes of a line's beginning, with its time and its id
 _NO_FILE = (FileNotFoundError, NotADirectoryError)  # none yet, or moved aside or deleted meanwhile
 _NO_DIGITS = b'-T:.Z"'
+_BLOCK = 65_536
 _WINDOW = 2_000  # workers write what they have gathered by turns: that far a line may be from where its time puts it
+
+State = tuple[tuple[str, int, int], ...]
+
+
+def time_of(line: bytes) -> bytes:
+    """Return the time that a line begins with; of these, text sorts as time does."""
+    return line[_TIME]
 
 
 class LogFiles:
@@ -74,9 +84,16 @@ class LogFiles:
                 content = content[: content.rfind(b"\n") + 1]
                 yield head, read.get(head, 0) + len(content), content
 
+    def state(self) -> State:
+        """Return the name, the size and the time of change of each file: another as soon as one has changed."""
+        return tuple(_states(self._all()))
+
     def segments(self) -> list[Path]:
-        """Return the files of earlier times, the oldest first."""
-        return sorted(self.path.parent.glob(f"{self.path.stem}.*-*{self.path.suffix}"))
+        """Return the files of earlier times, the oldest first; a copy that somebody has put beside them is none."""
+        form = re.compile(rf"{re.escape(self.path.stem)}\.\d{{8}}-\d{{12}}{re.escape(self.path.suffix)}")
+        with suppress(*_NO_FILE):
+            return sorted(path for path in self.path.parent.iterdir() if form.fullmatch(path.name))
+        return []
 
     def _all(self) -> list[Path]:
         return [*self.segments(), self.path]
@@ -131,14 +148,44 @@ def _write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]:
+def _states(paths: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
     for path in paths:
-        content = b""
         with suppress(*_NO_FILE):
-            content = path.read_bytes()
-        lines = content.split(b"\n")
-        lines.pop()  # nothing, or a line that is being written
-        yield from reversed(lines) if backwards else lines
+            status = path.stat()
+            yield path.name, status.st_size, status.st_mtime_ns
+
+
+def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]:
+    """Yield the files' whole lines, a block at a time: who wants the newest few reads the last file's end alone."""
+    for path in paths:
+        try:
+            file = path.open("rb")
+        except _NO_FILE:
+            continue
+        with file:
+            yield from _from_end(file) if backwards else _from_start(file)
+
+
+def _from_start(file: BinaryIO) -> Iterator[bytes]:
+    return (line[:-1] for line in file if line.endswith(b"\n"))
+
+
+def _from_end(file: BinaryIO) -> Iterator[bytes]:
+    place = file.seek(0, os.SEEK_END)
+    parts: list[bytes] = []  # of a line whose beginning is yet to be read, the last part first
+    is_whole = False  # what comes after the last end of a line is being written
+    while place:
+        size = min(place, _BLOCK)
+        place -= size
+        file.seek(place)
+        first, *rest = file.read(size).split(b"\n")
+        for piece in reversed(rest):
+            if is_whole:
+                yield b"".join((piece, *reversed(parts)))
+            parts, is_whole = [], True
+        parts.append(first)
+    if is_whole:
+        yield b"".join(reversed(parts))
 
 
 def _in_order(lines: Iterable[bytes], sign: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from panel.log import ProvisioningLog, log_of
 from panel.log.advice import advice
 from panel.log.entries import ACTIONS, Entry, Who
-from panel.log.exports import detail, flat, shown
+from panel.log.exports import detail, flat, people_of, shown
 from panel.log.search import RESULTS, Criteria, Page, read_time
 from panel.names import Names
 from panel.page import refuse
@@ -70,6 +70,7 @@ def helpers() -> dict[str, Callable[..., Any]]:
         "changes_of": _changes,
         "advice_on": advice,
         "detail_of": detail,
+        "people_of": people_of,
         "address_of": _address,
     }
 

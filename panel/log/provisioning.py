@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from panel.log.archive import Archive
 from panel.log.entries import Entry, Who, make_entry, who
-from panel.log.files import LogFiles
 from panel.log.search import Criteria, Page, find_page, matching
 from panel.log.secrets import Secrets
 from panel.log.unknown import Unknown, unknown_attributes
@@ -17,10 +18,11 @@ from scim.service import Service
 class ProvisioningLog:
     """What clients did. Other workers' entries are seen a moment later than this one's."""
 
-    def __init__(self, files: LogFiles, service: Service) -> None:
+    def __init__(self, files: Archive, service: Service) -> None:
         self._files, self._service = files, service
         self._secrets = Secrets(service.registry)
         self._writer = LogWriter(files, self._line)
+        self._warned: tuple[Any, list[Unknown]] | None = None
 
     def observe(self, event: Event) -> None:
         """Take an event in; costs the request no more than a place in a queue."""
@@ -31,7 +33,7 @@ class ProvisioningLog:
         self._writer.flush()
 
     @property
-    def files(self) -> LogFiles:
+    def files(self) -> Archive:
         """Where it is kept."""
         return self._files
 
@@ -55,8 +57,12 @@ class ProvisioningLog:
         return self.search(Criteria(id=id), limit=limit).entries
 
     def warnings(self) -> list[Unknown]:
-        """Return the attributes that clients sent and no schema knows."""
-        return unknown_attributes(self._newest(), self._service)
+        """Return the attributes that clients sent and no schema knows; the files are read if they have changed."""
+        self.flush()
+        state = (self._files.state(), self._service.config.now)
+        if self._warned is None or self._warned[0] != state:
+            self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
+        return self._warned[1]
 
     def _newest(self) -> Iterator[bytes]:
         self.flush()

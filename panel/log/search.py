@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from panel.log.entries import Entry, read_entry, timestamp
 from scim.attributes import fold
@@ -51,6 +52,9 @@ class Page:
 def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limit: int = 50) -> Page:
     """Return a page of the entries in lines that come newest first."""
     found: list[Entry] = []
+    if criteria.since:
+        since = criteria.since.encode()
+        lines = takewhile(lambda line: line[_TIME] >= since, lines)
     for entry in matching(_after(lines, before), criteria):
         if len(found) == limit:
             return Page(found, found[-1].id)

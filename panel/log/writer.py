@@ -5,17 +5,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Event as Signal
 from threading import Lock, Thread
 
+from panel.log.archive import Archive
 from panel.log.entries import Entry, timestamp
-from panel.log.files import LogFiles
 from scim.events import Event
 
 QUEUE = 5_000
 PAUSE = 0.5  # seconds for which events gather before they are written together
 TIDY = 3_600.0
-STRANGERS = 60  # entries a minute for requests without a known token: they must not push out what matters
+STRANGERS = 60  # entries a minute for requests without a known token: they must not fill the queue
+STRANGERS_PATH = 100  # bytes
 
 log = logging.getLogger("tinyscim")
 
@@ -23,7 +25,7 @@ log = logging.getLogger("tinyscim")
 class LogWriter:
     """Queues events and writes their entries. What there is no room for is counted, and the log says how many."""
 
-    def __init__(self, files: LogFiles, line: Callable[[Event, str], str | None]) -> None:
+    def __init__(self, files: Archive, line: Callable[[Event, str], str | None]) -> None:
         self._files, self._line = files, line
         self._queue: deque[Event] = deque()
         self._news = Signal()
@@ -31,15 +33,18 @@ class LogWriter:
         self._thread: Thread | None = None
         self._strangers = _Allowance(STRANGERS)
         self._broken = False
-        self.lost = 0
+        self.lost = self.refused = 0
 
     def note(self, event: Event) -> None:
         """Leave an event to be written; never waits and never fails."""
-        is_stranger = not event.token and not event.cause
-        if len(self._queue) >= QUEUE or (is_stranger and not self._strangers.take()):
+        is_stranger = _is_stranger(event)
+        if is_stranger and not self._strangers.take():
+            self.refused += 1
+            return
+        if len(self._queue) >= QUEUE:
             self.lost += 1
             return
-        self._queue.append(event)
+        self._queue.append(_bare(event) if is_stranger else event)
         if not self._news.is_set():
             self._news.set()
             self._start()
@@ -49,11 +54,23 @@ class LogWriter:
         with self._writing:
             lost, self.lost = self.lost, 0
             events = [self._queue.popleft() for _ in range(len(self._queue))]
-            lines = list(self._lines(events))
+            known = [event for event in events if not _is_stranger(event)]
+            lines = list(self._lines(known))
             if lost:
                 lines.append(_loss(lost).to_line())
-            if lines and not self._append(lines):
-                self.lost += lost + len(events)
+            if lines and not self._append(self._files.append, lines):
+                self.lost += lost + len(known)
+            self._flush_refused([event for event in events if _is_stranger(event)])
+
+    def _flush_refused(self, events: list[Event]) -> None:
+        """Write what strangers tried; what was left out goes with it, so that a flood of them is no flood of lines."""
+        if events:
+            refused, self.refused = self.refused, 0
+            lines = list(self._lines(events))
+            if refused:
+                lines.append(_loss(refused).to_line())
+            if not self._append(self._files.append_refused, lines):
+                self.refused += refused + len(events)
 
     def _lines(self, events: list[Event]) -> Iterator[str]:
         for event in events:
@@ -65,9 +82,9 @@ class LogWriter:
                 log.exception("request=%s has no entry in the provisioning log", event.request_id)
                 self.lost += 1
 
-    def _append(self, lines: list[str]) -> bool:
+    def _append(self, append: Callable[[list[str]], None], lines: list[str]) -> bool:
         try:
-            self._files.append(lines)
+            append(lines)
         except OSError as error:
             if not self._broken:
                 log.error("%s: the provisioning log cannot be written: %s", self._files.path, error.strerror)
@@ -114,6 +131,18 @@ class _Allowance:
             self._minute, self._left = minute, self._count
         self._left -= 1
         return self._left >= 0
+
+
+def _is_stranger(event: Event) -> bool:
+    return not event.token and not event.cause
+
+
+def _bare(event: Event) -> Event:
+    """Return a stranger's event without what he could make long."""
+    path = event.path.encode("utf-8", "replace")[:STRANGERS_PATH].decode("utf-8", "ignore")
+    return replace(
+        event, method=event.method[:10], path=path, query={}, request=None, response=None, client_request_id=""
+    )
 
 
 def _new_id() -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -154,7 +155,7 @@ def test_schema_gives_the_file_back_with_the_attributes_added(tmp_path):
         (("replay", "{text}", "--url", "http://x/scim"), "line 1 is not JSON"),
         (("schema", "{empty}"), "no schema exported from Entra"),
         (("schema", "{tenant}"), '"synchronizationRules"'),
-        (("discover", "http://127.0.0.1:9/scim"), "Timeout"),
+        (("discover", "http://127.0.0.1:9/scim"), "Unreachable: nothing answers there: [Errno 111] Connection refused"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(arguments, message, tenant, tmp_path):
@@ -266,3 +267,19 @@ def test_watch_runs_a_cycle_when_the_file_changes(fresh, tenant, tmp_path):
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 130, output
     assert output.count("cycle, dialect") >= 2
+
+
+def test_a_demonstration_whose_port_is_taken_is_refused_first(tmp_path):
+    """Its users would else go to whatever service is there."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / ".run").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        command = ["make", "-C", str(ROOT), "demo", f"VENV={tmp_path}", f"DEMO={address}"]
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        taken.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            taken.accept()
+    assert refused.returncode != 0
+    assert f"{address} is taken by another server" in refused.stderr

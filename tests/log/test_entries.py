@@ -5,6 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from panel.log.entries import Entry, Who
+from panel.log.exports import as_exchange, as_row, summary
+from panel.log.search import Criteria
+from scim.events import Event
+
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -58,6 +63,13 @@ def test_a_deletion_says_who_and_keeps_no_values(logged):
     assert (entry.actions, entry.who.user_name, entry.changes) == (("deleted",), "ann", {})
 
 
+def test_the_entries_before_a_deletion_keep_their_values(logged):
+    ann = logged.scim.create_user(title="Cook")
+    logged.scim.delete(f"/Users/{ann['id']}")
+    created, _ = logged.entries()
+    assert created.changes["title"] == [None, "Cook"]
+
+
 def test_joining_and_leaving_name_the_group_and_the_members(logged):
     ann, bob = logged.scim.create_user(userName="ann"), logged.scim.create_user(userName="bob")
     group = logged.scim.create_group(displayName="Cooks", members=[{"value": ann["id"]}])
@@ -89,6 +101,28 @@ def test_of_many_members_the_first_are_listed_and_all_are_counted(logged):
     logged.scim.create_group(members=members)
     entry = logged.last()
     assert (len(entry.joined), entry.moved) == (1_000, 1_200)
+    row, exchange = as_row(entry), as_exchange(entry, logged.app.extensions["tinyscim"].registry)
+    assert row["joined"].endswith("00000999; and 200 more, not listed")
+    assert (row["moved"], exchange["moved"], exchange["unlisted"]) == (1_200, 1_200, 200)
+
+
+@pytest.mark.parametrize(
+    ("joined", "left", "moved", "said"),
+    [
+        (5, 0, 5, "joined n0, n1, n2 and 2 more"),
+        (1_000, 0, 3_000, "joined n0, n1, n2 and 2,997 more"),
+        (1_000, 4, 3_000, "joined n0, n1, n2 and 2,993 more; left n0, n1, n2 and 1 more"),
+        (0, 1_000, 1_500, "left n0, n1, n2 and 1,497 more"),
+        (9, 9, 30, "joined n0, n1, n2 and 6 more; left n0, n1, n2 and 6 more; 12 more joined or left"),
+    ],
+)
+def test_who_is_not_listed_is_counted(monkeypatch, joined, left, moved, said):
+    monkeypatch.setattr("panel.log.exports._SHOWN_PEOPLE", 3)
+    people = tuple(Who(f"n{number}") for number in range(1_000))
+    entry = Entry(
+        "2026-01-31T12:00:00.000000Z", "1", ("joined",), joined=people[:joined], left=people[:left], moved=moved
+    )
+    assert f": {said} (" in summary(entry)
 
 
 class Counting:
@@ -171,10 +205,44 @@ def test_a_failed_creation_names_whom_it_was_about(logged):
 def test_a_request_without_a_known_token_is_logged_without_its_body(logged):
     logged.scim.post("/Users", {"userName": "private"}, {"Authorization": "Bearer wrong-private"})
     assert (logged.last().status, logged.last().by, logged.last().request) == (401, "", None)
-    assert "private" not in logged.path.read_text()
+    assert not any("private" in path.read_text() for path in logged.path.parent.glob("*.jsonl"))
 
 
-def test_strangers_cannot_push_out_what_matters(logged, monkeypatch):
+def test_of_a_stranger_the_log_keeps_the_method_the_status_and_a_short_path(logged):
+    headers = {"Authorization": "Bearer wrong", "client-request-id": "x" * 100}
+    logged.scim.request("GET", f"/Users/{'ä' * 400}?startIndex={'1' * 500}&filter={'x' * 500}", headers=headers)
+    entry = logged.last()
+    assert (entry.method, entry.status, entry.query, entry.response, entry.client_request_id) == (
+        "GET",
+        401,
+        {},
+        None,
+        "",
+    )
+    assert entry.path.startswith("/api/scim/v2/Users/ää")
+    assert 98 < len(entry.path.encode()) <= 100
+    assert len(entry.to_line().encode()) < 350
+
+
+def test_a_days_worth_of_strangers_pushes_out_nothing_that_matters(make_logged, tmp_path, monkeypatch):
+    logged = make_logged(log={"max_bytes": 1_000_000})
+    ann = logged.scim.create_user(userName="ann")
+    minute, paths = [0], tmp_path.glob
+    monkeypatch.setattr(
+        "panel.log.writer.time", SimpleNamespace(**vars(time) | {"monotonic": lambda: minute[0] * 60.0})
+    )
+    for minute[0] in range(0, 24 * 60, 4):  # some 5 MB
+        for _ in range(61):
+            logged.log.observe(Event("GET", "/api/scim/v2/Users/" + "x" * 400, 401, query={"filter": "y" * 500}))
+        logged.log.flush()
+    logged.scim.patch_op(f"/Users/{ann['id']}", {"op": "Replace", "path": "title", "value": "Cook"})
+    assert [entry.actions for entry in logged.log.history(ann["id"])] == [("updated",), ("created",)]
+    newest = logged.log.search(Criteria()).entries
+    assert [entry.actions for entry in newest[:3]] == [("updated",), ("lost",), ("failed",)]
+    assert sum(path.stat().st_size for path in paths("*-refused*.jsonl")) <= 50_000
+
+
+def test_strangers_are_counted_where_they_are_too_many(logged, monkeypatch):
     within_a_minute = SimpleNamespace(**{**vars(time), "monotonic": lambda: 0.0})
     monkeypatch.setattr("panel.log.writer.time", within_a_minute)
     logged.scim.create_user()

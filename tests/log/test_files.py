@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from config import ConfigError, parse
 from panel.log.entries import Entry, timestamp
 from panel.log.files import LogFiles
-from panel.log.search import Criteria, matching
+from panel.log.search import Criteria, find_page, matching
 
 
 def line(number: float = 0, text: str = "") -> str:
@@ -141,3 +142,46 @@ def test_followers_get_each_line_once_also_when_the_file_is_moved_aside(tmp_path
     for _ in range(20):
         got += ids(next(coming))
     assert got == [str(number) for number in range(1, 60)]
+
+
+def test_a_copy_beside_the_files_is_neither_read_nor_deleted(files):
+    files.append([line(0)])
+    files.append([line(1)])  # moves the first aside
+    segment = files.segments()[0]
+    names = ("log.backup-2026.jsonl", "log.20260131-120000.jsonl", f"{segment.stem}.old.jsonl", f"{segment.name}.gz")
+    copies = [files.path.with_name(name) for name in names]
+    for copy in copies:
+        copy.write_bytes(segment.read_bytes())
+        os.utime(copy, (0, 0))
+    files.tidy()
+    assert ids(files.oldest_first()) == ["0", "1"]
+    assert all(copy.exists() for copy in copies)
+
+
+@pytest.mark.parametrize("length", [1, 60, 61, 62, 63, 64, 65, 200, 1_000])
+def test_lines_come_back_whole_wherever_a_block_ends(files, monkeypatch, length):
+    monkeypatch.setattr("panel.log.files._BLOCK", 64)
+    files.append([line(number, "x" * (length + number)) for number in range(8)])
+    with files.path.open("a") as file:
+        file.write(line(9)[:-1])  # is being written
+    assert ids(files.newest_first()) == [str(number) for number in reversed(range(8))]
+    assert [len(one) for one in files.oldest_first()] == [len(one) for one in reversed(list(files.newest_first()))]
+
+
+def test_looking_for_what_is_new_stops_at_what_is_old():
+    read = []
+
+    def newest_first():
+        for number in range(100, 0, -1):
+            read.append(number)
+            yield line(number).encode()
+
+    page = find_page(newest_first(), Criteria(since=timestamp(1_900_000_000 + 98)))
+    assert [entry.id for entry in page.entries] == ["100", "99", "98"]
+    assert len(read) == 4
+
+
+def test_a_log_that_is_too_large_to_be_served_is_refused():
+    assert parse({"log": {"max_bytes": 200_000_000}}).log.max_bytes == 200_000_000
+    with pytest.raises(ConfigError, match=r"max_bytes.*from 100000 to 200000000"):
+        parse({"log": {"max_bytes": 200_000_001}})

@@ -1,5 +1,8 @@
 """Since when somebody is disabled, and who is purged for it."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from panel.purge import Purge
@@ -123,3 +126,49 @@ def test_deleting_who_was_disabled_leaves_nothing_behind(logged):
     logged.scim.delete(f"/Users/{ann['id']}")
     with logged.store.reading() as reader:
         assert list(reader.scan("Disabled")) == []
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """A purge that looks often, and the faults that it meets first."""
+    monkeypatch.setattr("panel.purge.EVERY", 0.02)
+    faults, run = [], Purge.run
+
+    def faulty(self):
+        if faults:
+            raise faults.pop()
+        return run(self)
+
+    monkeypatch.setattr(Purge, "run", faulty)
+    return faults
+
+
+def gone_within_seconds(logged, user):
+    for _ in range(200):
+        if logged.scim.get(f"/Users/{user['id']}").status == 404:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_purge_that_is_turned_on_later_needs_no_restart(logged, looking, monkeypatch):
+    ann = logged.scim.create_user(active=False)
+    age(logged, ann)
+    purge(logged).start()
+    time.sleep(0.1)
+    assert logged.scim.get(f"/Users/{ann['id']}").status == 200
+    service = logged.app.extensions["tinyscim"]
+    now = service.config.now
+    then = replace(now, directory=replace(now.directory, purge_disabled_after_days=30))
+    monkeypatch.setattr(type(service.config), "now", property(lambda self: then))
+    assert gone_within_seconds(logged, ann)
+
+
+def test_a_purge_that_fails_says_so_and_goes_on(kept, looking, caplog):
+    looking += [RuntimeError("broken"), OSError("full")]
+    ann = kept.scim.create_user(active=False)
+    age(kept, ann)
+    purge(kept).start()
+    assert gone_within_seconds(kept, ann)
+    assert "could not be purged: full" in caplog.text
+    assert "RuntimeError: broken" in caplog.text

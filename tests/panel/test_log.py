@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from panel.log import provisioning
+
 LOG, USERS = "/panel/log", "/panel/directory/Users"
 CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -146,6 +148,7 @@ def test_who_leaves_is_explained_with_what_the_configuration_says(make_browser):
         assert said in page.text
         assert "PATCH /Users/{id}: active to false" in page.text
         assert "DELETE /Groups/{id}" in page.text
+        assert "the entries before it keep their values until they are too old" in page.text
 
 
 def test_a_log_that_is_off_says_how_to_turn_it_on(make_browser):
@@ -155,3 +158,21 @@ def test_a_log_that_is_off_says_how_to_turn_it_on(make_browser):
     assert "The provisioning log is off" in browser.get(LOG).text
     assert browser.get(f"{LOG}/unknown").status == 404
     assert "The log has nothing about this" in browser.get(f"{USERS}/{user['id']}").text
+
+
+def test_of_a_large_membership_the_pages_say_how_many_joined(browser):
+    members = [{"value": f"User {number}"} for number in range(3_000)]
+    browser.create_group(displayName="All", members=members)
+    assert "Joined: User 0, User 1, User 2 and 2,997 more." in browser.get(LOG).text
+    assert "And 2,800 more; the log does not list all of them." in browser.get(address(browser, "action=joined")).text
+
+
+def test_warnings_are_read_again_only_when_the_log_has_changed(browser, day, monkeypatch):
+    read, find = [], provisioning.unknown_attributes
+    monkeypatch.setattr(provisioning, "unknown_attributes", lambda *given: read.append(1) or find(*given))
+    for _ in range(3):
+        assert "Entra sends 1 attribute" in browser.get(LOG).text
+    assert len(read) == 1
+    browser.create_user(userName="bob", shoeSize=43)
+    assert "Entra sends 2 attributes" in browser.get(LOG).text
+    assert len(read) == 2
