@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from panel.cells import harmless
 from panel.log.advice import advice
 from panel.log.entries import Entry, Who
 from scim.registry import Registry, ResourceType
@@ -59,7 +60,7 @@ def as_row(entry: Entry) -> dict[str, Any]:
     row["left"] += f"; and {left} more, not listed" if left else ""
     row["moved"] = f"{entry.moved}, of whom {either} not listed" if either else entry.moved or ""
     row["changes"] = json.dumps(entry.changes, ensure_ascii=False) if entry.changes else ""
-    return {name: _harmless(value) for name, value in row.items()}
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def people_of(people: Sequence[Who], missing: int, shown: int) -> str:
@@ -135,8 +136,3 @@ def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
 def _printable(text: str) -> str:
     """Return a text that does nothing to a terminal."""
     return "".join(one if one.isprintable() else "?" for one in text)
-
-
-def _harmless(value: Any) -> Any:
-    """Return a value that a spreadsheet takes for text: names come from outside, and a formula is none."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
