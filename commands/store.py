@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 import click
 from flask import current_app
@@ -31,6 +30,8 @@ def plain_errors() -> Iterator[None]:
         yield
     except StoreError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from error
 
 
 def closed_store() -> TinyDBStore:
@@ -106,8 +107,7 @@ def backup(path: Path) -> None:
     The service may be running. The backup is a TinyDB file that stands alone.
     """
     with open_store() as store, store.reading() as reader:
-        if store.files.owns(path):
-            raise click.ClickException(f"{path} is one of the store's own files")
+        refuse_odd_target(store, path)
         click.echo(f"wrote {write_backup(reader, path)} documents to {path}")
 
 
@@ -128,8 +128,8 @@ def restore(path: Path) -> None:
 @group.command()
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
-@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file to write.")
-def export(form: str, kind: str | None, output: TextIO) -> None:
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+def export(form: str, kind: str | None, output: Path | None) -> None:
     """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
 
     The service may be running. In a table each value has a column of its own, such as emails[0].value.
@@ -140,12 +140,21 @@ def export(form: str, kind: str | None, output: TextIO) -> None:
         there = sorted(reader.version.tables())
         if kind and kind not in there:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
-        kinds = [kind] if kind else there
-        if form == "csv":
-            rows = export_rows(reader, kinds[0])
-            csv.writer(output).writerows([harmless(cell) for cell in row] for row in rows)
-        else:
-            output.writelines(f"{line}\n" for line in export_lines(reader, kinds))
+        refuse_odd_target(store, output)
+        with output.open("w", encoding="utf-8") if output else click.open_file("-", "w") as file:
+            if kind and form == "csv":
+                rows = export_rows(reader, kind)
+                csv.writer(file).writerows([harmless(cell) for cell in row] for row in rows)
+            else:
+                file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
+
+
+def refuse_odd_target(store: TinyDBStore, path: Path | None) -> None:
+    """Refuse to write over the store itself, or over what is no file, such as a device."""
+    if path and store.files.owns(path.resolve()):
+        raise click.ClickException(f"{path} is one of the store's own files")
+    if path and path.exists() and not path.is_file():
+        raise click.ClickException(f"{path} is there and is no file")
 
 
 @group.command("import")

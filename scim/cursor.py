@@ -15,6 +15,7 @@ from typing import Any
 
 from scim.errors import InvalidCount, InvalidCursor
 from storage.base import Unavailable
+from storage.files import sync_folder
 
 _SIGNATURE_BYTES = 16
 _SECRET_BYTES = 32
@@ -64,9 +65,12 @@ def shared_secret(path: Path | None) -> bytes:
     try:
         if not path.exists():
             _make_secret(path)
-        return path.read_bytes()
+        secret = path.read_bytes()
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
+    if len(secret) != _SECRET_BYTES:
+        raise Unavailable(f"{path} is damaged: delete it, and cursors that were given out end")
+    return secret
 
 
 def _make_secret(path: Path) -> None:
@@ -74,8 +78,10 @@ def _make_secret(path: Path) -> None:
     with NamedTemporaryFile(dir=path.parent) as file:
         file.write(secrets.token_bytes(_SECRET_BYTES))
         file.flush()
+        os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(file.name, path)
+    sync_folder(path.parent)
 
 
 def digest(*parts: Any) -> str:

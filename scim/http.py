@@ -30,7 +30,7 @@ from scim.errors import (
 )
 from scim.events import Event, shown_query
 from scim.service import Service
-from storage.base import Unavailable
+from storage.base import Damaged, StoreError, Unavailable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -173,7 +173,8 @@ def install(app: Flask, base_path: str) -> None:
         return json_response(error.to_body(), error.status, headers)
 
     @app.errorhandler(Unavailable)
-    def unavailable(error: Unavailable) -> Response:
+    @app.errorhandler(Damaged)
+    def unavailable(error: StoreError) -> Response:
         log.error("request=%s %s", g.request_id, error)
         detail = "The store cannot be used at the moment; try again later."
         return json_response(error_body(503, detail), 503, [("Retry-After", "5")])

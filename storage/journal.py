@@ -6,6 +6,7 @@ this is, each further one has the next sequence number, and the last one names t
 A line without its newline was never finished, so nobody was told that it was kept.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -137,8 +138,11 @@ class Journal:
         return Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
 
     def cut(self, place: Place) -> None:
-        """Take away what follows the place."""
-        if os.fstat(self._descriptor).st_size > place.offset:
+        """Take away what follows the place; OSError if the file is gone, where no write would be found again."""
+        status = os.fstat(self._descriptor)
+        if status.st_nlink == 0:
+            raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
+        if status.st_size > place.offset:
             os.ftruncate(self._descriptor, place.offset)
 
     def sync(self) -> None:

@@ -86,14 +86,20 @@ def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
 
 def _import_line(tx: Writer, number: int, line: bytes, check: Callable[[str, Document], object]) -> str:
     try:
-        entry = json.loads(line)
+        entry = json.loads(line, parse_constant=_no_number)
         kind, document = entry["kind"], entry["document"]
         check(kind, document)
         return _put(tx, kind, document)
+    except RecursionError:
+        raise Refused(f"line {number}: it is nested too deeply") from None
     except (LookupError, TypeError, AttributeError):
         raise Refused(f'line {number}: it needs a "kind" and a "document", as export writes them') from None
     except (ValueError, StoreError) as error:
         raise Refused(f"line {number}: {error}") from error
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
 
 
 def _put(tx: Writer, kind: str, document: Document) -> str:

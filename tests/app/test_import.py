@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from storage.base import Unavailable
+
 GOOD_META = {
     "resourceType": "User",
     "created": "2026-01-01T00:00:00Z",
@@ -56,3 +58,27 @@ def test_a_type_that_is_not_there_is_named(flask):
     run = flask("store", "export", "--type", "Nope")
     assert run.returncode == 1
     assert "there is no Nope" in run.stderr
+
+
+def test_an_export_writes_over_nothing_odd(flask, config_path):
+    flask("store", "compact")
+    snapshot = config_path.parent / "data" / "tinyscim.json"
+    before = snapshot.read_bytes()
+    for command in (["export", "--output"], ["backup"]):
+        for target in (snapshot, config_path.parent / "data" / ".." / "data" / "tinyscim.json", "/dev/full"):
+            run = flask("store", *command, str(target))
+            assert run.returncode == 1, (command, target)
+            assert "Traceback" not in run.stderr
+    assert snapshot.read_bytes() == before
+    assert "sound" in flask("store", "check").stdout
+
+
+def test_a_damaged_secret_is_named(flask, config_path):
+    flask("store", "compact")
+    (config_path.parent / "data" / "tinyscim.secret").write_bytes(b"")
+    from app import create_app
+
+    service = create_app(config_path).extensions["tinyscim"]
+    with pytest.raises(Unavailable, match=r"tinyscim.secret is damaged"):
+        service.open()
+    service.store.close()
