@@ -24,7 +24,6 @@ META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
 MOST_META = 1 << 20  # bytes that the meta table may have
-DECODER = json.JSONDecoder()
 BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
 
@@ -51,6 +50,13 @@ class Row(NamedTuple):
     position: int
     data: bytes
     line: int
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_json)
 
 
 def dump(value: object) -> bytes:
@@ -160,7 +166,7 @@ class Snapshot:
 
     def _row(self, kind: str, line: bytes, number: int) -> Iterator[Row]:
         position, _, data = line.rstrip(b",\n").partition(b":")
-        if kind and position[1:-1].isdigit() and data.endswith(b"}"):
+        if kind and _is_position(position[1:-1].decode("latin-1")) and data.endswith(b"}"):
             yield Row(kind, int(position[1:-1]), data, number)
         else:
             self.report(number, "this is no whole document with its position", line)
@@ -184,16 +190,29 @@ class Snapshot:
         if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
             self.report(1, "this is no TinyDB file: an object of tables", data)
             return
-        self.meta = _meta(tables.pop(META, {}).get("1"))
+        own = tables.pop(META, {}).get("1")
+        try:
+            self.meta = _meta(own)
+        except ValueError as error:
+            self.report(1, f"the table {META} is damaged: {error}", json.dumps(own).encode())
         for kind, rows in tables.items():
             yield from self._foreign_rows(kind, rows)
 
     def _foreign_rows(self, kind: str, rows: dict[str, Any]) -> Iterator[Row]:
-        for position in sorted(filter(str.isdigit, rows), key=int):
-            yield Row(kind, int(position), dump(rows[position]), 1)
+        for position in sorted(filter(_is_position, rows), key=int):
+            try:
+                data = dump(rows[position])
+            except ValueError as error:  # json.loads takes NaN, which is no JSON
+                self.report(1, f"{kind} {position} is no document: {error}", json.dumps(rows[position]).encode())
+                continue
+            yield Row(kind, int(position), data, 1)
         for position in rows:
-            if not position.isdigit():
-                self.report(1, f"{kind} {position!r} has no number", dump(rows[position]))
+            if not _is_position(position):
+                self.report(1, f"{kind} {position!r} has no number", json.dumps(rows[position]).encode())
+
+
+def _is_position(text: str) -> bool:
+    return text.isdecimal() and len(text) < 20  # int() refuses what is very long
 
 
 def is_ours(path: Path) -> bool:
@@ -229,13 +248,15 @@ def parse_meta(data: bytes) -> Meta | None:
         return None
 
 
-def _meta(body: dict[str, Any] | None) -> Meta | None:
+def _meta(body: Any) -> Meta | None:
     if not body:
         return None
+    if not isinstance(body, dict) or not isinstance(body.get("layout", 0), int):
+        raise ValueError("it is not of the form that Tinyscim writes")
     if body.get("layout", 0) > LAYOUT:
         raise Damaged(f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
-    except TypeError:
-        return None
+    except TypeError as error:
+        raise ValueError("it is not of the form that Tinyscim writes") from error
     return meta if meta.checksum == meta.sum() else None

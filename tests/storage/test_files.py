@@ -9,6 +9,8 @@ import pytest
 from tinydb import TinyDB, where
 
 from storage.base import Damaged, Duplicate, Index
+from storage.files import Files
+from storage.repair import check, repair
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, user
 from tests.storage.test_crashes import opened, state
@@ -267,6 +269,13 @@ def test_a_cut_file_of_stock_tinydb_stops_the_start(path):
         '{"User": {"1": {"id": 5}}}',
         '{"User": {"x": {"id": "a"}}}',
         "null",
+        '{"User": {"²": {"id": "a"}}}',
+        '{"User": {"%s": {"id": "a"}}}' % ("9" * 5000),
+        '{"User": {"1": {"id": "a", "weight": NaN}}}',
+        '{"User": {"x": NaN}}',
+        '{"_tinyscim": {"1": [1]}}',
+        '{"_tinyscim": {"1": {"layout": "x"}}}',
+        '{"_tinyscim": {"1": {"colour": 1}}}',
     ],
 )
 def test_a_file_that_is_no_tinydb_file_of_documents_with_ids_stops_the_start(path, content):
@@ -299,3 +308,36 @@ def test_a_layout_from_the_future_stops_the_start(filled):
 
 def test_the_snapshot_says_its_layout(filled):
     assert json.loads(filled.read_text())["_tinyscim"]["1"]["layout"] == 1
+
+
+STRICT = [*INDEXES, Index("User", "emails", lambda document: [email["value"] for email in document.get("emails", ())])]
+
+
+def strict_refusal(path):
+    with pytest.raises(Damaged) as caught:
+        TinyDBStore(path).open(STRICT)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("compacted", [True, False])
+def test_a_document_that_an_index_fails_on_stops_the_start_until_it_is_repaired(path, compacted):
+    store = opened(path)
+    for number in (1, 2, 3):
+        with store.writing() as tx:
+            tx.insert("User", user(number, **({"emails": "text"} if number == 2 else {})))
+    if compacted:
+        store.compact()
+    store.close()
+    files = Files(path)
+    place = f"{path}, line 4" if compacted else f"{files.journal(1)}, line 3"
+    message = strict_refusal(path)
+    assert f"{place}: User 'u2' is not of the form that emails needs" in message
+    assert "flask store repair" in message
+    (problem,) = check(files, STRICT).problems
+    assert str(problem).startswith(place)
+    _, folder = repair(files, STRICT)
+    assert b'"emails":"text"' in (folder / "left-out").read_bytes()
+    assert [position for position, _ in state(path)["User"]] == [1, 3]
+    store = TinyDBStore(path)
+    store.open(STRICT)
+    store.close()
