@@ -172,7 +172,7 @@ class Snapshot:
             self.report(number, "this is no whole document with its position", line)
 
     def _finish(self, rest: bytes, number: int, sums: list[int]) -> None:
-        self.meta = parse_meta(rest)
+        self.meta = parse_meta(self.path, rest)
         if self.meta is None:
             self.report(number, "the file is cut off, or its end is damaged")
             return
@@ -192,7 +192,7 @@ class Snapshot:
             return
         own = tables.pop(META, {}).get("1")
         try:
-            self.meta = _meta(own)
+            self.meta = _meta(self.path, own)
         except ValueError as error:
             self.report(1, f"the table {META} is damaged: {error}", json.dumps(own).encode())
         for kind, rows in tables.items():
@@ -227,34 +227,39 @@ def read_meta(path: Path) -> Meta | None:
         return None
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - MOST_META, 0))
-        return parse_meta(file.read().rpartition(META_LINE)[2])
+        return parse_meta(path, file.read().rpartition(META_LINE)[2])
 
 
 def known_meta(path: Path) -> Meta:
-    """Return what a snapshot says of itself; Damaged."""
+    """Return what a snapshot of ours says of itself; Damaged."""
+    if not is_ours(path):
+        raise Damaged(
+            f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
+            " Restart the service, which then takes over what the file says."
+        )
     meta = read_meta(path)
     if meta is None:
         refuse(Problem(path, 1, "the file is cut off, or its end is damaged"))
     return meta
 
 
-def parse_meta(data: bytes) -> Meta | None:
+def parse_meta(path: Path, data: bytes) -> Meta | None:
     """Return the meta table from the lines after its name; None if it is not whole; Damaged, if too new."""
     if not data.startswith(b'"1":') or not data.endswith(END):
         return None
     try:
-        return _meta(json.loads(data[4 : -len(END)]))
+        return _meta(path, json.loads(data[4 : -len(END)]))
     except ValueError:
         return None
 
 
-def _meta(body: Any) -> Meta | None:
+def _meta(path: Path, body: Any) -> Meta | None:
     if not body:
         return None
     if not isinstance(body, dict) or not isinstance(body.get("layout", 0), int):
         raise ValueError("it is not of the form that Tinyscim writes")
     if body.get("layout", 0) > LAYOUT:
-        raise Damaged(f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
+        raise Damaged(f"{path} has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
     except TypeError as error:

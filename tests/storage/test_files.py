@@ -303,7 +303,7 @@ def test_a_missing_snapshot_stops_the_start(filled):
 def test_a_layout_from_the_future_stops_the_start(filled):
     content = filled.read_text().replace('"layout":1', '"layout":2')
     filled.write_text(content)
-    assert "newer" in refusal(filled)
+    assert f"{filled} has layout 2, this Tinyscim knows 1: use a newer Tinyscim" in refusal(filled)
 
 
 def test_the_snapshot_says_its_layout(filled):
@@ -341,3 +341,15 @@ def test_a_document_that_an_index_fails_on_stops_the_start_until_it_is_repaired(
     store = TinyDBStore(path)
     store.open(STRICT)
     store.close()
+
+
+def test_a_snapshot_that_stock_tinydb_rewrites_meanwhile_is_said_to_be_rewritten(filled):
+    store = opened(filled)
+    with TinyDB(filled) as db:
+        db.table("User").update({"title": "edited"}, where("id") == "u3")
+    with pytest.raises(Damaged, match="another program, such as TinyDB, has rewritten the file"):
+        store.compact()
+    store.close()
+    users = state(filled)["User"]
+    assert len(users) == 15
+    assert users[2] == (3, user(3, title="edited"))
