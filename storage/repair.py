@@ -12,7 +12,7 @@ from storage.files import Files, refusals, sync_folder
 from storage.journal import Place, changes, create, header, records, start
 from storage.lock import Locked, locked
 from storage.problems import Problem
-from storage.snapshot import Meta, Row, Snapshot, dump, is_ours, save
+from storage.snapshot import UNSURE, Meta, Row, Snapshot, dump, is_ours, save
 from storage.tables import unindexed
 
 
@@ -35,6 +35,11 @@ class Salvage:
         for kind, table in self.tables.items():
             yield from (Row(kind, position, data, 0) for position, data in sorted(table.items()))
 
+    def outcomes(self) -> Iterator[str]:
+        """Yield what became of all that is wrong: left out by a repair, or kept for want of anything better."""
+        for problem in self.problems:
+            yield str(problem) if problem.what.endswith(UNSURE) else f"left out: {problem}"
+
     def shared_keys(self, indexes: Iterable[Index]) -> Iterator[str]:
         """Yield where documents share a key that is to be unique; they are served all the same."""
         for index in indexes:
@@ -51,7 +56,7 @@ class Salvage:
             return None
         snapshot = Snapshot(self.files.snapshot, self.problems.append)
         for row, document in snapshot.documents():
-            if self._is_sound(snapshot.path, row.line, row.kind, document):
+            if self._is_placed(row) and self._is_sound(snapshot.path, row.line, row.kind, document):
                 self._put(row.kind, row.position, row.data)
         if snapshot.meta:
             self.last |= {kind: max(last, self.last.get(kind, 0)) for kind, last in snapshot.meta.last.items()}
@@ -85,6 +90,17 @@ class Salvage:
         if lines and not lines[-1].endswith(b"\n"):
             self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
         return ended
+
+    def _is_placed(self, row: Row) -> bool:
+        fits = row.position > 0 and row.position not in self.tables.get(row.kind, {})
+        what = f"{row.kind} {row.position} is out of order"
+        if not fits:
+            what = f"{row.kind} {row.position} has the position of another, or none"
+        if row.position <= self.last.get(row.kind, 0):
+            self.problems.append(
+                Problem(self.files.snapshot, row.line, f"{what}; it {UNSURE}" if fits else what, row.data)
+            )
+        return fits
 
     def _is_sound(self, path: Path, line: int, kind: str, document: Document) -> bool:
         what = unindexed(self.indexes, kind, document)

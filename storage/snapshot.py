@@ -56,6 +56,7 @@ def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
+UNSURE = "is kept, but not to be trusted"
 DECODER = json.JSONDecoder(parse_constant=_no_json)
 
 
@@ -178,8 +179,10 @@ class Snapshot:
             return
         for block, (kept, computed) in enumerate(zip_longest(self.meta.sums, sums)):
             if kept != computed:
-                lines = f"lines {block * BLOCK + 1} to {min((block + 1) * BLOCK, number)}"
-                self.report(block * BLOCK + 1, f"{lines} do not match their checksum")
+                first, end = block * BLOCK, min((block + 1) * BLOCK, number - 1)
+                what = f"lines {first + 1} to {end} do not match their checksum; what can be read of them {UNSURE}"
+                with self.path.open("rb") as file:
+                    self.report(first + 1, what, b"".join(islice(file, first, end)) if first < end else b"")
 
     def _foreign(self, data: bytes) -> Iterator[Row]:
         try:

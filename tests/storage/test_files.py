@@ -353,3 +353,39 @@ def test_a_snapshot_that_stock_tinydb_rewrites_meanwhile_is_said_to_be_rewritten
     users = state(filled)["User"]
     assert len(users) == 15
     assert users[2] == (3, user(3, title="edited"))
+
+
+def test_repair_keeps_a_block_that_does_not_match_and_puts_its_lines_aside(filled):
+    filled.write_bytes(filled.read_bytes().replace(b"User3@", b"User4@"))
+    salvage, folder = repair(Files(filled))
+    (outcome,) = salvage.outcomes()
+    assert outcome.startswith(f"{filled}, line 1: lines 1 to 13 do not match their checksum")
+    assert outcome.endswith("is kept, but not to be trusted")
+    assert (folder / "left-out").read_bytes().count(b"@example.com") == 10
+    assert len(state(filled)["User"]) == 15
+
+
+@pytest.mark.parametrize(
+    ("position", "what", "kept"),
+    [
+        (b"2", "left out: {}, line 5: User 2 has the position of another", 14),
+        (b"0", "left out: {}, line 5: User 0 has the position of another, or none", 14),
+    ],
+)
+def test_repair_says_which_positions_repeat(filled, position, what, kept):
+    filled.write_bytes(filled.read_bytes().replace(b'"3":{', b'"%s":{' % position))
+    salvage, folder = repair(Files(filled))
+    assert any(outcome.startswith(what.format(filled)) for outcome in salvage.outcomes())
+    assert b'"u3"' in (folder / "left-out").read_bytes()
+    users = dict(state(filled)["User"])
+    assert len(users) == kept
+    assert users[2]["id"] == "u2"
+
+
+def test_repair_puts_positions_that_go_backwards_in_order_and_says_so(filled):
+    lines = filled.read_bytes().splitlines(keepends=True)
+    lines[4], lines[5] = lines[5], lines[4]
+    filled.write_bytes(b"".join(lines))
+    outcomes = list(repair(Files(filled))[0].outcomes())
+    assert f"{filled}, line 6: User 3 is out of order; it is kept, but not to be trusted" in outcomes
+    assert [position for position, _ in state(filled)["User"]] == list(range(1, 16))
