@@ -8,7 +8,7 @@ from storage.files import Files
 from storage.journal import Journal, Place, changes, start
 from storage.problems import Problem, refuse
 from storage.snapshot import Meta, Snapshot, known_meta
-from storage.tables import Version
+from storage.tables import Version, unindexed
 
 
 class Point(NamedTuple):
@@ -41,7 +41,13 @@ def follow(files: Files, point: Point) -> Point:
     ended = 0
     for record in journal.news(place):
         for kind, position, document in changes(record.body):
-            version.apply(kind, position, document)
+            try:
+                version.apply(kind, position, document)
+            except Exception:
+                what = unindexed(version.indexes, kind, document or {})
+                if what is None:
+                    raise
+                refuse(Problem(journal.path, record.place.line, what))
         place, ended = record.place, record.body.get("next", 0)
     if not place.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
@@ -60,7 +66,13 @@ def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Met
             snapshot.report(row.line, f"{row.kind} {row.position} has the id of another")
         if row.position <= table.last:
             snapshot.report(row.line, f"{row.kind} {row.position} is out of order")
-        table.add(row.position, document)
+        try:
+            table.add(row.position, document)
+        except Exception:
+            what = unindexed(version.indexes, row.kind, document)
+            if what is None:
+                raise
+            snapshot.report(row.line, what, row.data)
     meta = snapshot.meta or Meta()
     for kind, last in meta.last.items():
         version.writable(kind).last = last

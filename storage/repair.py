@@ -7,19 +7,20 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
-from storage.base import Index, Unavailable
+from storage.base import Document, Index, Unavailable
 from storage.files import Files, refusals, sync_folder
 from storage.journal import Place, changes, create, header, records, start
 from storage.lock import Locked, locked
 from storage.problems import Problem
-from storage.snapshot import Meta, Row, Snapshot, dump, is_ours, save
+from storage.snapshot import UNSURE, Meta, Row, Snapshot, dump, is_ours, save
+from storage.tables import unindexed
 
 
 class Salvage:
     """All that can be read of a store's files, what is wrong with them, and what is only worth knowing."""
 
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self, files: Files, indexes: Iterable[Index] = ()) -> None:
+        self.files, self.indexes = files, list(indexes)
         self.tables: dict[str, dict[int, bytes]] = {}
         self.last: dict[str, int] = {}
         self.sequence = 0
@@ -33,6 +34,11 @@ class Salvage:
         """Yield what was read, by kind and in order of creation."""
         for kind, table in self.tables.items():
             yield from (Row(kind, position, data, 0) for position, data in sorted(table.items()))
+
+    def outcomes(self) -> Iterator[str]:
+        """Yield what became of all that is wrong: left out by a repair, or kept for want of anything better."""
+        for problem in self.problems:
+            yield str(problem) if problem.what.endswith(UNSURE) else f"left out: {problem}"
 
     def shared_keys(self, indexes: Iterable[Index]) -> Iterator[str]:
         """Yield where documents share a key that is to be unique; they are served all the same."""
@@ -49,8 +55,9 @@ class Salvage:
                 self.problems.append(Problem(self.files.snapshot, 1, "the file is missing"))
             return None
         snapshot = Snapshot(self.files.snapshot, self.problems.append)
-        for row, _ in snapshot.documents():
-            self._put(row.kind, row.position, row.data)
+        for row, document in snapshot.documents():
+            if self._is_placed(row) and self._is_sound(snapshot.path, row.line, row.kind, document):
+                self._put(row.kind, row.position, row.data)
         if snapshot.meta:
             self.last |= {kind: max(last, self.last.get(kind, 0)) for kind, last in snapshot.meta.last.items()}
             self.sequence = snapshot.meta.sequence
@@ -76,10 +83,30 @@ class Salvage:
         for record in records(path, lines, place, self.problems.append):
             self.sequence, ended = record.place.sequence, "next" in record.body
             for kind, position, document in changes(record.body):
-                self._put(kind, position, None if document is None else dump(document))
+                if document is None:
+                    self._put(kind, position, None)
+                elif self._is_sound(path, record.place.line, kind, document):
+                    self._put(kind, position, dump(document))
         if lines and not lines[-1].endswith(b"\n"):
             self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
         return ended
+
+    def _is_placed(self, row: Row) -> bool:
+        fits = row.position > 0 and row.position not in self.tables.get(row.kind, {})
+        what = f"{row.kind} {row.position} is out of order"
+        if not fits:
+            what = f"{row.kind} {row.position} has the position of another, or none"
+        if row.position <= self.last.get(row.kind, 0):
+            self.problems.append(
+                Problem(self.files.snapshot, row.line, f"{what}; it {UNSURE}" if fits else what, row.data)
+            )
+        return fits
+
+    def _is_sound(self, path: Path, line: int, kind: str, document: Document) -> bool:
+        what = unindexed(self.indexes, kind, document)
+        if what is not None:
+            self.problems.append(Problem(path, line, what, dump(document)))
+        return what is None
 
     def _put(self, kind: str, position: int, data: bytes | None) -> None:
         table = self.tables.setdefault(kind, {})
@@ -100,17 +127,17 @@ class Salvage:
                 seen.add(id)
 
 
-def check(files: Files) -> Salvage:
-    """Read all files while others use them."""
+def check(files: Files, indexes: Iterable[Index] = ()) -> Salvage:
+    """Read all files while others use them; a document that an index fails on is a problem."""
     compact = files.lock("compact")
     with refusals(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
-        return Salvage(files)
+        return Salvage(files, indexes)
 
 
-def repair(files: Files) -> tuple[Salvage, Path | None]:
+def repair(files: Files, indexes: Iterable[Index] = ()) -> tuple[Salvage, Path | None]:
     """Save what is sound and put the files as they were aside; return what was read, and where they are."""
     with alone(files):
-        salvage = Salvage(files)
+        salvage = Salvage(files, indexes)
         if not salvage.problems:
             return salvage, None
         folder = set_aside(files, salvage.problems)

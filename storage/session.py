@@ -41,6 +41,12 @@ class Session:
         """Return the journal's length in bytes."""
         return self._tip.place.offset
 
+    @property
+    def behind(self) -> bool:
+        """Tell whether a journal that has ended is not in the snapshot yet, nor removed."""
+        with refusals():
+            return any(older < self._tip.journal.generation for older in self._files.generations())
+
     def latest(self) -> Version:
         """Return the newest version: what is durable of our own changes, and whatever others have written."""
         with refusals():
@@ -67,6 +73,12 @@ class Session:
             following = self._files.journal(self._tip.journal.generation + 1)
             put_in_place(following, [])
             self._go_on_in(Journal(following))
+            merge(self._files, self._tip.journal.generation)
+
+    def catch_up_snapshot(self) -> None:
+        """Finish a compaction that was cut short, beginning no further generation; Locked."""
+        with refusals(), locked(self._files.lock("compact"), wait=False):
+            self.latest()
             merge(self._files, self._tip.journal.generation)
 
     def _is_read(self) -> bool:

@@ -24,7 +24,6 @@ META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
 MOST_META = 1 << 20  # bytes that the meta table may have
-DECODER = json.JSONDecoder()
 BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
 
@@ -51,6 +50,14 @@ class Row(NamedTuple):
     position: int
     data: bytes
     line: int
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+UNSURE = "is kept, but not to be trusted"
+DECODER = json.JSONDecoder(parse_constant=_no_json)
 
 
 def dump(value: object) -> bytes:
@@ -160,20 +167,22 @@ class Snapshot:
 
     def _row(self, kind: str, line: bytes, number: int) -> Iterator[Row]:
         position, _, data = line.rstrip(b",\n").partition(b":")
-        if kind and position[1:-1].isdigit() and data.endswith(b"}"):
+        if kind and _is_position(position[1:-1].decode("latin-1")) and data.endswith(b"}"):
             yield Row(kind, int(position[1:-1]), data, number)
         else:
             self.report(number, "this is no whole document with its position", line)
 
     def _finish(self, rest: bytes, number: int, sums: list[int]) -> None:
-        self.meta = parse_meta(rest)
+        self.meta = parse_meta(self.path, rest)
         if self.meta is None:
             self.report(number, "the file is cut off, or its end is damaged")
             return
         for block, (kept, computed) in enumerate(zip_longest(self.meta.sums, sums)):
             if kept != computed:
-                lines = f"lines {block * BLOCK + 1} to {min((block + 1) * BLOCK, number)}"
-                self.report(block * BLOCK + 1, f"{lines} do not match their checksum")
+                first, end = block * BLOCK, min((block + 1) * BLOCK, number - 1)
+                what = f"lines {first + 1} to {end} do not match their checksum; what can be read of them {UNSURE}"
+                with self.path.open("rb") as file:
+                    self.report(first + 1, what, b"".join(islice(file, first, end)) if first < end else b"")
 
     def _foreign(self, data: bytes) -> Iterator[Row]:
         try:
@@ -184,16 +193,29 @@ class Snapshot:
         if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
             self.report(1, "this is no TinyDB file: an object of tables", data)
             return
-        self.meta = _meta(tables.pop(META, {}).get("1"))
+        own = tables.pop(META, {}).get("1")
+        try:
+            self.meta = _meta(self.path, own)
+        except ValueError as error:
+            self.report(1, f"the table {META} is damaged: {error}", json.dumps(own).encode())
         for kind, rows in tables.items():
             yield from self._foreign_rows(kind, rows)
 
     def _foreign_rows(self, kind: str, rows: dict[str, Any]) -> Iterator[Row]:
-        for position in sorted(filter(str.isdigit, rows), key=int):
-            yield Row(kind, int(position), dump(rows[position]), 1)
+        for position in sorted(filter(_is_position, rows), key=int):
+            try:
+                data = dump(rows[position])
+            except ValueError as error:  # json.loads takes NaN, which is no JSON
+                self.report(1, f"{kind} {position} is no document: {error}", json.dumps(rows[position]).encode())
+                continue
+            yield Row(kind, int(position), data, 1)
         for position in rows:
-            if not position.isdigit():
-                self.report(1, f"{kind} {position!r} has no number", dump(rows[position]))
+            if not _is_position(position):
+                self.report(1, f"{kind} {position!r} has no number", json.dumps(rows[position]).encode())
+
+
+def _is_position(text: str) -> bool:
+    return text.isdecimal() and len(text) < 20  # int() refuses what is very long
 
 
 def is_ours(path: Path) -> bool:
@@ -208,34 +230,41 @@ def read_meta(path: Path) -> Meta | None:
         return None
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - MOST_META, 0))
-        return parse_meta(file.read().rpartition(META_LINE)[2])
+        return parse_meta(path, file.read().rpartition(META_LINE)[2])
 
 
 def known_meta(path: Path) -> Meta:
-    """Return what a snapshot says of itself; Damaged."""
+    """Return what a snapshot of ours says of itself; Damaged."""
+    if not is_ours(path):
+        raise Damaged(
+            f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
+            " Restart the service, which then takes over what the file says."
+        )
     meta = read_meta(path)
     if meta is None:
         refuse(Problem(path, 1, "the file is cut off, or its end is damaged"))
     return meta
 
 
-def parse_meta(data: bytes) -> Meta | None:
+def parse_meta(path: Path, data: bytes) -> Meta | None:
     """Return the meta table from the lines after its name; None if it is not whole; Damaged, if too new."""
     if not data.startswith(b'"1":') or not data.endswith(END):
         return None
     try:
-        return _meta(json.loads(data[4 : -len(END)]))
+        return _meta(path, json.loads(data[4 : -len(END)]))
     except ValueError:
         return None
 
 
-def _meta(body: dict[str, Any] | None) -> Meta | None:
+def _meta(path: Path, body: Any) -> Meta | None:
     if not body:
         return None
+    if not isinstance(body, dict) or not isinstance(body.get("layout", 0), int):
+        raise ValueError("it is not of the form that Tinyscim writes")
     if body.get("layout", 0) > LAYOUT:
-        raise Damaged(f"the file has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
+        raise Damaged(f"{path} has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
-    except TypeError:
-        return None
+    except TypeError as error:
+        raise ValueError("it is not of the form that Tinyscim writes") from error
     return meta if meta.checksum == meta.sum() else None

@@ -18,6 +18,17 @@ pack = cast(Callable[[Document], bytes], marshal.dumps)
 unpack = cast(Callable[[bytes], Document], marshal.loads)
 
 
+def unindexed(indexes: Iterable[Index], kind: str, document: Document) -> str | None:
+    """Say which index fails on the document, if one does."""
+    for index in indexes:
+        try:
+            if index.kind == kind:
+                set(index.keys(document))
+        except Exception as error:
+            return f"{kind} {document.get('id')!r} is not of the form that {index.name} needs ({error!r})"
+    return None
+
+
 class Table:
     """The documents of one kind by position, their positions by id, and the entries of their indexes."""
 

@@ -94,7 +94,9 @@ class TinyDBStore:
             pause = TICK
             try:
                 session.latest()
-                if session.size > self.compact_after:
+                if session.behind:  # for want of room, say, which there may be now
+                    session.catch_up_snapshot()
+                elif session.size > self.compact_after:
                     session.compact(wait=False)
             except Locked:
                 pass  # somebody else is at it

@@ -6,9 +6,12 @@ import os
 import resource
 import subprocess
 import threading
+import time
 
 import pytest
 
+import storage.session
+import storage.tinydb_store
 from storage.base import Unavailable
 from storage.tinydb_store import TinyDBStore
 from tests.storage.processes import run
@@ -235,3 +238,24 @@ def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
             insert(store, 1, weight=odd)
     insert(store, 2)
     assert ids(store) == ids(open_store()) == ["u2"]
+
+
+def test_a_compaction_that_failed_for_want_of_room_is_finished_when_there_is_room(path, monkeypatch):
+    def no_room(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(storage.tinydb_store, "TICK", 0.05)
+    monkeypatch.setattr(storage.tinydb_store, "PAUSE", 0.05)
+    store = opened(path)
+    insert(store, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.session, "merge", no_room)
+        with pytest.raises(Unavailable):
+            store.compact()
+        assert store.files.generations() == [1, 2]
+    until = time.monotonic() + 10
+    while store.files.generations() != [2] and time.monotonic() < until:
+        time.sleep(0.02)
+    assert store.files.generations() == [2]
+    assert b'"u1"' in path.read_bytes()
+    store.close()
