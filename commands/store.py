@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from panel.cells import harmless
-from storage.base import StoreError
+from storage.base import Index, StoreError
 from storage.repair import Salvage
 from storage.repair import check as check_files
 from storage.repair import repair as repair_files
@@ -42,12 +42,17 @@ def closed_store() -> TinyDBStore:
     return store
 
 
+def indexes() -> list[Index]:
+    """Return the indexes that the service keeps."""
+    return list(current_app.extensions["tinyscim"].indexes)
+
+
 @contextmanager
 def open_store() -> Iterator[TinyDBStore]:
     """Open the store for one command."""
     store = closed_store()
     with plain_errors():
-        store.open(current_app.extensions["tinyscim"].indexes)
+        store.open(indexes())
         try:
             yield store
         finally:
@@ -61,8 +66,8 @@ def check() -> None:
     The service may be running. The status is 1 if anything is wrong.
     """
     with plain_errors():
-        salvage = check_files(closed_store().files)
-    for note in [*salvage.notes, *salvage.shared_keys(current_app.extensions["tinyscim"].indexes)]:
+        salvage = check_files(closed_store().files, indexes())
+    for note in [*salvage.notes, *salvage.shared_keys(indexes())]:
         click.echo(f"note: {note}")
     for problem in salvage.problems:
         click.echo(problem)
@@ -79,12 +84,12 @@ def repair() -> None:
     folder beside them; what is left out is listed. Sound files are left as they are.
     """
     with plain_errors():
-        salvage, folder = repair_files(closed_store().files)
+        salvage, folder = repair_files(closed_store().files, indexes())
     if folder is None:
         click.echo(f"nothing to repair: {contents(salvage)}")
         return
-    for problem in salvage.problems:
-        click.echo(f"left out: {problem}")
+    for outcome in salvage.outcomes():
+        click.echo(outcome)
     click.echo(f"saved: {contents(salvage)}")
     click.echo(f"the files as they were are in {folder}")
 
@@ -121,7 +126,7 @@ def restore(path: Path) -> None:
     in a folder beside it.
     """
     with plain_errors():
-        number, folder = restore_files(closed_store().files, path)
+        number, folder = restore_files(closed_store().files, path, indexes())
     click.echo(f"restored {number} documents" + (f"; what was there before is in {folder}" if folder else ""))
 
 

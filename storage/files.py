@@ -27,7 +27,7 @@ class Files:
         first = self._beside(".journal.").name
         folder = self.snapshot.parent
         names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
-        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdigit())
+        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdecimal())
 
     def exist(self) -> bool:
         """Tell whether any of them is there."""

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from storage.base import Damaged, Document, Reader, Store, StoreError, Writer
+from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Writer
 from storage.documents import View
 from storage.files import Files, refusals
 from storage.repair import Salvage, alone, replace_all, set_aside
@@ -32,13 +32,13 @@ def backup(view: View, path: Path) -> int:
     return len(rows)
 
 
-def restore(files: Files, source: Path) -> tuple[int, Path | None]:
+def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:
     """Put a backup, or a file of TinyDB's, in the place of all that is there; Damaged.
 
     Returns the number of documents, and the folder with what was there.
     """
     with alone(files):
-        wanted, there = Salvage(Files(source)), Salvage(files)
+        wanted, there = Salvage(Files(source), list(indexes)), Salvage(files)
         for problem in wanted.problems:
             raise Damaged(f"{problem}; nothing was restored")
         folder = set_aside(files, there.problems) if files.exist() else None

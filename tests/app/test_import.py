@@ -82,3 +82,16 @@ def test_a_damaged_secret_is_named(flask, config_path):
     with pytest.raises(Unavailable, match=r"tinyscim.secret is damaged"):
         service.open()
     service.store.close()
+
+
+def test_a_document_that_stops_the_start_is_found_and_put_aside(flask, config_path):
+    data = config_path.parent / "data"
+    data.mkdir()
+    sound = {"id": "a", "userName": "a", "meta": GOOD_META}
+    (data / "tinyscim.json").write_text(json.dumps({"User": {"1": {"id": "z", "emails": "q"}, "2": sound}}))
+    assert flask("store", "export").returncode == 1
+    assert flask("store", "check").returncode == 1
+    repaired = flask("store", "repair")
+    assert repaired.returncode == 0, repaired.stderr
+    assert "left out" in repaired.stdout
+    assert json.loads(flask("store", "export").stdout) == {"kind": "User", "document": sound}
