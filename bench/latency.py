@@ -1,7 +1,7 @@
 """What a request costs, measured at the application's WSGI interface: `python -m bench.latency`.
 
-The application, its checks, its log lines and the store with fsync are all in it; sockets and gunicorn are not, so
-that what is compared across sizes is the service's own work.
+The application, its checks and the store with fsync are all in it; sockets, gunicorn and the provisioning log are not,
+so that what is compared across sizes is the service's own work.
 """
 
 import argparse

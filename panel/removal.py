@@ -12,6 +12,6 @@ def remove(service: Service, type: ResourceType, id: str, version: str, cause: s
     """Delete a resource that is in this version; NotFound, PreconditionFailed."""
     started = time.perf_counter()
     outcome = service.resources("").delete(type, id, Conditions(if_match=version))
-    path = f"{service.config.now.server.base_path}{type.endpoint}/{id}"
+    path = f"{service.settings.server.base_path}{type.endpoint}/{id}"
     took = (time.perf_counter() - started) * 1000
     service.tell(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause=cause))

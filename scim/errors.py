@@ -76,12 +76,6 @@ class InvalidCount(ScimError):
     scim_type = "invalidCount"
 
 
-class TooMany(ScimError):
-    """The query asks for more than the service will work out at once."""
-
-    scim_type = "tooMany"
-
-
 class Unauthorized(ScimError):
     """No token, or none that is known here."""
 
