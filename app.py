@@ -15,7 +15,7 @@ from commands import register as register_commands
 from config import Config, ConfigError, LiveConfig, Server
 from panel import log
 from panel.purge import Purge
-from scim import dialect, discovery, http, indexes, registry, views
+from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
 from scim.service import Service
@@ -80,6 +80,13 @@ def open_store(app: Flask) -> None:
         service.open()
     except StoreError as error:
         refuse_to_start(str(error))
+
+
+def write_lines_together() -> None:
+    """Let the log's lines be written by a thread of this worker, unless they go elsewhere than to stderr."""
+    log = logging.getLogger("tinyscim")
+    if [type(handler) for handler in log.handlers] == [logging.StreamHandler]:
+        log.handlers = [lines.Lines()]
 
 
 def start_purge(app: Flask) -> None:
@@ -154,5 +161,5 @@ def _set_up_log() -> None:
     log.setLevel(logging.INFO)
     if not log.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        handler.setFormatter(logging.Formatter(lines.FORMAT))
         log.addHandler(handler)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -242,6 +243,9 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     return config
 
 
+LAG = 0.05  # seconds for which a request may go by what was read before
+
+
 class LiveConfig:
     """A configuration that follows its file: what is asked of it is what the file says now.
 
@@ -251,12 +255,19 @@ class LiveConfig:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._seen = _stamp(config.path)
+        self._looked = 0.0
         self.problem = ""
+
+    @property
+    def recent(self) -> Config:
+        """The configuration as it was at most `LAG` seconds ago."""
+        return self._config if time.monotonic() - self._looked < LAG else self.now
 
     @property
     def now(self) -> Config:
         """The configuration at this moment. Costs one stat."""
         path = self._config.path
+        self._looked = time.monotonic()
         stamp = _stamp(path)
         if path and stamp != self._seen:
             self._seen = stamp

@@ -38,5 +38,6 @@ def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)
     application.start_purge(worker.wsgi)
+    application.write_lines_together()
     # What is there now stays; the garbage collector need not look at it again with each full collection.
     gc.freeze()

@@ -12,7 +12,7 @@ from panel.guard import PREFIX, Guard
 from panel.log import pages as log_pages
 from panel.sessions import Ended
 from panel.signin import SignIn
-from scim.http import service
+from scim.request import service
 from scim.service import Service
 
 ENTRA = "/integrations/entra"

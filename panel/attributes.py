@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from config import AttributeNames
 from panel import settings
 from panel.page import config_path, from_form
-from scim.http import service
+from scim.request import service
 
 log = logging.getLogger("tinyscim.panel")
 

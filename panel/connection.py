@@ -9,7 +9,7 @@ from config import Token
 from panel import probe, settings
 from panel.page import as_datetime, config_path, from_form, refuse
 from panel.state import State, connection_state
-from scim.http import base_url, service
+from scim.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
 

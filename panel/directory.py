@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from panel import lists, removal
 from panel.names import Names, cell, sections
 from panel.page import refuse
-from scim.http import base_url, service
 from scim.projection import Projection
 from scim.registry import ResourceType
+from scim.request import base_url, service
 from scim.resources import Resources
 from storage.base import Document
 

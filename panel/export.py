@@ -14,7 +14,7 @@ from panel.cells import harmless
 from panel.directory import asked, resources, type_at
 from panel.names import Names, cell_reader
 from panel.page import refuse
-from scim.http import service
+from scim.request import service
 from storage.base import Document
 
 _STATE = "State"

@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from panel.settings import Refused
 from scim.errors import ScimError
-from scim.http import log, service
+from scim.http import log
+from scim.request import service
 from storage.base import Unavailable
 
 

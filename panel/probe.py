@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from scim.http import MEDIA_TYPE
+from scim.request import MEDIA_TYPE
 from scim.resources import LIST_RESPONSE
 
 LIFETIME = timedelta(minutes=1)

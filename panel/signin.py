@@ -10,7 +10,7 @@ from werkzeug.security import check_password_hash
 from panel import sessions
 from panel.guard import PREFIX
 from panel.throttle import Throttle
-from scim.http import service
+from scim.request import service
 
 log = logging.getLogger("tinyscim.panel")
 

@@ -11,7 +11,7 @@ from config import Token
 from panel import settings
 from panel.connection import shown_tokens
 from panel.page import config_path, from_form, refuse
-from scim.http import base_url
+from scim.request import base_url
 
 log = logging.getLogger("tinyscim.panel")
 

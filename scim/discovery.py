@@ -7,8 +7,9 @@ from flask import Blueprint, Response, request
 
 from config import Config
 from scim.errors import Forbidden, NotFound
-from scim.http import base_url, json_response
+from scim.http import json_response
 from scim.registry import Registry, ResourceType
+from scim.request import base_url
 from scim.resources import LIST_RESPONSE
 
 SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema"

@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
 from scim import dialect
 from scim.bulk import BULK_REQUEST, Bulk, BulkOperation, load_bulk
 from scim.conditions import UNCONDITIONAL, Conditions, version_of
 from scim.errors import NotImplementedHere
-from scim.http import base_url, json_response, note_unknown, read_body, service, tell
+from scim.http import json_response, note_unknown, tell
 from scim.messages import load_projection, load_query
 from scim.projection import EVERYTHING, Projection
 from scim.registry import Registry, ResourceType
+from scim.request import Request, base_url, current, service
 from scim.resources import Outcome, Resources
 
 
@@ -45,64 +46,65 @@ def create_blueprint(registry: Registry) -> Blueprint:
 
 
 def _rule(scim: Blueprint, path: str, views: Mapping[str, Callable[..., Response]], about: Any) -> None:
-    """Route each method of a path to its view, which is called with what the path is about."""
+    """Route each method of a path to its view, which is called with the request and with what the path is about."""
 
     def view(**arguments: Any) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return views[method](about, **arguments)
+        asked = current()
+        method = "GET" if asked.method == "HEAD" else asked.method
+        return views[method](asked, about, **arguments)
 
     scim.add_url_rule(path, path.replace(".", "_"), view, methods=list(views), provide_automatic_options=False)
 
 
-def _create(type: ResourceType) -> Response:
-    projection = load_projection(request.args)
+def _create(asked: Request, type: ResourceType) -> Response:
+    projection = _projection(asked)
     resources = _resources()
-    return _written(resources, _alone(resources, "POST", type, None, read_body()), projection)
+    return _written(asked, resources, _alone(asked, resources, "POST", type, None, asked.read_body()), projection)
 
 
-def _get(type: ResourceType, id: str) -> Response:
+def _get(asked: Request, type: ResourceType, id: str) -> Response:
     resources = _resources()
-    version, document = resources.get(type, id, load_projection(request.args), _conditions())
+    version, document = resources.get(type, id, _projection(asked), _conditions(asked))
     headers = [("ETag", version), ("Location", resources.locate(type, id))]
     return json_response(document, 200 if document else 304, headers)
 
 
-def _replace(type: ResourceType, id: str) -> Response:
-    projection = load_projection(request.args)
+def _replace(asked: Request, type: ResourceType, id: str) -> Response:
+    projection = _projection(asked)
     resources = _resources()
-    return _written(resources, _alone(resources, "PUT", type, id, read_body()), projection)
+    return _written(asked, resources, _alone(asked, resources, "PUT", type, id, asked.read_body()), projection)
 
 
-def _patch(type: ResourceType, id: str) -> Response:
-    projection = load_projection(request.args)
+def _patch(asked: Request, type: ResourceType, id: str) -> Response:
+    projection = _projection(asked)
     resources = _resources()
-    status, outcome = _alone(resources, "PATCH", type, id, read_body())
-    if projection != EVERYTHING or _preference() == "representation":
+    status, outcome = _alone(asked, resources, "PATCH", type, id, asked.read_body())
+    if projection != EVERYTHING or _preference(asked) == "representation":
         status = 200
-    return _written(resources, (status, outcome), projection)
+    return _written(asked, resources, (status, outcome), projection)
 
 
-def _delete(type: ResourceType, id: str) -> Response:
-    _alone(_resources(), "DELETE", type, id, {})
+def _delete(asked: Request, type: ResourceType, id: str) -> Response:
+    _alone(asked, _resources(), "DELETE", type, id, {})
     return json_response(None, 204)
 
 
-def _list(type: ResourceType) -> Response:
-    return _answer_query([type], request.args.to_dict())
+def _list(asked: Request, type: ResourceType) -> Response:
+    return _answer_query(asked, [type], asked.args.to_dict())
 
 
-def _list_all(types: list[ResourceType]) -> Response:
-    return _answer_query(types, request.args.to_dict())
+def _list_all(asked: Request, types: list[ResourceType]) -> Response:
+    return _answer_query(asked, types, asked.args.to_dict())
 
 
-def _search(types: list[ResourceType]) -> Response:
-    return _answer_query(types, dialect.search_request(read_body()), message=True)
+def _search(asked: Request, types: list[ResourceType]) -> Response:
+    return _answer_query(asked, types, dialect.search_request(asked.read_body()), message=True)
 
 
-def _bulk(_: None) -> Response:
+def _bulk(asked: Request, _: None) -> Response:
     resources = _resources()
     limit = service().settings.limits.max_bulk_operations
-    body = dialect.bulk_request(read_body(), BULK_REQUEST)
+    body = dialect.bulk_request(asked.read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
     bulk = Bulk(resources, partial(perform, resources), _report)
     return json_response(bulk.run(operations, fail_on_errors))
@@ -114,17 +116,17 @@ def _report(operation: BulkOperation, milliseconds: float, outcome: Outcome | No
     tell(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
 
 
-def _me(_: None) -> Response:
+def _me(*_: object) -> Response:
     raise NotImplementedHere("A bearer token stands for a client, not for a user: there is no /Me here.")
 
 
 def _alone(
-    resources: Resources, method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]
+    asked: Request, resources: Resources, method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]
 ) -> tuple[int, Outcome]:
     """Carry out the one write of a request, under its conditions."""
-    conditions = UNCONDITIONAL if method == "POST" else _conditions()
-    status, g.outcome = perform(resources, method, type, id, body, conditions)
-    return status, g.outcome
+    conditions = UNCONDITIONAL if method == "POST" else _conditions(asked)
+    status, asked.outcome = perform(resources, method, type, id, body, conditions)
+    return status, asked.outcome
 
 
 def perform(
@@ -149,19 +151,22 @@ def perform(
     return status, outcome
 
 
-def _answer_query(types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False) -> Response:
+def _answer_query(
+    asked: Request, types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False
+) -> Response:
     limits = service().settings.limits
     query, projection = load_query(
         parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
     )
-    return json_response(_resources().query(types, query, service().cursor_secret(g.token.name), projection))
+    client = asked.token.name if asked.token else ""
+    return json_response(_resources().query(types, query, service().cursor_secret(client), projection))
 
 
-def _written(resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:
+def _written(asked: Request, resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:
     """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
     status, outcome = performed
     assert outcome.after
-    preference = _preference()
+    preference = _preference(asked)
     headers = [
         ("Location", resources.locate(outcome.type, outcome.id)),
         ("ETag", version_of(outcome.after)),
@@ -177,10 +182,14 @@ def _resources() -> Resources:
     return service().resources(base_url())
 
 
-def _conditions() -> Conditions:
-    return Conditions(request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
+def _projection(asked: Request) -> Projection:
+    return load_projection(asked.args) if asked.query_string else EVERYTHING
 
 
-def _preference() -> str:
-    wanted = request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+def _conditions(asked: Request) -> Conditions:
+    return Conditions(asked.headers.get("If-Match", ""), asked.headers.get("If-None-Match", ""))
+
+
+def _preference(asked: Request) -> str:
+    wanted = asked.headers.get("Prefer", "").replace(" ", "").lower().split(",")
     return next((word for word in ("minimal", "representation") if f"return={word}" in wanted), "")

@@ -15,8 +15,8 @@ from panel.log.search import RESULTS, Criteria, Page, read_time
 from panel.names import Names
 from panel.page import refuse
 from scim.errors import NotFound
-from scim.http import service
 from scim.projection import Projection
+from scim.request import service
 from storage.base import Document
 
 HISTORY = 50

@@ -1,0 +1,42 @@
+"""Work that requests leave to be done off their path, in a thread of its own."""
+
+import atexit
+import time
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+
+
+class Later:
+    """Calls an action a moment after it was asked to, once for all who asked meanwhile, and at the end of the process.
+
+    The thread is started by the first who asks, after any fork.
+    """
+
+    def __init__(self, name: str, action: Callable[[], None], *, before: float = 0.0, after: float = 0.0) -> None:
+        """`before` and `after` are the seconds for which the thread rests before the action and after it."""
+        self._name, self._action = name, action
+        self._before, self._after = before, after
+        self._asked = Event()
+        self._starting = Lock()
+        self._thread: Thread | None = None
+
+    def ask(self) -> None:
+        """Have the action called soon; costs next to nothing where somebody has asked already."""
+        if not self._asked.is_set():
+            self._asked.set()
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+                atexit.register(self._action)
+
+    def _run(self) -> None:
+        while True:
+            self._asked.wait()
+            time.sleep(self._before)
+            self._asked.clear()
+            self._action()
+            time.sleep(self._after)

@@ -1,0 +1,42 @@
+"""Writes the service's log."""
+
+import logging
+import sys
+from collections import deque
+from contextlib import suppress
+from threading import Lock
+
+from scim.later import Later
+
+PAUSE = 0.1  # seconds for which lines gather before they are written together
+FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class Lines(logging.Handler):
+    """Writes records to stderr: from a warning on at once, what is less a moment later, many in one system call.
+
+    A call for each would cost every request more than all else that is logged of it: meanwhile other threads take the
+    interpreter's lock, and the request waits for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter(FORMAT))
+        self._waiting: deque[logging.LogRecord] = deque()
+        self._writing = Lock()
+        self._later = Later("log", self.flush, before=PAUSE)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record in."""
+        self._waiting.append(record)
+        if record.levelno >= logging.WARNING:
+            self.flush()
+        else:
+            self._later.ask()
+
+    def flush(self) -> None:
+        """Write what waits; where nobody takes it, there is nobody to be told."""
+        with self._writing, suppress(OSError):
+            records = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            sys.stderr.write("".join(f"{self.format(record)}\n" for record in records))
+            sys.stderr.flush()

@@ -1,0 +1,74 @@
+"""What every endpoint asks of a request: whose it is, where it came, what is in it."""
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import flask
+from flask import current_app
+from flask.globals import request_ctx
+
+from config import Token
+from scim.body import parse_json
+from scim.errors import InvalidSyntax, UnsupportedMediaType
+from scim.resources import Outcome
+from scim.service import Service
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MEDIA_TYPE = "application/scim+json"
+_ACCEPTED = (MEDIA_TYPE, "application/json", "")
+_OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
+
+
+class Request(flask.Request):
+    """A request, and what is noted of it until it is answered.
+
+    `is_on`: the connection was on when it came. `sent` is its body, and `outcome` what it has written.
+    """
+
+    def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
+        super().__init__(environ, populate_request, shallow)
+        self.id = f"{random.getrandbits(128):032x}"
+        self.started = time.perf_counter()
+        self.token: Token | None = None
+        self.is_on = False
+        self.sent: dict[str, Any] | None = None
+        self.outcome: Outcome | None = None
+
+    @property
+    def milliseconds(self) -> float:
+        """How long it has taken up to now."""
+        return (time.perf_counter() - self.started) * 1000
+
+    def read_body(self) -> dict[str, Any]:
+        """Return the JSON object in the body; UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
+        if self.mimetype not in _ACCEPTED:
+            raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {self.mimetype}.")
+        raw = self.stream.read()
+        self.stream.read(1)  # raises where the limit, not the end, has stopped a body that does not tell its length
+        body = parse_json(raw)
+        self.sent = body if len(raw) <= _OBSERVED_BYTES else None
+        return body
+
+
+def current() -> Request:
+    """Return the request that is being answered; each look at it through Flask's own name would cost as much."""
+    return cast(Request, request_ctx.request)
+
+
+def service() -> Service:
+    """Return what this application serves."""
+    found: Service = current_app.extensions["tinyscim"]
+    return found
+
+
+def base_url() -> str:
+    """Return the address under which clients reach the service, without a slash at its end."""
+    server, asked = service().settings.server, current()
+    if server.public_url:
+        return server.url()
+    if not asked.host:
+        raise InvalidSyntax("The Host header names no host.")
+    return server.url(f"{asked.scheme}://{asked.host}{asked.root_path}")
