@@ -18,6 +18,7 @@ from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
+from scim.request import Request
 from scim.service import Service
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
@@ -40,7 +41,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
-    app = Flask(__name__)
+    app = _Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.url_map.strict_slashes = False
     app.extensions["tinyscim"] = service
@@ -55,6 +56,16 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
+
+
+class _Application(Flask):
+    """A Flask application that has no coroutines, so that no function of it needs to be looked at for being one."""
+
+    request_class = Request
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function."""
+        return func
 
 
 def refuse_to_start(reason: str) -> NoReturn:
@@ -87,6 +98,9 @@ def write_lines_together() -> None:
     log = logging.getLogger("tinyscim")
     if [type(handler) for handler in log.handlers] == [logging.StreamHandler]:
         log.handlers = [lines.Lines()]
+        # Nobody asks a record for its thread, its process and its place in the source, which take a while to find.
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+        logging._srcfile = None  # as the "Optimization" chapter of its documentation says
 
 
 def start_purge(app: Flask) -> None:

@@ -39,8 +39,7 @@ def listing(kind: str) -> ResponseReturnValue:
 def resource(kind: str, id: str) -> ResponseReturnValue:
     """Show a resource with every attribute, and with its groups or its members."""
     type = type_at(kind)
-    _, document = resources().get(type, id)
-    assert document
+    document = resources().get(type, id).document
     return render_template(
         "panel/resource.html",
         type=type,
@@ -56,13 +55,13 @@ def resource(kind: str, id: str) -> ResponseReturnValue:
 def remove(kind: str, id: str) -> ResponseReturnValue:
     """Ask whether a disabled user shall go now, and delete it: for good, and out of every group."""
     type = type_at(kind)
-    version, document = resources().get(type, id, Projection(("userName", "displayName", "active")))
-    assert document
+    answer = resources().get(type, id, Projection(("userName", "displayName", "active")))
+    document = answer.document
     if document.get("active") is not False:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
     if request.method == "GET":
         return render_template("panel/remove.html", kind=kind, document=document)
-    removal.remove(service(), type, id, version, "panel")
+    removal.remove(service(), type, id, answer.version, "panel")
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)
     flash(f"“{title(document)}” is removed.")
     return redirect(url_for("panel.listing", kind=kind))

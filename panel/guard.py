@@ -7,6 +7,7 @@ from flask_wtf import CSRFProtect
 
 from panel import sessions
 from panel.page import error_page
+from scim.request import current
 from scim.service import Service
 
 PREFIX = "/panel"
@@ -64,8 +65,9 @@ class Guard:
         app.after_request(_harden)
 
     def _turn_back(self) -> ResponseReturnValue | None:
-        error = request.routing_exception
-        if error is None or (error.code or 500) < 400 or not _is_panel(request.path):
+        asked = current()
+        error = asked.routing_exception
+        if error is None or (error.code or 500) < 400 or not _is_panel(asked.path):
             return None
         return self._refuse() or error_page(error)
 
@@ -90,7 +92,7 @@ def _is_panel(path: str) -> bool:
 
 
 def _harden(response: Response) -> Response:
-    if not _is_panel(request.path):
+    if not _is_panel(current().path):
         return response
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 from werkzeug.datastructures import MultiDict
 
 from panel.names import Names
@@ -122,7 +123,7 @@ def find_all(resources: Resources, listing: Listing) -> Found:
 
 
 def _found(resources: Resources, listing: Listing, query: Query) -> Found:
-    answer = resources.query([listing.type], query, b"", _projection(listing))
+    answer = orjson.loads(resources.query([listing.type], query, b"", _projection(listing)))
     return Found(listing, answer["totalResults"], answer["Resources"])
 
 

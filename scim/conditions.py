@@ -26,9 +26,8 @@ class Conditions:
         if self.if_none_match and _names(self.if_none_match, version):
             raise PreconditionFailed(f"The resource is in version {version}, which If-None-Match rules out.")
 
-    def is_unchanged(self, document: Document) -> bool:
+    def is_unchanged(self, version: str) -> bool:
         """Tell whether the client has the resource in the version that it has; PreconditionFailed."""
-        version = version_of(document)
         if self.if_match and not _names(self.if_match, version):
             raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
         return bool(self.if_none_match) and _names(self.if_none_match, version)

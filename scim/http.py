@@ -82,13 +82,13 @@ def _tell_whole(asked: Request, response: Response) -> None:
 
 def install(app: Flask, base_path: str) -> None:
     """Give an application the checks, the errors and the log of requests under the base path."""
-    app.request_class = Request
     served: Service = app.extensions["tinyscim"]
     origins = served.settings.server.cors_origins
+    within = base_path + "/"
     cors.install(app, origins)
 
     def is_ours(asked: Request) -> bool:
-        return asked.path.startswith(base_path) and asked.path[len(base_path) : len(base_path) + 1] in ("", "/")
+        return asked.path == base_path or asked.path.startswith(within)
 
     @app.before_request
     def admit() -> Response | None:

@@ -14,7 +14,7 @@ from scim.indexes import Indexes
 from scim.registry import ResourceType, Target
 from scim.relations import Relations
 from scim.tolerance import STRICT, Tolerance
-from storage.base import Document
+from storage.base import ID, Document, Sealed
 
 _SORTED_LENGTH = 256
 
@@ -36,7 +36,7 @@ class Page:
     """The resources of one page, each with its type; the number of all; the cursor of the next page, if any."""
 
     total: int
-    found: list[tuple[ResourceType, Document]]
+    found: list[tuple[ResourceType, Sealed]]
     next_cursor: str | None = None
 
 
@@ -76,10 +76,10 @@ class Search:
         start, count = self._query.start_index - 1, self._query.count
         if self._query.filter is None and self._query.sort_by is None and len(self._types) == 1:
             type = self._types[0]
-            found = self._reader.scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
-            return Page(self._reader.count(type.name), [(type, document) for document in found])
+            found = self._reader.sealed_scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
+            return Page(self._reader.count(type.name), [(type, sealed) for sealed in found])
         hits = self._sorted(self._matching())
-        return Page(len(hits), [(hit.type, hit.document) for hit in hits[start : start + count]])
+        return Page(len(hits), self._sealed(hits[start : start + count]))
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
         """Page by the last resource seen, so that what comes and goes before it moves nothing."""
@@ -89,13 +89,16 @@ class Search:
         rest = self._after(cursor)
         hits = list(islice(rest, query.count + 1))
         total = cursor.total if cursor else self._total()
-        page = [(hit.type, hit.document) for hit in hits[: query.count]]
+        page = self._sealed(hits[: query.count])
         if len(hits) <= query.count or not page:
             return Page(total, page)
         last = hits[query.count - 1]
         position = self._position(last)
         following = Cursor(asked, query.count, total, last.place, position, list(last.key))
         return Page(total, page, following.encode(secret))
+
+    def _sealed(self, hits: list[_Hit]) -> list[tuple[ResourceType, Sealed]]:
+        return [(hit.type, self._reader.sealed(hit.type.name, ID, hit.document["id"])[0]) for hit in hits]
 
     def _after(self, cursor: Cursor | None) -> Iterator[_Hit]:
         if self._query.sort_by is None:

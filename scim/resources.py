@@ -3,11 +3,14 @@
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import orjson
+
 from scim import inactive, members, messages, patch, relations
+from scim.answers import Answer, Answers, Kept
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.errors import NotFound, StoreFull, StoreUnavailable, Uniqueness
 from scim.indexes import Indexes
@@ -18,7 +21,7 @@ from scim.registry import Registry, ResourceType, Target
 from scim.relations import Locate, Relations
 from scim.tolerance import STRICT, Tolerance
 from scim.validation import load_resource
-from storage.base import Document, Duplicate, Reader, Store, Unavailable, Writer
+from storage.base import ID, Document, Duplicate, Reader, Store, Unavailable, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
@@ -58,6 +61,7 @@ class Resources:
     indexes: Indexes
     locate: Locate
     tolerance: Tolerance = STRICT
+    kept: Kept = field(default_factory=Kept)
 
     def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> Outcome:
         """Create a resource, under the id where one was promised; InvalidValue, InvalidSyntax, Uniqueness."""
@@ -76,41 +80,27 @@ class Resources:
             moves = members.put(writer, document["id"], joining)
             return self._outcome(writer, type, None, document, unknown, moves)
 
-    def get(
-        self,
-        type: ResourceType,
-        id: str,
-        projection: Projection = EVERYTHING,
-        conditions: Conditions = UNCONDITIONAL,
-    ) -> tuple[str, Document | None]:
-        """Return a resource's version and the resource as it is answered, None where the client has it; NotFound."""
-        wanted = projection.bind(type, self.tolerance)
+    def get(self, type: ResourceType, id: str, projection: Projection = EVERYTHING) -> Answer:
+        """Return a resource as it is answered; NotFound."""
         with self._reading() as reader:
-            document = reader.get(type.name, id)
-            if document is None:
+            found = reader.sealed(type.name, ID, id)
+            if not found:
                 raise _not_found(type, id)
-            if conditions.is_unchanged(document):
-                return version_of(document), None
-            complete = self._relations(reader).complete(type, document, wanted)
-        return version_of(document), wanted.project(complete)
+            return self._answers(reader).of(type, found[0], projection)
 
-    def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Document:
+    def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return a stored resource as it is answered."""
-        wanted = projection.bind(type, self.tolerance)
         with self._reading() as reader:
-            complete = self._relations(reader).complete(type, document, wanted)
-        return wanted.project(complete)
+            return self._answers(reader).make(type, document, projection)
 
     def query(
         self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING
-    ) -> dict[str, Any]:
+    ) -> bytes:
         """Return the ListResponse of a query over some types (RFC 7644 section 3.4.2); `secret` signs cursors."""
-        wanted = {type.name: projection.bind(type, self.tolerance) for type in types}
         with self._reading() as reader:
-            seen = self._relations(reader)
-            page = Search(types, query, seen, self.indexes, self.tolerance).page(secret)
-            found = [(type, seen.complete(type, document, wanted[type.name])) for type, document in page.found]
-        return _list_response(page, query, [wanted[type.name].project(document) for type, document in found])
+            answers = self._answers(reader)
+            page = Search(types, query, answers.relations, self.indexes, self.tolerance).page(secret)
+            return _list_response(page, query, [answers.of(*found, projection).text for found in page.found])
 
     def replace(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
@@ -229,6 +219,9 @@ class Resources:
     def _detach(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
         return relations.detach(type, self.registry, document)
 
+    def _answers(self, reader: Reader) -> Answers:
+        return Answers(reader, self.registry, self.locate, self.tolerance, self.kept)
+
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.locate)
 
@@ -265,7 +258,7 @@ def _not_found(type: ResourceType, id: str) -> NotFound:
     return NotFound(f"There is no {type.name} with the id {id}.")
 
 
-def _list_response(page: Page, query: Query, resources: list[Document]) -> dict[str, Any]:
+def _list_response(page: Page, query: Query, resources: list[bytes]) -> bytes:
     body: dict[str, Any] = {
         "schemas": [LIST_RESPONSE],
         "totalResults": page.total,
@@ -275,4 +268,4 @@ def _list_response(page: Page, query: Query, resources: list[Document]) -> dict[
         body["startIndex"] = query.start_index
     elif page.next_cursor:
         body["nextCursor"] = page.next_cursor
-    return {**body, "Resources": resources}
+    return orjson.dumps({**body, "Resources": [orjson.Fragment(text) for text in resources]})

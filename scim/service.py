@@ -10,6 +10,7 @@ from threading import Lock
 from config import LiveConfig
 from scim import dialect
 from scim.activity import Activity
+from scim.answers import Kept
 from scim.cursor import shared_secret
 from scim.events import Event, Observer
 from scim.indexes import Indexes
@@ -39,6 +40,7 @@ class Service:
     def __post_init__(self) -> None:
         self.settings = self.config.now  # what holds until the next start; only `config` follows the file
         self._secret = b""
+        self._kept = Kept()
         self._lock = Lock()
         self._is_open = False
 
@@ -73,7 +75,7 @@ class Service:
         def locate(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id}"
 
-        return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE)
+        return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE, self._kept)
 
     def tell(self, event: Event) -> None:
         """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""

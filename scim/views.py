@@ -64,9 +64,11 @@ def _create(asked: Request, type: ResourceType) -> Response:
 
 def _get(asked: Request, type: ResourceType, id: str) -> Response:
     resources = _resources()
-    version, document = resources.get(type, id, _projection(asked), _conditions(asked))
-    headers = [("ETag", version), ("Location", resources.locate(type, id))]
-    return json_response(document, 200 if document else 304, headers)
+    answer = resources.get(type, id, _projection(asked))
+    headers = [("ETag", answer.version), ("Location", resources.locate(type, id))]
+    if _conditions(asked).is_unchanged(answer.version):
+        return json_response(None, 304, headers)
+    return json_response(answer.text, 200, headers)
 
 
 def _replace(asked: Request, type: ResourceType, id: str) -> Response:
@@ -175,7 +177,7 @@ def _written(asked: Request, resources: Resources, performed: tuple[int, Outcome
         headers.append(("Preference-Applied", f"return={preference}"))
     if preference == "minimal" or status == 204:
         return json_response(None, 201 if status == 201 else 204, headers)
-    return json_response(resources.render(outcome.type, outcome.after, projection), status, headers)
+    return json_response(resources.render(outcome.type, outcome.after, projection).text, status, headers)
 
 
 def _resources() -> Resources:

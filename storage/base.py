@@ -12,6 +12,11 @@ from typing import Any, Protocol
 Document = dict[str, Any]
 """Plain JSON with a string "id". Whoever holds one never changes it: stores hand out what they keep."""
 
+Sealed = bytes
+"""A document in the form in which its store keeps it: as long as the document stays as it is, so does this."""
+
+ID = "id"  # the index that every kind has
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -63,6 +68,15 @@ class Reader(Protocol):
 
     def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
         """Yield the documents that have the key in the index, in order of creation."""
+
+    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents that have the key in the index, in order of creation."""
+
+    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents in order of creation."""
+
+    def unseal(self, sealed: Sealed) -> Document:
+        """Return the document that this is."""
 
     def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Yield documents in order of creation, from the first whose position is above `after`."""

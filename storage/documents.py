@@ -8,8 +8,8 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table as TinyDBTable
 
-from storage.base import Document
-from storage.tables import META, Table, Version
+from storage.base import Document, Sealed
+from storage.tables import META, Table, Version, unpack
 
 Change = tuple[str, int, Document | None]
 """A kind, a position, and what is there now."""
@@ -153,6 +153,18 @@ class View(Storage):
     def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
         return self.version.table(kind).scan(after, offset, limit)
+
+    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents that have the key in the index, in order of creation."""
+        return self.version.table(kind).sealed(index, key)
+
+    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents in order of creation."""
+        return self.version.table(kind).sealed_scan(0, offset, limit)
+
+    def unseal(self, sealed: Sealed) -> Document:
+        """Return the document that this is."""
+        return unpack(sealed)
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation; Missing."""

@@ -1,11 +1,12 @@
 """The reference store: dictionaries behind one lock, small enough to be read at one sitting."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
 
-from storage.base import Document, Duplicate, Index, Missing
+from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
 
 
 class _Table:
@@ -102,6 +103,20 @@ class MemoryStore:
         places = [place for place in sorted(documents) if place > after]
         stop = None if limit is None else offset + limit
         return iter([documents[place] for place in islice(places, offset, stop)])
+
+    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents that have the key in the index, in order of creation."""
+        found = filter(None, [self.get(kind, key)]) if index == ID else self.lookup(kind, index, key)
+        return tuple(json.dumps(document).encode() for document in found)
+
+    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents in order of creation."""
+        return (json.dumps(document).encode() for document in self.scan(kind, offset=offset, limit=limit))
+
+    def unseal(self, sealed: Sealed) -> Document:
+        """Return the document that this is."""
+        document: Document = json.loads(sealed)
+        return document
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation; Missing."""

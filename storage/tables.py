@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Self, cast
 
-from storage.base import Document, Duplicate, Index, Missing
+from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
 from storage.versions import Buckets, Entries, Pages
 
 META = "_tinyscim"  # the table of the data file that is no kind of documents
@@ -68,10 +68,21 @@ class Table:
         documents = self.documents.fork()
         return (unpack(cast(bytes, documents.get(place))) for place in places)
 
+    def sealed(self, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents that have the key in the index, in order of creation."""
+        if index == ID:
+            position = self.ids.get(key)
+            return () if position is None else (cast(Sealed, self.documents.get(position)),)
+        return tuple([cast(Sealed, self.documents.get(place)) for place in self.entries[index].positions(key)])
+
     def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
         """Return documents in order of creation, as they are now, whatever is written while they are read."""
+        return map(unpack, self.sealed_scan(after, offset, limit))
+
+    def sealed_scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Return documents in order of creation, as they are now, whatever is written while they are read."""
         rows = self.documents.fork().items(after, offset)
-        return (unpack(packed) for _, packed in islice(rows, limit))
+        return (packed for _, packed in islice(rows, limit))
 
     def check(self, position: int, document: Document) -> None:
         """Raise Duplicate if the id, or a key that the document gains in a unique index, is another's."""

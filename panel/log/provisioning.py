@@ -78,7 +78,6 @@ class ProvisioningLog:
         """Return whom a failure was about with the names that are stored: the request has the id alone."""
         try:
             type = self._service.registry.types[entry.type]
-            _, document = self._service.resources("").get(type, entry.who.id)
+            return who(self._service.resources("").get(type, entry.who.id).document)
         except ScimError:
             return entry.who
-        return who(document) if document else entry.who

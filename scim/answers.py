@@ -1,0 +1,122 @@
+"""Resources as they are answered: JSON text, which is kept for as long as all that it was made from stays as it is."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import cast
+
+import orjson
+
+from scim.conditions import version_of
+from scim.members import GROUP
+from scim.projection import EVERYTHING, Projection
+from scim.registry import Registry, ResourceType
+from scim.relations import Locate, Relations
+from scim.tolerance import Tolerance
+from storage.base import ID, Document, Reader, Sealed
+
+KEPT_BYTES = 64_000_000
+_OVERHEAD = 600  # bytes that an answer takes beside its text
+
+Read = tuple[str, str, str]
+"""A kind, an index, and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resource's version and its text, with what was read of other documents to make it."""
+
+    version: str
+    text: bytes
+    reads: tuple[tuple[Read, tuple[Sealed, ...]], ...] = ()
+
+    @property
+    def document(self) -> Document:
+        """The resource that the text says."""
+        document: Document = orjson.loads(self.text)
+        return document
+
+
+class Kept:
+    """Answers by address and document, as many as there is room for: the oldest make room."""
+
+    def __init__(self, room: int = KEPT_BYTES) -> None:
+        self._room = room
+        self._lock = Lock()
+        self._answers: OrderedDict[tuple[str, Sealed], Answer] = OrderedDict()
+
+    def get(self, address: str, document: Sealed) -> Answer | None:
+        """Return the answer, which may no longer hold, or None."""
+        return self._answers.get((address, document))
+
+    def put(self, address: str, document: Sealed, answer: Answer) -> None:
+        """Keep an answer."""
+        with self._lock:
+            self._make_room(_OVERHEAD + len(answer.text))
+            self._answers[address, document] = answer
+
+    def _make_room(self, size: int) -> None:
+        self._room -= size
+        while self._room < 0 and self._answers:
+            _, oldest = self._answers.popitem(last=False)
+            self._room += _OVERHEAD + len(oldest.text)
+
+
+class Answers:
+    """Makes the answers of one reader."""
+
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
+        self.relations = Relations(reader, registry, locate)
+        self._reader, self._tolerance, self._kept = reader, tolerance, kept
+        self._found: dict[Read, tuple[Sealed, ...]] = {}
+
+    def of(self, type: ResourceType, sealed: Sealed, projection: Projection = EVERYTHING) -> Answer:
+        """Return the answer of a resource. A group's is not kept: to see whether it holds is to make it anew."""
+        if projection != EVERYTHING or type.name == GROUP:
+            return self.make(type, self._reader.unseal(sealed), projection)
+        address = self.relations.locate(type, "")
+        kept = self._kept.get(address, sealed)
+        if kept is None or not self._holds(kept):
+            kept = self._traced(type, self._reader.unseal(sealed))
+            self._kept.put(address, sealed, kept)
+        return kept
+
+    def make(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
+        """Return the answer of a stored resource, which is not kept."""
+        return Answer(version_of(document), self._text(type, document, projection, self.relations))
+
+    def read(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return documents as the reader does, which is asked once for each."""
+        read = (kind, index, key)
+        if read not in self._found:
+            self._found[read] = self._reader.sealed(kind, index, key)
+        return self._found[read]
+
+    def _holds(self, answer: Answer) -> bool:
+        return all(self.read(*read) == found for read, found in answer.reads)
+
+    def _traced(self, type: ResourceType, document: Document) -> Answer:
+        traced = _Traced(self._reader, self.read)
+        relations = Relations(cast(Reader, traced), self.relations.registry, self.relations.locate)
+        text = self._text(type, document, EVERYTHING, relations)
+        return Answer(version_of(document), text, tuple(traced.reads.items()))
+
+    def _text(self, type: ResourceType, document: Document, projection: Projection, relations: Relations) -> bytes:
+        wanted = projection.bind(type, self._tolerance)
+        return orjson.dumps(wanted.project(relations.complete(type, document, wanted)))
+
+
+class _Traced:
+    """A reader, as far as an answer needs one, that notes what is read of it."""
+
+    def __init__(self, reader: Reader, read: Callable[[str, str, str], tuple[Sealed, ...]]) -> None:
+        self._reader, self._read = reader, read
+        self.reads: dict[Read, tuple[Sealed, ...]] = {}
+
+    def get(self, kind: str, id: str) -> Document | None:
+        return next(self.lookup(kind, ID, id), None)
+
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+        found = self.reads[kind, index, key] = self._read(kind, index, key)
+        return map(self._reader.unseal, found)
