@@ -175,5 +175,5 @@ def _set_up_log() -> None:
     log.setLevel(logging.INFO)
     if not log.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter(lines.FORMAT))
+        handler.setFormatter(lines.Formatter())
         log.addHandler(handler)

@@ -261,13 +261,16 @@ class LiveConfig:
     @property
     def recent(self) -> Config:
         """The configuration as it was at most `LAG` seconds ago."""
-        return self._config if time.monotonic() - self._looked < LAG else self.now
+        moment = time.monotonic()
+        if moment - self._looked < LAG:
+            return self._config
+        self._looked = moment
+        return self.now
 
     @property
     def now(self) -> Config:
         """The configuration at this moment. Costs one stat."""
         path = self._config.path
-        self._looked = time.monotonic()
         stamp = _stamp(path)
         if path and stamp != self._seen:
             self._seen = stamp

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
+_CLIENT_REQUEST_ID = "HTTP_CLIENT_REQUEST_ID"
 
 log = logging.getLogger("tinyscim")
 request_log = logging.getLogger("tinyscim.request")
@@ -66,7 +67,7 @@ def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) 
             status,
             milliseconds=milliseconds,
             request_id=asked.id,
-            client_request_id=asked.headers.get("client-request-id", "")[:100],
+            client_request_id=asked.header(_CLIENT_REQUEST_ID)[:100],
             token=asked.token.name if asked.token else "",
             query=shown_query(asked.args),
             **rest,
@@ -168,7 +169,7 @@ _DETAILS = {
 
 
 def _authenticated(asked: Request, config: Config) -> Token:
-    text, doubled = dialect.bearer_token(asked.headers.get("Authorization", ""))
+    text, doubled = dialect.bearer_token(asked.header("HTTP_AUTHORIZATION"))
     token = authenticate(text, config.tokens)
     if doubled:
         log.warning('request=%s the word "Bearer" was pasted along with the token', asked.id)
@@ -188,7 +189,7 @@ def _log_request(asked: Request, status: int) -> None:
     request_log.info(
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
-        json.dumps(asked.headers.get("client-request-id", "-")[:100]),
+        json.dumps(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
         asked.method if asked.method.isalpha() else "-",
         json.dumps(asked.path[:500]),
         status,

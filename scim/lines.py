@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 from threading import Lock
@@ -10,6 +11,21 @@ from scim.later import Later
 
 PAUSE = 0.1  # seconds for which lines gather before they are written together
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class Formatter(logging.Formatter):
+    """Formats records, and each second's time once."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+        self._second, self._text = 0, ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the time as logging's own formatter does."""
+        second, milliseconds = divmod(int(record.created * 1000), 1000)
+        if second != self._second:
+            self._second, self._text = second, time.strftime(self.default_time_format, time.localtime(second))
+        return f"{self._text},{milliseconds:03d}"
 
 
 class Lines(logging.Handler):
@@ -21,7 +37,7 @@ class Lines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(Formatter())
         self._waiting: deque[logging.LogRecord] = deque()
         self._writing = Lock()
         self._later = Later("log", self.flush, before=PAUSE)

@@ -3,12 +3,13 @@
 They are not stored, so they are never stale: an answer and a filter derive them alike, through `Derived`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from scim import members
-from scim.filters import Derived, read_values
+from scim.attributes import Attribute
+from scim.filters import read_values
 from scim.indexes import is_reference
 from scim.projection import Wanted
 from scim.registry import Registry, ResourceType, Target
@@ -18,6 +19,8 @@ from storage.base import Document, Reader
 Locate = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
+Read = Callable[[Document], list[Any]]
+
 
 class Relations:
     """Derives attributes from what a reader sees."""
@@ -26,15 +29,14 @@ class Relations:
         self.reader = reader
         self.registry = registry
         self.locate = locate
-        self._derived: dict[str, dict[tuple[str | None, str], Derived]] = {}
+        self._derived: dict[str, dict[tuple[str | None, str], _Each]] = {}
 
-    def of(self, type: ResourceType) -> dict[tuple[str | None, str], Derived]:
+    def of(self, type: ResourceType) -> "Mapping[tuple[str | None, str], _Each]":
         """Return the derived attributes of a type, by the extension's URN and the attribute's name."""
         if type.name not in self._derived:
-            kinds = derived_attributes(type, self.registry)
+            rules = _rules(type, self.registry)
             self._derived[type.name] = {
-                (extension, name): kind(self, type, Target(extension, type.attribute(extension, name)))
-                for (extension, name), kind in kinds.items()
+                place: kind(self, type, attribute, read) for place, (kind, attribute, read) in rules.items()
             }
         return self._derived[type.name]
 
@@ -42,13 +44,12 @@ class Relations:
         """Return the resource with those derived attributes that are wanted."""
         result = dict(document)
         for (extension, name), derived in self.of(type).items():
-            attribute = type.attribute(extension, name)
-            if not wanted.includes(extension, attribute):
+            if not wanted.includes(extension, derived.attribute):
                 continue
             elements = derived.elements(document)
             if not elements:
                 continue
-            value: Any = elements if attribute.multi_valued else elements[0]
+            value: Any = elements if derived.attribute.multi_valued else elements[0]
             if extension:
                 result[extension] = {**result[extension], name: value}
             else:
@@ -76,7 +77,17 @@ class Relations:
 
 
 @lru_cache(maxsize=256)
-def derived_attributes(type: ResourceType, registry: Registry) -> dict[tuple[str | None, str], "_Kind"]:
+def _rules(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], tuple[_Kind, Attribute, Read]]":
+    """Return how the derived attributes of a type are derived, by place."""
+    rules: dict[tuple[str | None, str], tuple[_Kind, Attribute, Read]] = {}
+    for (extension, name), kind in derived_attributes(type, registry).items():
+        attribute = type.attribute(extension, name)
+        rules[extension, name] = kind, attribute, read_values(Target(extension, attribute), {})
+    return rules
+
+
+@lru_cache(maxsize=256)
+def derived_attributes(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], _Kind]":
     """Return which attributes of a type are derived, and how, by the extension's URN and the attribute's name."""
     found: dict[tuple[str | None, str], _Kind] = {(None, "meta"): _Meta}
     for extension, attributes in type.locations():
@@ -133,11 +144,16 @@ def _stored_reference(value: Any) -> Any:
 _DERIVED_SUBS = ("$ref", "display", "displayName")
 
 
-class _Meta:
-    """`meta`, with the location."""
+class _Derived:
+    """A derived attribute of a type; `read` lists what is stored of it."""
 
-    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
-        self._relations, self._type = relations, type
+    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Read) -> None:
+        self.attribute = attribute
+        self._relations, self._type, self._read = relations, type, read
+
+
+class _Meta(_Derived):
+    """`meta`, with the location."""
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
         return [{**document["meta"], "location": self._relations.locate(self._type, document["id"])}]
@@ -149,13 +165,8 @@ class _Meta:
         return None
 
 
-class _Reference:
+class _Reference(_Derived):
     """References to resources: `$ref` and the name are there while the resource is."""
-
-    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
-        assert target.attribute
-        self._relations, self._attribute = relations, target.attribute
-        self._read = read_values(target, {})
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
         return [self.element(stored) for stored in self._read(document)]
@@ -167,23 +178,19 @@ class _Reference:
         return None  # its index is asked before
 
     def element(self, stored: dict[str, Any]) -> dict[str, Any]:
-        found = self._relations.find(self._attribute.refers_to, stored.get("value", ""))
+        found = self._relations.find(self.attribute.refers_to, stored.get("value", ""))
         if not found:
             return stored
         type, document = found
         element = {**stored, "$ref": self._relations.locate(type, document["id"])}
         for name in ("display", "displayName"):
-            if name in self._attribute.subs and "displayName" in document:
+            if name in self.attribute.subs and "displayName" in document:
                 element[name] = document["displayName"]
         return element
 
 
-class _Members:
+class _Members(_Derived):
     """`members` of a group, each with its address, type and name while it is known here."""
-
-    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
-        assert target.attribute
-        self._relations, self._type, self._types = relations, type, target.attribute.refers_to
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
         return [self._element(one) for one in members.of_group(self._relations.reader, document["id"])]
@@ -196,7 +203,7 @@ class _Members:
         return _in_order(reader, self._type, (one["group"] for one in members.of_member(reader, value)))
 
     def _element(self, membership: Document) -> dict[str, Any]:
-        found = self._relations.find(self._types, membership["member"])
+        found = self._relations.find(self.attribute.refers_to, membership["member"])
         if not found:
             return members.stored_element(membership)
         type, document = found
@@ -208,11 +215,11 @@ class _Members:
         return {**element, "display": document["displayName"]} if "displayName" in document else element
 
 
-class _Groups:
+class _Groups(_Derived):
     """`groups` of a user: those it is a member of, then those that these are members of, each once."""
 
-    def __init__(self, relations: Relations, type: ResourceType, target: Target) -> None:
-        self._relations, self._type = relations, type
+    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Read) -> None:
+        super().__init__(relations, type, attribute, read)
         self._parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
         self._elements: dict[tuple[str, int], dict[str, Any]] = {}
 
@@ -264,6 +271,7 @@ class _Groups:
         }
 
 
+_Each = _Meta | _Reference | _Members | _Groups
 _Kind = type[_Meta] | type[_Reference] | type[_Members] | type[_Groups]
 
 

@@ -37,6 +37,10 @@ class Request(flask.Request):
         self.sent: dict[str, Any] | None = None
         self.outcome: Outcome | None = None
 
+    def header(self, name: str) -> str:
+        """Return a header by its name in the WSGI environment, "" where there is none: `headers` would raise inside."""
+        return cast(str, self.environ.get(name, ""))
+
     @property
     def milliseconds(self) -> float:
         """How long it has taken up to now."""

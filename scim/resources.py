@@ -2,17 +2,17 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 
 from scim import inactive, members, messages, patch, relations
 from scim.answers import Answer, Answers, Kept
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
-from scim.errors import NotFound, StoreFull, StoreUnavailable, Uniqueness
+from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
 from scim.indexes import Indexes
 from scim.patch import guard_all_immutable
 from scim.projection import EVERYTHING, Projection
@@ -225,26 +225,42 @@ class Resources:
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.locate)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Writer]:
+    def _writing(self) -> "_Told[Writer]":
+        return _Told(self.store.writing())
+
+    def _reading(self) -> "_Told[Reader]":
+        return _Told(self.store.reading())
+
+
+R = TypeVar("R", bound=Reader)
+
+
+class _Told(Generic[R]):
+    """A reader or a writer of the store, whose failures are told in the protocol's words."""
+
+    __slots__ = ("_opened",)
+
+    def __init__(self, opened: AbstractContextManager[R]) -> None:
+        self._opened = opened
+
+    def __enter__(self) -> R:
         try:
-            with self.store.writing() as writer:
-                yield writer
-        except Duplicate as taken:
-            raise Uniqueness(f'Another {taken.kind} has the {taken.index} "{taken.key}".') from None
+            return self._opened.__enter__()
         except Unavailable as error:
-            raise _unavailable(error) from error
+            raise _told(error) from error
 
-    @contextmanager
-    def _reading(self) -> Iterator[Reader]:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         try:
-            with self.store.reading() as reader:
-                yield reader
-        except Unavailable as error:
-            raise _unavailable(error) from error
+            self._opened.__exit__(kind, error, trace)
+        except Unavailable as unavailable:
+            raise _told(unavailable) from unavailable
+        if isinstance(error, Duplicate | Unavailable):
+            raise _told(error) from error
 
 
-def _unavailable(error: Unavailable) -> StoreFull | StoreUnavailable:
+def _told(error: Duplicate | Unavailable) -> ScimError:
+    if isinstance(error, Duplicate):
+        return Uniqueness(f'Another {error.kind} has the {error.index} "{error.key}".')
     kind = StoreFull if error.full else StoreUnavailable
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 

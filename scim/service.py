@@ -4,6 +4,7 @@ import atexit
 import hmac
 import logging
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -41,6 +42,7 @@ class Service:
         self.settings = self.config.now  # what holds until the next start; only `config` follows the file
         self._secret = b""
         self._kept = Kept()
+        self._resources = lru_cache(maxsize=64)(self._resources_under)
         self._lock = Lock()
         self._is_open = False
 
@@ -71,7 +73,9 @@ class Service:
     def resources(self, base_url: str) -> Resources:
         """Return the resources with their addresses under a base URL; Damaged, Unavailable."""
         self.open()
+        return self._resources(base_url)
 
+    def _resources_under(self, base_url: str) -> Resources:
         def locate(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id}"
 

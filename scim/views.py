@@ -161,7 +161,8 @@ def _answer_query(
         parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
     )
     client = asked.token.name if asked.token else ""
-    return json_response(_resources().query(types, query, service().cursor_secret(client), projection))
+    secret = b"" if query.cursor is None else service().cursor_secret(client)
+    return json_response(_resources().query(types, query, secret, projection))
 
 
 def _written(asked: Request, resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:
@@ -189,9 +190,9 @@ def _projection(asked: Request) -> Projection:
 
 
 def _conditions(asked: Request) -> Conditions:
-    return Conditions(asked.headers.get("If-Match", ""), asked.headers.get("If-None-Match", ""))
+    return Conditions(asked.header("HTTP_IF_MATCH"), asked.header("HTTP_IF_NONE_MATCH"))
 
 
 def _preference(asked: Request) -> str:
-    wanted = asked.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+    wanted = asked.header("HTTP_PREFER").replace(" ", "").lower().split(",")
     return next((word for word in ("minimal", "representation") if f"return={word}" in wanted), "")
