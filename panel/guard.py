@@ -62,6 +62,7 @@ class Guard:
         """Stand before every page of the panel, and behind it; behind addresses too that lead to none of its pages."""
         app.before_request(self._turn_back)
         panel.before_request(self._admit)
+        panel.after_request(self._look_again)
         app.after_request(_harden)
 
     def _turn_back(self) -> ResponseReturnValue | None:
@@ -77,6 +78,12 @@ class Guard:
         if request.method == "POST" and self._service.config.now.panel.is_on:
             self._csrf.protect()
         return self._refuse()
+
+    def _look_again(self, response: Response) -> Response:
+        """Let what a form has changed hold for the very next request; other workers look for themselves."""
+        if request.method == "POST":
+            _ = self._service.config.now
+        return response
 
     def _refuse(self) -> ResponseReturnValue | None:
         """Refuse who is not signed in."""
