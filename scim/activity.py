@@ -1,10 +1,9 @@
 """When each token was last used and what was last refused, as all workers know it together.
 
-A request notes it in memory and no more. A thread of each worker, started by the first request, folds what was noted
+A request notes it in memory and no more. A thread of each worker folds what was noted
 into a small file beside the store: at once after a pause, and then at most every few seconds.
 """
 
-import atexit
 import fcntl
 import json
 import logging
@@ -16,10 +15,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
 from config import Token
+from scim.later import Later
 
 PAUSE = 5.0  # seconds between two writes of one worker
 _KEPT = 200  # tokens, those that are gone included
@@ -65,8 +65,7 @@ class Activity:
         self._path = path
         self._seen = Seen()
         self._lock = Lock()
-        self._news = Event()
-        self._thread: Thread | None = None
+        self._later = Later("activity", self.flush, after=PAUSE)
 
     def note(self, token: Token | None, status: int) -> None:
         """Note a request and how it was answered; costs no system call but the clock's.
@@ -85,9 +84,8 @@ class Activity:
                 self._seen.succeeded = moment
             else:
                 self._seen.unknown = moment
-            self._start()
-        if not self._news.is_set():
-            self._news.set()
+        if self._path:
+            self._later.ask()
 
     def seen(self) -> Seen:
         """Return what every worker saw, as far as it has written it, and this one up to now."""
@@ -106,19 +104,6 @@ class Activity:
                 _write(self._path, self.seen())
         except OSError as error:
             log.warning("%s: %s", self._path, error.strerror)
-
-    def _start(self) -> None:
-        if self._path and self._thread is None:
-            self._thread = Thread(target=self._write_on, name="activity", daemon=True)
-            self._thread.start()
-            atexit.register(self.flush)
-
-    def _write_on(self) -> None:
-        while True:
-            self._news.wait()
-            self._news.clear()
-            self.flush()
-            time.sleep(PAUSE)
 
 
 def _read(path: Path) -> Seen:
