@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from panel.log.entries import Entry
@@ -53,8 +52,7 @@ class _Cleaning:
         self._unreadable = False
 
     def entry(self, entry: Entry) -> Entry:
-        return replace(
-            entry,
+        return entry._replace(
             changes={name: tuple(self._cleaned(list(values))) for name, values in entry.changes.items()},
             unknown=tuple(map(without_values, entry.unknown)),
             query={name: self._expression(value) if name == "filter" else value for name, value in entry.query.items()},
