@@ -11,7 +11,7 @@ from scim.messages import SEARCH_PARAMETERS
 from scim.resources import Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen ones take three times as long to make, and each write makes one
 class Event:
     """A request, or an operation of a bulk request, and what came of it.
 

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from scim.conditions import dated
+import orjson
+
 from scim.events import Event
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome
@@ -28,7 +31,8 @@ ACTIONS = (
 )
 MAX_LINE = 200_000
 TOO_LONG = "(too long for the log)"
-_DERIVED = frozenset(("id", "schemas", "meta"))
+_DERIVED = ("id", "schemas", "meta")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,7 @@ class Who:
         return bool(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the log. The keys in the file are the names here; what is empty is not written.
 
     `by` is the name of the token. `changes` has the old and the new value of each attribute that changed, null where
@@ -66,12 +69,12 @@ class Entry:
     ms: float = 0.0
     type: str = ""
     who: Who = Who()
-    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    changes: Mapping[str, tuple[Any, Any]] = _NOTHING
     joined: tuple[Who, ...] = ()
     left: tuple[Who, ...] = ()
     moved: int = 0
     unknown: tuple[str, ...] = ()
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = _NOTHING
     request: Any = None
     response: Any = None
     request_id: str = ""
@@ -106,10 +109,18 @@ class Entry:
         return line if len(line) <= MAX_LINE else _dumped(_shortened(self))
 
 
+def to_json(value: Any) -> str:
+    """Return a value as an entry's line has it."""
+    try:
+        return orjson.dumps(value, _of_who, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+    except TypeError:  # a number of more than 64 bits, or half a surrogate pair
+        return _encoder.encode(value)
+
+
 def read_entry(line: str | bytes) -> Entry:
     """Return the entry in a line; ValueError."""
     try:
-        body = {name: value for name, value in json.loads(line).items() if name in _NAMES}
+        body = {name: value for name, value in json.loads(line).items() if name in Entry._fields}
         for name in ("joined", "left"):
             body[name] = tuple(Who(**who) for who in body.get(name, ()))
         body["who"] = Who(**body.get("who", {}))
@@ -120,19 +131,23 @@ def read_entry(line: str | bytes) -> Entry:
         raise ValueError(str(error)) from None
 
 
-_NAMES = tuple(one.name for one in fields(Entry))
-
-
 def timestamp(moment: float) -> str:
     """Return a time as entries have it: always of one length, so that text sorts as time does."""
-    return dated(datetime.fromtimestamp(moment, UTC))
+    seconds, microseconds = divmod(round(moment * 1_000_000), 1_000_000)
+    return f"{_second(seconds)}.{microseconds:06}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    """Return a time without its fraction: many entries share one."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
     """Return the entry of an event, secrets and all; None where nothing happened that anybody would look for."""
     outcome = event.outcome
     changed = changes(outcome.type, outcome.before, outcome.after) if outcome and outcome.changed else {}
-    actions = tuple(_actions(event, changed))
+    actions = _actions(event, changed)
     if actions == ("unchanged",) and not (outcome and outcome.unknown):
         return None
     return Entry(
@@ -161,53 +176,54 @@ def who(document: Document) -> Who:
 
 def changes(type: ResourceType, before: Document | None, after: Document | None) -> Changes:
     """Return the old and the new value of each attribute that differs, by its full name."""
-    old, new = before or {}, after or {}
-    found = {name: pair for name, pair in _differences(old, new) if name not in _DERIVED and name not in type.schemas}
+    found = _differences(before or {}, after or {})
+    for name in _DERIVED:
+        found.pop(name, None)
     for schema in type.extensions:
-        for name, pair in _differences(old.get(schema.id) or {}, new.get(schema.id) or {}):
-            found[f"{schema.id}:{name}"] = pair
+        if schema.id in found:
+            old, new = found.pop(schema.id)
+            found |= _differences(old or {}, new or {}, f"{schema.id}:")
     return found
 
 
-def _differences(old: Document, new: Document) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if old != new:
-        for name in {**old, **new}:
-            was, now = old.get(name), new.get(name)
-            if was != now:
-                yield name, (was, now)
+def _differences(old: Document, new: Document, prefix: str = "") -> Changes:
+    found = {}
+    for name in {**old, **new}:
+        was, now = old.get(name), new.get(name)
+        if was is not now and was != now:
+            found[prefix + name] = (was, now)
+    return found
 
 
-def _actions(event: Event, changed: Changes) -> Iterator[str]:
-    """Yield what was done, the most telling first."""
-    if event.outcome:
-        yield from _deeds(event.outcome, changed, event.cause)
+def _actions(event: Event, changed: Changes) -> tuple[str, ...]:
+    """Return what was done, the most telling first."""
+    done = _deeds(event.outcome, changed, event.cause) if event.outcome else []
     if event.status >= 400:
-        yield "failed"
+        done.append("failed")
+    return tuple(done)
 
 
-def _deeds(outcome: Outcome, changed: Changes, cause: str) -> Iterator[str]:
+def _deeds(outcome: Outcome, changed: Changes, cause: str) -> list[str]:
     if outcome.before is None:
-        yield "created"
+        done = ["created"]
     elif outcome.after is None:
-        yield "purged" if cause == "purge" else "deleted"
+        done = ["purged" if cause == "purge" else "deleted"]
     elif not outcome.changed:
-        yield "unchanged"
+        done = ["unchanged"]
     else:
-        switched = _switched(changed)
-        if switched:
-            yield switched
-        if len(changed) > bool(switched):
-            yield "updated"
+        done = _updates(changed)
     if outcome.joined:
-        yield "joined"
+        done.append("joined")
     if outcome.left:
-        yield "left"
+        done.append("left")
+    return done
 
 
-def _switched(changed: Changes) -> str:
-    """Return what became of the resource's being active; who has no `active` is."""
+def _updates(changed: Changes) -> list[str]:
+    """Return what became of a resource whose `active` changed, perhaps among others; who has no `active` is."""
     was, now = (value is not False for value in changed.get("active", (None, None)))
-    return "" if was == now else "restored" if now else "disabled"
+    switched = [] if was == now else ["restored" if now else "disabled"]
+    return [*switched, "updated"] if len(changed) > len(switched) else switched
 
 
 def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
@@ -241,7 +257,7 @@ def _named(request: Any, id: str) -> Who:
 
 
 def _dumped(entry: Entry) -> str:
-    return _encoder.encode({name: value for name in _NAMES if (value := getattr(entry, name))})
+    return to_json({name: value for name, value in zip(Entry._fields, entry, strict=True) if value})
 
 
 def _of_who(value: Who) -> dict[str, str]:
@@ -253,8 +269,7 @@ _encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators
 
 def _shortened(entry: Entry) -> Entry:
     """Return an entry that is too long for a line without its longest parts."""
-    return replace(
-        entry,
+    return entry._replace(
         changes=dict.fromkeys(list(entry.changes)[:100], (None, TOO_LONG)),
         request=TOO_LONG,
         joined=entry.joined[:100],

@@ -1,7 +1,6 @@
 """The provisioning log as the rest of the project sees it: it observes, and it answers questions."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from panel.log.archive import Archive
@@ -71,7 +70,7 @@ class ProvisioningLog:
     def _line(self, event: Event, id: str) -> str | None:
         entry = make_entry(event, id, self._service.registry)
         if entry and entry.failed and entry.who.id and entry.who.id == entry.who.name:
-            entry = replace(entry, who=self._known(entry))
+            entry = entry._replace(who=self._known(entry))
         return self._secrets.clean(entry) if entry else None
 
     def _known(self, entry: Entry) -> Who:

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
-from panel.log.entries import Entry
+from panel.log.entries import Entry, to_json
 from scim.attributes import Attribute, fold
 from scim.events import without_values
 from scim.registry import Registry
@@ -28,20 +27,27 @@ class Secrets:
         readable = {fold(one.name) for one in attributes if one.returned != "never"}
         self._names = never | (set(_USUAL.split()) - readable)
         # Whatever has access_token in it has token in it: fewer signs to look for in each line.
-        self._signs = [one for one in self._names if not any(other in one for other in self._names - {one})]
+        signs = self._names | {"tscim_", '"filter"'}
+        self._signs = [one for one in signs if not any(other in one for other in signs - {one})]
 
     def clean(self, entry: Entry) -> str:
         """Return the entry's line without what is secret. Most lines show at once that nothing is."""
         line = entry.to_line()
-        if not self._may_be_in(line):
+        if not self._may_be_in(line) and not _may_be_large(line, entry.request):
             return line
         return _OWN_TOKEN.sub(LEFT_OUT, _Cleaning(self._names).entry(entry).to_line())
 
     def _may_be_in(self, line: str) -> bool:
-        folded = fold(line)
-        if len(line) > MAX_TEXT or "tscim_" in folded or '"filter"' in folded:
-            return True
-        return any(sign in folded for sign in self._signs)
+        return any(map(fold(line).__contains__, self._signs))
+
+
+def _may_be_large(line: str, request: Any) -> bool:
+    """Tell whether anything may be over the bounds: within what is short as a whole, no text and no list is."""
+    if len(line) <= MAX_TEXT:
+        return False
+    asked = to_json(request)
+    brackets = asked.count("{") + asked.count("[")  # what is stored is no deeper than its schema
+    return max(len(asked), len(line) - len(asked)) > MAX_TEXT or brackets > MAX_DEPTH
 
 
 class _Cleaning:
@@ -53,8 +59,7 @@ class _Cleaning:
         self._unreadable = False
 
     def entry(self, entry: Entry) -> Entry:
-        return replace(
-            entry,
+        return entry._replace(
             changes={name: tuple(self._cleaned(list(values))) for name, values in entry.changes.items()},
             unknown=tuple(map(without_values, entry.unknown)),
             query={name: self._expression(value) if name == "filter" else value for name, value in entry.query.items()},

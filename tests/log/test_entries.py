@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from panel.log.entries import Entry, Who
+from panel.log.entries import Entry, Who, read_entry
 from panel.log.exports import as_exchange, as_row, summary
 from panel.log.search import Criteria
 from scim.events import Event
@@ -312,3 +312,9 @@ def test_a_very_long_entry_is_shortened(logged):
     photos = [{"value": "y" * 1_900 + str(number)} for number in range(500)]
     logged.scim.put(f"/Users/{ann['id']}", {**ann, "photos": photos})
     assert len(logged.path.read_bytes().splitlines()[-1]) < 200_000
+
+
+@pytest.mark.parametrize("value", [2**70, "half a pair: \ud800", 1.5e300, "\x1f\x7f\u2028é"])
+def test_whatever_a_request_has_in_it_has_a_line(value):
+    entry = Entry("2026-01-31T12:00:00.000000Z", "1", ("joined",), who=Who("a"), joined=(Who("b"),), request=value)
+    assert read_entry(entry.to_line()) == entry._replace(unknown=(), changes={}, query={})

@@ -161,3 +161,17 @@ def test_deep_requests_do_no_harm(logged, depth):
         value = {"password" if depth == 10 else "x": value}
     logged.scim.post("/Users", {"userName": "ann", "unknown": value})
     assert len(logged.entries()) == 1
+
+
+LARGE = {
+    "a text": "x" * 2_001,
+    "a list": [1] * 1_001,
+    "depth": [[[[[[[[[[[[[[[["deep"]]]]]]]]]]]]]]]],
+}
+
+
+@pytest.mark.parametrize("large", LARGE)
+def test_what_is_large_is_cut_also_where_nothing_is_secret(logged, large):
+    logged.scim.create_user(title="y" * 1_500, unknown=LARGE[large])
+    assert LARGE[large] != logged.last().request["unknown"]
+    assert len(logged.last().request["title"]) == 1_500
