@@ -40,8 +40,6 @@ Observer = Callable[[Event], None]
 
 def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the protocol's own parameters, and of the filter only its form: its values are about people."""
-    if not parameters:
-        return {}
     shown = {name: value[:500] for name, value in parameters.items() if name in SEARCH_PARAMETERS}
     if "filter" in shown:
         shown["filter"] = without_values(shown["filter"])

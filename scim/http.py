@@ -69,7 +69,7 @@ def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) 
             request_id=asked.id,
             client_request_id=asked.header(_CLIENT_REQUEST_ID)[:100],
             token=asked.token.name if asked.token else "",
-            query=shown_query(asked.args),
+            query=shown_query(asked.args) if asked.query_string else {},
             **rest,
         )
         found.tell(event)
