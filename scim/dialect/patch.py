@@ -90,7 +90,7 @@ def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[J
         inner = resource(type, {str(target): value}) if isinstance(value, Mapping) else {}
         yield {**operation, "value": inner.get(str(target), value)}
         return
-    value = attribute_value(target, operation["value"], element=path.filter is not None)
+    value = attribute_value(target.leaf, operation["value"], element=path.filter is not None)
     if value is not None:
         yield {**operation, "value": value}
     elif path.filter and target.sub and target.sub.name == "value":  # a cleared e-mail address is no address [tests]
