@@ -15,11 +15,11 @@ _T = TypeVar("_T")
 
 
 class Field(ma.fields.Field[_T]):
-    """The base of the fields of attributes, which have no defaults, hooks or validators: `_deserialize` is all."""
+    """The base of our fields, which have no defaults, hooks or validators: `_deserialize` is all."""
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **context: Any) -> Any:
-        """Return the value as it will be stored; marshmallow's ValidationError."""
-        if value is None:
+        """Return what is meant by the value; marshmallow's ValidationError."""
+        if value is None or value is ma.missing:
             self._validate_missing(value)
             return None
         return self._deserialize(value, attr, data, **context)

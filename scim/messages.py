@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
+from scim.fields import Field
 from scim.filters import parse_filter
 from scim.patch import Operation
 from scim.paths import Path, read_path
@@ -23,15 +24,48 @@ MAX_PATCH_OPERATIONS = 1_000
 class Message(ma.Schema):
     """The base of all messages: what they do not define is passed over."""
 
-    error_messages = {"type": "must be an object"}
+    def load(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Return the values by their fields' names; of what is not there, only what is required is looked at."""
+        if not isinstance(data, Mapping):
+            raise ma.ValidationError("must be an object")
+        loaded: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field in self.load_fields.items():
+            key = field.data_key or name
+            if key in data or field.required:
+                try:
+                    loaded[name] = field.deserialize(data.get(key, ma.missing))
+                except ma.ValidationError as error:
+                    errors[key] = error.messages
+        if errors:
+            raise ma.ValidationError(errors)
+        return loaded
 
-    class Meta:
-        """What marshmallow is told of the schema."""
 
-        unknown = ma.EXCLUDE
+class _Text(Field[str], ma.fields.String):
+    """A string."""
 
 
-class _Names(ma.fields.Field[tuple[str, ...]]):
+class _Word(_Text):
+    """One of a few words."""
+
+    def __init__(self, *words: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._words = words
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
+        text = super()._deserialize(value, attr, data)
+        if text not in self._words:
+            *others, last = self._words
+            raise ma.ValidationError(f"must be {', '.join(others)} or {last}")
+        return text
+
+
+class _Any(Field[Any], ma.fields.Raw):
+    """Whatever is there."""
+
+
+class _Names(Field[tuple[str, ...]]):
     """Attribute names: a list in a body, separated by commas in a URL."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> tuple[str, ...]:
@@ -41,7 +75,7 @@ class _Names(ma.fields.Field[tuple[str, ...]]):
         return tuple(name.strip() for name in names if name.strip())
 
 
-class _Whole(ma.fields.Field[int]):
+class _Whole(Field[int]):
     """A whole number: as such in a body, as text in a URL."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
@@ -58,16 +92,13 @@ _DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
-    schemas = ma.fields.List(ma.fields.String())
-    filter = ma.fields.String()
-    sort_by = ma.fields.String(data_key="sortBy")
-    sort_order = ma.fields.String(
-        data_key="sortOrder",
-        validate=ma.validate.OneOf(["ascending", "descending"], error="must be ascending or descending"),
-    )
+    schemas = ma.fields.List(_Text())
+    filter = _Text()
+    sort_by = _Text(data_key="sortBy")
+    sort_order = _Word("ascending", "descending", data_key="sortOrder")
     start_index = _Whole(data_key="startIndex")
     count = _Whole()
-    cursor = ma.fields.String()
+    cursor = _Text()
     attributes = _Names()
     excluded = _Names(data_key="excludedAttributes")
 
@@ -75,16 +106,13 @@ class _QuerySchema(Message):
 class _OperationSchema(Message):
     """An operation of a PatchOp message."""
 
-    op = ma.fields.String(
-        required=True,
-        validate=ma.validate.OneOf(["add", "remove", "replace"], error="must be add, remove or replace"),
-    )
-    path = ma.fields.String()
-    value = ma.fields.Raw(allow_none=True)
+    op = _Word("add", "remove", "replace", required=True)
+    path = _Text()
+    value = _Any(allow_none=True)
 
 
 class _PatchSchema(Message):
-    schemas = ma.fields.List(ma.fields.String(), required=True, validate=ma.validate.Length(min=1))
+    schemas = ma.fields.List(_Text(), required=True)
     operations = ma.fields.List(
         ma.fields.Nested(_OperationSchema),
         data_key="Operations",
