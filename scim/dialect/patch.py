@@ -1,7 +1,6 @@
 """PATCH: legacy and flag operations, on their way to those of RFC 7644 section 3.5.2."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from scim.attributes import Attribute, fold
@@ -9,7 +8,7 @@ from scim.dialect.names import attribute_name, inner_tree
 from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
-from scim.filters import And, Compare, Filter, Or, PathText, parse_path, unparse
+from scim.filters import And, Compare, Filter, Or, PathText, parse_path, remembered, unparse
 from scim.messages import PATCH_OP
 from scim.paths import Path, read_path
 from scim.registry import ResourceType
@@ -40,15 +39,15 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if not text and isinstance(value, Mapping):
         yield from _without_path(type, operation, value)
         return
-    try:
-        path = read_path(strict_path(type, text), type) if isinstance(text, str) else None
-    except ScimError:
-        path = None
-    if path is None:
+    if not isinstance(text, str):
         yield operation
-    else:
-        operation["path"] = strict_path(type, str(text))
-        yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
+        return
+    try:
+        operation["path"], path = strict_path(text, type)
+    except ScimError:
+        yield operation
+        return
+    yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
 
 
 def _without_path(type: ResourceType, operation: JsonObject, value: Mapping[str, Any]) -> Iterator[JsonObject]:
@@ -69,15 +68,16 @@ def _is_part_of_elements(type: ResourceType, name: str) -> bool:
 _ASSIGNED_HERE = ("id", "meta", "schemas")
 
 
-@lru_cache(maxsize=4096)
-def strict_path(type: ResourceType, text: str) -> str:
-    """Return a PATCH path with names and literals as RFC 7644 has them; InvalidPath, InvalidFilter."""
+@remembered
+def strict_path(text: str, type: ResourceType) -> tuple[str, Path]:
+    """Return a PATCH path with names and literals as RFC 7644 has them, and what it means; as `read_path`."""
     attribute, inner, sub = parse_path(text)
     name = attribute_name(type, attribute)
     target = type.resolve(name)
     if inner and target and target.attribute:
         inner = inner_tree(target.attribute, inner)
-    return str(PathText(name, inner, sub))
+    strict = str(PathText(name, inner, sub))
+    return strict, read_path(strict, type)
 
 
 def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[JsonObject]:

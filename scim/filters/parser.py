@@ -2,11 +2,15 @@
 
 import json
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
 from scim.filters.lexer import Token, tokens, unquote
 from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, PathText, Present
+
+_Read = TypeVar("_Read", bound=Callable[..., Any])
 
 MAX_DEPTH = 50
 MAX_TERMS = 1_000
@@ -18,32 +22,33 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?", re.
 _KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 
 
+def remembered(read: _Read) -> _Read:
+    """Let a function that reads a text remember what short ones mean; they come from outside, so it is bounded."""
+    known = lru_cache(maxsize=1024)(read)
+
+    @wraps(read)
+    def find(text: str, *context: Any) -> Any:
+        return (known if len(text) <= REMEMBERED else read)(text, *context)
+
+    return find  # type: ignore[return-value]
+
+
+@remembered
 def parse_filter(text: str) -> Filter:
     """Return the tree of a filter; InvalidFilter."""
-    return _remembered_filter(text) if len(text) <= REMEMBERED else _parse_filter(text)
-
-
-def parse_path(text: str) -> PathText:
-    """Return the parts of a PATCH path; InvalidPath."""
-    return _remembered_path(text) if len(text) <= REMEMBERED else _parse_path(text)
-
-
-def _parse_filter(text: str) -> Filter:
     parser = _Parser(text)
     tree = parser.either()
     parser.expect_end()
     return tree
 
 
-def _parse_path(text: str) -> PathText:
+@remembered
+def parse_path(text: str) -> PathText:
+    """Return the parts of a PATCH path; InvalidPath."""
     try:
         return _Parser(text).path()
     except InvalidFilter as error:
         raise InvalidPath(f"The path cannot be read: {error.detail}") from None
-
-
-_remembered_filter = lru_cache(maxsize=1024)(_parse_filter)
-_remembered_path = lru_cache(maxsize=1024)(_parse_path)
 
 
 class _Parser:
