@@ -1,6 +1,7 @@
 """Takes in a resource or a PATCH value: every value through a marshmallow field, then what goes beyond one value."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import marshmallow as ma
@@ -79,7 +80,7 @@ def refuse_read_only(attribute: Attribute, where: Target) -> None:
 
 def check_required(type: ResourceType, document: Document) -> None:
     """Raise Mutability if a required attribute has lost its value (RFC 7644 section 3.5.2.2)."""
-    for extension, attributes in type.locations():
+    for extension, attributes in _demanding(type):
         holder = document if extension is None else document.get(extension)
         if holder is None:
             if extension in type.required_extensions:
@@ -92,6 +93,15 @@ def check_required(type: ResourceType, document: Document) -> None:
                 elements = holder.get(attribute.name, [])
                 if any(sub.name not in one for one in (elements if isinstance(elements, list) else [elements])):
                     raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
+
+
+@lru_cache(maxsize=256)
+def _demanding(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
+    """Return where attributes stand, and which of them are required or have required sub-attributes."""
+    return [
+        (extension, [one for one in attributes if one.required or one.required_subs])
+        for extension, attributes in type.locations()
+    ]
 
 
 def _load(
