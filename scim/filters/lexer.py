@@ -12,6 +12,8 @@ MAX_LENGTH = 16_384
 
 _TOKEN = re.compile(r"""\s*(?:(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+))""")
 
+_DECODER = json.JSONDecoder()
+
 
 class Token(NamedTuple):
     """A piece of a filter: kind "mark", "string", "word" or "end", its text, and where it starts, from 1."""
@@ -44,7 +46,7 @@ def tokens(text: str) -> Iterator[Token]:
 def unquote(token: Token) -> str:
     """Return the text of a string token, which is a JSON string; InvalidFilter."""
     try:
-        text: str = json.loads(token.text)
+        text: str = _DECODER.raw_decode(token.text)[0]
     except ValueError:
         raise InvalidFilter(f"The string at character {token.place} is not a JSON string.") from None
     if not is_keepable(text):

@@ -93,9 +93,8 @@ class _Parser:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise InvalidFilter(f"The filter has more than {MAX_TERMS} terms.")
-        if self._peek().is_word("not") and self._peek(1).text == "(":
-            self._take()
-            self._take()
+        if self._peek().is_word("not") and self._tokens[self._next + 1].text == "(":
+            self._next += 2
             return Not(self._bracketed(")"))
         if self._take_mark("("):
             return self._bracketed(")")
@@ -155,25 +154,25 @@ class _Parser:
             raise InvalidFilter(f"An attribute's name is expected at character {token.place}.")
         return name
 
-    def _peek(self, ahead: int = 0) -> Token:
-        return self._tokens[min(self._next + ahead, len(self._tokens) - 1)]
+    def _peek(self) -> Token:
+        return self._tokens[self._next]
 
     def _take(self) -> Token:
-        token = self._peek()
+        """Return the next token and go on; nobody goes on behind the end."""
+        token = self._tokens[self._next]
         self._next += 1
         return token
 
     def _take_word(self, word: str) -> bool:
-        if self._peek().is_word(word):
-            self._next += 1
-            return True
-        return False
+        taken = self._tokens[self._next].is_word(word)
+        self._next += taken
+        return taken
 
     def _take_mark(self, mark: str) -> bool:
-        if self._peek().kind == "mark" and self._peek().text == mark:
-            self._next += 1
-            return True
-        return False
+        token = self._tokens[self._next]
+        taken = token.kind == "mark" and token.text == mark
+        self._next += taken
+        return taken
 
 
 def _shown(token: Token) -> str:
