@@ -121,10 +121,10 @@ class _Complex(Field[dict[str, Any]]):
                 unknown.append(prefix + key)
                 continue
             name = attribute.name
-            if name not in self._fields or (part in _NO_VALUE and not self._nulls):
-                continue
             if name in loaded or name in errors:
                 raise InvalidSyntax(f"{prefix}{name} is there twice.")
+            if name not in self._fields or (part in _NO_VALUE and not self._nulls):
+                continue
             inside: dict[str, Any] = (
                 {"prefix": f"{prefix}{key}.", "unknown": unknown} if attribute.sub_attributes else {}
             )
