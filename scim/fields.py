@@ -123,13 +123,14 @@ class _Complex(Field[dict[str, Any]]):
             name = attribute.name
             if name in loaded or name in errors:
                 raise InvalidSyntax(f"{prefix}{name} is there twice.")
-            if name not in self._fields or (part in _NO_VALUE and not self._nulls):
+            field = self._fields.get(name)
+            if field is None or (part in _NO_VALUE and not self._nulls):
                 continue
-            inside: dict[str, Any] = (
-                {"prefix": f"{prefix}{key}.", "unknown": unknown} if attribute.sub_attributes else {}
-            )
             try:
-                found = self._fields[name].deserialize(part, **inside)
+                if attribute.sub_attributes:
+                    found = field.deserialize(part, prefix=f"{prefix}{key}.", unknown=unknown)
+                else:
+                    found = field.deserialize(part)
             except ma.ValidationError as error:
                 errors[name] = error.messages
             else:
