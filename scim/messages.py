@@ -65,6 +65,21 @@ class _Any(Field[Any], ma.fields.Raw):
     """Whatever is there."""
 
 
+class _List(Field[list[Any]], ma.fields.List[Any]):
+    """A list."""
+
+
+class _Part(Field[dict[str, Any]]):
+    """A message inside a message."""
+
+    def __init__(self, message: Message, **options: Any) -> None:
+        super().__init__(**options)
+        self._message = message
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any]:
+        return self._message.load(value)
+
+
 class _Names(Field[tuple[str, ...]]):
     """Attribute names: a list in a body, separated by commas in a URL."""
 
@@ -92,7 +107,7 @@ _DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
-    schemas = ma.fields.List(_Text())
+    schemas = _List(_Text())
     filter = _Text()
     sort_by = _Text(data_key="sortBy")
     sort_order = _Word("ascending", "descending", data_key="sortOrder")
@@ -112,13 +127,8 @@ class _OperationSchema(Message):
 
 
 class _PatchSchema(Message):
-    schemas = ma.fields.List(_Text(), required=True)
-    operations = ma.fields.List(
-        ma.fields.Nested(_OperationSchema),
-        data_key="Operations",
-        required=True,
-        validate=ma.validate.Length(max=MAX_PATCH_OPERATIONS, error=f"has more than {MAX_PATCH_OPERATIONS} operations"),
-    )
+    schemas = _List(_Text(), required=True)
+    operations = _List(_Part(_OperationSchema()), data_key="Operations", required=True)
 
 
 SEARCH_PARAMETERS = tuple(str(field.data_key or name) for name, field in _QuerySchema().fields.items())
@@ -176,8 +186,11 @@ def load_patch(type: ResourceType, body: Mapping[str, Any]) -> tuple[list[Operat
         loaded = _PATCH.load(body)
     except ma.ValidationError as error:
         raise InvalidSyntax(first_sentence(error.messages)) from None
+    sent = loaded["operations"]
+    if len(sent) > MAX_PATCH_OPERATIONS:
+        raise InvalidSyntax(f"Operations: has more than {MAX_PATCH_OPERATIONS} operations.")
     unknown: list[str] = []
-    operations = [operation for raw in loaded["operations"] for operation in _operations(type, raw, unknown)]
+    operations = [operation for raw in sent for operation in _operations(type, raw, unknown)]
     return operations, unknown
 
 
