@@ -26,7 +26,7 @@ class Message(ma.Schema):
 
     def load(self, data: Any, **_: Any) -> dict[str, Any]:
         """Return the values by their fields' names; of what is not there, only what is required is looked at."""
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             raise ma.ValidationError("must be an object")
         loaded: dict[str, Any] = {}
         errors: dict[str, Any] = {}

@@ -27,7 +27,7 @@ def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
 
 def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     """Yield what one operation means; what cannot be read is left for the protocol to refuse."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         yield raw
         return
     operation = spelled(raw, "op", "path", "value")
@@ -36,7 +36,7 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if isinstance(operation.get("op"), str):
         operation["op"] = fold(operation["op"])  # Add, Replace, Remove (legacy) [compat]
     text, value = operation.get("path"), operation.get("value")
-    if not text and isinstance(value, Mapping):
+    if not text and isinstance(value, dict):
         yield from _without_path(type, operation, value)
         return
     if not isinstance(text, str):
@@ -87,7 +87,7 @@ def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[J
         return
     if target.attribute is None:
         value = operation["value"]
-        inner = resource(type, {str(target): value}) if isinstance(value, Mapping) else {}
+        inner = resource(type, {str(target): value}) if isinstance(value, dict) else {}
         yield {**operation, "value": inner.get(str(target), value)}
         return
     value = attribute_value(target.leaf, operation["value"], element=path.filter is not None)
@@ -121,7 +121,7 @@ def _selection(attribute: Attribute, element: Any) -> Filter | None:
     value = single_value(attribute, element, alone=True)
     if attribute.type != "complex":
         return None if value is None else Compare("value", "eq", value)
-    parts = value if isinstance(value, Mapping) else {}
+    parts = value if isinstance(value, dict) else {}
     named = ("value",) if attribute.refers_to else ("value", "type")
     terms = tuple(Compare(name, "eq", parts[name]) for name in named if isinstance(parts.get(name), str))
     return And(terms) if terms else None
@@ -137,7 +137,7 @@ def new_element(attribute: Attribute, inner: Filter, sub: Attribute | None, valu
         return None
     if sub:
         return {**parts, sub.name: value}
-    return {**parts, **value} if isinstance(value, Mapping) else None
+    return {**parts, **value} if isinstance(value, dict) else None
 
 
 def _equalities(attribute: Attribute, tree: Filter) -> Iterable[tuple[str, Any]]:

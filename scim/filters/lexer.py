@@ -10,7 +10,7 @@ from scim.errors import InvalidFilter
 
 MAX_LENGTH = 16_384
 
-_TOKEN = re.compile(r"""\s*(?:(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+))""")
+_TOKEN = re.compile(r"""(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+)|(?P<open>")""")
 
 _DECODER = json.JSONDecoder()
 
@@ -31,16 +31,12 @@ def tokens(text: str) -> Iterator[Token]:
     """Yield the tokens and then the end; InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
-    place, end = 0, len(text.rstrip())
-    while place < end:
-        match = _TOKEN.match(text, place, end)
-        if not match:
-            opening = text.index('"', place) + 1
-            raise InvalidFilter(f"The quotation mark at character {opening} is not closed.")
-        kind = match.lastgroup or ""
-        yield Token(kind, match[kind], match.start(kind) + 1)
-        place = match.end()
-    yield Token("end", "", end + 1)
+    for match in _TOKEN.finditer(text):
+        kind, place = match.lastgroup or "", match.start() + 1
+        if kind == "open":
+            raise InvalidFilter(f"The quotation mark at character {place} is not closed.")
+        yield Token(kind, match[0], place)
+    yield Token("end", "", len(text.rstrip()) + 1)
 
 
 def unquote(token: Token) -> str:
