@@ -151,7 +151,7 @@ class _Elements(Field[list[Any]]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **context: Any) -> list[Any]:
         if not isinstance(value, list):
-            raise ma.ValidationError("must be a list")
+            raise self.make_error("invalid")
         loaded: list[Any] = []
         errors: dict[int, Any] = {}
         for one in value:
