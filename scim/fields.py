@@ -123,6 +123,8 @@ class _Complex(Field[dict[str, Any]]):
             name = attribute.name
             if name in loaded or name in errors:
                 raise InvalidSyntax(f"{prefix}{name} is there twice.")
+            if attribute.sub_attributes and isinstance(part, list):
+                part = [one for one in part if one not in (None, {})]
             field = self._fields.get(name)
             if field is None or (part in _NO_VALUE and not self._nulls):
                 continue
