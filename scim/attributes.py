@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,13 +69,12 @@ class Attribute:
         """Whether case counts; it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""
         return self.case_exact or self.type in ("reference", "binary")
 
-    def key(self, value: Any) -> Key:
-        """Return what the value is compared by: filter, sort, uniqueness and indexes all ask here."""
-        if isinstance(value, str):
-            if self.type == "dateTime":
-                return instant(value)
-            return value if self.exact else fold(value)
-        return value  # type: ignore[no-any-return]  # a validated number or boolean is its own key
+    @cached_property
+    def key(self) -> Callable[[Any], Key]:
+        """What turns a value into what it is compared by: filter, sort, uniqueness and indexes all ask here."""
+        if self.type == "dateTime":
+            return _instant_key
+        return _exact_key if self.exact else _folded_key
 
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
@@ -173,6 +172,18 @@ COMMON = (
         ),
     ),
 )
+
+
+def _exact_key(value: Any) -> Key:
+    return value  # type: ignore[no-any-return]  # a validated number or boolean is its own key
+
+
+def _folded_key(value: Any) -> Key:
+    return fold(value) if isinstance(value, str) else value
+
+
+def _instant_key(value: Any) -> Key:
+    return instant(value) if isinstance(value, str) else value
 
 
 def instant(text: str) -> float:

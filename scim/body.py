@@ -29,7 +29,7 @@ def parse_object(text: str) -> dict[str, Any]:
     that a later system could not keep (the NUL character, halves of surrogate pairs); and what is nested too deeply.
     """
     try:
-        body = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+        body = _DECODER.decode(text)
     except RecursionError:
         raise InvalidSyntax(_TOO_DEEP) from None
     except ValueError as error:
@@ -68,6 +68,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:20]} is out of range")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _refuse_deep(body: dict[str, Any]) -> None:

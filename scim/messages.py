@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
+from scim.fields import Field
 from scim.filters import parse_filter
 from scim.patch import Operation
 from scim.paths import Path, read_path
@@ -23,15 +24,63 @@ MAX_PATCH_OPERATIONS = 1_000
 class Message(ma.Schema):
     """The base of all messages: what they do not define is passed over."""
 
-    error_messages = {"type": "must be an object"}
+    def load(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Return the values by their fields' names; of what is not there, only what is required is looked at."""
+        if not isinstance(data, dict):
+            raise ma.ValidationError("must be an object")
+        loaded: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field in self.load_fields.items():
+            key = field.data_key or name
+            if key in data or field.required:
+                try:
+                    loaded[name] = field.deserialize(data.get(key, ma.missing))
+                except ma.ValidationError as error:
+                    errors[key] = error.messages
+        if errors:
+            raise ma.ValidationError(errors)
+        return loaded
 
-    class Meta:
-        """What marshmallow is told of the schema."""
 
-        unknown = ma.EXCLUDE
+class _Text(Field[str], ma.fields.String):
+    """A string."""
 
 
-class _Names(ma.fields.Field[tuple[str, ...]]):
+class _Word(_Text):
+    """One of a few words."""
+
+    def __init__(self, *words: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._words = words
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
+        text = super()._deserialize(value, attr, data)
+        if text not in self._words:
+            *others, last = self._words
+            raise ma.ValidationError(f"must be {', '.join(others)} or {last}")
+        return text
+
+
+class _Any(Field[Any], ma.fields.Raw):
+    """Whatever is there."""
+
+
+class _List(Field[list[Any]], ma.fields.List[Any]):
+    """A list."""
+
+
+class _Part(Field[dict[str, Any]]):
+    """A message inside a message."""
+
+    def __init__(self, message: Message, **options: Any) -> None:
+        super().__init__(**options)
+        self._message = message
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any]:
+        return self._message.load(value)
+
+
+class _Names(Field[tuple[str, ...]]):
     """Attribute names: a list in a body, separated by commas in a URL."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> tuple[str, ...]:
@@ -41,7 +90,7 @@ class _Names(ma.fields.Field[tuple[str, ...]]):
         return tuple(name.strip() for name in names if name.strip())
 
 
-class _Whole(ma.fields.Field[int]):
+class _Whole(Field[int]):
     """A whole number: as such in a body, as text in a URL."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
@@ -58,16 +107,13 @@ _DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
-    schemas = ma.fields.List(ma.fields.String())
-    filter = ma.fields.String()
-    sort_by = ma.fields.String(data_key="sortBy")
-    sort_order = ma.fields.String(
-        data_key="sortOrder",
-        validate=ma.validate.OneOf(["ascending", "descending"], error="must be ascending or descending"),
-    )
+    schemas = _List(_Text())
+    filter = _Text()
+    sort_by = _Text(data_key="sortBy")
+    sort_order = _Word("ascending", "descending", data_key="sortOrder")
     start_index = _Whole(data_key="startIndex")
     count = _Whole()
-    cursor = ma.fields.String()
+    cursor = _Text()
     attributes = _Names()
     excluded = _Names(data_key="excludedAttributes")
 
@@ -75,22 +121,14 @@ class _QuerySchema(Message):
 class _OperationSchema(Message):
     """An operation of a PatchOp message."""
 
-    op = ma.fields.String(
-        required=True,
-        validate=ma.validate.OneOf(["add", "remove", "replace"], error="must be add, remove or replace"),
-    )
-    path = ma.fields.String()
-    value = ma.fields.Raw(allow_none=True)
+    op = _Word("add", "remove", "replace", required=True)
+    path = _Text()
+    value = _Any(allow_none=True)
 
 
 class _PatchSchema(Message):
-    schemas = ma.fields.List(ma.fields.String(), required=True, validate=ma.validate.Length(min=1))
-    operations = ma.fields.List(
-        ma.fields.Nested(_OperationSchema),
-        data_key="Operations",
-        required=True,
-        validate=ma.validate.Length(max=MAX_PATCH_OPERATIONS, error=f"has more than {MAX_PATCH_OPERATIONS} operations"),
-    )
+    schemas = _List(_Text(), required=True)
+    operations = _List(_Part(_OperationSchema()), data_key="Operations", required=True)
 
 
 SEARCH_PARAMETERS = tuple(str(field.data_key or name) for name, field in _QuerySchema().fields.items())
@@ -148,8 +186,11 @@ def load_patch(type: ResourceType, body: Mapping[str, Any]) -> tuple[list[Operat
         loaded = _PATCH.load(body)
     except ma.ValidationError as error:
         raise InvalidSyntax(first_sentence(error.messages)) from None
+    sent = loaded["operations"]
+    if len(sent) > MAX_PATCH_OPERATIONS:
+        raise InvalidSyntax(f"Operations: has more than {MAX_PATCH_OPERATIONS} operations.")
     unknown: list[str] = []
-    operations = [operation for raw in loaded["operations"] for operation in _operations(type, raw, unknown)]
+    operations = [operation for raw in sent for operation in _operations(type, raw, unknown)]
     return operations, unknown
 
 

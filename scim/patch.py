@@ -52,7 +52,7 @@ def _apply(resource: Document, operation: Operation, fill: Fill, answered: Answe
         resource.pop(target.extension or "", None)
         return
     for attribute in filter(None, (target.attribute, target.sub)):
-        refuse_read_only(attribute, str(target))
+        refuse_read_only(attribute, target)
     holder = resource.setdefault(target.extension, {}) if target.extension else resource
     _Change(holder, operation, fill, answered).apply()
     if target.extension and not holder:

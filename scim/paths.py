@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scim.errors import InvalidPath
-from scim.filters import Filter, parse_path
+from scim.filters import Filter, parse_path, remembered
 from scim.registry import ResourceType, Target
 
 
@@ -15,6 +15,7 @@ class Path:
     filter: Filter | None = None
 
 
+@remembered
 def read_path(text: str, type: ResourceType) -> Path:
     """Return what a path means in a resource type; InvalidPath, InvalidFilter."""
     attribute, filter, sub = parse_path(text)

@@ -1,7 +1,6 @@
 """PATCH: legacy and flag operations, on their way to those of RFC 7644 section 3.5.2."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from scim.attributes import Attribute, fold
@@ -9,7 +8,7 @@ from scim.dialect.names import attribute_name, inner_tree
 from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
-from scim.filters import And, Compare, Filter, Or, PathText, parse_path, unparse
+from scim.filters import And, Compare, Filter, Or, PathText, parse_path, remembered, unparse
 from scim.messages import PATCH_OP
 from scim.paths import Path, read_path
 from scim.registry import ResourceType
@@ -28,7 +27,7 @@ def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
 
 def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     """Yield what one operation means; what cannot be read is left for the protocol to refuse."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         yield raw
         return
     operation = spelled(raw, "op", "path", "value")
@@ -37,18 +36,18 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if isinstance(operation.get("op"), str):
         operation["op"] = fold(operation["op"])  # Add, Replace, Remove (legacy) [compat]
     text, value = operation.get("path"), operation.get("value")
-    if not text and isinstance(value, Mapping):
+    if not text and isinstance(value, dict):
         yield from _without_path(type, operation, value)
         return
-    try:
-        path = read_path(strict_path(type, text), type) if isinstance(text, str) else None
-    except ScimError:
-        path = None
-    if path is None:
+    if not isinstance(text, str):
         yield operation
-    else:
-        operation["path"] = strict_path(type, str(text))
-        yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
+        return
+    try:
+        operation["path"], path = strict_path(text, type)
+    except ScimError:
+        yield operation
+        return
+    yield from (_removals(operation, path) if operation.get("op") == "remove" else _writes(type, operation, path))
 
 
 def _without_path(type: ResourceType, operation: JsonObject, value: Mapping[str, Any]) -> Iterator[JsonObject]:
@@ -69,15 +68,16 @@ def _is_part_of_elements(type: ResourceType, name: str) -> bool:
 _ASSIGNED_HERE = ("id", "meta", "schemas")
 
 
-@lru_cache(maxsize=4096)
-def strict_path(type: ResourceType, text: str) -> str:
-    """Return a PATCH path with names and literals as RFC 7644 has them; InvalidPath, InvalidFilter."""
+@remembered
+def strict_path(text: str, type: ResourceType) -> tuple[str, Path]:
+    """Return a PATCH path with names and literals as RFC 7644 has them, and what it means; as `read_path`."""
     attribute, inner, sub = parse_path(text)
     name = attribute_name(type, attribute)
     target = type.resolve(name)
     if inner and target and target.attribute:
         inner = inner_tree(target.attribute, inner)
-    return str(PathText(name, inner, sub))
+    strict = str(PathText(name, inner, sub))
+    return strict, read_path(strict, type)
 
 
 def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[JsonObject]:
@@ -87,10 +87,10 @@ def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[J
         return
     if target.attribute is None:
         value = operation["value"]
-        inner = resource(type, {str(target): value}) if isinstance(value, Mapping) else {}
+        inner = resource(type, {str(target): value}) if isinstance(value, dict) else {}
         yield {**operation, "value": inner.get(str(target), value)}
         return
-    value = attribute_value(target, operation["value"], element=path.filter is not None)
+    value = attribute_value(target.leaf, operation["value"], element=path.filter is not None)
     if value is not None:
         yield {**operation, "value": value}
     elif path.filter and target.sub and target.sub.name == "value":  # a cleared e-mail address is no address [tests]
@@ -121,7 +121,7 @@ def _selection(attribute: Attribute, element: Any) -> Filter | None:
     value = single_value(attribute, element, alone=True)
     if attribute.type != "complex":
         return None if value is None else Compare("value", "eq", value)
-    parts = value if isinstance(value, Mapping) else {}
+    parts = value if isinstance(value, dict) else {}
     named = ("value",) if attribute.refers_to else ("value", "type")
     terms = tuple(Compare(name, "eq", parts[name]) for name in named if isinstance(parts.get(name), str))
     return And(terms) if terms else None
@@ -137,7 +137,7 @@ def new_element(attribute: Attribute, inner: Filter, sub: Attribute | None, valu
         return None
     if sub:
         return {**parts, sub.name: value}
-    return {**parts, **value} if isinstance(value, Mapping) else None
+    return {**parts, **value} if isinstance(value, dict) else None
 
 
 def _equalities(attribute: Attribute, tree: Filter) -> Iterable[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Requests as a whole: addresses, tokens, messages without `schemas`."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,7 +58,7 @@ def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
 
 def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
     """Return a message with its names spelled like these; InvalidSyntax where one is there twice."""
-    known = {fold(name): name for name in (*names, "schemas")}
+    known = _by_folded_name(names)
     result: JsonObject = {}
     for key, value in body.items():
         name = known.get(fold(key), key)
@@ -65,6 +66,11 @@ def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
             raise InvalidSyntax(f"{name} is there twice.")
         result[name] = value
     return result
+
+
+@lru_cache
+def _by_folded_name(names: tuple[str, ...]) -> dict[str, str]:
+    return {fold(name): name for name in (*names, "schemas")}
 
 
 def assigned(body: Mapping[str, Any]) -> JsonObject:

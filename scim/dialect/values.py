@@ -16,51 +16,57 @@ def resource(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
     """Return the resource of a POST or a PUT, or the value of a PATCH without a path."""
     result: JsonObject = {}
     for key, value in body.items():
-        urn = type.urn(key)
-        if urn and (isinstance(value, Mapping) or value is None):
+        target = type.resolve(key)
+        if target and target.attribute:
+            _place(result, target, value)
+        elif (urn := type.urn(key)) and (isinstance(value, dict) or value is None):
             prefix = "" if urn == type.schema.id else f"{urn}:"
             for inner, one in (value or {}).items():
-                _place(type, result, prefix + inner, one)
+                _place_named(type, result, prefix + inner, one)
         else:
-            _place(type, result, attribute_name(type, key), value)
+            _place_named(type, result, attribute_name(type, key), value)
     return result
 
 
-def _place(type: ResourceType, result: JsonObject, name: str, value: Any) -> None:
-    """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
+def _place_named(type: ResourceType, result: JsonObject, name: str, value: Any) -> None:
     target = type.resolve(name)
-    if target is None or target.attribute is None:
+    if target and target.attribute:
+        _place(result, target, value)
+    else:
         result[name] = value
-        return
-    value = attribute_value(target, value)
+
+
+def _place(result: JsonObject, target: Target, value: Any) -> None:
+    """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
+    assert target.attribute
+    name, value = target.attribute.name, attribute_value(target.leaf, value)
     holder = result.setdefault(target.extension, {}) if target.extension else result
     if not isinstance(holder, dict):
         raise InvalidValue(f"{target.extension} must be an object.")
-    attribute = target.attribute.name
     if target.sub:
         value = {target.sub.name: value}
         value = [value] if target.attribute.multi_valued else value
-    before = holder.get(attribute)
-    if isinstance(value, Mapping) and isinstance(before, Mapping) and not before.keys() & value.keys():
-        value = {**before, **value}
-    elif before is not None and value is not None:
+    before = holder.get(name)
+    if before is None:
+        holder[name] = value
+    elif isinstance(value, dict) and isinstance(before, dict) and not before.keys() & value.keys():
+        holder[name] = {**before, **value}
+    elif value is not None:
         raise InvalidSyntax(f"{target} is there twice.")
-    holder[attribute] = before if value is None else value
 
 
-def attribute_value(target: Target, value: Any, *, element: bool = False) -> Any:
+def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) -> Any:
     """Return a value in the form that the attribute's type has; None where it says that there is no value."""
-    leaf = target.leaf
-    if leaf.multi_valued and not element:
-        if value is None or (isinstance(value, str) and not value):
+    if attribute.multi_valued and not element:
+        if value is None or value == "":
             return None
         elements = value if isinstance(value, list) else [value]
-        return [one for one in (single_value(leaf, element) for element in elements) if one is not None]
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
+        return [one for one in [single_value(attribute, element) for element in elements] if one is not None]
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         value = value[0]  # manager as [{"value": ...}] [use-scim]
-        if leaf.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
+        if attribute.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
             value = value.get("value")
-    return single_value(leaf, value, alone=element or not leaf.multi_valued)
+    return single_value(attribute, value, alone=True)
 
 
 def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> Any:
@@ -77,14 +83,17 @@ def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> An
 
 
 def _complex(attribute: Attribute, value: Any) -> Any:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     result: JsonObject = {}
     for name, part in _role(attribute, value).items():
         sub = attribute.subs.get(name)
-        if sub and sub.name in result:
+        if sub is None:
+            result[name] = part
+        elif sub.name in result:
             raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
-        result[sub.name if sub else name] = attribute_value(Target(None, attribute, sub), part) if sub else part
+        else:
+            result[sub.name] = attribute_value(sub, part)
     if attribute.refers_to and "value" not in result and isinstance(result.get("$ref"), str):
         result["value"] = result["$ref"].rpartition("/")[2]
     gone = attribute.multi_valued and "value" in result and result["value"] is None
@@ -104,6 +113,6 @@ def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]
                 **element,
                 **{name: decoded[name] for name in ("value", "displayName") if name in decoded},
             }
-    if "display" in attribute.subs and "displayName" in element and "displayName" not in attribute.subs:
+    if "displayName" in element and "display" in attribute.subs and "displayName" not in attribute.subs:
         element = {("display" if name == "displayName" else name): part for name, part in element.items()}
     return element

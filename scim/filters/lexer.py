@@ -10,7 +10,9 @@ from scim.errors import InvalidFilter
 
 MAX_LENGTH = 16_384
 
-_TOKEN = re.compile(r"""\s*(?:(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+))""")
+_TOKEN = re.compile(r"""(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+)|(?P<open>")""")
+
+_DECODER = json.JSONDecoder()
 
 
 class Token(NamedTuple):
@@ -29,22 +31,18 @@ def tokens(text: str) -> Iterator[Token]:
     """Yield the tokens and then the end; InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
-    place, end = 0, len(text.rstrip())
-    while place < end:
-        match = _TOKEN.match(text, place, end)
-        if not match:
-            opening = text.index('"', place) + 1
-            raise InvalidFilter(f"The quotation mark at character {opening} is not closed.")
-        kind = match.lastgroup or ""
-        yield Token(kind, match[kind], match.start(kind) + 1)
-        place = match.end()
-    yield Token("end", "", end + 1)
+    for match in _TOKEN.finditer(text):
+        kind, place = match.lastgroup or "", match.start() + 1
+        if kind == "open":
+            raise InvalidFilter(f"The quotation mark at character {place} is not closed.")
+        yield Token(kind, match[0], place)
+    yield Token("end", "", len(text.rstrip()) + 1)
 
 
 def unquote(token: Token) -> str:
     """Return the text of a string token, which is a JSON string; InvalidFilter."""
     try:
-        text: str = json.loads(token.text)
+        text: str = _DECODER.raw_decode(token.text)[0]
     except ValueError:
         raise InvalidFilter(f"The string at character {token.place} is not a JSON string.") from None
     if not is_keepable(text):

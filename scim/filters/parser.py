@@ -2,11 +2,15 @@
 
 import json
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
 from scim.filters.lexer import Token, tokens, unquote
 from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, PathText, Present
+
+_Read = TypeVar("_Read", bound=Callable[..., Any])
 
 MAX_DEPTH = 50
 MAX_TERMS = 1_000
@@ -18,32 +22,33 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?", re.
 _KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 
 
+def remembered(read: _Read) -> _Read:
+    """Let a function that reads a text remember what short ones mean; they come from outside, so it is bounded."""
+    known = lru_cache(maxsize=1024)(read)
+
+    @wraps(read)
+    def find(text: str, *context: Any) -> Any:
+        return (known if len(text) <= REMEMBERED else read)(text, *context)
+
+    return find  # type: ignore[return-value]
+
+
+@remembered
 def parse_filter(text: str) -> Filter:
     """Return the tree of a filter; InvalidFilter."""
-    return _remembered_filter(text) if len(text) <= REMEMBERED else _parse_filter(text)
-
-
-def parse_path(text: str) -> PathText:
-    """Return the parts of a PATCH path; InvalidPath."""
-    return _remembered_path(text) if len(text) <= REMEMBERED else _parse_path(text)
-
-
-def _parse_filter(text: str) -> Filter:
     parser = _Parser(text)
     tree = parser.either()
     parser.expect_end()
     return tree
 
 
-def _parse_path(text: str) -> PathText:
+@remembered
+def parse_path(text: str) -> PathText:
+    """Return the parts of a PATCH path; InvalidPath."""
     try:
         return _Parser(text).path()
     except InvalidFilter as error:
         raise InvalidPath(f"The path cannot be read: {error.detail}") from None
-
-
-_remembered_filter = lru_cache(maxsize=1024)(_parse_filter)
-_remembered_path = lru_cache(maxsize=1024)(_parse_path)
 
 
 class _Parser:
@@ -88,9 +93,8 @@ class _Parser:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise InvalidFilter(f"The filter has more than {MAX_TERMS} terms.")
-        if self._peek().is_word("not") and self._peek(1).text == "(":
-            self._take()
-            self._take()
+        if self._peek().is_word("not") and self._tokens[self._next + 1].text == "(":
+            self._next += 2
             return Not(self._bracketed(")"))
         if self._take_mark("("):
             return self._bracketed(")")
@@ -150,25 +154,25 @@ class _Parser:
             raise InvalidFilter(f"An attribute's name is expected at character {token.place}.")
         return name
 
-    def _peek(self, ahead: int = 0) -> Token:
-        return self._tokens[min(self._next + ahead, len(self._tokens) - 1)]
+    def _peek(self) -> Token:
+        return self._tokens[self._next]
 
     def _take(self) -> Token:
-        token = self._peek()
+        """Return the next token and go on; nobody goes on behind the end."""
+        token = self._tokens[self._next]
         self._next += 1
         return token
 
     def _take_word(self, word: str) -> bool:
-        if self._peek().is_word(word):
-            self._next += 1
-            return True
-        return False
+        taken = self._tokens[self._next].is_word(word)
+        self._next += taken
+        return taken
 
     def _take_mark(self, mark: str) -> bool:
-        if self._peek().kind == "mark" and self._peek().text == mark:
-            self._next += 1
-            return True
-        return False
+        token = self._tokens[self._next]
+        taken = token.kind == "mark" and token.text == mark
+        self._next += taken
+        return taken
 
 
 def _shown(token: Token) -> str:

@@ -118,6 +118,13 @@ def test_values_of_a_wrong_type_are_invalid(scim, user, body):
     assert scim.get("/Users").body["Resources"] == [user]
 
 
+@pytest.mark.parametrize("nothing", [None, [], {}, [None], [{}, None]], ids=repr)
+def test_what_holds_nothing_is_no_value(scim, nothing):
+    created = scim.post("/Users", {"userName": "a", "name": nothing, "emails": nothing, ENT: {"manager": nothing}})
+    assert created.status == 201
+    assert not {"name", "emails", ENT} & created.body.keys()
+
+
 @pytest.mark.parametrize(
     "body",
     [

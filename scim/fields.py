@@ -1,0 +1,201 @@
+"""Attribute -> marshmallow field: each value goes through one, and its errors are marshmallow's."""
+
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import marshmallow as ma
+
+from scim.attributes import Attribute, Names, instant, is_base64
+from scim.body import is_keepable
+from scim.errors import InvalidSyntax
+
+MAX_INTEGER = 2**63 - 1
+
+_T = TypeVar("_T")
+
+
+class Field(ma.fields.Field[_T]):
+    """The base of our fields, which have no defaults, hooks or validators: `_deserialize` is all."""
+
+    def deserialize(self, value: Any, attr: Any = None, data: Any = None, **context: Any) -> Any:
+        """Return what is meant by the value; marshmallow's ValidationError."""
+        if value is None or value is ma.missing:
+            self._validate_missing(value)
+            return None
+        return self._deserialize(value, attr, data, **context)
+
+
+class _Text(Field[str]):
+    """A string, also where it is a reference: addresses are kept as they were sent, whatever they look like."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
+        if not isinstance(value, str):
+            raise ma.ValidationError("must be a string")
+        if not is_keepable(value):
+            raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
+        return value
+
+
+class _DateTime(_Text):
+    """A dateTime, kept as it was sent."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
+        text = super()._deserialize(value, attr, data)
+        try:
+            instant(text)
+        except ValueError as error:
+            raise ma.ValidationError(str(error)) from None
+        return text
+
+
+class _Binary(_Text):
+    """Binary data as base64, kept as it was sent."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
+        text = super()._deserialize(value, attr, data)
+        if not is_base64(text):
+            raise ma.ValidationError("must be base64")
+        return text
+
+
+class _Boolean(Field[bool]):
+    """true or false, where marshmallow's own takes words and numbers as well."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ma.ValidationError("must be true or false")
+        return value
+
+
+class _Number(Field[int | float]):
+    """A number, whole where `whole`."""
+
+    def __init__(self, *, whole: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._whole = whole
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int | float:
+        wanted = int if self._whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise ma.ValidationError("must be a whole number" if self._whole else "must be a number")
+        if abs(value) > MAX_INTEGER:
+            raise ma.ValidationError("is out of range")
+        return value
+
+
+class _Complex(Field[dict[str, Any]]):
+    """An object of attributes, read in one loop over what is there.
+
+    Names get the schema's spelling. Left out is what is unknown, which is noted, what is read-only or never kept, and
+    what has no value. What PATCH sends may be `partial`, and null in it says what to take away.
+    """
+
+    def __init__(self, attributes: tuple[Attribute, ...], *, whole: bool, partial: bool, nulls: bool, **options: Any):
+        super().__init__(**options)
+        writable = [one for one in attributes if one.mutability != "readOnly"]
+        self._names = Names(attributes)
+        self._order = [one.name for one in writable]
+        self._required = [one.name for one in writable if one.required and not partial]
+        self._fields = {
+            one.name: field(one, many=one.multi_valued, partial=partial) for one in writable if one.returned != "never"
+        }
+        self._whole, self._nulls = whole, nulls
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **context: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ma.ValidationError("must be an object")
+        loaded, errors = self._read(value, **context)
+        if loaded or errors or self._whole:  # else it is no value, of which nothing is required
+            errors |= {name: ["is required"] for name in self._required if name not in loaded and name not in errors}
+        if errors:
+            raise ma.ValidationError({name: errors[name] for name in self._order if name in errors})
+        return {name: loaded[name] for name in self._order if name in loaded}
+
+    def _read(self, value: dict[str, Any], *, prefix: str, unknown: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the values and the errors, in the order in which they were sent."""
+        loaded: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for key, part in value.items():
+            attribute = self._names.get(key)
+            if attribute is None:
+                unknown.append(prefix + key)
+                continue
+            name = attribute.name
+            if name in loaded or name in errors:
+                raise InvalidSyntax(f"{prefix}{name} is there twice.")
+            if attribute.sub_attributes and isinstance(part, list):
+                part = [one for one in part if one not in (None, {})]
+            field = self._fields.get(name)
+            if field is None or (part in _NO_VALUE and not self._nulls):
+                continue
+            try:
+                if attribute.sub_attributes:
+                    found = field.deserialize(part, prefix=f"{prefix}{key}.", unknown=unknown)
+                else:
+                    found = field.deserialize(part)
+            except ma.ValidationError as error:
+                errors[name] = error.messages
+            else:
+                if found not in _NO_VALUE or self._nulls:
+                    loaded[name] = found
+        return loaded, errors
+
+
+_NO_VALUE: tuple[Any, ...] = (None, [], {})  # RFC 7643 section 2.5
+
+
+class _Elements(Field[list[Any]]):
+    """The elements of a multi-valued complex attribute; what has no value is none."""
+
+    def __init__(self, element: _Complex, **options: Any) -> None:
+        super().__init__(**options)
+        self._element = element
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **context: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        loaded: list[Any] = []
+        errors: dict[int, Any] = {}
+        for one in value:
+            try:
+                found = None if one is None else self._element.deserialize(one, **context)
+            except ma.ValidationError as error:
+                errors.setdefault(len(loaded), error.messages)
+            else:
+                loaded += [found] if found else []
+        if errors:
+            raise ma.ValidationError(errors)
+        return loaded
+
+
+_FIELDS: dict[str, Any] = {
+    "string": _Text,
+    "reference": _Text,
+    "dateTime": _DateTime,
+    "binary": _Binary,
+    "boolean": _Boolean,
+    "decimal": _Number,
+    "integer": lambda **options: _Number(whole=True, **options),
+}
+
+
+@lru_cache(maxsize=4096)
+def field(attribute: Attribute, *, many: bool, partial: bool) -> ma.fields.Field[Any]:
+    """Return the field of an attribute, or of one element of it; `partial` where PATCH changes what there is."""
+    options: dict[str, Any] = {
+        "allow_none": partial,
+        "error_messages": {"null": "is required", "invalid": "must be a list"},
+    }
+    if attribute.type == "complex":
+        nulls = partial and not many
+        one = _Complex(attribute.sub_attributes, whole=False, partial=partial, nulls=nulls, **options)
+        return _Elements(one, **options) if many else one
+    if many:
+        return ma.fields.List(field(attribute, many=False, partial=partial), **options)
+    return _FIELDS[attribute.type](**options)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1024)
+def whole(attributes: tuple[Attribute, ...]) -> _Complex:
+    """Return the field of a whole resource without its extensions, or of a whole extension."""
+    return _Complex(attributes, whole=True, partial=False, nulls=False)
