@@ -41,8 +41,8 @@ class Answer:
 class Kept:
     """Answers by address and document, as many as there is room for: the oldest make room."""
 
-    def __init__(self, room: int = KEPT_BYTES) -> None:
-        self._room = room
+    def __init__(self) -> None:
+        self._room = KEPT_BYTES
         self._lock = Lock()
         self._answers: OrderedDict[tuple[str, Sealed], Answer] = OrderedDict()
 

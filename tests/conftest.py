@@ -51,8 +51,8 @@ Send = Callable[[str, str, dict[str, str], bytes | None], Answer]
 class Scim:
     """A client that sends what Entra sends, and holds every refusal to the form of an RFC 7644 error."""
 
-    def __init__(self, send: Send, token: str, base_path: str = BASE_PATH) -> None:
-        self.send, self.token, self.base_path = send, token, base_path
+    def __init__(self, send: Send, token: str, base_path: str = BASE_PATH, app: Any = None) -> None:
+        self.send, self.token, self.base_path, self.app = send, token, base_path, app
         self.url = ""
         self._numbers = itertools.count(1)
 
@@ -143,7 +143,7 @@ def make_scim() -> Callable[..., Scim]:
     def make(*, read_only: bool = False, store: Any = None, **tables: Any) -> Scim:
         token, table = new_token("tests", read_only=read_only)
         app = create_app({"tokens": [table], **tables}, store=store or MemoryStore())
-        return Scim(in_process(app), token, tables.get("server", {}).get("base_path", BASE_PATH))
+        return Scim(in_process(app), token, tables.get("server", {}).get("base_path", BASE_PATH), app)
 
     return make
 
