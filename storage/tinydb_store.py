@@ -93,7 +93,7 @@ class TinyDBStore:
         while not self._closing.wait(pause):
             pause = TICK
             try:
-                session.latest()
+                session.look()
                 if session.behind:  # for want of room, say, which there may be now
                     session.catch_up_snapshot()
                 elif session.size > self.compact_after:
