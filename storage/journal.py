@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
+import orjson
+
 from storage.documents import Change
 from storage.files import put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
+from storage.snapshot import dump, parse
 
 PIECE = 1 << 16  # bytes that are read at once
 TAIL = 10  # the space, the checksum and the newline
@@ -60,7 +63,7 @@ class Record(NamedTuple):
 
 def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
     """Return the line for an object, and its checksum."""
-    data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    data = _dump(body)
     checksum = crc32(data, before)
     return data + _tail(checksum), checksum
 
@@ -79,7 +82,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
             # What follows is in order if it follows on from either: the checksum as written or as computed.
             place = place._replace(checksum=_written(tail, checksum))
             continue
-        record = cast(dict[str, Any], json.loads(body))
+        record = cast(dict[str, Any], parse(body))
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
         place = place._replace(sequence=record["sequence"])
@@ -173,6 +176,15 @@ def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
     put_in_place(path, [])
     Journal(path).begin(sequence)
+
+
+def _dump(body: dict[str, Any]) -> bytes:
+    """Return the body as JSON, which the standard library has to decide on where orjson is stricter or laxer."""
+    with suppress(TypeError):  # a lone surrogate, an integer of more than 64 bits, or no JSON at all
+        data = orjson.dumps(body)
+        if b"null" not in data:  # as which NaN would be written
+            return data
+    return dump(body)
 
 
 def _tail(checksum: int) -> bytes:
