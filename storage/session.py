@@ -1,5 +1,6 @@
 """One process's part in the shared files: the versions it holds, and how far it has read."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -221,7 +222,7 @@ class Session:
             self._board.wipe_end()
             try:
                 self._cut_off()
-            except OSError:
+            except (OSError, Damaged):
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._tip = self._kept = load(self._files, self._indexes)
             finally:
@@ -231,8 +232,11 @@ class Session:
 
     def _cut_off(self) -> None:
         """Take away what nobody was told of."""
+        self._catch_up()
         told = self._board.told
         point = self._kept if self._kept.place.sequence == told else load(self._files, self._indexes, told)
+        if point.journal.generation != self._tip.journal.generation:
+            raise OSError(errno.ESTALE, "the journal has ended", str(point.journal.path))
         point.journal.cut(point.place)
         self._tip = self._kept = point
         self._board.losses += 1

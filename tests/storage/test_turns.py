@@ -244,3 +244,26 @@ def test_the_journal_keeps_every_value_as_it_is(path, odd):
     assert type(document["odd"]) is type(odd)
     line = path.with_name("tinyscim.json.journal.1").read_bytes().splitlines()[1]
     assert json.loads(line[:-9])["changes"][0][2] == document
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, outcomes, merged):
+    first, second = open_store(), open_store()
+    insert(first, 1)
+    board = first._session._board
+    told = board.told
+    with monkeypatch.context() as patch:
+        if not merged:
+            patch.setattr("storage.session.merge", lambda *args: None)
+        first.compact()
+    board.told = told  # as a process leaves it that is killed as soon as it has ended the journal
+    disk = Disk(monkeypatch)
+    disk.fails = True
+    disk.go.set()
+    disk.hold_up(write, second, 2).join()
+    assert outcomes[2] != "kept"
+    insert(first, 3)
+    there = ids(first)
+    assert {"u1", "u3"} <= set(there)
+    for store in (second, open_store()):
+        assert ids(store) == there
