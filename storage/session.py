@@ -181,21 +181,23 @@ class Session:
             batch, self._waiting = self._waiting, []
         try:
             with refusals():
-                kept = self._still_there(batch)
+                self._refuse_lost(batch)
                 self._make_durable(self._tip)
         except (Unavailable, Damaged) as error:
             self._lose(batch, error)
         else:
-            self._keep(batch, kept)
+            self._keep(batch)
 
-    def _still_there(self, batch: list[Commit]) -> list[Commit]:
-        """Return those whose lines no other process has cut off, and go back with it if one has."""
-        if self._losses == self._board.losses:
-            return batch
-        with self._mutex:
-            self._catch_up()
-            self._losses = self._board.losses
-        return [commit for commit in batch if commit.point.journal.has(commit.point.place)]
+    def _refuse_lost(self, batch: list[Commit]) -> None:
+        """Go back with another process that has cut off lines, ours among them."""
+        losses = self._board.losses
+        if self._losses != losses:
+            with self._mutex:
+                self._catch_up()
+            for commit in batch:
+                if not commit.point.journal.has(commit.point.place):
+                    commit.error = Unavailable(LOST)
+            self._losses = losses
 
     def _make_durable(self, tip: Point) -> None:
         tip.journal.check()
@@ -205,20 +207,21 @@ class Session:
             self._board.synced = sequence
         self._board.told = max(self._board.told, sequence)
 
-    def _keep(self, batch: list[Commit], kept: list[Commit]) -> None:
+    def _keep(self, batch: list[Commit]) -> None:
         with self._mutex:
             for commit in batch:
-                if commit not in kept:
-                    commit.error = Unavailable(LOST)
-                elif commit.point.place.sequence > self._kept.place.sequence:
+                if commit.error is None and commit.point.place.sequence > self._kept.place.sequence:
                     self._kept = commit.point
                 commit.call()
 
     def _lose(self, batch: list[Commit], error: Unavailable | Damaged) -> None:
         with self._write_turn, self._mutex:
             lost, self._waiting = [*batch, *self._waiting], []
+            # What another process has made durable meanwhile is kept.
+            synced = self._board.synced if self._losses == self._board.losses else 0
             for commit in lost:
-                commit.error = error
+                if commit.point.place.sequence > synced:
+                    commit.error = error
             self._board.wipe_end()
             try:
                 self._cut_off()

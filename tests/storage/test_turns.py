@@ -267,3 +267,22 @@ def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, out
     assert {"u1", "u3"} <= set(there)
     for store in (second, open_store()):
         assert ids(store) == there
+
+
+def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_are_lost(
+    open_store, monkeypatch, write, outcomes
+):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    with second._session._syncing:
+        disk.held = in_another(write, second, 1, reader)
+        insert(first, 2)
+        after = in_another(write, second, 3, reader)
+        disk.fails = True
+        disk.go.set()
+    disk.held.join()
+    after.join()
+    assert outcomes[1] == "kept"
+    assert "Input/output error" in outcomes[3]
+    for store in (first, second, reader, open_store()):
+        assert ids(store) == ["u1", "u2"]
