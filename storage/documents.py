@@ -199,11 +199,8 @@ class Transaction(View):
         """Make the changes, up to the first that may not be; Duplicate."""
         if not kind or kind == META:
             raise ValueError(f"{kind!r} is no name for a kind of documents")
-        table = self.version.writable(kind)
         for position, document in changes.items():
-            if document is not None:
-                table.check(position, document)
-            self.version.apply(kind, position, document)
+            self.version.apply(kind, position, document, check=True)
             self._changes[kind, position] = document
 
     def changes(self) -> list[Change]:

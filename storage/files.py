@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +90,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
+class _Refusals:
+    """Raises Unavailable for what the operating system refuses."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            where = f" ({error.filename})" if error.filename else ""
+            raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error
+
+
+_REFUSALS = _Refusals()
+
+
+def refusals() -> AbstractContextManager[None]:
     """Raise Unavailable for what the operating system refuses."""
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error
+    return _REFUSALS

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
+import orjson
+
 from storage.documents import Change
 from storage.files import put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
+from storage.snapshot import dump, parse
 
+PIECE = 1 << 16  # bytes that are read at once
 TAIL = 10  # the space, the checksum and the newline
 
 
@@ -34,6 +38,11 @@ class Place(NamedTuple):
     def tail(self) -> bytes:
         """Return the bytes before this place, by which it is known again."""
         return _tail(self.checksum)
+
+    @property
+    def mark(self) -> int:
+        """Return a number of 64 bits that no other place has."""
+        return (self.sequence & 0xFFFFFFFF) << 32 | self.checksum
 
 
 class Replaced(Exception):
@@ -54,7 +63,7 @@ class Record(NamedTuple):
 
 def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
     """Return the line for an object, and its checksum."""
-    data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    data = _dump(body)
     checksum = crc32(data, before)
     return data + _tail(checksum), checksum
 
@@ -73,7 +82,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
             # What follows is in order if it follows on from either: the checksum as written or as computed.
             place = place._replace(checksum=_written(tail, checksum))
             continue
-        record = cast(dict[str, Any], json.loads(body))
+        record = cast(dict[str, Any], parse(body))
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
         place = place._replace(sequence=record["sequence"])
@@ -109,17 +118,28 @@ class Journal:
         """Return the generation, which is in the name."""
         return int(self.path.suffix[1:])
 
-    def is_read(self, place: Place) -> bool:
-        """Tell whether nothing follows this place, nor has been changed before it."""
-        return os.pread(self._descriptor, TAIL + 1, place.offset - TAIL) == place.tail
+    def has(self, place: Place) -> bool:
+        """Tell whether the line before the place is in the file."""
+        return os.pread(self._descriptor, TAIL, place.offset - TAIL) == place.tail
 
     def news(self, place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
         """Yield what follows the place; Replaced, Damaged."""
-        with open(os.dup(self._descriptor), "rb") as file:  # noqa: PTH123
-            file.seek(max(place.offset - TAIL, 0))
-            if place.offset and file.read(TAIL) != place.tail:
-                raise Replaced(str(self.path))
-            yield from records(self.path, file, place, problem)
+        known = place.tail if place.line else b""
+        lines = self._lines(place.offset - len(known))
+        if known and next(lines, b"") != known:
+            raise Replaced(str(self.path))
+        return records(self.path, lines, place, problem)
+
+    def _lines(self, offset: int) -> Iterator[bytes]:
+        rest = b""
+        while piece := os.pread(self._descriptor, PIECE, offset):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+            offset += len(piece)
+            if len(piece) < PIECE:
+                break
+        if rest:
+            yield rest
 
     def begin(self, sequence: int) -> None:
         """Write the first line, which has the sequence number that the journal goes on after."""
@@ -138,12 +158,14 @@ class Journal:
         return Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
 
     def cut(self, place: Place) -> None:
-        """Take away what follows the place; OSError if the file is gone, where no write would be found again."""
-        status = os.fstat(self._descriptor)
-        if status.st_nlink == 0:
-            raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
-        if status.st_size > place.offset:
+        """Take away what follows the place."""
+        if os.fstat(self._descriptor).st_size > place.offset:
             os.ftruncate(self._descriptor, place.offset)
+
+    def check(self) -> None:
+        """Raise OSError if the file is gone, where nothing that is written would be found again."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
 
     def sync(self) -> None:
         """Make everything that was written durable."""
@@ -154,6 +176,15 @@ def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
     put_in_place(path, [])
     Journal(path).begin(sequence)
+
+
+def _dump(body: dict[str, Any]) -> bytes:
+    """Return the body as JSON, which the standard library has to decide on where orjson is stricter or laxer."""
+    with suppress(TypeError):  # a lone surrogate, an integer of more than 64 bits, or no JSON at all
+        data = orjson.dumps(body)
+        if b"null" not in data:  # as which NaN would be written
+            return data
+    return dump(body)
 
 
 def _tail(checksum: int) -> bytes:

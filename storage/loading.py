@@ -10,6 +10,8 @@ from storage.problems import Problem, refuse
 from storage.snapshot import Meta, Snapshot, known_meta
 from storage.tables import Version, unindexed
 
+NO_END = 1 << 64
+
 
 class Point(NamedTuple):
     """A version, and the place in a journal that it stands for."""
@@ -19,13 +21,13 @@ class Point(NamedTuple):
     place: Place
 
 
-def load(files: Files, indexes: Iterable[Index]) -> Point:
-    """Read everything; Damaged."""
+def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
+    """Read everything up to a sequence number; Damaged."""
     while True:
         version, meta = _read_snapshot(files, indexes)
         try:
             journal = Journal(files.journal(meta.generation))
-            return follow(files, Point(version, journal, start(meta.sequence)))
+            return follow(files, Point(version, journal, start(meta.sequence)), until)
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
                 raise Damaged(
@@ -35,11 +37,13 @@ def load(files: Files, indexes: Iterable[Index]) -> Point:
             # A compaction has overtaken us.
 
 
-def follow(files: Files, point: Point) -> Point:
-    """Apply what follows the point to its version, and return the new point; Replaced, Damaged."""
+def follow(files: Files, point: Point, until: int = NO_END) -> Point:
+    """Apply what follows the point, up to a sequence number, and return the new point; Replaced, Damaged."""
     version, journal, place = point
     ended = 0
     for record in journal.news(place):
+        if record.place.sequence > until:
+            break
         for kind, position, document in changes(record.body):
             try:
                 version.apply(kind, position, document)
@@ -54,7 +58,7 @@ def follow(files: Files, point: Point) -> Point:
     if ended:
         # What is written after the end is lost if the end is.
         journal.sync()
-        return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)))
+        return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)), until)
     return Point(version, journal, place)
 
 

@@ -1,16 +1,12 @@
 """Locks between processes, each on a file of its own: a file that is locked is never renamed or replaced."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Condition
-from time import monotonic
-
-from storage.files import refusals
-
-TURN = 0.01  # seconds for which the threads of one process may hand the right to write to each other
+from threading import Lock
 
 
 class Locked(Exception):
@@ -49,40 +45,33 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[N
 
 
 class Turn:
-    """The right to write: one process has it at a time, and its threads share it as they share fsyncs."""
+    """What one process may do at a time; its threads share the turn, and keep each other in order themselves."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._changed = Condition()
+        self._path = str(path)
+        # Opened here, after the fork: a descriptor that was inherited excludes nobody.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.fstat(self._descriptor)
+        self._mutex = Lock()
         self._sharers = 0
-        self._descriptor = -1
-        self._until = 0.0
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the right to write, alone or with other threads of this process."""
-        self._join()
-        try:
-            yield
-        finally:
-            self._leave()
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
 
-    def _join(self) -> None:
-        with self._changed:
-            # When its time is over nobody joins any more, so that other processes get their turn.
-            self._changed.wait_for(lambda: not self._sharers or monotonic() < self._until)
+    def __enter__(self) -> None:
+        with self._mutex:
             if not self._sharers:
-                self._acquire()
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             self._sharers += 1
 
-    def _leave(self) -> None:
-        with self._changed:
+    def __exit__(self, *_: object) -> None:
+        with self._mutex:
             self._sharers -= 1
             if not self._sharers:
-                unlock(self._descriptor)
-                self._changed.notify_all()
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
-    def _acquire(self) -> None:
-        with refusals():
-            self._descriptor = lock(self._path)
-        self._until = monotonic() + TURN
+    def check(self) -> None:
+        """Raise OSError if the file is not in its place any more, where others would not meet us."""
+        if not os.path.samestat(os.stat(self._path), self._file):  # noqa: PTH116
+            raise OSError(errno.ESTALE, "the file was replaced while the store was open", self._path)

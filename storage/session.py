@@ -1,11 +1,13 @@
 """One process's part in the shared files: the versions it holds, and how far it has read."""
 
+import errno
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from threading import Lock
 
-from storage.base import Index, Unavailable
+from storage.base import Damaged, Index, Unavailable
+from storage.board import Board
 from storage.compaction import merge
 from storage.documents import Transaction
 from storage.files import Files, put_in_place, refusals
@@ -14,27 +16,49 @@ from storage.loading import Point, follow, load
 from storage.lock import Turn, locked
 from storage.tables import Version
 
+LOST = "the disk lost the change"
 
-@dataclass(slots=True)
+
+def _taken() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(slots=True, eq=False)
 class Commit:
     """A transaction that is in the journal and waits for the disk."""
 
     point: Point
-    done: bool = False
-    error: Unavailable | None = None
+    leads: bool = False
+    error: Unavailable | Damaged | None = None
+    called: Lock = field(default_factory=_taken)
+
+    def call(self) -> None:
+        """Let its thread go on: it is settled, or is to make durable what waits."""
+        if self.called.locked():
+            self.called.release()
 
 
 class Session:
-    """Two versions: `_tip`, with all that is in the journal, and `_kept`, with what is durable."""
+    """Two versions: `_tip`, with all that is in the journal, and `_kept`, without what of our own is not durable.
+
+    Two turns go round the processes: to write a line, and to make durable what is written. So others write
+    while one waits for the disk, and what a failed fsync loses is cut off before anybody has been told of a
+    line above it. Who needs both takes the turn to sync first.
+    """
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._turn = Turn(files.lock("write"))
+        self._board = Board(files.lock("board"))
+        self._write_turn, self._sync_turn = Turn(files.lock("write")), Turn(files.lock("sync"))
         self._writer = Lock()  # one transaction at a time in this process
         self._syncing = Lock()  # one fsync at a time
         self._mutex = Lock()  # guards the versions and the list below, for moments only
         self._waiting: list[Commit] = []
+        self._led = False  # whether one of those that wait has been called to make them durable
         self._tip = self._kept = load(files, self._indexes)
+        self._begin_board()
 
     @property
     def size(self) -> int:
@@ -49,26 +73,31 @@ class Session:
 
     def latest(self) -> Version:
         """Return the newest version: what is durable of our own changes, and whatever others have written."""
-        with refusals():
-            if not self._is_read():
-                with self._mutex:
-                    self._catch_up()
-            return self._kept.version
+        if not self._board.is_end(self._tip.place):
+            self.look()
+        return self._kept.version
+
+    def look(self) -> None:
+        """Catch up with the journal, whatever the board says."""
+        with refusals(), self._mutex:
+            self._catch_up()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open the one writer; on exit its changes are durable, or Unavailable and they never were."""
-        with self._turn.held():
-            with self._writer:
-                transaction = Transaction(self._begin())
-                yield transaction
-                commit = self._append(transaction)
+        with refusals():
+            self._write_turn.check()
+        with self._writer, self._write_turn:
+            transaction = Transaction(self._begin())
+            yield transaction
+            commit = self._append(transaction)
+        if commit:
             self._settle(commit)
 
     def compact(self, *, wait: bool) -> None:
         """Move the journal into the snapshot while others go on writing; Locked, if not to wait."""
         with refusals(), locked(self._files.lock("compact"), wait=wait):
-            self.latest()
+            self.look()
             # Nobody else begins a generation under this lock: what there is of the next was cut short.
             following = self._files.journal(self._tip.journal.generation + 1)
             put_in_place(following, [])
@@ -78,27 +107,36 @@ class Session:
     def catch_up_snapshot(self) -> None:
         """Finish a compaction that was cut short, beginning no further generation; Locked."""
         with refusals(), locked(self._files.lock("compact"), wait=False):
-            self.latest()
+            self.look()
             merge(self._files, self._tip.journal.generation)
 
-    def _is_read(self) -> bool:
-        tip = self._tip
-        return tip.journal.is_read(tip.place)
+    def _begin_board(self) -> None:
+        """Say what is durable: the board may be new, or older than what the machine or somebody did to the files."""
+        with self._sync_turn, self._write_turn:
+            self._board.wipe_end()
+            with suppress(Unavailable):  # what cannot be cut off now, the first writer cuts off
+                self._begin()
+            self._tip.journal.sync()
+            self._board.synced = self._board.told = self._tip.place.sequence
+            self._losses = self._board.losses
 
     def _catch_up(self) -> None:
-        if self._is_read():
-            return
         try:
             # What is new is from others: our own lines are added to the tip as they are written.
             fork = self._tip._replace(version=self._tip.version.fork())
-            self._tip = self._kept = follow(self._files, fork)
+            news = follow(self._files, fork)
+            if news.place != self._tip.place:
+                self._tip = self._kept = news
         except (Replaced, FileNotFoundError):
             self._tip = self._kept = load(self._files, self._indexes)
 
     def _begin(self) -> Version:
         with refusals(), self._mutex:
-            self._catch_up()
-            self._tip.journal.cut(self._tip.place)
+            if not self._board.is_end(self._tip.place):
+                self._catch_up()
+            if not self._board.is_end(self._tip.place):  # somebody was killed while writing, or could not
+                self._tip.journal.cut(self._tip.place)
+                self._board.tell_end(self._tip.place)
             return self._tip.version
 
     def _append(self, transaction: Transaction) -> Commit | None:
@@ -107,20 +145,35 @@ class Session:
             return None
         with refusals(), self._mutex:
             if transaction.base is not self._tip.version:
-                raise Unavailable("the disk lost the change that this one was to follow")
+                raise Unavailable(f"{LOST} that this one was to follow")
+            self._board.wipe_end()
             place = self._tip.journal.append(self._tip.place, {"changes": changed})
             self._tip = Point(transaction.version, self._tip.journal, place)
-            self._waiting.append(Commit(self._tip))
-            return self._waiting[-1]
+            self._board.tell_end(place)
+            commit = Commit(self._tip)
+            self._waiting.append(commit)
+            if not self._led:
+                self._call_leader()
+            return commit
 
-    def _settle(self, commit: Commit | None) -> None:
-        if commit is None:
-            return
-        with self._syncing:
-            if not commit.done:
-                self._sync()
+    def _settle(self, commit: Commit) -> None:
+        commit.called.acquire()
+        if commit.leads:
+            try:
+                with self._syncing, self._sync_turn:
+                    self._sync()
+            finally:
+                with self._mutex:
+                    self._call_leader()
         if commit.error:
             raise commit.error
+
+    def _call_leader(self) -> None:
+        """Have one of those that wait make them all durable."""
+        self._led = bool(self._waiting)
+        if self._led:
+            self._waiting[0].leads = True
+            self._waiting[0].call()
 
     def _sync(self) -> None:
         """Make all that waits durable at once; what is written meanwhile waits for the next time."""
@@ -128,37 +181,80 @@ class Session:
             batch, self._waiting = self._waiting, []
         try:
             with refusals():
-                if self._fsync and batch:
-                    self._tip.journal.sync()
-        except Unavailable as error:
+                self._refuse_lost(batch)
+                self._make_durable(self._tip)
+        except (Unavailable, Damaged) as error:
             self._lose(batch, error)
         else:
             self._keep(batch)
 
+    def _refuse_lost(self, batch: list[Commit]) -> None:
+        """Go back with another process that has cut off lines, ours among them."""
+        losses = self._board.losses
+        if self._losses != losses:
+            with self._mutex:
+                self._catch_up()
+            for commit in batch:
+                if not commit.point.journal.has(commit.point.place):
+                    commit.error = Unavailable(LOST)
+            self._losses = losses
+
+    def _make_durable(self, tip: Point) -> None:
+        tip.journal.check()
+        sequence = tip.place.sequence
+        if self._fsync and sequence > self._board.synced:
+            tip.journal.sync()
+            self._board.synced = sequence
+        self._board.told = max(self._board.told, sequence)
+
     def _keep(self, batch: list[Commit]) -> None:
         with self._mutex:
             for commit in batch:
-                self._kept, commit.done = commit.point, True
+                if commit.error is None and commit.point.place.sequence > self._kept.place.sequence:
+                    self._kept = commit.point
+                commit.call()
 
-    def _lose(self, batch: list[Commit], error: Unavailable) -> None:
-        with self._mutex:
-            for commit in [*batch, *self._waiting]:
-                commit.error, commit.done = error, True
-            self._waiting = []
+    def _lose(self, batch: list[Commit], error: Unavailable | Damaged) -> None:
+        with self._write_turn, self._mutex:
+            lost, self._waiting = [*batch, *self._waiting], []
+            # What another process has made durable meanwhile is kept.
+            synced = self._board.synced if self._losses == self._board.losses else 0
+            for commit in lost:
+                if commit.point.place.sequence > synced:
+                    commit.error = error
+            self._board.wipe_end()
             try:
-                self._kept.journal.cut(self._kept.place)
-                self._tip = self._kept
-            except OSError:
+                self._cut_off()
+            except (OSError, Damaged):
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._tip = self._kept = load(self._files, self._indexes)
+            finally:
+                for commit in lost:
+                    commit.call()
+            self._board.tell_end(self._tip.place)
+
+    def _cut_off(self) -> None:
+        """Take away what nobody was told of."""
+        self._catch_up()
+        told = self._board.told
+        point = self._kept if self._kept.place.sequence == told else load(self._files, self._indexes, told)
+        if point.journal.generation != self._tip.journal.generation:
+            raise OSError(errno.ESTALE, "the journal has ended", str(point.journal.path))
+        point.journal.cut(point.place)
+        self._tip = self._kept = point
+        self._board.losses += 1
+        self._losses = self._board.losses
 
     def _go_on_in(self, following: Journal) -> None:
         """End the journal, so that everybody goes on in the following one."""
-        with self._turn.held(), self._writer, self._syncing:
+        with self._syncing, self._sync_turn, self._writer, self._write_turn:
             self._begin()
             self._sync()
             with self._mutex:
                 journal, place = self._tip.journal, self._tip.place
+                self._board.wipe_end()
                 following.begin(place.sequence + 1)
                 journal.append(place, {"next": following.generation})
                 self._tip = self._kept = follow(self._files, self._tip)
+                self._board.tell_end(self._tip.place)
+                self._board.synced = self._board.told = self._tip.place.sequence

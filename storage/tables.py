@@ -17,6 +17,9 @@ META = "_tinyscim"  # the table of the data file that is no kind of documents
 pack = cast(Callable[[Document], bytes], marshal.dumps)
 unpack = cast(Callable[[bytes], Document], marshal.loads)
 
+Moves = tuple[Index, Iterable[str], Iterable[str]]
+"""An index, and the keys that a document gains and loses in it."""
+
 
 def unindexed(indexes: Iterable[Index], kind: str, document: Document) -> str | None:
     """Say which index fails on the document, if one does."""
@@ -42,8 +45,8 @@ class Table:
 
     def fork(self) -> Self:
         """Return a table that starts out equal and can be changed alone."""
-        table = type(self)(self.kind, ())
-        table.last, table.indexes = self.last, self.indexes
+        table = type(self).__new__(type(self))
+        table.kind, table.last, table.indexes = self.kind, self.last, self.indexes
         table.documents, table.ids = self.documents.fork(), self.ids.fork()
         table.entries = {name: entries.fork() for name, entries in self.entries.items()}
         return table
@@ -84,32 +87,44 @@ class Table:
         rows = self.documents.fork().items(after, offset)
         return (packed for _, packed in islice(rows, limit))
 
-    def check(self, position: int, document: Document) -> None:
-        """Raise Duplicate if the id, or a key that the document gains in a unique index, is another's."""
-        id, before = document.get("id"), self.get(position)
+    def put(self, position: int, document: Document, *, check: bool = False) -> None:
+        """Write the document at the position, over what is there, and move its index entries.
+
+        With a check it is Duplicate if the id, or a key that the document gains in a unique index, is another's.
+        """
+        before = self.get(position)
+        if check:
+            self._check_id(position, document)
+        moves = [_moves(index, before, document) for index in self.indexes]
+        if check:
+            self._check_keys(moves)
+        self.documents.set(position, pack(document))
+        self.last = max(self.last, position)
+        if before is None or before["id"] != document["id"]:
+            if before is not None:
+                self.ids.set(before["id"], None)
+            self.ids.set(document["id"], position)
+        self._move(position, moves)
+
+    def _check_id(self, position: int, document: Document) -> None:
+        id = document.get("id")
         if not isinstance(id, str):
             raise TypeError(f'a document needs an "id" that is a string, not {id!r}')
         if self.ids.get(id) not in (None, position):
             raise Duplicate(self.kind, "id", id)
-        for index in self.indexes:
-            if index.unique:
-                self._check_keys(index, position, index.keys(document), index.keys(before) if before else ())
 
-    def _check_keys(self, index: Index, position: int, keys: Iterable[str], had: Iterable[str]) -> None:
-        for key in set(keys).difference(had):
-            if any(place != position for place in self.entries[index.name].positions(key)):
-                raise Duplicate(self.kind, index.name, key)
+    def _check_keys(self, moves: Iterable[Moves]) -> None:
+        for index, gained, _ in moves:
+            for key in gained if index.unique else ():
+                if self.entries[index.name].get(key) is not None:
+                    raise Duplicate(self.kind, index.name, key)
 
-    def put(self, position: int, document: Document) -> None:
-        """Write the document at the position, over what is there, and move its index entries."""
-        before = self.get(position)
-        if before is None:
-            self.add(position, document)
-        else:
-            self.documents.set(position, pack(document))
-            self.ids.set(before["id"], None)
-            self.ids.set(document["id"], position)
-            self._move(position, before, document)
+    def _move(self, position: int, moves: Iterable[Moves]) -> None:
+        for index, gained, lost in moves:
+            for key in gained:
+                self.entries[index.name].add(key, position, (position,))
+            for key in lost:
+                self.entries[index.name].remove(key, position)
 
     def add(self, position: int, document: Document) -> None:
         """Write a document that is new at the position."""
@@ -134,13 +149,17 @@ class Table:
             for key in index.keys(before):
                 self.entries[index.name].remove(key, position)
 
-    def _move(self, position: int, before: Document, after: Document) -> None:
-        for index in self.indexes:
-            had, has = set(index.keys(before)), set(index.keys(after))
-            for key in has - had:
-                self.entries[index.name].add(key, position, (position,))
-            for key in had - has:
-                self.entries[index.name].remove(key, position)
+
+def _moves(index: Index, before: Document | None, after: Document) -> Moves:
+    """Return the keys that a document gains in an index, and those that it loses."""
+    has = index.keys(after)
+    if before is None:
+        return index, has, ()
+    had = index.keys(before)
+    if had == has:
+        return index, (), ()
+    had, has = set(had), set(has)
+    return index, has - had, had - has
 
 
 class Version:
@@ -168,13 +187,13 @@ class Version:
             self._own.add(kind)
         return self._tables[kind]
 
-    def apply(self, kind: str, position: int, document: Document | None) -> None:
-        """Put the document at the position, or take away what is there."""
+    def apply(self, kind: str, position: int, document: Document | None, *, check: bool = False) -> None:
+        """Put the document at the position, or take away what is there; with a check, Duplicate."""
         table = self.writable(kind)
         if document is None:
             table.drop(position)
         else:
-            table.put(position, document)
+            table.put(position, document, check=check)
 
     def tables(self) -> dict[str, Table]:
         """Return all tables by kind."""

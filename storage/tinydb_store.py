@@ -2,8 +2,8 @@
 
 import gc
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
@@ -67,16 +67,13 @@ class TinyDBStore:
         unlock(self._presence)
         self._session = None
 
-    @contextmanager
-    def reading(self) -> Iterator[View]:
+    def reading(self) -> AbstractContextManager[View]:
         """Open a reader of the newest version; it holds no lock, and nobody changes what it reads."""
-        yield View(self._open_session().latest())
+        return nullcontext(View(self._open_session().latest()))
 
-    @contextmanager
-    def writing(self) -> Iterator[Transaction]:
+    def writing(self) -> AbstractContextManager[Transaction]:
         """Open the one writer of all processes: all of it is kept (Unavailable if it cannot be) or none."""
-        with self._open_session().transaction() as transaction:
-            yield transaction
+        return self._open_session().transaction()
 
     def compact(self) -> None:
         """Write a new snapshot now, with all that was kept before; Unavailable, Damaged."""
@@ -93,7 +90,7 @@ class TinyDBStore:
         while not self._closing.wait(pause):
             pause = TICK
             try:
-                session.latest()
+                session.look()
                 if session.behind:  # for want of room, say, which there may be now
                     session.catch_up_snapshot()
                 elif session.size > self.compact_after:

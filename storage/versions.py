@@ -17,32 +17,30 @@ NODE = FAN * FAN  # positions to a node
 
 
 class _Parts(Generic[K, V]):
-    """The parts of a map, and which of them, and of the nodes, are its own to change."""
+    """The parts of a map, and, unless all is shared, which of them and of the nodes are its own to change."""
 
     __slots__ = ("_nodes", "_own_nodes", "_own_parts", "_shared")
 
+    _own_nodes: set[int]
+    _own_parts: set[int]
+
     def __init__(self, nodes: int) -> None:
         self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
-        self._disown(shared=False)
+        self._shared = True
 
     def fork(self) -> Self:
         """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
         copy._nodes = self._nodes
-        copy._disown(shared=True)
-        self._disown(shared=True)
+        copy._shared = self._shared = True
         return copy
-
-    def _disown(self, *, shared: bool) -> None:
-        self._shared = shared
-        self._own_nodes: set[int] = set()
-        self._own_parts: set[int] = set()
 
     def _writable(self, number: int) -> dict[K, V]:
         """Return a part that is its own."""
+        if self._shared:
+            self._nodes, self._shared = self._nodes.copy(), False
+            self._own_nodes, self._own_parts = set(), set()
         if number not in self._own_parts:
-            if self._shared:
-                self._nodes, self._shared = self._nodes.copy(), False
             node = self._own_node(number // FAN)
             node[number % FAN] = node[number % FAN].copy()
             self._own_parts.add(number)

@@ -1,0 +1,288 @@
+"""Writing by turns: while one waits for the disk others write, and the board says where the journal ends."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import threading
+
+import pytest
+
+from storage.base import Unavailable
+from storage.board import SIZE, Board
+from tests.storage.processes import run
+from tests.storage.samples import user
+from tests.storage.test_crashes import opened, state
+from tests.storage.test_room import ids, insert
+
+
+class Disk:
+    """An fsync that waits in the threads that are held up, and fails there if it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.fsync, self.count = os.fsync, 0
+        self.held, self.entered, self.go = None, threading.Event(), threading.Event()
+        self.fails = False
+        monkeypatch.setattr(os, "fsync", self)
+
+    def __call__(self, descriptor):
+        self.count += 1
+        if threading.current_thread() is self.held:
+            self.entered.set()
+            self.go.wait(10)
+            if self.fails:
+                raise OSError(errno.EIO, "Input/output error")
+        self.fsync(descriptor)
+
+    def hold_up(self, function, *args):
+        """Run the function in a thread, up to its fsync."""
+        self.held = threading.Thread(target=function, args=args, daemon=True)
+        self.held.start()
+        assert self.entered.wait(10)
+        return self.held
+
+
+@pytest.fixture
+def outcomes():
+    return {}
+
+
+@pytest.fixture
+def write(outcomes):
+    def write(store, number):
+        try:
+            insert(store, number)
+            outcomes[number] = "kept"
+        except Unavailable as error:
+            outcomes[number] = str(error)
+
+    return write
+
+
+def wait_for(condition):
+    for _ in range(500):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError
+
+
+def in_another(write, store, number, reader):
+    """Write in a thread, up to where it waits for its turn to sync."""
+    thread = threading.Thread(target=write, args=(store, number), daemon=True)
+    thread.start()
+    wait_for(lambda: f"u{number}" in ids(reader))
+    return thread
+
+
+def test_others_write_while_one_waits_for_the_disk(open_store, monkeypatch, write, outcomes):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    held = disk.hold_up(write, first, 1)
+    other = in_another(write, second, 2, reader)
+    assert outcomes == {}
+    disk.go.set()
+    held.join()
+    other.join()
+    assert outcomes == {1: "kept", 2: "kept"}
+
+
+def test_what_another_process_has_made_durable_needs_no_fsync(open_store, monkeypatch, write, outcomes):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    held = disk.hold_up(write, first, 1)
+    waiting = [in_another(write, store, number, reader) for store, number in ((second, 2), (first, 3))]
+    disk.go.set()
+    for thread in [held, *waiting]:
+        thread.join()
+    assert outcomes == {1: "kept", 2: "kept", 3: "kept"}
+    assert disk.count < 4
+
+
+def test_a_line_above_one_that_the_disk_lost_is_lost_in_every_process(open_store, monkeypatch, write, outcomes):
+    first, second, reader = open_store(), open_store(), open_store()
+    insert(first, 0)
+    disk = Disk(monkeypatch)
+    disk.fails = True
+    held = disk.hold_up(write, first, 1)
+    other = in_another(write, second, 2, reader)
+    disk.go.set()
+    held.join()
+    other.join()
+    assert "Input/output error" in outcomes[1]
+    assert "the disk lost the change" in outcomes[2]
+    for store in (first, second, reader, open_store()):
+        assert ids(store) == ["u0"]
+    insert(second, 2)
+    insert(first, 1)
+    for store in (first, second, reader, open_store()):
+        assert ids(store) == ["u0", "u2", "u1"]
+
+
+def test_a_line_that_was_durable_before_others_were_lost_is_kept(open_store, monkeypatch, write, outcomes):
+    first, second = open_store(), open_store()
+    disk = Disk(monkeypatch)
+    held = disk.hold_up(write, first, 1)  # in the turn to sync
+    waiting = in_another(write, second, 2, first)  # the others wait for it
+    session = second._session
+    disk.go.set()
+    held.join()
+    waiting.join()
+    with session._syncing:  # as if its thread had not come to it yet
+        waiting = in_another(write, second, 3, first)
+        insert(first, 4)
+        disk.entered.clear()
+        disk.go.clear()
+        disk.fails = True
+        held = disk.hold_up(write, first, 5)
+        disk.go.set()
+        held.join()
+    waiting.join()
+    assert outcomes[3] == "kept"
+    assert "Input/output error" in outcomes[5]
+    for store in (first, second, open_store()):
+        assert ids(store) == ["u1", "u2", "u3", "u4"]
+
+
+@pytest.mark.parametrize("step", ["wipe_end", "tell_end"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_writer_that_is_killed_beside_a_word_on_the_board_misleads_nobody(path, open_store, step, after):
+    store = open_store()
+    insert(store, 1)
+
+    def write_and_die():
+        mine = opened(path)
+        told = getattr(Board, step)
+
+        def die(*args):
+            if after:
+                told(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        setattr(Board, step, die)
+        insert(mine, 2)
+
+    assert run(write_and_die) == -signal.SIGKILL
+    there = ["u1"] if step == "wipe_end" else ["u1", "u2"]
+    assert ids(store) == ids(open_store()) == there
+    insert(store, 3)
+    assert ids(store) == ids(open_store()) == [*there, "u3"]
+
+
+@pytest.mark.parametrize("left", [b"", b"\xff" * SIZE, b"\0" * SIZE, None])
+def test_a_board_that_is_missing_or_from_another_time_does_no_harm(
+    path, open_store, monkeypatch, write, outcomes, left
+):
+    store = opened(path)
+    for number in range(3):
+        insert(store, number)
+    store.close()
+    if left is None:
+        shutil.rmtree(path.with_name("tinyscim.json.locks"))
+    else:
+        path.with_name("tinyscim.json.locks").joinpath("board").write_bytes(left)
+    first, second = open_store(), open_store()
+    insert(first, 3)
+    assert ids(second) == ["u0", "u1", "u2", "u3"]
+    disk = Disk(monkeypatch)
+    disk.fails = True
+    disk.go.set()
+    disk.hold_up(write, second, 4).join()
+    assert "Input/output error" in outcomes[4]
+    assert ids(first) == ids(second) == ids(open_store()) == ["u0", "u1", "u2", "u3"]
+
+
+def test_files_that_are_older_than_the_board_are_served_as_they_are(path, monkeypatch):
+    store = opened(path)
+    insert(store, 1)
+    journal = store.files.journal(1)
+    older = journal.read_bytes()
+    insert(store, 2)
+    store.close()
+    journal.write_bytes(older)
+    store = opened(path)
+    disk = Disk(monkeypatch)
+    insert(store, 3)
+    assert disk.count == 1
+    store.close()
+    assert [document["id"] for _, document in state(path)["User"]] == ["u1", "u3"]
+
+
+def test_locks_that_were_replaced_refuse_writes(path, open_store):
+    store = open_store()
+    insert(store, 1)
+    locks = path.with_name("tinyscim.json.locks")
+    shutil.rmtree(locks)
+    with pytest.raises(Unavailable):
+        insert(store, 2)
+    insert(open_store(), 3)
+    with pytest.raises(Unavailable, match="replaced"):
+        insert(store, 2)
+    assert ids(open_store()) == ["u1", "u3"]
+
+
+@pytest.mark.parametrize("durability", ["fsync", "os"])
+def test_a_write_to_a_journal_that_was_deleted_is_refused(open_store, durability):
+    store = open_store(durability=durability)
+    insert(store, 1)
+    store.files.journal(1).unlink()
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="deleted"):
+            insert(store, 2)
+    assert ids(store) == ["u1"]
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "Ä€\U0001f600", 2**64, -(2**70), 1.5e300, None, "null", [True, 0, 1]])
+def test_the_journal_keeps_every_value_as_it_is(path, odd):
+    store = opened(path)
+    insert(store, 1, odd=odd)
+    insert(store, 2)
+    store.close()
+    (_, document), _ = state(path)["User"]
+    assert document == user(1, odd=odd)
+    assert type(document["odd"]) is type(odd)
+    line = path.with_name("tinyscim.json.journal.1").read_bytes().splitlines()[1]
+    assert json.loads(line[:-9])["changes"][0][2] == document
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, outcomes, merged):
+    first, second = open_store(), open_store()
+    insert(first, 1)
+    board = first._session._board
+    told = board.told
+    with monkeypatch.context() as patch:
+        if not merged:
+            patch.setattr("storage.session.merge", lambda *args: None)
+        first.compact()
+    board.told = told  # as a process leaves it that is killed as soon as it has ended the journal
+    disk = Disk(monkeypatch)
+    disk.fails = True
+    disk.go.set()
+    disk.hold_up(write, second, 2).join()
+    assert outcomes[2] != "kept"
+    insert(first, 3)
+    there = ids(first)
+    assert {"u1", "u3"} <= set(there)
+    for store in (second, open_store()):
+        assert ids(store) == there
+
+
+def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_are_lost(
+    open_store, monkeypatch, write, outcomes
+):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    with second._session._syncing:
+        disk.held = in_another(write, second, 1, reader)
+        insert(first, 2)
+        after = in_another(write, second, 3, reader)
+        disk.fails = True
+        disk.go.set()
+    disk.held.join()
+    after.join()
+    assert outcomes[1] == "kept"
+    assert "Input/output error" in outcomes[3]
+    for store in (first, second, reader, open_store()):
+        assert ids(store) == ["u1", "u2"]
