@@ -9,7 +9,7 @@ from threading import Lock
 
 from scim.later import Later
 
-PAUSE = 0.1  # seconds for which lines gather before they are written together
+PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
