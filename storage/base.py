@@ -63,6 +63,10 @@ class Damaged(StoreError):
 class Reader(Protocol):
     """One consistent state: the whole of every transaction that had committed when it was opened."""
 
+    @property
+    def mark(self) -> object:
+        """What readers share (`is`) only if nothing was written between them."""
+
     def get(self, kind: str, id: str) -> Document | None:
         """Return the document, or None."""
 

@@ -121,6 +121,11 @@ class View(Storage):
         self.version = version
 
     @property
+    def mark(self) -> object:
+        """What readers share (`is`) only if nothing was written between them."""
+        return self.version.mark
+
+    @property
     def database(self) -> Database:
         """Return TinyDB itself over this version, with its queries and operations."""
         # Made anew each time: if the view held it, the two would hold each other, and the version with them.

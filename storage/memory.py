@@ -58,6 +58,7 @@ class MemoryStore:
         self._indexes: list[Index] = []
         self._tables: dict[str, _Table] = {}
         self._undo: list[Callable[[], object]] | None = None
+        self.mark = object()
 
     def open(self, indexes: Iterable[Index]) -> None:
         """Keep these indexes; a store that is open stays as it is."""
@@ -77,6 +78,7 @@ class MemoryStore:
         """Hold the lock, and take back every change if an exception ends the transaction."""
         with self._lock:
             self._undo = []
+            self.mark = object()
             try:
                 yield self
             except BaseException:

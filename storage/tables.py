@@ -167,6 +167,7 @@ class Version:
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.indexes = list(indexes)
+        self.mark = object()  # stands for this version, and holds on to nothing of it
         self._tables: dict[str, Table] = {}
         self._own: set[str] = set()
 

@@ -183,6 +183,19 @@ def test_the_sealed_form_stays_until_the_document_changes(full):
     assert sealed("u1") != before["u1"]
 
 
+def test_readers_share_a_mark_until_somebody_writes(full):
+    def mark():
+        with full.reading() as reader:
+            return reader.mark
+
+    before = mark()
+    assert mark() is before
+    with full.writing() as tx:
+        tx.replace("User", user(1, title="new"))
+    after = mark()
+    assert mark() is after is not before
+
+
 def test_pages_of_a_large_table_fit_together(store):
     with store.writing() as tx:
         for number in range(1, 1601):
