@@ -15,6 +15,7 @@ wsgi_app = "app:create_app()"
 bind = _server.bind
 workers = _server.workers
 worker_class = "gthread"
+# Measured with 2, 4 and 8: the rates are alike, and the slowest of a hundred requests waits longer the more there are.
 threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75
