@@ -17,7 +17,8 @@ from scim.tolerance import Tolerance
 from storage.base import ID, Document, Reader, Sealed
 
 KEPT_BYTES = 64_000_000
-_OVERHEAD = 600  # bytes that an answer takes beside its text
+USUAL = 2_000  # bytes that an answer takes, all in all
+_OVERHEAD = 600  # of it beside its text
 
 Read = tuple[str, str, str]
 """A kind, an index, and the key."""
@@ -55,16 +56,22 @@ class Kept:
         return self._answers.get((address, document))
 
     def put(self, address: str, document: Sealed, answer: Answer) -> None:
-        """Keep an answer."""
+        """Keep an answer, in the place of one that no longer holds."""
+        key = (address, document)
         with self._lock:
-            self._make_room(_OVERHEAD + len(answer.text))
-            self._answers[address, document] = answer
+            self._room += _size(self._answers.pop(key, None))
+            self._answers[key] = answer
+            self._room -= _size(answer)
+            while self._room < 0:
+                self._room += _size(self._answers.popitem(last=False)[1])
 
-    def _make_room(self, size: int) -> None:
-        self._room -= size
-        while self._room < 0 and self._answers:
-            _, oldest = self._answers.popitem(last=False)
-            self._room += _OVERHEAD + len(oldest.text)
+    def has_room_for(self, count: int) -> bool:
+        """Tell whether so many answers fit; of more, each would be gone before it is asked for again."""
+        return count * USUAL <= KEPT_BYTES
+
+
+def _size(answer: Answer | None) -> int:
+    return _OVERHEAD + len(answer.text) if answer else 0
 
 
 class Answers:
@@ -74,10 +81,11 @@ class Answers:
         self.relations = Relations(reader, registry, locate)
         self._reader, self._tolerance, self._kept = reader, tolerance, kept
         self._found: dict[Read, tuple[Sealed, ...]] = {}
+        self._kept_types: dict[str, bool] = {}
 
     def of(self, type: ResourceType, sealed: Sealed, projection: Projection = EVERYTHING) -> Answer:
-        """Return the answer of a resource. A group's is not kept: to see whether it holds is to make it anew."""
-        if projection != EVERYTHING or type.name == GROUP:
+        """Return the answer of a resource, which may be one that is kept."""
+        if projection != EVERYTHING or not self._keeps(type):
             return self.make(type, self._reader.unseal(sealed), projection)
         address = self.relations.locate(type, "")
         kept = self._kept.get(address, sealed)
@@ -96,6 +104,13 @@ class Answers:
         if found is None:
             found = self._found[read] = self._reader.sealed(*read)
         return found
+
+    def _keeps(self, type: ResourceType) -> bool:
+        """Tell whether answers of the type are kept. To see whether a group's holds would be to make it anew."""
+        if type.name not in self._kept_types:
+            fits = self._kept.has_room_for(self._reader.count(type.name))
+            self._kept_types[type.name] = fits and type.name != GROUP
+        return self._kept_types[type.name]
 
     def _holds(self, answer: Answer) -> bool:
         if answer.mark is not self._reader.mark:

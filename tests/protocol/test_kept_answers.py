@@ -97,8 +97,10 @@ def test_each_address_of_the_service_has_answers_of_its_own(scim):
     assert locations == [f"http://{host}{scim.base_path}{path}" for host in ("a.example", "b.example") * 2]
 
 
-def test_old_answers_make_room(monkeypatch, make_scim):
+@pytest.mark.parametrize("usual", [100, 2_000])  # by which the directory seems to fit, or not
+def test_old_answers_make_room(monkeypatch, make_scim, usual):
     monkeypatch.setattr(answers, "KEPT_BYTES", 3_000)
+    monkeypatch.setattr(answers, "USUAL", usual)
     scim = make_scim()
     ids = [scim.create_user()["id"] for _ in range(20)]
     for _ in range(2):
