@@ -96,10 +96,10 @@ def open_store(app: Flask) -> None:
 def write_lines_together() -> None:
     """Let the log's lines be written by a thread of this worker, unless they go elsewhere than to stderr."""
     log = logging.getLogger("tinyscim")
-    if [type(handler) for handler in log.handlers] == [logging.StreamHandler]:
+    if [type(handler.formatter) for handler in log.handlers] == [lines.Formatter]:
         log.handlers = [lines.Lines()]
-        # Nobody asks a record for its thread, its process and its place in the source, which take a while to find.
-        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+        # No format, gunicorn's neither, asks for a record's thread and its place in the source; both take a while.
+        logging.logThreads = logging.logMultiprocessing = False
         logging._srcfile = None  # as the "Optimization" chapter of its documentation says
 
 

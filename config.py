@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import tomlkit
@@ -247,7 +248,7 @@ LAG = 0.05  # seconds for which a request may go by what was read before
 
 
 class LiveConfig:
-    """A configuration that follows its file: what is asked of it is what the file says now.
+    """A configuration that follows its file.
 
     A file that has become wrong changes nothing: what was read before goes on to hold, and `problem` says why.
     """
@@ -256,11 +257,12 @@ class LiveConfig:
         self._config = config
         self._seen = _stamp(config.path)
         self._looked = 0.0
+        self._lock = Lock()
         self.problem = ""
 
     @property
     def recent(self) -> Config:
-        """The configuration as it was at most `LAG` seconds ago."""
+        """The configuration as it was a moment ago: the file is looked at once in `LAG` seconds."""
         moment = time.monotonic()
         if moment - self._looked < LAG:
             return self._config
@@ -270,15 +272,20 @@ class LiveConfig:
     @property
     def now(self) -> Config:
         """The configuration at this moment. Costs one stat."""
-        path = self._config.path
-        stamp = _stamp(path)
-        if path and stamp != self._seen:
-            self._seen = stamp
-            try:
-                self._config, self.problem = read(path), ""
-            except ConfigError as error:
-                self.problem = str(error)
+        self.look()
         return self._config
+
+    def look(self) -> None:
+        """Take up what has changed in the file."""
+        path = self._config.path
+        with self._lock:
+            stamp = _stamp(path)
+            if path and stamp != self._seen:
+                self._seen = stamp
+                try:
+                    self._config, self.problem = read(path), ""
+                except ConfigError as error:
+                    self.problem = str(error)
 
 
 @contextmanager

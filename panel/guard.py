@@ -82,7 +82,7 @@ class Guard:
     def _look_again(self, response: Response) -> Response:
         """Let what a form has changed hold for the very next request; other workers look for themselves."""
         if request.method == "POST":
-            _ = self._service.config.now
+            self._service.config.look()
         return response
 
     def _refuse(self) -> ResponseReturnValue | None:

@@ -17,23 +17,24 @@ from scim.tolerance import Tolerance
 from storage.base import ID, Document, Reader, Sealed
 
 KEPT_BYTES = 64_000_000
-USUAL = 2_000  # bytes that an answer takes, all in all
-_OVERHEAD = 600  # of it beside its text
+USUAL = 2_500  # bytes that an answer takes, all in all
+_OVERHEAD = 300  # of it beside its text and what was looked up
+_LOOKUP = 250
 
-Read = tuple[str, str, str]
+Lookup = tuple[str, str, str]
 """A kind, an index, and the key."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A resource's version and its text, with what was read of other documents to make it.
+    """A resource's version and its text, with what was looked up in other documents to make it.
 
     `mark` is that of the state of the store in which it was last found to hold.
     """
 
     version: str
     text: bytes
-    reads: tuple[tuple[Read, tuple[Sealed, ...]], ...] = ()
+    lookups: tuple[tuple[Lookup, tuple[Sealed, ...]], ...] = ()
     mark: object = None
 
     @property
@@ -71,7 +72,7 @@ class Kept:
 
 
 def _size(answer: Answer | None) -> int:
-    return _OVERHEAD + len(answer.text) if answer else 0
+    return _OVERHEAD + len(answer.text) + _LOOKUP * len(answer.lookups) if answer else 0
 
 
 class Answers:
@@ -80,7 +81,7 @@ class Answers:
     def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
         self.relations = Relations(reader, registry, locate)
         self._reader, self._tolerance, self._kept = reader, tolerance, kept
-        self._found: dict[Read, tuple[Sealed, ...]] = {}
+        self._found: dict[Lookup, tuple[Sealed, ...]] = {}
         self._kept_types: dict[str, bool] = {}
 
     def of(self, type: ResourceType, sealed: Sealed, projection: Projection = EVERYTHING) -> Answer:
@@ -98,11 +99,11 @@ class Answers:
         """Return the answer of a stored resource, which is not kept."""
         return Answer(version_of(document), self._text(type, document, projection, self.relations))
 
-    def read(self, read: Read) -> tuple[Sealed, ...]:
-        """Return documents as the reader does, which is asked once for each."""
-        found = self._found.get(read)
+    def look_up(self, lookup: Lookup) -> tuple[Sealed, ...]:
+        """Return what is found, for which the reader is asked once."""
+        found = self._found.get(lookup)
         if found is None:
-            found = self._found[read] = self._reader.sealed(*read)
+            found = self._found[lookup] = self._reader.sealed(*lookup)
         return found
 
     def _keeps(self, type: ResourceType) -> bool:
@@ -114,16 +115,16 @@ class Answers:
 
     def _holds(self, answer: Answer) -> bool:
         if answer.mark is not self._reader.mark:
-            if not all(self.read(read) == found for read, found in answer.reads):
+            if not all(self.look_up(lookup) == found for lookup, found in answer.lookups):
                 return False
             answer.mark = self._reader.mark
         return True
 
     def _traced(self, type: ResourceType, document: Document) -> Answer:
-        traced = _Traced(self._reader, self.read)
+        traced = _Traced(self._reader, self.look_up)
         relations = Relations(cast(Reader, traced), self.relations.registry, self.relations.locate)
         text = self._text(type, document, EVERYTHING, relations)
-        return Answer(version_of(document), text, tuple(traced.reads.items()), self._reader.mark)
+        return Answer(version_of(document), text, tuple(traced.lookups.items()), self._reader.mark)
 
     def _text(self, type: ResourceType, document: Document, projection: Projection, relations: Relations) -> bytes:
         wanted = projection.bind(type, self._tolerance)
@@ -131,16 +132,16 @@ class Answers:
 
 
 class _Traced:
-    """A reader, as far as an answer needs one, that notes what is read of it."""
+    """A reader, as far as an answer needs one, that notes what is looked up."""
 
-    def __init__(self, reader: Reader, read: Callable[[Read], tuple[Sealed, ...]]) -> None:
-        self._reader, self._read = reader, read
-        self.reads: dict[Read, tuple[Sealed, ...]] = {}
+    def __init__(self, reader: Reader, look_up: Callable[[Lookup], tuple[Sealed, ...]]) -> None:
+        self._reader, self._look_up = reader, look_up
+        self.lookups: dict[Lookup, tuple[Sealed, ...]] = {}
 
     def get(self, kind: str, id: str) -> Document | None:
         return next(self.lookup(kind, ID, id), None)
 
     def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
-        read = (kind, index, key)
-        found = self.reads[read] = self._read(read)
+        lookup = (kind, index, key)
+        found = self.lookups[lookup] = self._look_up(lookup)
         return map(self._reader.unseal, found)

@@ -98,15 +98,12 @@ def install(app: Flask, base_path: str) -> None:
             return None
         if cors.is_preflight(origins):
             return Response(status=204)
-        config = served.config.recent
-        asked.is_on = config.connection.enabled
-        asked.token = _authenticated(asked, config)
+        try:
+            _let_in(asked, served.config.recent)
+        except (Unauthorized, Forbidden):
+            _let_in(asked, served.config.now)  # a token that has just been made is known by now
         if served.config.problem:
             log.error("the configuration's change is not in force: %s", served.config.problem)
-        if not asked.is_on:
-            raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
-        if asked.token.read_only and asked.method not in _READING and not asked.path.endswith("/.search"):
-            raise Forbidden(f'The token "{asked.token.name}" may only read.')
         return None
 
     @app.after_request
@@ -166,6 +163,16 @@ _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
 }
+
+
+def _let_in(asked: Request, config: Config) -> None:
+    """Note whose the request is; Unauthorized, Forbidden."""
+    asked.is_on = config.connection.enabled
+    asked.token = _authenticated(asked, config)
+    if not asked.is_on:
+        raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
+    if asked.token.read_only and asked.method not in _READING and not asked.path.endswith("/.search"):
+        raise Forbidden(f'The token "{asked.token.name}" may only read.')
 
 
 def _authenticated(asked: Request, config: Config) -> Token:

@@ -1,21 +1,32 @@
 """Work that requests leave to be done off their path, in a thread of its own."""
 
 import atexit
+import logging
 import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
+
+log = logging.getLogger("tinyscim")
 
 
 class Later:
     """Calls an action a moment after it was asked to, once for all who asked meanwhile, and at the end of the process.
 
-    The thread is started by the first who asks, after any fork.
+    The thread is started by the first who asks, after any fork. It rests for some seconds `before` the action and
+    `after` it, and from then on acts at least `every` so many seconds, if so many are given.
     """
 
-    def __init__(self, name: str, action: Callable[[], None], *, before: float = 0.0, after: float = 0.0) -> None:
-        """`before` and `after` are the seconds for which the thread rests before the action and after it."""
+    def __init__(
+        self,
+        name: str,
+        action: Callable[[], None],
+        *,
+        before: float = 0.0,
+        after: float = 0.0,
+        every: float | None = None,
+    ) -> None:
         self._name, self._action = name, action
-        self._before, self._after = before, after
+        self._before, self._after, self._every = before, after, every
         self._asked = Event()
         self._starting = Lock()
         self._thread: Thread | None = None
@@ -35,8 +46,11 @@ class Later:
 
     def _run(self) -> None:
         while True:
-            self._asked.wait()
-            time.sleep(self._before)
+            if self._asked.wait(self._every):
+                time.sleep(self._before)
             self._asked.clear()
-            self._action()
+            try:
+                self._action()
+            except Exception:
+                log.exception("%s failed", self._name)
             time.sleep(self._after)

@@ -10,6 +10,7 @@ from threading import Lock
 from scim.later import Later
 
 PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
+MOST = 1_000  # lines that may wait
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -45,14 +46,21 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record in."""
         self._waiting.append(record)
-        if record.levelno >= logging.WARNING:
+        if record.levelno >= logging.WARNING or len(self._waiting) >= MOST:
             self.flush()
         else:
             self._later.ask()
 
     def flush(self) -> None:
         """Write what waits; where nobody takes it, there is nobody to be told."""
-        with self._writing, suppress(OSError):
+        with self._writing, suppress(OSError, ValueError):
             records = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            sys.stderr.write("".join(f"{self.format(record)}\n" for record in records))
+            sys.stderr.write("".join(map(self._line, records)))
             sys.stderr.flush()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return f"{self.format(record)}\n"
+        except Exception:
+            self.handleError(record)
+            return ""

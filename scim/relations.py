@@ -1,6 +1,6 @@
 """Attributes whose values follow from other documents: members, groups, references such as manager, and location.
 
-They are not stored, so they are never stale: an answer and a filter derive them alike, through `Derived`.
+They are not stored, so they are never stale: an answer and a filter derive them alike.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +19,8 @@ from storage.base import Document, Reader
 Locate = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
-Read = Callable[[Document], list[Any]]
+Stored = Callable[[Document], list[Any]]
+"""Lists what is stored of a derived attribute."""
 
 
 class Relations:
@@ -77,9 +78,9 @@ class Relations:
 
 
 @lru_cache(maxsize=256)
-def _rules(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], tuple[_Kind, Attribute, Read]]":
+def _rules(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], tuple[_Kind, Attribute, Stored]]":
     """Return how the derived attributes of a type are derived, by place."""
-    rules: dict[tuple[str | None, str], tuple[_Kind, Attribute, Read]] = {}
+    rules: dict[tuple[str | None, str], tuple[_Kind, Attribute, Stored]] = {}
     for (extension, name), kind in derived_attributes(type, registry).items():
         attribute = type.attribute(extension, name)
         rules[extension, name] = kind, attribute, read_values(Target(extension, attribute), {})
@@ -147,7 +148,7 @@ _DERIVED_SUBS = ("$ref", "display", "displayName")
 class _Derived:
     """A derived attribute of a type; `read` lists what is stored of it."""
 
-    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Read) -> None:
+    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Stored) -> None:
         self.attribute = attribute
         self._relations, self._type, self._read = relations, type, read
 
@@ -218,7 +219,7 @@ class _Members(_Derived):
 class _Groups(_Derived):
     """`groups` of a user: those it is a member of, then those that these are members of, each once."""
 
-    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Read) -> None:
+    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Stored) -> None:
         super().__init__(relations, type, attribute, read)
         self._parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
         self._elements: dict[tuple[str, int], dict[str, Any]] = {}

@@ -1,7 +1,7 @@
 """What can be done with resources, whoever asks: create, get, query, replace, patch, delete. No HTTP in it."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,12 +80,22 @@ class Resources:
             moves = members.put(writer, document["id"], joining)
             return self._outcome(writer, type, None, document, unknown, moves)
 
-    def get(self, type: ResourceType, id: str, projection: Projection = EVERYTHING) -> Answer:
-        """Return a resource as it is answered; NotFound."""
+    def get(
+        self,
+        type: ResourceType,
+        id: str,
+        projection: Projection = EVERYTHING,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> Answer:
+        """Return a resource as it is answered, without a text where the client has it; NotFound, PreconditionFailed."""
         with self._reading() as reader:
             found = reader.sealed(type.name, ID, id)
             if not found:
                 raise _not_found(type, id)
+            if conditions != UNCONDITIONAL:
+                version = version_of(reader.unseal(found[0]))
+                if conditions.is_unchanged(version):
+                    return Answer(version, b"")
             return self._answers(reader).of(type, found[0], projection)
 
     def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
@@ -225,40 +235,41 @@ class Resources:
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.locate)
 
-    def _writing(self) -> "_Told[Writer]":
-        return _Told(self.store.writing())
+    def _writing(self) -> "_Translated[Writer]":
+        return _Translated(self.store.writing)
 
-    def _reading(self) -> "_Told[Reader]":
-        return _Told(self.store.reading())
+    def _reading(self) -> "_Translated[Reader]":
+        return _Translated(self.store.reading)
 
 
 R = TypeVar("R", bound=Reader)
 
 
-class _Told(Generic[R]):
+class _Translated(Generic[R]):
     """A reader or a writer of the store, whose failures are told in the protocol's words."""
 
-    __slots__ = ("_opened",)
+    __slots__ = ("_open", "_opened")
 
-    def __init__(self, opened: AbstractContextManager[R]) -> None:
-        self._opened = opened
+    def __init__(self, open: Callable[[], AbstractContextManager[R]]) -> None:
+        self._open = open
 
     def __enter__(self) -> R:
         try:
+            self._opened = self._open()
             return self._opened.__enter__()
         except Unavailable as error:
-            raise _told(error) from error
+            raise _translated(error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         try:
             self._opened.__exit__(kind, error, trace)
         except Unavailable as unavailable:
-            raise _told(unavailable) from unavailable
+            raise _translated(unavailable) from unavailable
         if isinstance(error, Duplicate | Unavailable):
-            raise _told(error) from error
+            raise _translated(error) from error
 
 
-def _told(error: Duplicate | Unavailable) -> ScimError:
+def _translated(error: Duplicate | Unavailable) -> ScimError:
     if isinstance(error, Duplicate):
         return Uniqueness(f'Another {error.kind} has the {error.index} "{error.key}".')
     kind = StoreFull if error.full else StoreUnavailable

@@ -64,11 +64,9 @@ def _create(asked: Request, type: ResourceType) -> Response:
 
 def _get(asked: Request, type: ResourceType, id: str) -> Response:
     resources = _resources()
-    answer = resources.get(type, id, _projection(asked))
+    answer = resources.get(type, id, _projection(asked), _conditions(asked))
     headers = [("ETag", answer.version), ("Location", resources.locate(type, id))]
-    if _conditions(asked).is_unchanged(answer.version):
-        return json_response(None, 304, headers)
-    return json_response(answer.text, 200, headers)
+    return json_response(answer.text, 200 if answer.text else 304, headers)
 
 
 def _replace(asked: Request, type: ResourceType, id: str) -> Response:

@@ -1,17 +1,16 @@
 """Writes the log off the request path: a request leaves its event in a queue, a thread makes entries of them."""
 
-import atexit
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from threading import Event as Signal
-from threading import Lock, Thread
+from threading import Lock
 
 from panel.log.archive import Archive
 from panel.log.entries import Entry, timestamp
 from scim.events import Event
+from scim.later import Later
 
 QUEUE = 5_000
 PAUSE = 0.05  # seconds for which events gather: more at a time would hold up the requests meanwhile
@@ -28,9 +27,9 @@ class LogWriter:
     def __init__(self, files: Archive, line: Callable[[Event, str], str | None]) -> None:
         self._files, self._line = files, line
         self._queue: deque[Event] = deque()
-        self._news = Signal()
-        self._starting, self._writing = Lock(), Lock()
-        self._thread: Thread | None = None
+        self._writing = Lock()
+        self._later = Later("provisioning-log", self._work, before=PAUSE, every=TIDY)
+        self._tidied = 0.0
         self._strangers = _Allowance(STRANGERS)
         self._broken = False
         self.lost = self.refused = 0
@@ -45,9 +44,7 @@ class LogWriter:
             self.lost += 1
             return
         self._queue.append(_bare(event) if is_stranger else event)
-        if not self._news.is_set():
-            self._news.set()
-            self._start()
+        self._later.ask()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -93,24 +90,11 @@ class LogWriter:
         self._broken = False
         return True
 
-    def _start(self) -> None:
-        """Start the thread with the first event, which comes after any fork."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="provisioning-log", daemon=True)
-                self._thread.start()
-                atexit.register(self.flush)
-
-    def _run(self) -> None:
-        tidied = 0.0
-        while True:
-            if self._news.wait(TIDY):
-                time.sleep(PAUSE)
-                self._news.clear()
-                self.flush()
-            if time.monotonic() - tidied > TIDY:
-                tidied = time.monotonic()
-                self._tidy()
+    def _work(self) -> None:
+        self.flush()
+        if time.monotonic() - self._tidied > TIDY:
+            self._tidied = time.monotonic()
+            self._tidy()
 
     def _tidy(self) -> None:
         try:

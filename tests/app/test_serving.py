@@ -7,6 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from scim.auth import new_token
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,3 +48,20 @@ def answered(url, token):
         except httpx.TransportError:
             time.sleep(0.1)
     return None
+
+
+def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
+    """gunicorn's own lines go through logging as well: when it refuses a request, and when it stops."""
+    token, table = new_token("t")
+    with serve(tmp_path, table) as (send, url):
+        for _ in range(20):
+            assert send("GET", "/api/scim/v2/Users", {"Authorization": f"Bearer {token}"}, None).status == 200
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"GARBAGE\r\n\r\n")
+            assert b" 400 " in connection.recv(100)
+    log = (tmp_path / "log").read_text()
+    assert log.count('path="/api/scim/v2/Users" status=200') == 20
+    assert "Invalid request" in log
+    assert "Worker exiting" in log
+    assert "Logging error" not in log

@@ -3,6 +3,7 @@ import time
 import tomllib
 
 from app import create_app
+from panel.settings import add_token
 from storage.memory import MemoryStore
 
 
@@ -51,6 +52,15 @@ def test_a_running_app_takes_up_a_new_token_within_a_second(flask, config_path):
     deadline = time.monotonic() + 1
     while status(app, token) != 200:
         assert time.monotonic() < deadline
+
+
+def test_a_new_token_is_let_in_at_once_by_an_app_that_has_just_looked(flask, config_path):
+    first = flask("token", "new", "--name", "first").stdout.strip()
+    app = create_app(config_path, store=MemoryStore())
+    for name in ("second", "third", "fourth"):
+        assert status(app, first) == 200
+        token = add_token(config_path, name)
+        assert status(app, token) == 200
 
 
 def test_a_file_that_has_become_wrong_changes_nothing(flask, config_path, caplog):

@@ -51,9 +51,10 @@ def test_a_folder_that_cannot_be_made_costs_no_request(make_logged, tmp_path):
     assert logged.entries() == []
 
 
-def test_the_queue_is_bounded(logged, monkeypatch):
+def test_the_queue_is_bounded(make_logged, monkeypatch):
     monkeypatch.setattr(writer, "QUEUE", 3)
     monkeypatch.setattr(writer, "PAUSE", 60)
+    logged = make_logged()
     for _ in range(5):
         logged.scim.create_user()
     entries = logged.entries()
