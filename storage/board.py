@@ -27,7 +27,11 @@ def _number(place: int, says: str) -> property:
 
 
 class Board:
-    """The numbers, in a file that every process maps; each is changed in one of the turns."""
+    """The numbers, in a file that every process maps; each is changed in one of the turns.
+
+    The file system must give the file its room once and for all, as ext4, XFS and tmpfs do: on one that copies on
+    write a full disk ends the process.
+    """
 
     synced = _number(SYNCED, "The sequence number up to which all lines are durable.")
     told = _number(TOLD, "The sequence number up to which somebody was told that a line is kept.")

@@ -9,7 +9,7 @@ from threading import Lock
 from storage.base import Damaged, Index, Unavailable
 from storage.board import Board
 from storage.compaction import merge
-from storage.documents import Transaction
+from storage.documents import Change, Transaction
 from storage.files import Files, put_in_place, refusals
 from storage.journal import Journal, Replaced
 from storage.loading import Point, follow, load
@@ -31,6 +31,7 @@ class Commit:
 
     point: Point
     leads: bool = False
+    kept: bool = False
     error: Unavailable | Damaged | None = None
     called: Lock = field(default_factory=_taken)
 
@@ -50,8 +51,8 @@ class Session:
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._board = Board(files.lock("board"))
         self._write_turn, self._sync_turn = Turn(files.lock("write")), Turn(files.lock("sync"))
+        self._board = Board(files.lock("write"))  # who meets in that turn reads the same board
         self._writer = Lock()  # one transaction at a time in this process
         self._syncing = Lock()  # one fsync at a time
         self._mutex = Lock()  # guards the versions and the list below, for moments only
@@ -114,15 +115,18 @@ class Session:
         """Say what is durable: the board may be new, or older than what the machine or somebody did to the files."""
         with self._sync_turn, self._write_turn:
             self._board.wipe_end()
+            self.look()
             with suppress(Unavailable):  # what cannot be cut off now, the first writer cuts off
                 self._begin()
-            self._tip.journal.sync()
-            self._board.synced = self._board.told = self._tip.place.sequence
+            self._board.synced, self._board.told = 0, self._tip.place.sequence
+            with suppress(OSError):  # what cannot be made durable now, the first writer makes durable
+                self._tip.journal.sync()
+                self._board.synced = self._board.told
             self._losses = self._board.losses
 
     def _catch_up(self) -> None:
         try:
-            # What is new is from others: our own lines are added to the tip as they are written.
+            # What is new is from others, above what of our own waits: our lines join the tip as they are written.
             fork = self._tip._replace(version=self._tip.version.fork())
             news = follow(self._files, fork)
             if news.place != self._tip.place:
@@ -140,33 +144,40 @@ class Session:
             return self._tip.version
 
     def _append(self, transaction: Transaction) -> Commit | None:
+        """Write the line, if anything has changed; else wait for what it saw, if that may still be lost."""
         changed = transaction.changes()
-        if not changed:
-            return None
         with refusals(), self._mutex:
+            if not changed and self._tip.place.sequence <= self._board.told:
+                return None
             if transaction.base is not self._tip.version:
                 raise Unavailable(f"{LOST} that this one was to follow")
-            self._board.wipe_end()
-            place = self._tip.journal.append(self._tip.place, {"changes": changed})
-            self._tip = Point(transaction.version, self._tip.journal, place)
-            self._board.tell_end(place)
+            if changed:
+                self._write(transaction.version, changed)
             commit = Commit(self._tip)
             self._waiting.append(commit)
             if not self._led:
                 self._call_leader()
             return commit
 
+    def _write(self, version: Version, changed: list[Change]) -> None:
+        self._board.wipe_end()
+        place = self._tip.journal.append(self._tip.place, {"changes": changed})
+        self._tip = Point(version, self._tip.journal, place)
+        self._board.tell_end(place)
+
     def _settle(self, commit: Commit) -> None:
         commit.called.acquire()
         if commit.leads:
             try:
-                with self._syncing, self._sync_turn:
+                with refusals(), self._syncing, self._sync_turn:
                     self._sync()
             finally:
                 with self._mutex:
+                    if commit in self._waiting:  # it has not come so far, and must not be called again
+                        self._waiting.remove(commit)
                     self._call_leader()
-        if commit.error:
-            raise commit.error
+        if not commit.kept:
+            raise commit.error or Unavailable("it is not known whether the change was kept")
 
     def _call_leader(self) -> None:
         """Have one of those that wait make them all durable."""
@@ -187,6 +198,9 @@ class Session:
             self._lose(batch, error)
         else:
             self._keep(batch)
+        finally:
+            for commit in batch:
+                commit.call()
 
     def _refuse_lost(self, batch: list[Commit]) -> None:
         """Go back with another process that has cut off lines, ours among them."""
@@ -200,8 +214,9 @@ class Session:
             self._losses = losses
 
     def _make_durable(self, tip: Point) -> None:
-        tip.journal.check()
         sequence = tip.place.sequence
+        if sequence > self._board.told:
+            tip.journal.check()
         if self._fsync and sequence > self._board.synced:
             tip.journal.sync()
             self._board.synced = sequence
@@ -210,21 +225,21 @@ class Session:
     def _keep(self, batch: list[Commit]) -> None:
         with self._mutex:
             for commit in batch:
-                if commit.error is None and commit.point.place.sequence > self._kept.place.sequence:
+                commit.kept = commit.error is None
+                if commit.kept and commit.point.place.sequence > self._kept.place.sequence:
                     self._kept = commit.point
-                commit.call()
 
     def _lose(self, batch: list[Commit], error: Unavailable | Damaged) -> None:
         with self._write_turn, self._mutex:
             lost, self._waiting = [*batch, *self._waiting], []
-            # What another process has made durable meanwhile is kept.
-            synced = self._board.synced if self._losses == self._board.losses else 0
+            kept = 0  # nothing of ours, if another process has cut off lines
+            if self._losses == self._board.losses:
+                kept = self._board.told = max(self._board.synced, self._board.told)
             for commit in lost:
-                if commit.point.place.sequence > synced:
-                    commit.error = error
+                commit.kept, commit.error = commit.point.place.sequence <= kept, error
             self._board.wipe_end()
             try:
-                self._cut_off()
+                self._cut_off(self._board.told)
             except (OSError, Damaged):
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._tip = self._kept = load(self._files, self._indexes)
@@ -233,21 +248,22 @@ class Session:
                     commit.call()
             self._board.tell_end(self._tip.place)
 
-    def _cut_off(self) -> None:
+    def _cut_off(self, told: int) -> None:
         """Take away what nobody was told of."""
         self._catch_up()
-        told = self._board.told
         point = self._kept if self._kept.place.sequence == told else load(self._files, self._indexes, told)
         if point.journal.generation != self._tip.journal.generation:
             raise OSError(errno.ESTALE, "the journal has ended", str(point.journal.path))
+        self._board.synced = min(self._board.synced, told)
+        self._board.losses += 1  # before it is so: whoever looks without need finds everything there
+        self._losses = self._board.losses
         point.journal.cut(point.place)
         self._tip = self._kept = point
-        self._board.losses += 1
-        self._losses = self._board.losses
 
     def _go_on_in(self, following: Journal) -> None:
         """End the journal, so that everybody goes on in the following one."""
         with self._syncing, self._sync_turn, self._writer, self._write_turn:
+            self._write_turn.check()
             self._begin()
             self._sync()
             with self._mutex:

@@ -101,7 +101,7 @@ class Table:
         self.documents.set(position, pack(document))
         self.last = max(self.last, position)
         if before is None or before["id"] != document["id"]:
-            if before is not None:
+            if before is not None and self.ids.get(before["id"]) == position:
                 self.ids.set(before["id"], None)
             self.ids.set(document["id"], position)
         self._move(position, moves)

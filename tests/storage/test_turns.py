@@ -1,6 +1,7 @@
 """Writing by turns: while one waits for the disk others write, and the board says where the journal ends."""
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -120,6 +121,72 @@ def test_a_line_above_one_that_the_disk_lost_is_lost_in_every_process(open_store
         assert ids(store) == ["u0", "u2", "u1"]
 
 
+def found_already(outcomes, store, id):
+    """Write nothing, as who finds that what it wants is so."""
+    try:
+        with store.writing() as tx:
+            assert tx.get("User", id)
+        outcomes["nothing"] = "kept"
+    except Unavailable as error:
+        outcomes["nothing"] = str(error)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_whoever_changes_nothing_waits_until_what_it_saw_is_durable(open_store, monkeypatch, write, outcomes, fails):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    disk.fails = fails
+    held = disk.hold_up(write, first, 1)
+    wait_for(lambda: "u1" in ids(reader))
+    other = threading.Thread(target=found_already, args=(outcomes, second, "u1"), daemon=True)
+    other.start()
+    other.join(0.2)
+    assert outcomes == {}
+    disk.go.set()
+    held.join()
+    other.join()
+    assert (outcomes["nothing"] == "kept") is (outcomes[1] == "kept") is not fails
+    assert ids(open_store()) == ([] if fails else ["u1"])
+
+
+def test_a_failure_that_nobody_foresaw_keeps_no_later_writer_waiting(open_store, monkeypatch):
+    store = open_store()
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.session.Session._make_durable", lambda *_: [][0])
+        with pytest.raises(IndexError):
+            insert(store, 1)
+    writer = threading.Thread(target=insert, args=(store, 2), daemon=True)
+    writer.start()
+    writer.join(5)
+    assert not writer.is_alive()
+    assert "u2" in ids(open_store())
+
+
+def test_a_turn_that_cannot_be_had_keeps_no_later_writer_waiting(open_store, monkeypatch):
+    store = open_store()
+    turn = store._session._sync_turn
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.lock.fcntl.flock", refuse_to(turn._descriptor))
+        with pytest.raises(Unavailable, match="No locks"):
+            insert(store, 1)
+    writer = threading.Thread(target=insert, args=(store, 2), daemon=True)
+    writer.start()
+    writer.join(5)
+    assert not writer.is_alive()
+    assert "u2" in ids(open_store())
+
+
+def refuse_to(descriptor):
+    flock = fcntl.flock
+
+    def refuse(asked, operation):
+        if asked == descriptor and operation == fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, "No locks available")
+        flock(asked, operation)
+
+    return refuse
+
+
 def test_a_line_that_was_durable_before_others_were_lost_is_kept(open_store, monkeypatch, write, outcomes):
     first, second = open_store(), open_store()
     disk = Disk(monkeypatch)
@@ -181,7 +248,7 @@ def test_a_board_that_is_missing_or_from_another_time_does_no_harm(
     if left is None:
         shutil.rmtree(path.with_name("tinyscim.json.locks"))
     else:
-        path.with_name("tinyscim.json.locks").joinpath("board").write_bytes(left)
+        path.with_name("tinyscim.json.locks").joinpath("write").write_bytes(left)
     first, second = open_store(), open_store()
     insert(first, 3)
     assert ids(second) == ["u0", "u1", "u2", "u3"]
