@@ -217,5 +217,6 @@ def _draw_load(panel: Any, found: Found, load: str) -> None:
     limits = [row.limit for (target, one), some in found.rows.items() if one == load for row in some if row.limit]
     if limits:
         panel.axhline(median(limits), color="black", linestyle="--", linewidth=1, label="bare Flask")
-    panel.set(title=TITLES[load], ylabel="requests per second", yscale="log")
+    panel.set(title=TITLES[load], ylabel="requests per second", yscale="log", ylim=(1, 20_000))
+    panel.yaxis.set_major_formatter(lambda rate, _: f"{rate:,.0f}")
     panel.set_xticks([place + 0.27 for place in range(len(sizes))], [f"{size:,}" for size in sizes])
