@@ -124,7 +124,8 @@ class Answers:
         traced = _Traced(self._reader, self.look_up)
         relations = Relations(cast(Reader, traced), self.relations.registry, self.relations.locate)
         text = self._text(type, document, EVERYTHING, relations)
-        return Answer(version_of(document), text, tuple(traced.lookups.items()), self._reader.mark)
+        kept = bytes(memoryview(text))  # a copy: orjson's own has room for more behind it, 8 KB at least
+        return Answer(version_of(document), kept, tuple(traced.lookups.items()), self._reader.mark)
 
     def _text(self, type: ResourceType, document: Document, projection: Projection, relations: Relations) -> bytes:
         wanted = projection.bind(type, self._tolerance)
