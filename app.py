@@ -12,12 +12,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 import panel
 from commands import register as register_commands
-from config import Config, ConfigError, LiveConfig, Server
+from config import Config, ConfigError, Server
 from panel import log
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
 from scim.attributes import DefinitionError
+from scim.live import LiveConfig
 from scim.request import Request
 from scim.service import Service
 from storage.base import Store, StoreError

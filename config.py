@@ -1,21 +1,14 @@
 """Reads config.toml into a frozen `Config`; every error names the file, the table and the key."""
 
 import dataclasses
-import fcntl
 import os
 import re
-import tempfile
-import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
 from typing import Any
-
-import tomlkit
 
 HERE = Path(__file__).resolve().parent
 
@@ -242,90 +235,6 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     if config.limits.page_size > config.limits.max_page_size:
         raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
     return config
-
-
-LAG = 0.05  # seconds for which a request may go by what was read before
-
-
-class LiveConfig:
-    """A configuration that follows its file.
-
-    A file that has become wrong changes nothing: what was read before goes on to hold, and `problem` says why.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._seen = _stamp(config.path)
-        self._looked = 0.0
-        self._lock = Lock()
-        self.problem = ""
-
-    @property
-    def recent(self) -> Config:
-        """The configuration as it was a moment ago: the file is looked at once in `LAG` seconds."""
-        moment = time.monotonic()
-        if moment - self._looked < LAG:
-            return self._config
-        self._looked = moment
-        return self.now
-
-    @property
-    def now(self) -> Config:
-        """The configuration at this moment. Costs one stat."""
-        self.look()
-        return self._config
-
-    def look(self) -> None:
-        """Take up what has changed in the file."""
-        path = self._config.path
-        with self._lock:
-            stamp = _stamp(path)
-            if path and stamp != self._seen:
-                self._seen = stamp
-                try:
-                    self._config, self.problem = read(path), ""
-                except ConfigError as error:
-                    self.problem = str(error)
-
-
-@contextmanager
-def editing(path: Path) -> Iterator[tomlkit.TOMLDocument]:
-    """Let the file be changed with its comments kept; it is replaced at once, and only if it is still right."""
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
-        yield document
-        text = tomlkit.dumps(document)
-        parse(tomllib.loads(text), path)
-        _replace(path, text)
-
-
-def _replace(path: Path, text: str) -> None:
-    target = path.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _stamp(path: Path | None) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None
 
 
 def _array(tables: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[str, Any], ...]:

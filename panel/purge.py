@@ -1,10 +1,8 @@
 """Deletes users who have been disabled for as long as the configuration says, and lets the log know of each."""
 
-import fcntl
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -14,6 +12,7 @@ from scim.conditions import dated
 from scim.errors import NotFound, PreconditionFailed, ScimError
 from scim.registry import ResourceType
 from scim.service import Service
+from storage.lock import Locked, locked
 
 EVERY = 3_600.0  # seconds
 USER = "User"
@@ -36,13 +35,17 @@ class Purge:
         days = self._service.config.now.directory.purge_disabled_after_days
         if not days:
             return 0
-        with self._alone() as alone:
-            if not alone:
-                return 0
-            type = self._service.registry.types[USER]
-            moment = dated(datetime.now(UTC) - timedelta(days=days))
-            due = self._service.resources("").disabled_before(type, moment)
-            return sum(self._delete(type, id, version) for id, version in due)
+        try:
+            with self._alone():
+                return self._delete_all(days)
+        except Locked:
+            return 0
+
+    def _delete_all(self, days: int) -> int:
+        type = self._service.registry.types[USER]
+        moment = dated(datetime.now(UTC) - timedelta(days=days))
+        due = self._service.resources("").disabled_before(type, moment)
+        return sum(self._delete(type, id, version) for id, version in due)
 
     def _delete(self, type: ResourceType, id: str, version: str) -> bool:
         try:
@@ -63,16 +66,9 @@ class Purge:
                 log.exception("disabled users could not be purged")
             time.sleep(EVERY)
 
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
+    def _alone(self) -> AbstractContextManager[None]:
+        """Hold the lock; Locked."""
         if self._lock is None:
-            yield True
-            return
+            return nullcontext()
         self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        return locked(self._lock, wait=False)

@@ -1,17 +1,17 @@
 """Sessions of the panel: when they began, that they end, and which have been signed out."""
 
-import fcntl
 import json
 import logging
-import os
 import secrets
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 from flask import session
+
+from storage.files import put_in_place
+from storage.lock import locked
 
 SIGNED_IN = "signed_in"
 LONGEST = 12 * 3600  # seconds from signing in, however busy the session is
@@ -52,19 +52,11 @@ class Ended:
 
     def _write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(path.name + ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(path.with_name(path.name + ".lock")):
             self._refresh()
             oldest = time.time() - LONGEST
             self._known = {id: began for id, began in self._known.items() if began > oldest}
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    json.dump(self._known, file)
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            put_in_place(path, [json.dumps(self._known).encode()])
 
     def _refresh(self) -> None:
         """Take over what other workers wrote; a file that is damaged adds nothing."""

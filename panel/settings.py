@@ -1,6 +1,8 @@
 """What the panel and the command line change in the configuration's file."""
 
+import os
 import secrets
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +15,10 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import ConfigError, editing
+from config import ConfigError, parse
 from scim.auth import new_token
+from storage.files import sync_folder
+from storage.lock import locked
 
 MIN_PASSWORD = 12
 
@@ -90,11 +94,32 @@ def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[TOMLDocument]:
+    """Let the file be changed with its comments kept, and replace it at once if it is still right; Refused."""
     try:
-        with editing(path) as document:
+        with locked(path.with_name(path.name + ".lock")):
+            document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
             yield document
+            text = tomlkit.dumps(document)
+            parse(tomllib.loads(text), path)
+            _replace(path.resolve(), text)
     except (OSError, ConfigError, tomlkit.exceptions.ParseError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path} was not changed: {error}") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace the file and keep its mode; under a name that is nobody's, in a folder that is the administrator's."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def _tokens(document: TOMLDocument) -> AoT:

@@ -1,14 +1,11 @@
 """When each token was last used and what was last refused, as all workers know it together.
 
-A request notes it in memory and no more. A thread of each worker folds what was noted
-into a small file beside the store: at once after a pause, and then at most every few seconds.
+A request notes it in memory and no more. A thread of each worker folds what was noted into a small file beside the
+store: at once after a pause, and then at most every few seconds.
 """
 
-import fcntl
 import json
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +17,8 @@ from typing import Any
 
 from config import Token
 from scim.later import Later
+from storage.files import put_in_place
+from storage.lock import locked
 
 PAUSE = 5.0  # seconds between two writes of one worker
 _KEPT = 200  # tokens, those that are gone included
@@ -99,9 +98,8 @@ class Activity:
         if not self._path:
             return
         try:
-            with self._path.with_name(self._path.name + ".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                _write(self._path, self.seen())
+            with locked(self._path.with_name(self._path.name + ".lock")):
+                put_in_place(self._path, [_to_json(self.seen())])
         except OSError as error:
             log.warning("%s: %s", self._path, error.strerror)
 
@@ -119,14 +117,6 @@ def _from_json(body: Mapping[str, Any]) -> Seen:
     return Seen(used, float(body["succeeded"]), refused, float(body.get("unknown", 0.0)))
 
 
-def _write(path: Path, seen: Seen) -> None:
-    """Replace the file at once, so that no reader meets half of it; what a power cut loses does not matter."""
+def _to_json(seen: Seen) -> bytes:
     latest = sorted(seen.used.items(), key=lambda item: item[1])[-_KEPT:]
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(replace(seen, used=dict(latest))), file)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    return json.dumps(asdict(replace(seen, used=dict(latest)))).encode()

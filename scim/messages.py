@@ -22,7 +22,7 @@ MAX_PATCH_OPERATIONS = 1_000
 
 
 class Message(ma.Schema):
-    """The base of all messages: what they do not define is passed over."""
+    """The base of all messages: what they do not define is passed over. They have no defaults, and no hooks."""
 
     def load(self, data: Any, **_: Any) -> dict[str, Any]:
         """Return the values by their fields' names; of what is not there, only what is required is looked at."""

@@ -30,7 +30,7 @@ class Request(flask.Request):
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
-        self.id = f"{random.getrandbits(128):032x}"
+        self.id = f"{random.getrandbits(128):032x}"  # it is no secret, and this is no system call
         self.started = time.perf_counter()
         self.token: Token | None = None
         self.is_on = False

@@ -8,13 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from config import LiveConfig
 from scim import dialect
 from scim.activity import Activity
 from scim.answers import Kept
 from scim.cursor import shared_secret
 from scim.events import Event, Observer
 from scim.indexes import Indexes
+from scim.live import LiveConfig
 from scim.registry import Registry, ResourceType
 from scim.resources import Resources
 from scim.stored import check_stored

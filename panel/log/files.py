@@ -5,15 +5,16 @@ worker that is gone leaves nothing behind that nobody looks after. A lock makes 
 nobody writes into a file that has just been moved; it is taken once for many entries, and never by a request.
 """
 
-import fcntl
 import heapq
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
+
+from storage.lock import locked
 
 SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
 _TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
@@ -98,12 +99,9 @@ class LogFiles:
     def _all(self) -> list[Path]:
         return [*self.segments(), self.path]
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         # A file of its own, never moved: a lock on the log would go aside with it.
-        with self.path.with_name(self.path.name + ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.path.with_name(self.path.name + ".lock"))
 
     def _is_due(self, coming: int) -> bool:
         try:

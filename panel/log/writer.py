@@ -29,7 +29,7 @@ class LogWriter:
         self._queue: deque[Event] = deque()
         self._writing = Lock()
         self._later = Later("provisioning-log", self._work, before=PAUSE, every=TIDY)
-        self._tidied = 0.0
+        self._tidied = -TIDY  # the clock may have begun just now
         self._strangers = _Allowance(STRANGERS)
         self._broken = False
         self.lost = self.refused = 0
