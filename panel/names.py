@@ -89,7 +89,7 @@ def cell(target: Target, document: Document) -> str:
 
 def cell_reader(target: Target) -> Callable[[Document], str]:
     """Return how to read the cells of a column."""
-    read, leaf = read_values(target, {}), target.leaf
+    read, leaf = read_values(target), target.leaf
     return lambda document: ", ".join(_text(leaf, value) for value in read(document))
 
 

@@ -71,5 +71,5 @@ def _index(type: ResourceType, target: Target) -> Index:
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
-    read, key = read_values(target, {}), target.leaf.key
+    read, key = read_values(target), target.leaf.key
     return lambda document: [str(key(value)) for value in read(document)]

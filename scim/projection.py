@@ -1,12 +1,13 @@
 """Which attributes an answer has: `returned`, `attributes` and `excludedAttributes` (RFC 7644 section 3.9)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from scim.attributes import Attribute
 from scim.errors import InvalidValue
+from scim.filters import REMEMBERED
 from scim.registry import ResourceType, Target
 from scim.tolerance import STRICT, Tolerance
 from storage.base import Document
@@ -25,15 +26,19 @@ class Projection:
 
     def bind(self, type: ResourceType, tolerance: Tolerance = STRICT) -> "Wanted":
         """Return what this means for one resource type. Names that it does not have select nothing."""
-        return _everything(type) if self == EVERYTHING else self._bind(type, tolerance)
+        length = sum(map(len, self.attributes + self.excluded))
+        return (_bind if length > REMEMBERED else _known)(self, type, tolerance)
 
-    def _bind(self, type: ResourceType, tolerance: Tolerance) -> "Wanted":
-        named, excluded = (
-            [target for name in names if (target := type.resolve(tolerance.name(type, name)))]
-            for names in (self.attributes, self.excluded)
-        )
-        return Wanted(type, named, excluded, bool(self.attributes))
 
+def _bind(projection: Projection, type: ResourceType, tolerance: Tolerance) -> "Wanted":
+    named, excluded = (
+        [target for name in names if (target := type.resolve(tolerance.name(type, name)))]
+        for names in (projection.attributes, projection.excluded)
+    )
+    return Wanted(type, named, excluded, bool(projection.attributes))
+
+
+_known = lru_cache(maxsize=256)(_bind)  # names come from outside: what is remembered is bounded, and short
 
 EVERYTHING = Projection()
 
@@ -61,38 +66,19 @@ class Wanted:
         return attribute.returned == "default"
 
     def project(self, document: Document) -> Document:
-        """Return the parts of a complete resource that are in the answer, in the schemas' order."""
-        result: Document = {}
-        for extension, parts in self._plan:
-            holder = document if extension is None else document.get(extension)
-            if not holder:
-                continue
-            kept = {
-                name: value
-                for name, subs in parts
-                if name in holder
-                and (value := holder[name] if subs is None else _cut(holder[name], subs)) not in _NOTHING
-            }
-            if extension is None:
-                result |= kept
-            elif kept:
-                result[extension] = kept
-        return result
+        """Return the parts of a complete resource that are in the answer, in the order in which they stand there."""
+        return self._selection(document)
 
     @cached_property
-    def _plan(self) -> list[tuple[str | None, list[tuple[str, set[str] | None]]]]:
-        """For each place of attributes, those in the answer with their sub-attributes; None: all that there are."""
-        return [
-            (
-                extension,
-                [
-                    (attribute.name, self._sub_names(extension, attribute))
-                    for attribute in attributes
-                    if self.includes(extension, attribute)
-                ],
-            )
-            for extension, attributes in self._type.locations()
-        ]
+    def _selection(self) -> "_Selection":
+        (_, top), *extensions = [(extension, self._of(extension, those)) for extension, those in self._type.locations()]
+        return _Selection(top.whole, {**top.cut, **{str(extension): inner for extension, inner in extensions}})
+
+    def _of(self, extension: str | None, attributes: Iterable[Attribute]) -> "_Selection":
+        """Return what is in the answer of the attributes at one place."""
+        names = {one.name: self._sub_names(extension, one) for one in attributes if self.includes(extension, one)}
+        cut = {name: partial(_cut, names=subs) for name, subs in names.items() if subs is not None}
+        return _Selection(frozenset(names) - set(cut), cut)
 
     def _sub_names(self, extension: str | None, attribute: Attribute) -> set[str] | None:
         """Return the sub-attributes in the answer; None: all that there are."""
@@ -112,9 +98,22 @@ class Wanted:
         return {sub.name for sub in attribute.sub_attributes} - hidden if hidden else None
 
 
-@lru_cache(maxsize=256)
-def _everything(type: ResourceType) -> Wanted:
-    return Wanted(type, [], [], False)
+class _Selection:
+    """The members of an object that are in the answer: some whole, some cut, and none that is empty."""
+
+    def __init__(self, whole: frozenset[str], cut: Mapping[str, Callable[[Any], Any]]) -> None:
+        self.whole, self.cut = whole, cut
+        self._names = whole.union(cut)
+
+    def __call__(self, object: Mapping[str, Any]) -> dict[str, Any]:
+        names = self._names
+        kept = {name: value for name, value in object.items() if name in names and (value or value not in _NOTHING)}
+        for name, cut in self.cut.items():
+            if name in kept:
+                kept[name] = cut(kept[name])
+                if not kept[name]:
+                    del kept[name]
+        return kept
 
 
 def _cut(value: Any, names: set[str]) -> Any:

@@ -1,15 +1,16 @@
 """Attributes whose values follow from other documents: members, groups, references such as manager, and location.
 
-They are not stored, so they are never stale: an answer and a filter derive them alike.
+They are not stored, so they are never stale: an answer and a filter derive them alike. How, follows from the type and
+is worked out once; each answer is made with what one reader sees.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from scim import members
-from scim.attributes import Attribute
-from scim.filters import read_values
+from scim.filters import DerivedAttributes, read_values
 from scim.indexes import is_reference
 from scim.projection import Wanted
 from scim.registry import Registry, ResourceType, Target
@@ -19,53 +20,45 @@ from storage.base import Document, Reader
 Locate = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
-Stored = Callable[[Document], list[Any]]
-"""Lists what is stored of a derived attribute."""
+Place = tuple[str | None, str]
+"""Where an attribute stands: the extension's URN or None, and the attribute's name."""
 
 
 class Relations:
     """Derives attributes from what a reader sees."""
 
     def __init__(self, reader: Reader, registry: Registry, locate: Locate) -> None:
-        self.reader = reader
-        self.registry = registry
-        self.locate = locate
-        self._derived: dict[str, dict[tuple[str | None, str], _Each]] = {}
+        self.reader, self.registry, self.locate = reader, registry, locate
+        self.parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
+        self.groups: dict[tuple[str, int], dict[str, Any]] = {}
 
-    def of(self, type: ResourceType) -> "Mapping[tuple[str | None, str], _Each]":
-        """Return the derived attributes of a type, by the extension's URN and the attribute's name."""
-        if type.name not in self._derived:
-            rules = _rules(type, self.registry)
-            self._derived[type.name] = {
-                place: kind(self, type, attribute, read) for place, (kind, attribute, read) in rules.items()
-            }
-        return self._derived[type.name]
+    def of(self, type: ResourceType) -> DerivedAttributes:
+        """Return what finds the derived attributes of a type, as filters need them."""
+        return partial(self._seen, _derived(type, self.registry))
 
     def complete(self, type: ResourceType, document: Document, wanted: Wanted) -> Document:
         """Return the resource with those derived attributes that are wanted."""
         result = dict(document)
-        for (extension, name), derived in self.of(type).items():
-            if not wanted.includes(extension, derived.attribute):
-                continue
-            elements = derived.elements(document)
+        for derived in _answered(type, self.registry, wanted):
+            elements = derived.elements(self, document)
             if not elements:
                 continue
             value: Any = elements if derived.attribute.multi_valued else elements[0]
-            if extension:
-                result[extension] = {**result[extension], name: value}
+            if derived.extension:
+                result[derived.extension] = {**result[derived.extension], derived.name: value}
             else:
-                result[name] = value
+                result[derived.name] = value
         return result
 
     def members(self, type: ResourceType, group: Document) -> list[dict[str, Any]]:
         """Return the members of a group as they are answered."""
-        return self.of(type)[None, members.MEMBERS].elements(group)
+        return _derived(type, self.registry)[None, members.MEMBERS].elements(self, group)
 
     def answered(self, type: ResourceType, target: Target, element: Any) -> Any:
         """Return an element of an attribute as it is answered, if it refers to a resource; else as it is stored."""
         assert target.attribute
-        derived = self.of(type).get((target.extension, target.attribute.name))
-        return derived.element(element) if isinstance(derived, _Reference) else element
+        derived = _derived(type, self.registry).get((target.extension, target.attribute.name))
+        return derived.element(self, element) if isinstance(derived, _Reference) else element
 
     def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
         """Return the resource of one of these types with this id."""
@@ -76,21 +69,28 @@ class Relations:
                 return type, document
         return None
 
+    def _seen(self, derived: "dict[Place, _Derived]", extension: str | None, name: str) -> "_Seen | None":
+        found = derived.get((extension, name))
+        return _Seen(self, found) if found else None
+
 
 @lru_cache(maxsize=256)
-def _rules(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], tuple[_Kind, Attribute, Stored]]":
+def _answered(type: ResourceType, registry: Registry, wanted: Wanted) -> "list[_Derived]":
+    """Return the derived attributes that an answer has."""
+    return [one for one in _derived(type, registry).values() if wanted.includes(one.extension, one.attribute)]
+
+
+@lru_cache(maxsize=256)
+def _derived(type: ResourceType, registry: Registry) -> "dict[Place, _Derived]":
     """Return how the derived attributes of a type are derived, by place."""
-    rules: dict[tuple[str | None, str], tuple[_Kind, Attribute, Stored]] = {}
-    for (extension, name), kind in derived_attributes(type, registry).items():
-        attribute = type.attribute(extension, name)
-        rules[extension, name] = kind, attribute, read_values(Target(extension, attribute), {})
-    return rules
+    kinds = derived_attributes(type, registry)
+    return {(extension, name): kind(type, extension, name) for (extension, name), kind in kinds.items()}
 
 
 @lru_cache(maxsize=256)
-def derived_attributes(type: ResourceType, registry: Registry) -> "dict[tuple[str | None, str], _Kind]":
-    """Return which attributes of a type are derived, and how, by the extension's URN and the attribute's name."""
-    found: dict[tuple[str | None, str], _Kind] = {(None, "meta"): _Meta}
+def derived_attributes(type: ResourceType, registry: Registry) -> "dict[Place, _Kind]":
+    """Return which attributes of a type are derived, and how, by place."""
+    found: dict[Place, _Kind] = {(None, "meta"): _Meta}
     for extension, attributes in type.locations():
         for attribute in attributes:
             if members.is_members(type, extension, attribute):
@@ -146,46 +146,74 @@ _DERIVED_SUBS = ("$ref", "display", "displayName")
 
 
 class _Derived:
-    """A derived attribute of a type; `read` lists what is stored of it."""
+    """A derived attribute of a type: how its value follows from what is stored of it and from other documents."""
 
-    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Stored) -> None:
-        self.attribute = attribute
-        self._relations, self._type, self._read = relations, type, read
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        self.type, self.extension, self.name = type, extension, name
+        self.attribute = type.attribute(extension, name)
+        self.read = read_values(Target(extension, self.attribute))
+
+    def elements(self, seen: Relations, document: Document) -> list[dict[str, Any]]:
+        """Return the attribute's value, as a list even where it is single-valued."""
+        raise NotImplementedError
+
+    def has(self, seen: Relations, document: Document, value: str) -> bool:
+        """Tell whether an element's `value` is this one."""
+        return False
+
+    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
+        """Yield the documents with such an element, or None where only a scan would find them."""
+        return None
+
+
+_Kind = type[_Derived]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A derived attribute as a reader sees it."""
+
+    relations: Relations
+    derived: _Derived
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        return self.derived.elements(self.relations, document)
+
+    def has(self, document: Document, value: str) -> bool:
+        return self.derived.has(self.relations, document, value)
+
+    def find(self, value: str) -> Iterable[Document] | None:
+        return self.derived.find(self.relations, value)
 
 
 class _Meta(_Derived):
     """`meta`, with the location."""
 
-    def elements(self, document: Document) -> list[dict[str, Any]]:
-        return [{**document["meta"], "location": self._relations.locate(self._type, document["id"])}]
-
-    def has(self, document: Document, value: str) -> bool:
-        return False
-
-    def find(self, value: str) -> Iterable[Document] | None:
-        return None
+    def elements(self, seen: Relations, document: Document) -> list[dict[str, Any]]:
+        return [{**document["meta"], "location": seen.locate(self.type, document["id"])}]
 
 
 class _Reference(_Derived):
-    """References to resources: `$ref` and the name are there while the resource is."""
+    """References to resources: `$ref` and the name are there while the resource is. Its index finds them."""
 
-    def elements(self, document: Document) -> list[dict[str, Any]]:
-        return [self.element(stored) for stored in self._read(document)]
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        super().__init__(type, extension, name)
+        self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
 
-    def has(self, document: Document, value: str) -> bool:
-        return any(stored.get("value") == value for stored in self._read(document))
+    def elements(self, seen: Relations, document: Document) -> list[dict[str, Any]]:
+        return [self.element(seen, stored) for stored in self.read(document)]
 
-    def find(self, value: str) -> Iterable[Document] | None:
-        return None  # its index is asked before
+    def has(self, seen: Relations, document: Document, value: str) -> bool:
+        return any(stored.get("value") == value for stored in self.read(document))
 
-    def element(self, stored: dict[str, Any]) -> dict[str, Any]:
-        found = self._relations.find(self.attribute.refers_to, stored.get("value", ""))
+    def element(self, seen: Relations, stored: dict[str, Any]) -> dict[str, Any]:
+        found = seen.find(self.attribute.refers_to, stored.get("value", ""))
         if not found:
             return stored
         type, document = found
-        element = {**stored, "$ref": self._relations.locate(type, document["id"])}
-        for name in ("display", "displayName"):
-            if name in self.attribute.subs and "displayName" in document:
+        element = {**stored, "$ref": seen.locate(type, document["id"])}
+        if "displayName" in document:
+            for name in self._names:
                 element[name] = document["displayName"]
         return element
 
@@ -193,87 +221,72 @@ class _Reference(_Derived):
 class _Members(_Derived):
     """`members` of a group, each with its address, type and name while it is known here."""
 
-    def elements(self, document: Document) -> list[dict[str, Any]]:
-        return [self._element(one) for one in members.of_group(self._relations.reader, document["id"])]
+    def elements(self, seen: Relations, document: Document) -> list[dict[str, Any]]:
+        return [self._element(seen, one) for one in members.of_group(seen.reader, document["id"])]
 
-    def has(self, document: Document, value: str) -> bool:
-        return members.has(self._relations.reader, document["id"], value)
+    def has(self, seen: Relations, document: Document, value: str) -> bool:
+        return members.has(seen.reader, document["id"], value)
 
-    def find(self, value: str) -> Iterable[Document] | None:
-        reader = self._relations.reader
-        return _in_order(reader, self._type, (one["group"] for one in members.of_member(reader, value)))
+    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
+        return _in_order(seen.reader, self.type, (one["group"] for one in members.of_member(seen.reader, value)))
 
-    def _element(self, membership: Document) -> dict[str, Any]:
-        found = self._relations.find(self.attribute.refers_to, membership["member"])
+    def _element(self, seen: Relations, membership: Document) -> dict[str, Any]:
+        found = seen.find(self.attribute.refers_to, membership["member"])
         if not found:
             return members.stored_element(membership)
         type, document = found
-        element = {
-            "value": document["id"],
-            "$ref": self._relations.locate(type, document["id"]),
-            "type": type.name,
-        }
+        element = {"value": document["id"], "$ref": seen.locate(type, document["id"]), "type": type.name}
         return {**element, "display": document["displayName"]} if "displayName" in document else element
 
 
 class _Groups(_Derived):
     """`groups` of a user: those it is a member of, then those that these are members of, each once."""
 
-    def __init__(self, relations: Relations, type: ResourceType, attribute: Attribute, read: Stored) -> None:
-        super().__init__(relations, type, attribute, read)
-        self._parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
-        self._elements: dict[tuple[str, int], dict[str, Any]] = {}
+    def elements(self, seen: Relations, document: Document) -> list[dict[str, Any]]:
+        return [_group(seen, id, distance) for id, distance in _groups_of(seen, document["id"]).items()]
 
-    def elements(self, document: Document) -> list[dict[str, Any]]:
-        return [self._element(id, depth) for id, depth in self._walk(document["id"])]
+    def has(self, seen: Relations, document: Document, value: str) -> bool:
+        return value in _groups_of(seen, document["id"])
 
-    def has(self, document: Document, value: str) -> bool:
-        return any(id == value for id, _ in self._walk(document["id"]))
-
-    def find(self, value: str) -> Iterable[Document] | None:
-        reader, found, waiting = self._relations.reader, dict[str, None](), [value]
+    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
+        found, waiting = dict[str, None](), [value]
         for group in waiting:
-            for one in members.of_group(reader, group):
+            for one in members.of_group(seen.reader, group):
                 if one["member"] not in found:
                     found[one["member"]] = None
                     waiting.append(one["member"])
-        return _in_order(reader, self._type, found)
+        return _in_order(seen.reader, self.type, found)
 
-    def _walk(self, id: str) -> Iterator[tuple[str, int]]:
-        """Yield the groups with their distance; a group that contains itself is met once like any other."""
-        seen, waiting = set[str](), [(id, 0)]
-        for child, depth in waiting:
-            for group in self._groups_of(child, depth):
-                if group not in seen:
-                    seen.add(group)
-                    waiting.append((group, depth + 1))
-                    yield group, depth + 1
 
-    def _groups_of(self, id: str, depth: int) -> list[str]:
-        if id in self._parents:
-            return self._parents[id]
-        groups = [one["group"] for one in members.of_member(self._relations.reader, id)]
-        if depth:
-            self._parents[id] = groups
-        return groups
+def _groups_of(seen: Relations, id: str) -> dict[str, int]:
+    """Return the groups with their distance, the nearest first; one that contains itself is met once like any other."""
+    met = dict.fromkeys(_parents(seen, id), 1)
+    waiting = list(met)
+    for group in waiting:
+        if group not in seen.parents:
+            seen.parents[group] = _parents(seen, group)
+        for parent in seen.parents[group]:
+            if parent not in met:
+                met[parent] = met[group] + 1
+                waiting.append(parent)
+    return met
 
-    def _element(self, id: str, depth: int) -> dict[str, Any]:
-        if (id, depth) not in self._elements:
-            self._elements[id, depth] = self._make_element(id, depth)
-        return self._elements[id, depth]
 
-    def _make_element(self, id: str, depth: int) -> dict[str, Any]:
-        group = self._relations.reader.get(members.GROUP, id) or {}
-        return {
+def _parents(seen: Relations, id: str) -> list[str]:
+    return [one["group"] for one in members.of_member(seen.reader, id)]
+
+
+def _group(seen: Relations, id: str, distance: int) -> dict[str, Any]:
+    """Return a group as an element of `groups`."""
+    if (id, distance) not in seen.groups:
+        group = seen.reader.get(members.GROUP, id) or {}
+        seen.groups[id, distance] = {
             "value": id,
-            "$ref": self._relations.locate(self._relations.registry.types[members.GROUP], id),
+            "$ref": seen.locate(seen.registry.types[members.GROUP], id),
             "display": group.get("displayName", ""),
-            "type": "direct" if depth == 1 else "indirect",
+            "type": "direct" if distance == 1 else "indirect",
         }
-
-
-_Each = _Meta | _Reference | _Members | _Groups
-_Kind = type[_Meta] | type[_Reference] | type[_Members] | type[_Groups]
+    return seen.groups[id, distance]
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Document]:

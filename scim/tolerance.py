@@ -14,7 +14,7 @@ Fill = Callable[[Attribute, Filter, Attribute | None, Any], Element | None]
 sub-attribute and the value; None leaves it at noTarget (RFC 7644 section 3.5.2.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tolerance:
     """How names, filters and PATCH paths are read; as it is made here, strictly."""
 

@@ -1,7 +1,7 @@
 """Filters (RFC 7644 section 3.4.2.2): text -> tokens -> tree -> predicate, and the plan that narrows a scan."""
 
-from scim.filters.evaluate import Derived, compile_filter, read_values
-from scim.filters.parser import parse_filter, parse_path, remembered
+from scim.filters.evaluate import Derived, DerivedAttributes, compile_filter, read_values
+from scim.filters.parser import REMEMBERED, parse_filter, parse_path, remembered
 from scim.filters.plan import candidates
 from scim.filters.tree import (
     And,
@@ -18,10 +18,12 @@ from scim.filters.tree import (
 )
 
 __all__ = [
+    "REMEMBERED",
     "And",
     "Bare",
     "Compare",
     "Derived",
+    "DerivedAttributes",
     "Element",
     "Filter",
     "Literal",

@@ -5,7 +5,7 @@ matches is enough (RFC 7644 section 3.4.2.2).
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from scim.attributes import Attribute, fold
@@ -30,8 +30,12 @@ class Derived(Protocol):
         """Yield the documents with such an element, or None where only a scan would find them."""
 
 
-DerivedAttributes = Mapping[tuple[str | None, str], Derived]
-"""The derived attributes of a resource type, by the extension's URN (or None) and the attribute's name."""
+DerivedAttributes = Callable[[str | None, str], Derived | None]
+"""Finds the derived attributes of a resource type, by the extension's URN (or None) and the attribute's name."""
+
+
+def none_derived(extension: str | None, name: str) -> None:
+    """Find no attribute, where only what is stored counts."""
 
 
 class _Sub:
@@ -51,7 +55,7 @@ class _Sub:
 def compile_filter(
     tree: Filter,
     scope: ResourceType | Attribute,
-    derived: DerivedAttributes | None = None,
+    derived: DerivedAttributes = none_derived,
     *,
     lenient: bool = False,
 ) -> Predicate:
@@ -61,7 +65,7 @@ def compile_filter(
     several resource types (RFC 7644 section 3.4.2.1).
     """
     names = _Sub(scope) if isinstance(scope, Attribute) else scope
-    return _Compiler(names, derived or {}, lenient).compile(tree)
+    return _Compiler(names, derived, lenient).compile(tree)
 
 
 class _Compiler:
@@ -101,7 +105,7 @@ class _Compiler:
         if value is None:
             return self._compare_null(path, op)
         target = with_default_value(target, path)
-        derived = self._derived.get((target.extension, target.attribute.name)) if target.attribute else None
+        derived = self._derived(target.extension, target.attribute.name) if target.attribute else None
         if derived and op == "eq" and target.sub and target.sub.name == "value" and isinstance(value, str):
             return lambda document: derived.has(document, value)
         test = comparison(target.leaf, op, value)
@@ -175,13 +179,13 @@ def _text_test(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
     return lambda one: test(fold(one), wanted)
 
 
-def read_values(target: Target, derived: DerivedAttributes) -> Callable[[Document], list[Any]]:
+def read_values(target: Target, derived: DerivedAttributes = none_derived) -> Callable[[Document], list[Any]]:
     """Return the function that lists the values at a target, none where nothing is assigned."""
     extension, attribute, sub = target.extension, target.attribute, target.sub
     if attribute is None:
         return lambda document: [document[extension]] if extension and document.get(extension) else []
     name = attribute.name
-    source = derived.get((extension, name))
+    source = derived(extension, name)
     if source:
         values: Callable[[Document], Any] = source.elements
     elif extension:

@@ -42,7 +42,7 @@ def _look_up(
     index = indexes.get((extension, attribute, sub.name if sub else None))
     if index:
         return reader.lookup(type.name, index.name, str(target.leaf.key(value)))
-    source = derived.get((extension, attribute))
+    source = derived(extension, attribute)
     if source and sub and sub.name == "value":
         return source.find(value)
     return None
