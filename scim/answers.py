@@ -1,41 +1,27 @@
-"""Resources as they are answered: JSON text, which is kept for as long as all that it was made from stays as it is."""
+"""Resources as they are answered: JSON text, which is kept for as long as nothing is written."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from threading import Lock
-from typing import cast
+from typing import NamedTuple
 
 import orjson
 
 from scim.conditions import version_of
-from scim.members import GROUP
 from scim.projection import EVERYTHING, Projection
 from scim.registry import Registry, ResourceType
 from scim.relations import Locate, Relations
 from scim.tolerance import Tolerance
-from storage.base import ID, Document, Reader, Sealed
+from storage.base import Document, Reader, Sealed
 
-KEPT_BYTES = 64_000_000
-USUAL = 2_500  # bytes that an answer takes, all in all
-_OVERHEAD = 300  # of it beside its text and what was looked up
-_LOOKUP = 250
-
-Lookup = tuple[str, str, str]
-"""A kind, an index, and the key."""
+KEPT_BYTES = 100_000_000
+_OVERHEAD = 350  # bytes that an answer takes beside its text
 
 
-@dataclass(slots=True)
-class Answer:
-    """A resource's version and its text, with what was looked up in other documents to make it.
-
-    `mark` is that of the state of the store in which it was last found to hold.
-    """
+class Answer(NamedTuple):
+    """A resource's version, and the resource as JSON text."""
 
     version: str
     text: bytes
-    lookups: tuple[tuple[Lookup, tuple[Sealed, ...]], ...] = ()
-    mark: object = None
 
     @property
     def document(self) -> Document:
@@ -45,34 +31,68 @@ class Answer:
 
 
 class Kept:
-    """Answers by address and document, as many as there is room for: the oldest make room."""
+    """The answers of one state of the store; after each write it begins anew."""
 
     def __init__(self) -> None:
+        self._shelves = _Shelves(object())
+
+    def at(self, mark: object) -> "_Shelves":
+        """Return what there is of the state with this mark."""
+        shelves = self._shelves
+        if shelves.mark is not mark:
+            shelves = self._shelves = _Shelves(mark)
+        return shelves
+
+
+class _Shelves:
+    """The answers of one state of the store, by address: as many as there is room for, and then no more."""
+
+    def __init__(self, mark: object) -> None:
+        self.mark = mark
         self._room = KEPT_BYTES
         self._lock = Lock()
-        self._answers: OrderedDict[tuple[str, Sealed], Answer] = OrderedDict()
+        self._shelves: dict[str, _Shelf] = {}
 
-    def get(self, address: str, document: Sealed) -> Answer | None:
-        """Return the answer, which may no longer hold, or None."""
-        return self._answers.get((address, document))
+    def under(self, address: str) -> "_Shelf":
+        """Return the answers of the resources under an address."""
+        return self._shelves.get(address) or self._shelves.setdefault(address, _Shelf(self))
 
-    def put(self, address: str, document: Sealed, answer: Answer) -> None:
-        """Keep an answer, in the place of one that no longer holds."""
-        key = (address, document)
+    def take(self, size: int) -> bool:
+        """Give away room, if there is so much."""
         with self._lock:
-            self._room += _size(self._answers.pop(key, None))
-            self._answers[key] = answer
-            self._room -= _size(answer)
-            while self._room < 0:
-                self._room += _size(self._answers.popitem(last=False)[1])
-
-    def has_room_for(self, count: int) -> bool:
-        """Tell whether so many answers fit; of more, each would be gone before it is asked for again."""
-        return count * USUAL <= KEPT_BYTES
+            fits = size <= self._room
+            self._room -= size if fits else 0
+            return fits
 
 
-def _size(answer: Answer | None) -> int:
-    return _OVERHEAD + len(answer.text) + _LOOKUP * len(answer.lookups) if answer else 0
+class _Shelf:
+    """Answers by document. Where the two texts begin alike, only the rest of the answer's is kept."""
+
+    def __init__(self, shelves: _Shelves) -> None:
+        self._shelves = shelves
+        self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
+
+    def get(self, document: Sealed) -> Answer | None:
+        """Return the answer, or None."""
+        found = self._answers.get(document)
+        if found is None:
+            return None
+        version, shared, rest = found
+        return Answer(version, document[:shared] + rest)
+
+    def put(self, document: Sealed, answer: Answer) -> None:
+        """Keep an answer."""
+        shared = _shared(document, answer.text)
+        rest = answer.text[shared:]
+        if self._shelves.take(len(rest) + _OVERHEAD):
+            self._answers[document] = answer.version, shared, rest
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Return how many bytes two texts have in common at their beginning."""
+    length = min(len(one), len(other))
+    difference = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
+    return length - (difference.bit_length() + 7) // 8
 
 
 class Answers:
@@ -81,68 +101,21 @@ class Answers:
     def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
         self.relations = Relations(reader, registry, locate)
         self._reader, self._tolerance, self._kept = reader, tolerance, kept
-        self._found: dict[Lookup, tuple[Sealed, ...]] = {}
-        self._kept_types: dict[str, bool] = {}
 
-    def of(self, type: ResourceType, sealed: Sealed, projection: Projection = EVERYTHING) -> Answer:
-        """Return the answer of a resource, which may be one that is kept."""
-        if projection != EVERYTHING or not self._keeps(type):
-            return self.make(type, self._reader.unseal(sealed), projection)
-        address = self.relations.locate(type, "")
-        kept = self._kept.get(address, sealed)
-        if kept is None or not self._holds(kept):
-            kept = self._traced(type, self._reader.unseal(sealed))
-            self._kept.put(address, sealed, kept)
-        return kept
+    def of(self, type: ResourceType, sealed: Iterable[Sealed], projection: Projection = EVERYTHING) -> list[Answer]:
+        """Return the answers of resources, which may be some that are kept."""
+        if projection != EVERYTHING:
+            return [self.make(type, self._reader.unseal(one), projection) for one in sealed]
+        shelf = self._kept.at(self._reader.mark).under(self.relations.locate(type, ""))
+        return [shelf.get(one) or self._put(shelf, type, one) for one in sealed]
 
     def make(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return the answer of a stored resource, which is not kept."""
-        return Answer(version_of(document), self._text(type, document, projection, self.relations))
-
-    def look_up(self, lookup: Lookup) -> tuple[Sealed, ...]:
-        """Return what is found, for which the reader is asked once."""
-        found = self._found.get(lookup)
-        if found is None:
-            found = self._found[lookup] = self._reader.sealed(*lookup)
-        return found
-
-    def _keeps(self, type: ResourceType) -> bool:
-        """Tell whether answers of the type are kept. To see whether a group's holds would be to make it anew."""
-        if type.name not in self._kept_types:
-            fits = self._kept.has_room_for(self._reader.count(type.name))
-            self._kept_types[type.name] = fits and type.name != GROUP
-        return self._kept_types[type.name]
-
-    def _holds(self, answer: Answer) -> bool:
-        if answer.mark is not self._reader.mark:
-            if not all(self.look_up(lookup) == found for lookup, found in answer.lookups):
-                return False
-            answer.mark = self._reader.mark
-        return True
-
-    def _traced(self, type: ResourceType, document: Document) -> Answer:
-        traced = _Traced(self._reader, self.look_up)
-        relations = Relations(cast(Reader, traced), self.relations.registry, self.relations.locate)
-        text = self._text(type, document, EVERYTHING, relations)
-        kept = bytes(memoryview(text))  # a copy: orjson's own has room for more behind it, 8 KB at least
-        return Answer(version_of(document), kept, tuple(traced.lookups.items()), self._reader.mark)
-
-    def _text(self, type: ResourceType, document: Document, projection: Projection, relations: Relations) -> bytes:
         wanted = projection.bind(type, self._tolerance)
-        return orjson.dumps(wanted.project(relations.complete(type, document, wanted)))
+        text = orjson.dumps(wanted.project(self.relations.complete(type, document, wanted)))
+        return Answer(version_of(document), text)
 
-
-class _Traced:
-    """A reader, as far as an answer needs one, that notes what is looked up."""
-
-    def __init__(self, reader: Reader, look_up: Callable[[Lookup], tuple[Sealed, ...]]) -> None:
-        self._reader, self._look_up = reader, look_up
-        self.lookups: dict[Lookup, tuple[Sealed, ...]] = {}
-
-    def get(self, kind: str, id: str) -> Document | None:
-        return next(self.lookup(kind, ID, id), None)
-
-    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
-        lookup = (kind, index, key)
-        found = self.lookups[lookup] = self._look_up(lookup)
-        return map(self._reader.unseal, found)
+    def _put(self, shelf: _Shelf, type: ResourceType, sealed: Sealed) -> Answer:
+        answer = self.make(type, self._reader.unseal(sealed))
+        shelf.put(sealed, answer)
+        return answer

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from scim.cursor import Cursor, decode, digest
@@ -33,10 +33,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The resources of one page, each with its type; the number of all; the cursor of the next page, if any."""
+    """The resources of one page, type by type; the number of all; the cursor of the next page, if any."""
 
     total: int
-    found: list[tuple[ResourceType, Sealed]]
+    found: list[tuple[ResourceType, list[Sealed]]]
     next_cursor: str | None = None
 
 
@@ -77,7 +77,7 @@ class Search:
         if self._query.filter is None and self._query.sort_by is None and len(self._types) == 1:
             type = self._types[0]
             found = self._reader.sealed_scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
-            return Page(self._reader.count(type.name), [(type, sealed) for sealed in found])
+            return Page(self._reader.count(type.name), [(type, list(found))])
         hits = self._sorted(self._matching())
         return Page(len(hits), self._sealed(hits[start : start + count]))
 
@@ -97,8 +97,11 @@ class Search:
         following = Cursor(asked, query.count, total, last.place, position, list(last.key))
         return Page(total, page, following.encode(secret))
 
-    def _sealed(self, hits: list[_Hit]) -> list[tuple[ResourceType, Sealed]]:
-        return [(hit.type, self._reader.sealed(hit.type.name, ID, hit.document["id"])[0]) for hit in hits]
+    def _sealed(self, hits: list[_Hit]) -> list[tuple[ResourceType, list[Sealed]]]:
+        return [
+            (type, [self._reader.sealed(type.name, ID, hit.document["id"])[0] for hit in those])
+            for type, those in groupby(hits, lambda hit: hit.type)
+        ]
 
     def _after(self, cursor: Cursor | None) -> Iterator[_Hit]:
         if self._query.sort_by is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -96,7 +97,7 @@ class Resources:
                 version = version_of(reader.unseal(found[0]))
                 if conditions.is_unchanged(version):
                     return Answer(version, b"")
-            return self._answers(reader).of(type, found[0], projection)
+            return self._answers(reader).of(type, found, projection)[0]
 
     def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return a stored resource as it is answered."""
@@ -110,7 +111,8 @@ class Resources:
         with self._reading() as reader:
             answers = self._answers(reader)
             page = Search(types, query, answers.relations, self.indexes, self.tolerance).page(secret)
-            return _list_response(page, query, [answers.of(*found, projection).text for found in page.found])
+            found = [answers.of(type, sealed, projection) for type, sealed in page.found]
+            return _list_response(page, query, [answer.text for answer in chain.from_iterable(found)])
 
     def replace(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL

@@ -97,12 +97,26 @@ def test_each_address_of_the_service_has_answers_of_its_own(scim):
     assert locations == [f"http://{host}{scim.base_path}{path}" for host in ("a.example", "b.example") * 2]
 
 
-@pytest.mark.parametrize("usual", [100, 2_000])  # by which the directory seems to fit, or not
-def test_old_answers_make_room(monkeypatch, make_scim, usual):
+def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
     monkeypatch.setattr(answers, "KEPT_BYTES", 3_000)
-    monkeypatch.setattr(answers, "USUAL", usual)
     scim = make_scim()
     ids = [scim.create_user()["id"] for _ in range(20)]
     for _ in range(2):
         assert [scim.read(f"/Users/{id}")["id"] for id in ids] == ids
         assert [user["id"] for user in scim.read("/Users")["Resources"]] == ids
+
+
+def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_scim):
+    made = []
+    make = answers.Answers.make
+    monkeypatch.setattr(answers.Answers, "make", lambda self, *about: made.append(about) or make(self, *about))
+    scim = make_scim()
+    ann, bea = (scim.create_user()["id"] for _ in "ab")
+    made.clear()
+    for _ in range(2):
+        assert scim.read(f"/Users/{ann}")["id"] == ann
+        assert len(scim.read("/Users")["Resources"]) == 2
+    assert len(made) == 2
+    scim.delete(f"/Users/{bea}")
+    scim.read(f"/Users/{ann}")
+    assert len(made) == 3
