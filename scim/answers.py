@@ -75,17 +75,20 @@ class _Shelf:
     def get(self, document: Sealed) -> Answer | None:
         """Return the answer, or None."""
         found = self._answers.get(document)
-        if found is None:
-            return None
-        version, shared, rest = found
-        return Answer(version, document[:shared] + rest)
+        return Answer(found[0], document[: found[1]] + found[2]) if found else None
 
-    def put(self, document: Sealed, answer: Answer) -> None:
-        """Keep an answer."""
+    def text(self, document: Sealed) -> bytes | None:
+        """Return the answer's text, or None."""
+        found = self._answers.get(document)
+        return document[: found[1]] + found[2] if found else None
+
+    def put(self, document: Sealed, answer: Answer) -> Answer:
+        """Keep an answer, and return it."""
         shared = _shared(document, answer.text)
-        rest = answer.text[shared:]
+        rest = bytes(memoryview(answer.text)[shared:])  # a copy: orjson's own has room behind it, 8 KB at least
         if self._shelves.take(len(rest) + _OVERHEAD):
             self._answers[document] = answer.version, shared, rest
+        return answer
 
 
 def _shared(one: bytes, other: bytes) -> int:
@@ -102,12 +105,19 @@ class Answers:
         self.relations = Relations(reader, registry, locate)
         self._reader, self._tolerance, self._kept = reader, tolerance, kept
 
-    def of(self, type: ResourceType, sealed: Iterable[Sealed], projection: Projection = EVERYTHING) -> list[Answer]:
-        """Return the answers of resources, which may be some that are kept."""
+    def of(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
+        """Return the answer of a resource, which may be one that is kept."""
         if projection != EVERYTHING:
-            return [self.make(type, self._reader.unseal(one), projection) for one in sealed]
-        shelf = self._kept.at(self._reader.mark).under(self.relations.locate(type, ""))
-        return [shelf.get(one) or self._put(shelf, type, one) for one in sealed]
+            return self._unsealed(type, document, projection)
+        shelf = self._shelf(type)
+        return shelf.get(document) or shelf.put(document, self._unsealed(type, document))
+
+    def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
+        """Return the answers of several resources, as `of` does, without their versions."""
+        if projection != EVERYTHING:
+            return [self._unsealed(type, one, projection).text for one in documents]
+        shelf = self._shelf(type)
+        return [shelf.text(one) or shelf.put(one, self._unsealed(type, one)).text for one in documents]
 
     def make(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return the answer of a stored resource, which is not kept."""
@@ -115,7 +125,8 @@ class Answers:
         text = orjson.dumps(wanted.project(self.relations.complete(type, document, wanted)))
         return Answer(version_of(document), text)
 
-    def _put(self, shelf: _Shelf, type: ResourceType, sealed: Sealed) -> Answer:
-        answer = self.make(type, self._reader.unseal(sealed))
-        shelf.put(sealed, answer)
-        return answer
+    def _unsealed(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
+        return self.make(type, self._reader.unseal(document), projection)
+
+    def _shelf(self, type: ResourceType) -> _Shelf:
+        return self._kept.at(self._reader.mark).under(self.relations.locate(type, ""))

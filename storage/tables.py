@@ -8,6 +8,7 @@ that its format may change with Python's version.
 import marshal
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Self, cast
 
 from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
@@ -85,7 +86,7 @@ class Table:
     def sealed_scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
         """Return documents in order of creation, as they are now, whatever is written while they are read."""
         rows = self.documents.fork().items(after, offset)
-        return (packed for _, packed in islice(rows, limit))
+        return map(itemgetter(1), islice(rows, limit))
 
     def put(self, position: int, document: Document, *, check: bool = False) -> None:
         """Write the document at the position, over what is there, and move its index entries.

@@ -5,7 +5,7 @@ either side copies what it is about to change, so that whoever reads the other g
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, Self, TypeVar
 
 K = TypeVar("K")
@@ -117,15 +117,19 @@ class Pages(_Parts[int, V]):
         page.pop(position, None)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
-        """Yield positions above `after` with their values, but for the first `offset` of them."""
+        """Return positions above `after` with their values, but for the first `offset` of them."""
+        return chain.from_iterable(self._rows(after, offset))
+
+    def _rows(self, after: int, offset: int) -> Iterator[Iterable[tuple[int, V]]]:
         for number in range((after + 1) // NODE, len(self._nodes)):
-            # A node that is to be left out whole need not be looked into.
+            # A node that is to be left out whole need not be looked into, nor a page.
             if offset >= self._counts[number] and after < max(number * NODE, 1):
                 offset -= self._counts[number]
                 continue
             for page in self._nodes[number]:
-                rows = _above(page, after)
-                yield from islice(rows.items(), offset, None)
+                rows = _above(page, after) if after else page
+                if offset < len(rows):
+                    yield islice(rows.items(), offset, None)
                 offset = max(offset - len(rows), 0)
 
     def _count(self, node: int, difference: int) -> None:
