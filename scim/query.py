@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from scim.cursor import Cursor, decode, digest
 from scim.errors import InvalidValue
@@ -14,7 +14,7 @@ from scim.indexes import Indexes
 from scim.registry import ResourceType, Target
 from scim.relations import Relations
 from scim.tolerance import STRICT, Tolerance
-from storage.base import ID, Document, Sealed
+from storage.base import Document, Sealed
 
 _SORTED_LENGTH = 256
 
@@ -40,14 +40,14 @@ class Page:
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(NamedTuple):
     """A resource that matches, with what its place among the others follows from."""
 
     place: int
     type: ResourceType
-    document: Document
-    key: tuple[bool, str, Any] = (True, "", 0)
+    id: str
+    sealed: Sealed
+    key: tuple[bool, str, Any]
 
 
 class Search:
@@ -67,7 +67,6 @@ class Search:
         self._reader = relations.reader
         self._indexes = indexes
         self._tolerance = tolerance
-        self._sort_keys = {type.name: self._sort_key(type) for type in types}
 
     def page(self, secret: bytes) -> Page:
         """Return the page that the query asks for; InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
@@ -79,7 +78,7 @@ class Search:
             found = self._reader.sealed_scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
             return Page(self._reader.count(type.name), [(type, list(found))])
         hits = self._sorted(self._matching())
-        return Page(len(hits), self._sealed(hits[start : start + count]))
+        return Page(len(hits), _by_type(hits[start : start + count]))
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
         """Page by the last resource seen, so that what comes and goes before it moves nothing."""
@@ -89,19 +88,13 @@ class Search:
         rest = self._after(cursor)
         hits = list(islice(rest, query.count + 1))
         total = cursor.total if cursor else self._total()
-        page = self._sealed(hits[: query.count])
+        page = _by_type(hits[: query.count])
         if len(hits) <= query.count or not page:
             return Page(total, page)
         last = hits[query.count - 1]
         position = self._position(last)
         following = Cursor(asked, query.count, total, last.place, position, list(last.key))
         return Page(total, page, following.encode(secret))
-
-    def _sealed(self, hits: list[_Hit]) -> list[tuple[ResourceType, list[Sealed]]]:
-        return [
-            (type, [self._reader.sealed(type.name, ID, hit.document["id"])[0] for hit in those])
-            for type, those in groupby(hits, lambda hit: hit.type)
-        ]
 
     def _after(self, cursor: Cursor | None) -> Iterator[_Hit]:
         if self._query.sort_by is None:
@@ -126,28 +119,30 @@ class Search:
             if cursor and place < cursor.type:
                 continue
             after = cursor.position if cursor and place == cursor.type else 0
-            key = self._sort_keys[type.name]
-            for document in self._documents(type, after):
-                yield _Hit(place, type, document, key(document))
+            key = self._sort_key(type)
+            for sealed, document in self._documents(type, after):
+                yield _Hit(place, type, document["id"], sealed, key(document))
 
-    def _documents(self, type: ResourceType, after: int) -> Iterable[Document]:
-        tree = self._query.filter
+    def _documents(self, type: ResourceType, after: int) -> Iterable[tuple[Sealed, Document]]:
+        """Yield what matches of a type, after a position."""
+        reader, tree = self._reader, self._query.filter
         if tree is None:
-            return self._reader.scan(type.name, after=after)
+            return ((one, reader.unseal(one)) for one in reader.sealed_scan(type.name, after=after))
         tree = self._tolerance.filter(type, tree)
         derived = self._relations.of(type)
-        several = len(self._types) > 1
-        matches = compile_filter(tree, type, derived, lenient=several)
-        narrowed = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
-        if narrowed is None:
-            return filter(matches, self._reader.scan(type.name, after=after))
-        return [one for one in narrowed if matches(one) and self._is_after(type, one, after)]
-
-    def _is_after(self, type: ResourceType, document: Document, after: int) -> bool:
-        return not after or self._reader.position(type.name, document["id"]) > after
+        matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1)
+        found = candidates(tree, type, reader, self._indexes.by_type[type.name], derived)
+        if found is None:
+            found, after = reader.sealed_scan(type.name, after=after), 0
+        documents = ((one, reader.unseal(one)) for one in found)
+        return (
+            (one, document)
+            for one, document in documents
+            if matches(document) and (not after or reader.position(type.name, document["id"]) > after)
+        )
 
     def _position(self, hit: _Hit) -> int:
-        return self._reader.position(hit.type.name, hit.document["id"])
+        return self._reader.position(hit.type.name, hit.id)
 
     def _sorted(self, hits: Iterable[_Hit]) -> list[_Hit]:
         """Sort by the key; equal ones stay in order of creation, also where the order is descending."""
@@ -162,20 +157,22 @@ class Search:
         another has numbers.
         """
         name = self._query.sort_by
-        target = type.resolve(self._tolerance.name(type, name)) if name else None
+        if name is None:
+            return _unsorted
+        target = type.resolve(self._tolerance.name(type, name))
         if target is None:
-            if name and len(self._types) == 1:
+            if len(self._types) == 1:
                 raise InvalidValue(f'There is no attribute "{name}" in {type.name} to sort by.')
-            return lambda document: (True, "", 0)
+            return _unsorted
         if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
             raise InvalidValue(f"{name} is complex: name the sub-attribute to sort by.")
-        target = with_default_value(target, name or "")
+        target = with_default_value(target, name)
         read = self._first_value(type, target)
 
         def key(document: Document) -> tuple[bool, str, Any]:
             value = read(document)
             if value is None:
-                return True, "", 0
+                return _UNSORTED
             key = target.leaf.key(value)
             return (False, "text", key[:_SORTED_LENGTH]) if isinstance(key, str) else (False, "number", key)
 
@@ -194,3 +191,14 @@ class Search:
             return elements[0] if elements else None
 
         return first
+
+
+_UNSORTED = True, "", 0
+
+
+def _unsorted(document: Document) -> tuple[bool, str, Any]:
+    return _UNSORTED
+
+
+def _by_type(hits: list[_Hit]) -> list[tuple[ResourceType, list[Sealed]]]:
+    return [(type, [hit.sealed for hit in those]) for type, those in groupby(hits, lambda hit: hit.type)]

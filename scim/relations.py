@@ -15,7 +15,7 @@ from scim.indexes import is_reference
 from scim.projection import Wanted
 from scim.registry import Registry, ResourceType, Target
 from scim.validation import set_schemas
-from storage.base import Document, Reader
+from storage.base import ID, Document, Reader, Sealed
 
 Locate = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
@@ -161,8 +161,8 @@ class _Derived:
         """Tell whether an element's `value` is this one."""
         return False
 
-    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
-        """Yield the documents with such an element, or None where only a scan would find them."""
+    def find(self, seen: Relations, value: str) -> Iterable[Sealed] | None:
+        """Return the documents with such an element, or None where only a scan would find them."""
         return None
 
 
@@ -182,7 +182,7 @@ class _Seen:
     def has(self, document: Document, value: str) -> bool:
         return self.derived.has(self.relations, document, value)
 
-    def find(self, value: str) -> Iterable[Document] | None:
+    def find(self, value: str) -> Iterable[Sealed] | None:
         return self.derived.find(self.relations, value)
 
 
@@ -227,7 +227,7 @@ class _Members(_Derived):
     def has(self, seen: Relations, document: Document, value: str) -> bool:
         return members.has(seen.reader, document["id"], value)
 
-    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
+    def find(self, seen: Relations, value: str) -> Iterable[Sealed] | None:
         return _in_order(seen.reader, self.type, (one["group"] for one in members.of_member(seen.reader, value)))
 
     def _element(self, seen: Relations, membership: Document) -> dict[str, Any]:
@@ -248,7 +248,7 @@ class _Groups(_Derived):
     def has(self, seen: Relations, document: Document, value: str) -> bool:
         return value in _groups_of(seen, document["id"])
 
-    def find(self, seen: Relations, value: str) -> Iterable[Document] | None:
+    def find(self, seen: Relations, value: str) -> Iterable[Sealed] | None:
         found, waiting = dict[str, None](), [value]
         for group in waiting:
             for one in members.of_group(seen.reader, group):
@@ -289,7 +289,7 @@ def _group(seen: Relations, id: str, distance: int) -> dict[str, Any]:
     return seen.groups[id, distance]
 
 
-def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Document]:
+def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:
     """Return the documents that there are with these ids, in order of creation."""
-    documents = [document for id in ids if (document := reader.get(type.name, id))]
-    return sorted(documents, key=lambda document: reader.position(type.name, document["id"]))
+    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed(type.name, ID, id)]
+    return [one for _, one in sorted(found)]

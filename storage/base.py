@@ -76,8 +76,8 @@ class Reader(Protocol):
     def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
         """Return the documents that have the key in the index, in order of creation."""
 
-    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents in order of creation."""
+    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents as `scan` does."""
 
     def unseal(self, sealed: Sealed) -> Document:
         """Return the document that this is."""

@@ -163,9 +163,9 @@ class View(Storage):
         """Return the documents that have the key in the index, in order of creation."""
         return self.version.table(kind).sealed(index, key)
 
-    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents in order of creation."""
-        return self.version.table(kind).sealed_scan(0, offset, limit)
+    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents as `scan` does."""
+        return self.version.table(kind).sealed_scan(after, offset, limit)
 
     def unseal(self, sealed: Sealed) -> Document:
         """Return the document that this is."""

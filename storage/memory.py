@@ -111,9 +111,10 @@ class MemoryStore:
         found = filter(None, [self.get(kind, key)]) if index == ID else self.lookup(kind, index, key)
         return tuple(json.dumps(document).encode() for document in found)
 
-    def sealed_scan(self, kind: str, *, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents in order of creation."""
-        return (json.dumps(document).encode() for document in self.scan(kind, offset=offset, limit=limit))
+    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Yield documents as `scan` does."""
+        found = self.scan(kind, after=after, offset=offset, limit=limit)
+        return (json.dumps(document).encode() for document in found)
 
     def unseal(self, sealed: Sealed) -> Document:
         """Return the document that this is."""

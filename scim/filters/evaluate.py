@@ -12,7 +12,7 @@ from scim.attributes import Attribute, fold
 from scim.errors import InvalidFilter
 from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, Present
 from scim.registry import ResourceType, Target
-from storage.base import Document
+from storage.base import Document, Sealed
 
 Predicate = Callable[[Document], bool]
 
@@ -26,8 +26,8 @@ class Derived(Protocol):
     def has(self, document: Document, value: str) -> bool:
         """Tell whether an element's `value` is this one."""
 
-    def find(self, value: str) -> Iterable[Document] | None:
-        """Yield the documents with such an element, or None where only a scan would find them."""
+    def find(self, value: str) -> Iterable[Sealed] | None:
+        """Return the documents with such an element, or None where only a scan would find them."""
 
 
 DerivedAttributes = Callable[[str | None, str], Derived | None]

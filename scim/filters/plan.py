@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from scim.filters.evaluate import DerivedAttributes, with_default_value
 from scim.filters.tree import And, Compare, Element, Filter
 from scim.registry import ResourceType, Target
-from storage.base import Document, Index, Reader
+from storage.base import ID, Index, Reader, Sealed
 
 IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 """The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
@@ -13,8 +13,8 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 
 def candidates(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, derived: DerivedAttributes
-) -> Iterable[Document] | None:
-    """Yield every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan."""
+) -> Iterable[Sealed] | None:
+    """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan."""
     for path, value in _equalities(tree):
         target = type.resolve(path)
         if target is None or not target.attribute:
@@ -33,15 +33,14 @@ def _look_up(
     reader: Reader,
     indexes: IndexNames,
     derived: DerivedAttributes,
-) -> Iterable[Document] | None:
+) -> Iterable[Sealed] | None:
     assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
-        document = reader.get(type.name, value)
-        return [] if document is None else [document]
+        return reader.sealed(type.name, ID, value)
     index = indexes.get((extension, attribute, sub.name if sub else None))
     if index:
-        return reader.lookup(type.name, index.name, str(target.leaf.key(value)))
+        return reader.sealed(type.name, index.name, str(target.leaf.key(value)))
     source = derived(extension, attribute)
     if source and sub and sub.name == "value":
         return source.find(value)
