@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+import flask
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
 
 import config as configuration
 import panel
@@ -44,7 +47,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         refuse_to_start(str(error))
     app = _Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
-    app.url_map.strict_slashes = False
+    app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
     http.install(app, base_path)
@@ -60,13 +63,21 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
 
 
 class _Application(Flask):
-    """A Flask application that has no coroutines, so that no function of it needs to be looked at for being one."""
+    """A Flask application without what each request would pay for and none here needs: coroutines, rules by host."""
 
     request_class = Request
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function."""
         return func
+
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+        """Return what finds the view of a request and the addresses of others; SecurityError for a wrong host."""
+        if request is None:
+            return super().create_url_adapter(None)
+        request.host = host = get_host(request.environ)
+        root, query = request.environ.get("SCRIPT_NAME", ""), request.environ.get("QUERY_STRING", "")
+        return MapAdapter(self.url_map, host, root, "", request.scheme, request.path, request.method, query)
 
 
 def refuse_to_start(reason: str) -> NoReturn:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Flask, Response
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from config import Config, Token
@@ -20,7 +19,7 @@ from scim.service import Service
 from storage.base import Damaged, StoreError, Unavailable
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
@@ -36,17 +35,20 @@ def json_response(
     """Return an answer in SCIM's media type, errors included; bytes are JSON already."""
     text = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
     own = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(text)))]
-    return _Response([text], status, [*own, *headers])
+    return _Response([text] if text else [], status, [*own, *headers])
 
 
 class _Response(Response):
-    """A response whose headers are complete as they are: its addresses are ASCII, and its length is known."""
+    """A response that is complete as it is: one text, whose length is known, and addresses in ASCII."""
 
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
-        """Return the headers; those of a body that is not there are left out (RFC 9110 section 8.6)."""
+    response: list[bytes]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+        """Answer; where there is no body, there is no length of it either (RFC 9110 section 8.6)."""
         if self.status_code in (204, 304):
             self.headers.pop("Content-Length", None)
-        return self.headers
+        start_response(self.status, self.headers.to_wsgi_list())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
 
 
 def note_unknown(names: Iterable[str]) -> None:
