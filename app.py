@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-import flask
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import get_host
 
 import config as configuration
 import panel
@@ -20,9 +17,9 @@ from panel import log
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
+from scim.application import Application
 from scim.attributes import DefinitionError
 from scim.live import LiveConfig
-from scim.request import Request
 from scim.service import Service
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
@@ -45,7 +42,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
-    app = _Application(__name__)
+    app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
@@ -60,24 +57,6 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
-
-
-class _Application(Flask):
-    """A Flask application without what each request would pay for and none here needs: coroutines, rules by host."""
-
-    request_class = Request
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function."""
-        return func
-
-    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """Return what finds the view of a request and the addresses of others; SecurityError for a wrong host."""
-        if request is None:
-            return super().create_url_adapter(None)
-        request.host = host = get_host(request.environ)
-        root, query = request.environ.get("SCRIPT_NAME", ""), request.environ.get("QUERY_STRING", "")
-        return MapAdapter(self.url_map, host, root, "", request.scheme, request.path, request.method, query)
 
 
 def refuse_to_start(reason: str) -> NoReturn:

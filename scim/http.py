@@ -34,8 +34,12 @@ def json_response(
 ) -> Response:
     """Return an answer in SCIM's media type, errors included; bytes are JSON already."""
     text = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
-    own = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(text)))]
-    return _Response([text] if text else [], status, [*own, *headers])
+    about_text = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(text)))]
+    return _Response([text] if text else [], status, [*about_text, *headers, *_every_answers_headers(current())])
+
+
+def _every_answers_headers(asked: Request) -> list[tuple[str, str]]:
+    return [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("X-Request-Id", asked.id)]
 
 
 class _Response(Response):
@@ -98,7 +102,7 @@ def install(app: Flask, base_path: str) -> None:
         asked = current()
         if not is_ours(asked):
             return None
-        if cors.is_preflight(origins):
+        if origins and cors.is_preflight(origins):
             return Response(status=204)
         try:
             _let_in(asked, served.config.recent)
@@ -111,9 +115,9 @@ def install(app: Flask, base_path: str) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         asked, status = current(), response.status_code
-        response.headers.add("X-Request-Id", asked.id)
-        response.headers.add("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
+        if not isinstance(response, _Response):
+            for name, value in _every_answers_headers(asked):
+                response.headers.setdefault(name, value)
         _log_request(asked, status)
         if is_ours(asked):
             if asked.is_on:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import flask
 from flask import current_app
 from flask.globals import request_ctx
+from werkzeug.utils import cached_property
 
 from config import Token
 from scim.body import parse_json
@@ -36,6 +37,11 @@ class Request(flask.Request):
         self.is_on = False
         self.sent: dict[str, Any] | None = None
         self.outcome: Outcome | None = None
+
+    @cached_property
+    def blueprints(self) -> list[str]:
+        """Return the blueprints of the view that was found, for which Flask asks three times."""
+        return super().blueprints
 
     def header(self, name: str) -> str:
         """Return a header by its name in the WSGI environment, "" where there is none: `headers` would raise inside."""
