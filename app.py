@@ -89,9 +89,6 @@ def write_lines_together() -> None:
     log = logging.getLogger("tinyscim")
     if [type(handler.formatter) for handler in log.handlers] == [lines.Formatter]:
         log.handlers = [lines.Lines()]
-        # No format, gunicorn's neither, asks for a record's thread and its place in the source; both take a while.
-        logging.logThreads = logging.logMultiprocessing = False
-        logging._srcfile = None  # as the "Optimization" chapter of its documentation says
 
 
 def start_purge(app: Flask) -> None:
