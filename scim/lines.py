@@ -18,16 +18,20 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 class Record(logging.LogRecord):
     """What is logged with each request: a record that does not look up who made it where, which takes longer."""
 
-    pathname = filename = module = funcName = threadName = processName = ""  # noqa: N815
-    lineno = thread = relativeCreated = 0  # noqa: N815
-    exc_info = exc_text = stack_info = None
-
     def __init__(self, name: str, message: str, *args: object) -> None:
-        self.name, self.msg, self.args = name, message, args
-        self.levelno, self.levelname = logging.INFO, "INFO"
-        self.created = time.time()
-        self.msecs = self.created % 1 * 1000
-        self.process = os.getpid()
+        now = time.time()
+        own = {
+            "name": name,
+            "msg": message,
+            "args": args,
+            "created": now,
+            "msecs": now % 1 * 1000,
+            "process": os.getpid(),
+        }
+        self.__dict__ = _USUAL | own
+
+
+_USUAL = vars(logging.LogRecord("", logging.INFO, "", 0, "", (), None))
 
 
 class Formatter(logging.Formatter):

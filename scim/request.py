@@ -54,8 +54,9 @@ class Request(flask.Request):
 
     def read_body(self) -> dict[str, Any]:
         """Return the JSON object in the body; UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
-        if self.mimetype not in _ACCEPTED:
-            raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {self.mimetype}.")
+        media_type = self.header("CONTENT_TYPE").partition(";")[0].strip().lower()
+        if media_type not in _ACCEPTED:
+            raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {media_type}.")
         raw = self.stream.read()
         self.stream.read(1)  # raises where the limit, not the end, has stopped a body that does not tell its length
         body = parse_json(raw)
