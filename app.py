@@ -17,9 +17,9 @@ from panel import log
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
+from scim.application import Application
 from scim.attributes import DefinitionError
 from scim.live import LiveConfig
-from scim.request import Request
 from scim.service import Service
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
@@ -42,9 +42,9 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
-    app = _Application(__name__)
+    app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
-    app.url_map.strict_slashes = False
+    app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
     http.install(app, base_path)
@@ -57,16 +57,6 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
-
-
-class _Application(Flask):
-    """A Flask application that has no coroutines, so that no function of it needs to be looked at for being one."""
-
-    request_class = Request
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function."""
-        return func
 
 
 def refuse_to_start(reason: str) -> NoReturn:
@@ -99,9 +89,6 @@ def write_lines_together() -> None:
     log = logging.getLogger("tinyscim")
     if [type(handler.formatter) for handler in log.handlers] == [lines.Formatter]:
         log.handlers = [lines.Lines()]
-        # No format, gunicorn's neither, asks for a record's thread and its place in the source; both take a while.
-        logging.logThreads = logging.logMultiprocessing = False
-        logging._srcfile = None  # as the "Optimization" chapter of its documentation says
 
 
 def start_purge(app: Flask) -> None:

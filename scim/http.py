@@ -15,12 +15,13 @@ from scim import cors, dialect
 from scim.auth import authenticate
 from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body
 from scim.events import Event, shown_query
+from scim.lines import Record
 from scim.request import MEDIA_TYPE, Request, current, service
 from scim.service import Service
 from storage.base import Damaged, StoreError, Unavailable
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
@@ -35,18 +36,36 @@ def json_response(
 ) -> Response:
     """Return an answer in SCIM's media type, errors included; bytes are JSON already."""
     text = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
-    own = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(text)))]
-    return _Response([text], status, [*own, *headers])
+    about_text = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(text)))]
+    fields = _Fields([*about_text, *headers, *_every_answers_headers(current())])
+    return _Response([text] if text else [], status, fields)
+
+
+def _every_answers_headers(asked: Request) -> list[tuple[str, str]]:
+    return [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("X-Request-Id", asked.id)]
+
+
+class _Fields(Headers):
+    """Header fields that are looked through together, since to look at each by itself takes as long as the store."""
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        values = "".join([value for _, value in fields])
+        if "\r" in values or "\n" in values:
+            raise ValueError("a header's value has a line break")
+        self._list = fields
 
 
 class _Response(Response):
-    """A response whose headers are complete as they are: its addresses are ASCII, and its length is known."""
+    """A response that is complete as it is: one text, whose length is known, and addresses in ASCII."""
 
-    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
-        """Return the headers; those of a body that is not there are left out (RFC 9110 section 8.6)."""
+    response: list[bytes]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+        """Answer; where there is no body, there is no length of it either (RFC 9110 section 8.6)."""
         if self.status_code in (204, 304):
             self.headers.pop("Content-Length", None)
-        return self.headers
+        start_response(self.status, self.headers.to_wsgi_list())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
 
 
 def note_unknown(names: Iterable[str]) -> None:
@@ -96,7 +115,7 @@ def install(app: Flask, base_path: str) -> None:
         asked = current()
         if not is_ours(asked):
             return None
-        if cors.is_preflight(origins):
+        if origins and cors.is_preflight(origins):
             return Response(status=204)
         try:
             _let_in(asked, served.config.recent)
@@ -109,9 +128,9 @@ def install(app: Flask, base_path: str) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         asked, status = current(), response.status_code
-        response.headers.add("X-Request-Id", asked.id)
-        response.headers.add("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
+        if not isinstance(response, _Response):
+            for name, value in _every_answers_headers(asked):
+                response.headers.setdefault(name, value)
         _log_request(asked, status)
         if is_ours(asked):
             if asked.is_on:
@@ -193,7 +212,10 @@ def _drain(asked: Request) -> None:
 
 def _log_request(asked: Request, status: int) -> None:
     """Log one line, without query, body or token: filters and bodies are about people."""
-    request_log.info(
+    if not request_log.isEnabledFor(logging.INFO):
+        return
+    record = Record(
+        request_log.name,
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
         json.dumps(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
@@ -203,3 +225,4 @@ def _log_request(asked: Request, status: int) -> None:
         asked.milliseconds,
         json.dumps(asked.token.name) if asked.token else "-",
     )
+    request_log.handle(record)

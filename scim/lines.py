@@ -1,6 +1,7 @@
 """Writes the service's log."""
 
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -12,6 +13,25 @@ from scim.later import Later
 PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
 MOST = 1_000  # lines that may wait
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class Record(logging.LogRecord):
+    """What is logged with each request: a record that does not look up who made it where, which takes longer."""
+
+    def __init__(self, name: str, message: str, *args: object) -> None:
+        now = time.time()
+        own = {
+            "name": name,
+            "msg": message,
+            "args": args,
+            "created": now,
+            "msecs": now % 1 * 1000,
+            "process": os.getpid(),
+        }
+        self.__dict__ = _USUAL | own
+
+
+_USUAL = vars(logging.LogRecord("", logging.INFO, "", 0, "", (), None))
 
 
 class Formatter(logging.Formatter):

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ["config", "storage", "scim", "panel", "app"]  # who stands further left imports nothing from further right
-FLASK = {"http.py", "request.py", "cors.py", "views.py", "discovery.py"}
+FLASK = {"application.py", "http.py", "request.py", "cors.py", "views.py", "discovery.py"}
 
 
 def imports(path):

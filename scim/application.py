@@ -1,0 +1,68 @@
+"""Flask without what each request would pay for and none here needs: coroutines, rules by host, a search for views."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import flask
+from flask import Flask
+from flask.ctx import RequestContext
+from werkzeug.routing import MapAdapter, Rule
+from werkzeug.wsgi import get_host
+
+from scim.request import Request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Rules = dict[tuple[str, str], Rule]
+"""Rules by method and path."""
+
+
+class Application(Flask):
+    """The Flask application."""
+
+    request_class = Request
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, which is no coroutine."""
+        return func
+
+    def request_context(self, environ: "WSGIEnvironment") -> RequestContext:
+        """Return the context of a request."""
+        return _Context(self, environ)
+
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+        """Return what finds the view of a request and the addresses of others; SecurityError."""
+        if request is None:
+            return super().create_url_adapter(None)
+        request.host = host = get_host(request.environ)
+        root, query = request.environ.get("SCRIPT_NAME", ""), request.environ.get("QUERY_STRING", "")
+        return MapAdapter(self.url_map, host, root, "", request.scheme, request.path, request.method, query)
+
+    @cached_property
+    def plain_rules(self) -> tuple[Rules, Rules]:
+        """The rules whose paths are text alone, and those with an id behind the text, by that text."""
+        fixed: Rules = {}
+        by_id: Rules = {}
+        for rule in self.url_map.iter_rules():
+            text = rule.rule.removesuffix("/<id:id>")
+            if "<" not in text:
+                for method in rule.methods or ():
+                    (by_id if rule.arguments else fixed).setdefault((method, text), rule)
+        return fixed, by_id
+
+
+class _Context(RequestContext):
+    """The context of a request, which finds the view of most by a look-up and leaves the others to werkzeug."""
+
+    def match_request(self) -> None:
+        asked = self.request
+        fixed, by_id = cast(Application, self.app).plain_rules
+        asked.url_rule, asked.view_args = fixed.get((asked.method, asked.path)), {}
+        if asked.url_rule is None:
+            text, _, id = asked.path.rpartition("/")
+            if id and not id.startswith("."):
+                asked.url_rule, asked.view_args = by_id.get((asked.method, text)), {"id": id}
+        if asked.url_rule is None:
+            super().match_request()
