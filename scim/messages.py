@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import marshmallow as ma
@@ -30,8 +31,7 @@ class Message(ma.Schema):
             raise ma.ValidationError("must be an object")
         loaded: dict[str, Any] = {}
         errors: dict[str, Any] = {}
-        for name, field in self.load_fields.items():
-            key = field.data_key or name
+        for key, name, field in self._keys:
             if key in data or field.required:
                 try:
                     loaded[name] = field.deserialize(data.get(key, ma.missing))
@@ -40,6 +40,10 @@ class Message(ma.Schema):
         if errors:
             raise ma.ValidationError(errors)
         return loaded
+
+    @cached_property
+    def _keys(self) -> list[tuple[str, str, ma.fields.Field[Any]]]:
+        return [(field.data_key or name, name, field) for name, field in self.load_fields.items()]
 
 
 class _Text(Field[str], ma.fields.String):
@@ -158,7 +162,7 @@ def load_query(
         count=min(max(loaded.get("count", default_count), 0), max_count),
         cursor=loaded.get("cursor"),
     )
-    return query, Projection(loaded.get("attributes", ()), loaded.get("excluded", ()))
+    return query, _projection(loaded)
 
 
 def load_projection(parameters: Mapping[str, Any]) -> Projection:
@@ -169,7 +173,12 @@ def load_projection(parameters: Mapping[str, Any]) -> Projection:
         loaded = _QUERY.load({name: parameters[name] for name in _PROJECTION if name in parameters})
     except ma.ValidationError as error:
         raise InvalidValue(first_sentence(error.messages)) from None
-    return Projection(loaded.get("attributes", ()), loaded.get("excluded", ()))
+    return _projection(loaded)
+
+
+def _projection(loaded: Mapping[str, Any]) -> Projection:
+    attributes, excluded = loaded.get("attributes", ()), loaded.get("excluded", ())
+    return Projection(attributes, excluded) if attributes or excluded else EVERYTHING
 
 
 _PROJECTION = ("attributes", "excludedAttributes")

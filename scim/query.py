@@ -31,8 +31,7 @@ class Query:
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """The resources of one page, type by type; the number of all; the cursor of the next page, if any."""
 
     total: int
@@ -120,26 +119,24 @@ class Search:
                 continue
             after = cursor.position if cursor and place == cursor.type else 0
             key = self._sort_key(type)
-            for sealed, document in self._documents(type, after):
-                yield _Hit(place, type, document["id"], sealed, key(document))
+            found, matches = self._narrowed(type, after)
+            for sealed in found:
+                document = self._reader.unseal(sealed)
+                if matches(document):
+                    hit = _Hit(place, type, document["id"], sealed, key(document))
+                    if not after or self._position(hit) > after:
+                        yield hit
 
-    def _documents(self, type: ResourceType, after: int) -> Iterable[tuple[Sealed, Document]]:
-        """Yield what matches of a type, after a position."""
-        reader, tree = self._reader, self._query.filter
+    def _narrowed(self, type: ResourceType, after: int) -> tuple[Iterable[Sealed], Callable[[Document], bool]]:
+        """Return what of a type may match, and what tells whether it does."""
+        tree = self._query.filter
         if tree is None:
-            return ((one, reader.unseal(one)) for one in reader.sealed_scan(type.name, after=after))
+            return self._reader.sealed_scan(type.name, after=after), _always
         tree = self._tolerance.filter(type, tree)
         derived = self._relations.of(type)
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1)
-        found = candidates(tree, type, reader, self._indexes.by_type[type.name], derived)
-        if found is None:
-            found, after = reader.sealed_scan(type.name, after=after), 0
-        documents = ((one, reader.unseal(one)) for one in found)
-        return (
-            (one, document)
-            for one, document in documents
-            if matches(document) and (not after or reader.position(type.name, document["id"]) > after)
-        )
+        found = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
+        return (self._reader.sealed_scan(type.name, after=after) if found is None else found), matches
 
     def _position(self, hit: _Hit) -> int:
         return self._reader.position(hit.type.name, hit.id)
@@ -198,6 +195,10 @@ _UNSORTED = True, "", 0
 
 def _unsorted(document: Document) -> tuple[bool, str, Any]:
     return _UNSORTED
+
+
+def _always(document: Document) -> bool:
+    return True
 
 
 def _by_type(hits: list[_Hit]) -> list[tuple[ResourceType, list[Sealed]]]:

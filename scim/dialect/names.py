@@ -27,6 +27,11 @@ def attribute_name(type: ResourceType, name: str) -> str:
 def filter_tree(type: ResourceType, tree: Filter) -> Filter:
     """Return the filter with names, literals and bracketed comparisons as RFC 7644 has them."""
     match tree:
+        case Compare(path, op, value, text):
+            name = attribute_name(type, path)
+            target = type.resolve(name)
+            leaf = target.leaf if target and target.attribute else None
+            return Compare(name, op, literal(leaf, value, text))
         case And(terms):
             return And(tuple(filter_tree(type, term) for term in terms))
         case Or(terms):
@@ -42,11 +47,6 @@ def filter_tree(type: ResourceType, tree: Filter) -> Filter:
             return Element(name, inner_tree(attribute, inner) if attribute else inner)
         case Present(path):
             return Present(attribute_name(type, path))
-        case Compare(path, op, value, text):
-            name = attribute_name(type, path)
-            target = type.resolve(name)
-            leaf = target.leaf if target and target.attribute else None
-            return Compare(name, op, literal(leaf, value, text))
     return tree
 
 

@@ -76,6 +76,8 @@ class _Compiler:
 
     def compile(self, tree: Filter) -> Predicate:
         match tree:
+            case Compare(path, op, value):
+                return self._compare(path, op, value)
             case And(terms):
                 return _every([self.compile(term) for term in terms])
             case Or(terms):
@@ -85,8 +87,6 @@ class _Compiler:
                 return lambda document: not predicate(document)
             case Present(path):
                 return self._present(path)
-            case Compare(path, op, value):
-                return self._compare(path, op, value)
             case Element(path, filter, None):
                 return self._element(path, filter)
         raise InvalidFilter(f'Nothing may follow the "]" of {tree.path}[...] in a filter.')

@@ -10,7 +10,8 @@ from scim.errors import InvalidFilter
 
 MAX_LENGTH = 16_384
 
-_TOKEN = re.compile(r"""(?P<mark>[()\[\]])|(?P<string>"(?:[^"\\]|\\.)*")|(?P<word>[^\s()\[\]"]+)|(?P<open>")""")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<string>{_STRING.pattern})|(?P<word>[^\s()\[\]"]+)|(?P<open>")""")
 
 _DECODER = json.JSONDecoder()
 
@@ -30,7 +31,7 @@ class Token(NamedTuple):
 def tokens(text: str) -> Iterator[Token]:
     """Yield the tokens and then the end; InvalidFilter."""
     if len(text) > MAX_LENGTH:
-        raise InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
+        raise _too_long()
     for match in _TOKEN.finditer(text):
         kind, place = match.lastgroup or "", match.start() + 1
         if kind == "open":
@@ -39,12 +40,23 @@ def tokens(text: str) -> Iterator[Token]:
     yield Token("end", "", len(text.rstrip()) + 1)
 
 
-def unquote(token: Token) -> str:
+def _too_long() -> InvalidFilter:
+    return InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
+
+
+def cut_strings(text: str) -> tuple[str, list[str]]:
+    """Return the text with its strings left empty, and the strings; InvalidFilter."""
+    if len(text) > MAX_LENGTH:
+        raise _too_long()
+    return _STRING.sub('""', text), _STRING.findall(text)
+
+
+def unquote(text: str, place: int = 0) -> str:
     """Return the text of a string token, which is a JSON string; InvalidFilter."""
     try:
-        text: str = _DECODER.raw_decode(token.text)[0]
+        unquoted: str = _DECODER.raw_decode(text)[0]
     except ValueError:
-        raise InvalidFilter(f"The string at character {token.place} is not a JSON string.") from None
-    if not is_keepable(text):
-        raise InvalidFilter(f"The string at character {token.place} has a NUL character or half a surrogate pair.")
-    return text
+        raise InvalidFilter(f"The string at character {place} is not a JSON string.") from None
+    if not is_keepable(unquoted):
+        raise InvalidFilter(f"The string at character {place} has a NUL character or half a surrogate pair.")
+    return unquoted

@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
-from scim.filters.lexer import Token, tokens, unquote
+from scim.filters.lexer import Token, cut_strings, tokens, unquote
 from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, PathText, Present
 
 _Read = TypeVar("_Read", bound=Callable[..., Any])
@@ -33,12 +33,37 @@ def remembered(read: _Read) -> _Read:
     return find  # type: ignore[return-value]
 
 
-@remembered
 def parse_filter(text: str) -> Filter:
-    """Return the tree of a filter; InvalidFilter."""
+    """Return the tree of a filter; InvalidFilter.
+
+    Filters come by the thousand in a few forms, which differ in their strings alone: so those are what is remembered.
+    """
+    form, strings = cut_strings(text)
+    try:
+        return _filled(_parse(form), iter(strings))
+    except InvalidFilter:
+        return _parse(text)  # to say at which character
+
+
+@remembered
+def _parse(text: str) -> Filter:
     parser = _Parser(text)
     tree = parser.either()
     parser.expect_end()
+    return tree
+
+
+def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
+    """Return the tree of a form with its strings, which stand in the order of the text."""
+    match tree:
+        case Compare(path, op, str(), ""):
+            return Compare(path, op, unquote(next(strings)))
+        case Element(path, filter, rest):
+            return Element(path, _filled(filter, strings), rest and _filled(rest, strings))  # type: ignore[arg-type]
+        case And(terms) | Or(terms):
+            return type(tree)(tuple(_filled(term, strings) for term in terms))
+        case Not(term):
+            return Not(_filled(term, strings))
     return tree
 
 
@@ -127,7 +152,7 @@ class _Parser:
     def _literal(self) -> Literal:
         token = self._take()
         if token.kind == "string":
-            return unquote(token)
+            return unquote(token.text, token.place)
         if token.kind != "word":
             raise InvalidFilter(f"A value is expected before {_shown(token)}.")
         if token.text.lower() in _KEYWORDS:

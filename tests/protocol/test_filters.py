@@ -1,6 +1,10 @@
 """Filters (RFC 7644 section 3.4.2.2): which of eight users, named by their first letters, each finds."""
 
+import json
+
 import pytest
+
+from scim.filters import And, Compare, Element, Not, Or, parse_filter
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -297,3 +301,31 @@ def test_attributes_of_another_resource_type_are_absent_at_the_root(people):
     assert answer.status == 200
     kinds = [(found["meta"]["resourceType"], found["id"] == ids["a"]) for found in answer.body["Resources"]]
     assert kinds == [("User", True), ("Group", False)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "title eq {} and (nickName eq {} or not (userName co {}))",
+        "emails[type eq {} and value sw {}] or active eq true and title ne {}",
+        "emails[type eq {}].value eq {} and externalId eq jyoung and title gt {}",
+    ],
+)
+def test_filters_of_the_same_form_keep_their_own_strings(form):
+    for strings in (["a", 'b" or "c', ""], ["\\", "é", "(not a mark]"], ["2", "1", "3"]):
+        tree = parse_filter(form.format(*map(json.dumps, strings)))
+        assert list(strings_in(tree)) == strings
+
+
+def strings_in(tree):
+    match tree:
+        case Compare(_, _, str(value), ""):
+            yield value
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from strings_in(part)
+        case Not(part):
+            yield from strings_in(part)
+        case Element(_, filter, rest):
+            yield from strings_in(filter)
+            yield from strings_in(rest)
