@@ -13,7 +13,7 @@ from scim.relations import Locate, Relations
 from scim.tolerance import Tolerance
 from storage.base import Document, Reader, Sealed
 
-KEPT_BYTES = 100_000_000
+KEPT_BYTES = 128_000_000
 _OVERHEAD = 350  # bytes that an answer takes beside its text
 
 
@@ -49,27 +49,34 @@ class _Shelves:
 
     def __init__(self, mark: object) -> None:
         self.mark = mark
-        self._room = KEPT_BYTES
-        self._lock = Lock()
+        self._room = _Room(KEPT_BYTES)
         self._shelves: dict[str, _Shelf] = {}
 
     def under(self, address: str) -> "_Shelf":
         """Return the answers of the resources under an address."""
-        return self._shelves.get(address) or self._shelves.setdefault(address, _Shelf(self))
+        return self._shelves.get(address) or self._shelves.setdefault(address, _Shelf(self._room))
+
+
+class _Room:
+    """So many bytes, which several threads take."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self._lock = Lock()
 
     def take(self, size: int) -> bool:
-        """Give away room, if there is so much."""
+        """Take as much, if there is so much left."""
         with self._lock:
-            fits = size <= self._room
-            self._room -= size if fits else 0
+            fits = size <= self._left
+            self._left -= size if fits else 0
             return fits
 
 
 class _Shelf:
     """Answers by document. Where the two texts begin alike, only the rest of the answer's is kept."""
 
-    def __init__(self, shelves: _Shelves) -> None:
-        self._shelves = shelves
+    def __init__(self, room: _Room) -> None:
+        self._room = room
         self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
 
     def get(self, document: Sealed) -> Answer | None:
@@ -86,7 +93,7 @@ class _Shelf:
         """Keep an answer, and return it."""
         shared = _shared(document, answer.text)
         rest = bytes(memoryview(answer.text)[shared:])  # a copy: orjson's own has room behind it, 8 KB at least
-        if self._shelves.take(len(rest) + _OVERHEAD):
+        if self._room.take(len(rest) + _OVERHEAD):
             self._answers[document] = answer.version, shared, rest
         return answer
 

@@ -74,7 +74,7 @@ class Resources:
             "lastModified": moment,
             "version": new_version(),
         }
-        document, joining = self._detach(type, {"id": id or new_id(), **document, "meta": meta})
+        document, joining = self._detach(type, {"schemas": [], "id": id or new_id(), **document, "meta": meta})
         with self._writing() as writer:
             writer.insert(type.name, document)
             inactive.follow(writer, document["id"], None, document)
@@ -121,7 +121,7 @@ class Resources:
         loaded, unknown = load_resource(type, body)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
-            kept = {"id": id, **loaded, "meta": before["meta"]}
+            kept = {"schemas": [], "id": id, **loaded, "meta": before["meta"]}
             after, joining = self._detach(type, kept)
             guard_all_immutable(type, before, after)
             moves = members.put(writer, id, joining)

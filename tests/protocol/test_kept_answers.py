@@ -1,5 +1,8 @@
 """Answers are kept as text: whatever happens to what they were made from, they are what would be made anew."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -120,3 +123,14 @@ def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_
     scim.delete(f"/Users/{bea}")
     scim.read(f"/Users/{ann}")
     assert len(made) == 3
+
+
+def test_answers_go_with_the_state_that_they_are_of():
+    kept = answers.Kept()
+    gc.disable()  # which would come at some time, after many a state
+    try:
+        before = weakref.ref(kept.at(object()).under("/Users"))
+        kept.at(object())
+        assert before() is None
+    finally:
+        gc.enable()
