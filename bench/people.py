@@ -5,7 +5,8 @@ from random import Random
 from uuid import UUID
 
 from storage.base import Document, Index
-from storage.snapshot import Row, dump
+from storage.sealing import dump
+from storage.snapshot import Row
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 GROUPS = (10, 1_000, 50_000)

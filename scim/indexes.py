@@ -67,7 +67,9 @@ def _is_stored(type: ResourceType, target: Target) -> bool:
 
 
 def _index(type: ResourceType, target: Target) -> Index:
-    return Index(type.name, str(target), _keys(target), unique=target.leaf.uniqueness != "none")
+    assert target.attribute
+    member = target.extension or target.attribute.name
+    return Index(type.name, str(target), _keys(target), target.leaf.uniqueness != "none", member)
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:

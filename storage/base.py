@@ -20,12 +20,16 @@ ID = "id"  # the index that every kind has
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A look-up that the store keeps up to date: from a key to the documents of one kind that have it."""
+    """A look-up that the store keeps up to date: from a key to the documents of one kind that have it.
+
+    `member` is the member of a document that all its keys follow from, if that is one alone.
+    """
 
     kind: str
     name: str
     keys: Callable[[Document], Iterable[str]]
     unique: bool = False
+    member: str = ""
 
 
 class StoreError(Exception):

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from storage.files import Files
 from storage.journal import Journal, changes, start
-from storage.snapshot import Meta, Row, Snapshot, dump, known_meta, save
+from storage.sealing import dump
+from storage.snapshot import Meta, Row, Snapshot, known_meta, save
 
 SPELL = 0.001  # seconds of work between two rests
 T = TypeVar("T")

@@ -9,10 +9,14 @@ from tinydb.storages import Storage
 from tinydb.table import Table as TinyDBTable
 
 from storage.base import Document, Sealed
-from storage.tables import META, Table, Version, unpack
+from storage.sealing import unseal
+from storage.tables import META, Table, Version
 
 Change = tuple[str, int, Document | None]
 """A kind, a position, and what is there now."""
+
+Written = tuple[str, int, Sealed | None]
+"""The same, with the document as it rests."""
 
 
 class Rows(Mapping[str, Document]):
@@ -169,7 +173,7 @@ class View(Storage):
 
     def unseal(self, sealed: Sealed) -> Document:
         """Return the document that this is."""
-        return unpack(sealed)
+        return unseal(sealed)
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation; Missing."""
@@ -186,7 +190,17 @@ class Transaction(View):
     def __init__(self, base: Version) -> None:
         super().__init__(base.fork())
         self.base = base
-        self._changes: dict[tuple[str, int], Document | None] = {}
+        self._read: dict[tuple[str, int], Document] = {}  # what is likely to be replaced
+        self._changed: dict[tuple[str, int], None] = {}
+
+    def get(self, kind: str, id: str) -> Document | None:
+        """Return the document, or None."""
+        table = self.version.table(kind)
+        position = table.ids.get(id)
+        document = None if position is None else self._read.get((kind, position)) or table.get(position)
+        if position is not None and document is not None:
+            self._read[kind, position] = document
+        return document
 
     def insert(self, kind: str, document: Document) -> None:
         """Add a document; Duplicate."""
@@ -205,12 +219,12 @@ class Transaction(View):
         if not kind or kind == META:
             raise ValueError(f"{kind!r} is no name for a kind of documents")
         for position, document in changes.items():
-            self.version.apply(kind, position, document, check=True)
-            self._changes[kind, position] = document
+            self.version.apply(kind, position, document, self._read.pop((kind, position), None), check=True)
+            self._changed[kind, position] = None
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[Written]:
         """Return what the transaction changed, in order."""
-        return [(kind, position, document) for (kind, position), document in self._changes.items()]
+        return [(kind, place, self.version.table(kind).documents.get(place)) for kind, place in self._changed]
 
     def _table(self, kind: str) -> VersionTable:
         return VersionTable(self, kind)

@@ -11,16 +11,15 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-import orjson
-
-from storage.documents import Change
+from storage.documents import Change, Written
 from storage.files import put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
-from storage.snapshot import dump, parse
+from storage.sealing import dump, parse
 
 PIECE = 1 << 16  # bytes that are read at once
 TAIL = 10  # the space, the checksum and the newline
@@ -61,11 +60,14 @@ class Record(NamedTuple):
     place: Place
 
 
-def encode(body: dict[str, Any], before: int) -> tuple[bytes, int]:
-    """Return the line for an object, and its checksum."""
-    data = _dump(body)
-    checksum = crc32(data, before)
-    return data + _tail(checksum), checksum
+def changed(changes: Iterable[Written]) -> bytes:
+    """Return the member of a line's object that says what a transaction changed."""
+    return b'"changes":[%s]' % b",".join(
+        [b"[%s,%d,%s]" % (_name(kind), position, sealed or b"null") for kind, position, sealed in changes]
+    )
+
+
+_name = lru_cache(dump)
 
 
 def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
@@ -143,12 +145,14 @@ class Journal:
 
     def begin(self, sequence: int) -> None:
         """Write the first line, which has the sequence number that the journal goes on after."""
-        self.append(start(sequence), {"journal": self.generation})
+        self.append(start(sequence), b'"journal":%d' % self.generation)
         self.sync()
 
-    def append(self, place: Place, body: dict[str, Any]) -> Place:
-        """Write a line at the place, or none of it, and return the place after it."""
-        line, checksum = encode({"sequence": place.sequence + 1, **body}, place.checksum)
+    def append(self, place: Place, member: bytes) -> Place:
+        """Write a line with this member at the place, or none of it, and return the place after it."""
+        data = b'{"sequence":%d,%s}' % (place.sequence + 1, member)
+        checksum = crc32(data, place.checksum)
+        line = data + _tail(checksum)
         try:
             write_all(self._descriptor, line, place.offset)
         except OSError:
@@ -168,23 +172,15 @@ class Journal:
             raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
 
     def sync(self) -> None:
-        """Make everything that was written durable."""
-        os.fsync(self._descriptor)
+        """Make everything that was written durable; where the system can, without the times of the file."""
+        sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
+        sync(self._descriptor)
 
 
 def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
     put_in_place(path, [])
     Journal(path).begin(sequence)
-
-
-def _dump(body: dict[str, Any]) -> bytes:
-    """Return the body as JSON, which the standard library has to decide on where orjson is stricter or laxer."""
-    with suppress(TypeError):  # a lone surrogate, an integer of more than 64 bits, or no JSON at all
-        data = orjson.dumps(body)
-        if b"null" not in data:  # as which NaN would be written
-            return data
-    return dump(body)
 
 
 def _tail(checksum: int) -> bytes:

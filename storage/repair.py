@@ -12,7 +12,8 @@ from storage.files import Files, refusals, sync_folder
 from storage.journal import Place, changes, create, header, records, start
 from storage.lock import Locked, locked
 from storage.problems import Problem
-from storage.snapshot import UNSURE, Meta, Row, Snapshot, dump, is_ours, save
+from storage.sealing import dump
+from storage.snapshot import UNSURE, Meta, Row, Snapshot, is_ours, save
 from storage.tables import unindexed
 
 

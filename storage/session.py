@@ -9,9 +9,9 @@ from threading import Lock
 from storage.base import Damaged, Index, Unavailable
 from storage.board import Board
 from storage.compaction import merge
-from storage.documents import Change, Transaction
+from storage.documents import Transaction, Written
 from storage.files import Files, put_in_place, refusals
-from storage.journal import Journal, Replaced
+from storage.journal import Journal, Replaced, changed
 from storage.loading import Point, follow, load
 from storage.lock import Turn, locked
 from storage.tables import Version
@@ -145,23 +145,23 @@ class Session:
 
     def _append(self, transaction: Transaction) -> Commit | None:
         """Write the line, if anything has changed; else wait for what it saw, if that may still be lost."""
-        changed = transaction.changes()
+        written = transaction.changes()
         with refusals(), self._mutex:
-            if not changed and self._tip.place.sequence <= self._board.told:
+            if not written and self._tip.place.sequence <= self._board.told:
                 return None
             if transaction.base is not self._tip.version:
                 raise Unavailable(f"{LOST} that this one was to follow")
-            if changed:
-                self._write(transaction.version, changed)
+            if written:
+                self._write(transaction.version, written)
             commit = Commit(self._tip)
             self._waiting.append(commit)
             if not self._led:
                 self._call_leader()
             return commit
 
-    def _write(self, version: Version, changed: list[Change]) -> None:
+    def _write(self, version: Version, written: list[Written]) -> None:
         self._board.wipe_end()
-        place = self._tip.journal.append(self._tip.place, {"changes": changed})
+        place = self._tip.journal.append(self._tip.place, changed(written))
         self._tip = Point(version, self._tip.journal, place)
         self._board.tell_end(place)
 
@@ -270,7 +270,7 @@ class Session:
                 journal, place = self._tip.journal, self._tip.place
                 self._board.wipe_end()
                 following.begin(place.sequence + 1)
-                journal.append(place, {"next": following.generation})
+                journal.append(place, b'"next":%d' % following.generation)
                 self._tip = self._kept = follow(self._files, self._tip)
                 self._board.tell_end(self._tip.place)
                 self._board.synced = self._board.told = self._tip.place.sequence

@@ -16,6 +16,7 @@ from zlib import crc32
 from storage.base import Damaged, Document
 from storage.files import put_in_place
 from storage.problems import OnProblem, Problem, refuse
+from storage.sealing import dump, parse
 from storage.tables import META
 
 LAYOUT = 1
@@ -52,26 +53,7 @@ class Row(NamedTuple):
     line: int
 
 
-def _no_json(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
 UNSURE = "is kept, but not to be trusted"
-DECODER = json.JSONDecoder(parse_constant=_no_json)
-
-
-def dump(value: object) -> bytes:
-    """Return the value as JSON."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-def parse(data: bytes) -> Any:
-    """Return the value of JSON with nothing around it, faster than `json.loads` does; ValueError."""
-    text = data.decode()
-    value, end = DECODER.raw_decode(text)
-    if end != len(text):
-        raise ValueError("there is more after it")
-    return value
 
 
 def render(tables: Iterable[tuple[str, Iterable[tuple[int, bytes]]]], meta: Meta) -> Iterator[bytes]:

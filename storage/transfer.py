@@ -10,8 +10,8 @@ from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Wr
 from storage.documents import View
 from storage.files import Files, refusals
 from storage.repair import Salvage, alone, replace_all, set_aside
-from storage.snapshot import Meta, Row, dump, save
-from storage.tables import unpack
+from storage.sealing import dump, unseal
+from storage.snapshot import Meta, Row, save
 
 BATCH = 500  # lines to a transaction, and so to an fsync
 
@@ -24,11 +24,11 @@ def backup(view: View, path: Path) -> int:
     """Write one version as a file that stands alone; return how many documents it has."""
     tables = view.version.tables()
     rows = [
-        Row(kind, position, packed, 0) for kind, table in tables.items() for position, packed in table.documents.items()
+        Row(kind, position, sealed, 0) for kind, table in tables.items() for position, sealed in table.documents.items()
     ]
     last = {kind: table.last for kind, table in tables.items()}
     with refusals():
-        save(path, (row._replace(data=dump(unpack(row.data))) for row in rows), Meta(last=last))
+        save(path, (row._replace(data=dump(unseal(row.data))) for row in rows), Meta(last=last))
     return len(rows)
 
 

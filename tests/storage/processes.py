@@ -39,6 +39,7 @@ def kill(process: int) -> None:
 
 STEPS = [
     (os, "fsync"),
+    (os, "fdatasync"),
     (os, "pwrite"),
     (os, "ftruncate"),
     (Path, "replace"),

@@ -197,15 +197,15 @@ def test_a_reader_that_has_seen_a_lost_write_forgets_it(path, open_store, monkey
     writer, reader = open_store(), open_store()
     with writer.writing() as tx:
         tx.insert("User", user(1))
-    fsync = os.fsync
+    fsync = os.fdatasync
 
     def fail(descriptor):
         with reader.reading() as view:
             assert view.count("User") == 2
-        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(os, "fdatasync", fsync)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fdatasync", fail)
     with pytest.raises(Unavailable), writer.writing() as tx:
         tx.insert("User", user(2))
     with writer.writing() as tx:

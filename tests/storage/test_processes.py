@@ -166,14 +166,14 @@ def test_a_process_that_never_stops_writing_lets_others_have_their_turn(path):
 
 
 def test_threads_share_the_disk(open_store, monkeypatch):
-    store, syncs, fsync = open_store(), [], os.fsync
+    store, syncs, fsync = open_store(), [], os.fdatasync
 
     def slow(descriptor):
         syncs.append(descriptor)
         time.sleep(0.02)
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", slow)
+    monkeypatch.setattr(os, "fdatasync", slow)
 
     def write(worker):
         for number in range(10):

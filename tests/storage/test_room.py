@@ -129,7 +129,7 @@ def half(pwrite):
     return lambda descriptor, data, offset: pwrite(descriptor, data[: len(data) // 2], offset)
 
 
-@pytest.mark.parametrize("name", ["pwrite", "fsync"])
+@pytest.mark.parametrize("name", ["pwrite", "fdatasync"])
 def test_an_error_of_the_disk_takes_the_write_back(open_store, monkeypatch, name):
     store, other = open_store(), open_store()
     insert(store, 1)
@@ -160,14 +160,14 @@ def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkey
 
 def test_a_write_that_can_be_neither_synced_nor_cut_off_is_seen_by_all(open_store, monkeypatch):
     store, other = open_store(), open_store()
-    with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "fsync"), pytest.raises(Unavailable):
+    with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "fdatasync"), pytest.raises(Unavailable):
         insert(store, 1)
     assert ids(store) == ids(other) == ids(open_store()) == ["u1"]
 
 
 def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
     store, outcomes = open_store(), []
-    fsync = os.fsync
+    fsync = os.fdatasync
     entered, go = threading.Event(), threading.Event()
 
     def fail_first(descriptor):
@@ -184,7 +184,7 @@ def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
         except Unavailable:
             outcomes.append((number, False))
 
-    monkeypatch.setattr(os, "fsync", fail_first)
+    monkeypatch.setattr(os, "fdatasync", fail_first)
     first = threading.Thread(target=write, args=(0,))
     first.start()
     entered.wait()
@@ -199,7 +199,7 @@ def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
 
 
 def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monkeypatch):
-    store, fsync = open_store(), os.fsync
+    store, fsync = open_store(), os.fdatasync
     entered, go = threading.Event(), threading.Event()
 
     def fail(descriptor):
@@ -213,7 +213,7 @@ def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monke
         with pytest.raises(Unavailable):
             insert(store, 1)
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fdatasync", fail)
     first = threading.Thread(target=write)
     first.start()
     entered.wait()

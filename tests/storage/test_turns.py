@@ -22,10 +22,10 @@ class Disk:
     """An fsync that waits in the threads that are held up, and fails there if it is told to."""
 
     def __init__(self, monkeypatch):
-        self.fsync, self.count = os.fsync, 0
+        self.fsync, self.count = os.fdatasync, 0
         self.held, self.entered, self.go = None, threading.Event(), threading.Event()
         self.fails = False
-        monkeypatch.setattr(os, "fsync", self)
+        monkeypatch.setattr(os, "fdatasync", self)
 
     def __call__(self, descriptor):
         self.count += 1
