@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+from copy import deepcopy
 
 import pytest
 from hypothesis import given, settings
@@ -264,7 +265,7 @@ def put(document, path, value):
     *way, last = path
     for key in way:
         document = document[key]
-    document[last] = value
+    document[last] = deepcopy(value)  # or a later change is made inside of it, in every example from then on
 
 
 ODD = st.sampled_from([None, 0, 1.5, True, "", "x", [], [None], [1], ["x"], {}, {"a": 1}, [{}], [[]]])
