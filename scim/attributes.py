@@ -64,6 +64,11 @@ class Attribute:
         ref = self.subs.get("$ref")
         return ref.reference_types if ref and "value" in self.subs else ()
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it has one value, and text is that value: neither true or false nor an object."""
+        return not self.multi_valued and self.type not in ("boolean", "complex")
+
     @property
     def exact(self) -> bool:
         """Whether case counts; it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""

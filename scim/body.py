@@ -45,7 +45,7 @@ def parse_object(text: str) -> dict[str, Any]:
 
 def is_keepable(text: str) -> bool:
     """Tell whether the text is free of NUL characters and of halves of surrogate pairs."""
-    return not _UNKEEPABLE.search(text)
+    return text.isprintable() or not _UNKEEPABLE.search(text)
 
 
 _TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH}."

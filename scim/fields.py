@@ -26,7 +26,7 @@ class Field(ma.fields.Field[_T]):
 
 
 class _Text(Field[str]):
-    """A string, also where it is a reference: addresses are kept as they were sent, whatever they look like."""
+    """A text."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if not isinstance(value, str):
@@ -34,6 +34,16 @@ class _Text(Field[str]):
         if not is_keepable(value):
             raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value
+
+
+class _String(_Text):
+    """A string, also where it is a reference: addresses are kept as they were sent, whatever they look like."""
+
+    def deserialize(self, value: Any, attr: Any = None, data: Any = None, **context: Any) -> Any:
+        """Return the text, without a further call: most values are one."""
+        if isinstance(value, str) and is_keepable(value):
+            return value
+        return super().deserialize(value, attr, data, **context)
 
 
 class _DateTime(_Text):
@@ -93,7 +103,7 @@ class _Complex(Field[dict[str, Any]]):
     def __init__(self, attributes: tuple[Attribute, ...], *, whole: bool, partial: bool, nulls: bool, **options: Any):
         super().__init__(**options)
         writable = [one for one in attributes if one.mutability != "readOnly"]
-        self._names = Names(attributes)
+        self._find = Names(attributes).get
         self._order = [one.name for one in writable]
         self._required = [one.name for one in writable if one.required and not partial]
         self._fields = {
@@ -116,20 +126,21 @@ class _Complex(Field[dict[str, Any]]):
         loaded: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for key, part in value.items():
-            attribute = self._names.get(key)
+            attribute = self._find(key)
             if attribute is None:
                 unknown.append(prefix + key)
                 continue
             name = attribute.name
             if name in loaded or name in errors:
                 raise InvalidSyntax(f"{prefix}{name} is there twice.")
-            if attribute.sub_attributes and isinstance(part, list):
+            inside = attribute.sub_attributes
+            if inside and isinstance(part, list):
                 part = [one for one in part if one not in (None, {})]
             field = self._fields.get(name)
             if field is None or (part in _NO_VALUE and not self._nulls):
                 continue
             try:
-                if attribute.sub_attributes:
+                if inside:
                     found = field.deserialize(part, prefix=f"{prefix}{key}.", unknown=unknown)
                 else:
                     found = field.deserialize(part)
@@ -169,8 +180,8 @@ class _Elements(Field[list[Any]]):
 
 
 _FIELDS: dict[str, Any] = {
-    "string": _Text,
-    "reference": _Text,
+    "string": _String,
+    "reference": _String,
     "dateTime": _DateTime,
     "binary": _Binary,
     "boolean": _Boolean,

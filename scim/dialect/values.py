@@ -57,6 +57,8 @@ def _place(result: JsonObject, target: Target, value: Any) -> None:
 
 def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) -> Any:
     """Return a value in the form that the attribute's type has; None where it says that there is no value."""
+    if value and isinstance(value, str) and attribute.is_plain:
+        return value
     if attribute.multi_valued and not element:
         if value is None or value == "":
             return None
