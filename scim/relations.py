@@ -110,12 +110,15 @@ def detach(type: ResourceType, registry: Registry, document: Document) -> tuple[
         if kind is _Members:
             joining = stored.pop(name, [])
         elif kind is _Reference and (holder := stored if extension is None else stored.get(extension)):
-            kept = {**holder, name: _stored_reference(holder.get(name))}
-            kept = {key: value for key, value in kept.items() if value}
+            sent = holder.get(name)
+            kept = _stored_reference(sent)
+            if kept == sent:
+                continue
+            holder = {key: value for key, value in {**holder, name: kept}.items() if value}
             if extension is None:
-                stored = kept
+                stored = holder
             else:
-                stored[extension] = kept
+                stored[extension] = holder
     set_schemas(type, stored)
     return stored, joining
 

@@ -173,7 +173,8 @@ class View(Storage):
 
     def unseal(self, sealed: Sealed) -> Document:
         """Return the document that this is."""
-        return unseal(sealed)
+        document: Document = unseal(sealed)
+        return document
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation; Missing."""

@@ -19,7 +19,7 @@ from zlib import crc32
 from storage.documents import Change, Written
 from storage.files import put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
-from storage.sealing import dump, parse
+from storage.sealing import ODD, dump, unseal
 
 PIECE = 1 << 16  # bytes that are read at once
 TAIL = 10  # the space, the checksum and the newline
@@ -60,11 +60,11 @@ class Record(NamedTuple):
     place: Place
 
 
-def changed(changes: Iterable[Written]) -> bytes:
-    """Return the member of a line's object that says what a transaction changed."""
-    return b'"changes":[%s]' % b",".join(
-        [b"[%s,%d,%s]" % (_name(kind), position, sealed or b"null") for kind, position, sealed in changes]
-    )
+def changed(changes: Sequence[Written]) -> bytes:
+    """Return the member of a line's object that says what a transaction changed, odd if a document is."""
+    rows = [b"[%s,%d,%s]" % (_name(kind), position, sealed or b"null") for kind, position, sealed in changes]
+    odd = any(sealed is not None and sealed.startswith(ODD) for _, _, sealed in changes)
+    return b'%s"changes":[%s]' % (ODD if odd else b"", b",".join(rows))
 
 
 _name = lru_cache(dump)
@@ -84,7 +84,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
             # What follows is in order if it follows on from either: the checksum as written or as computed.
             place = place._replace(checksum=_written(tail, checksum))
             continue
-        record = cast(dict[str, Any], parse(body))
+        record: dict[str, Any] = unseal(body)
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
         place = place._replace(sequence=record["sequence"])
@@ -150,7 +150,8 @@ class Journal:
 
     def append(self, place: Place, member: bytes) -> Place:
         """Write a line with this member at the place, or none of it, and return the place after it."""
-        data = b'{"sequence":%d,%s}' % (place.sequence + 1, member)
+        odd = ODD if member.startswith(ODD) else b""
+        data = b'%s{"sequence":%d,%s}' % (odd, place.sequence + 1, member)
         checksum = crc32(data, place.checksum)
         line = data + _tail(checksum)
         try:

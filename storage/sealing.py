@@ -1,24 +1,23 @@
-"""JSON, written and read by orjson wherever the standard library, which is slower, would decide alike.
+"""JSON as documents rest in it, and as the journal has them: written once, and read by orjson where that is right.
 
-A document rests in this form, stands so in the journal, and is read from it again.
+orjson refuses halves of surrogate pairs and makes floats of integers of more than 64 bits. JSON with such in it is
+the standard library's, and begins with a space, so that it is known by its first byte.
 """
 
 import json
-import re
-from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from storage.base import Document, Sealed
+from storage.base import Sealed
 
 
 def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
+ODD = b" "
 _DECODER = json.JSONDecoder(parse_constant=_no_json)
-_LONG = re.compile(rb"[0-9]{19}")
 _NOT_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
@@ -28,10 +27,7 @@ def dump(value: object) -> bytes:
 
 
 def parse(data: bytes) -> Any:
-    """Return the value of JSON; ValueError."""
-    if not _LONG.search(data):  # of an integer of more than 64 bits orjson makes a float
-        with suppress(ValueError):  # half a surrogate pair, or no JSON
-            return orjson.loads(data)
+    """Return the value of JSON from anywhere, with nothing around it, faster than `json.loads` does; ValueError."""
     text = data.decode()
     value, end = _DECODER.raw_decode(text)
     if end != len(text):
@@ -39,21 +35,17 @@ def parse(data: bytes) -> Any:
     return value
 
 
-def seal(document: Document) -> Sealed:
-    """Return the document's JSON, after a space where orjson would read something else; ValueError, TypeError."""
+def seal(value: object) -> Sealed:
+    """Return the value as JSON; ValueError, TypeError."""
     try:
-        data = orjson.dumps(document, option=_NOT_PLAIN)
-    except TypeError:  # half a surrogate pair, an integer of more than 64 bits, or no JSON at all
-        return b" " + dump(document)
+        data = orjson.dumps(value, option=_NOT_PLAIN)
+    except TypeError:  # it is odd, or no JSON at all
+        return ODD + dump(value)
     if b"null" in data:  # as which it writes NaN
-        dump(document)
+        dump(value)
     return bytes(memoryview(data))  # a copy: its own has room behind it, 8 KB at least
 
 
-def unseal(sealed: Sealed) -> Document:
-    """Return the document."""
-    document: Document = json.loads(sealed) if sealed[0] == _SPACE else orjson.loads(sealed)
-    return document
-
-
-_SPACE = ord(" ")
+def unseal(sealed: Sealed) -> Any:
+    """Return the value of JSON that was sealed, or that stands in a journal; ValueError."""
+    return parse(sealed[1:]) if sealed.startswith(ODD) else orjson.loads(sealed)

@@ -151,7 +151,7 @@ class Table:
 
 def _moves(index: Index, before: Document | None, after: Document) -> Moves:
     """Return the keys that a document gains in an index, and those that it loses."""
-    if before is not None and _is_alike(before.get(index.member), after.get(index.member)):
+    if before is not None and index.member and _is_alike(before.get(index.member), after.get(index.member)):
         return index, (), ()
     has = index.keys(after)
     if before is None:
@@ -164,8 +164,8 @@ def _moves(index: Index, before: Document | None, after: Document) -> Moves:
 
 
 def _is_alike(one: Any, other: Any) -> bool:
-    """Tell whether two members are the same as they are kept; by their text where they are compared, as 1 == True."""
-    return one is not None and (one is other or (one == other and seal(one) == seal(other)))
+    """Tell whether two members are kept alike, as 1 and True are not, though they are equal."""
+    return one is other or (one == other and (isinstance(one, str) or seal(one) == seal(other)))
 
 
 class Version:
