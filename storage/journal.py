@@ -87,7 +87,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
         record: dict[str, Any] = unseal(body)
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
-        place = place._replace(sequence=record["sequence"])
+            place = place._replace(sequence=record["sequence"])
         yield Record(record, place)
 
 

@@ -40,13 +40,14 @@ class Table:
         self.documents: Pages[bytes] = Pages()
         self.ids: Buckets[int] = Buckets()
         self.entries: dict[str, Entries] = {index.name: Entries() for index in self.indexes}
+        self._own = set(self.entries)  # the indexes whose entries are not another table's as well
 
     def fork(self) -> Self:
         """Return a table that starts out equal and can be changed alone."""
         table = type(self).__new__(type(self))
         table.kind, table.last, table.indexes = self.kind, self.last, self.indexes
         table.documents, table.ids = self.documents.fork(), self.ids.fork()
-        table.entries = {name: entries.fork() for name, entries in self.entries.items()}
+        table.entries, table._own, self._own = self.entries, set(), set()
         return table
 
     def get(self, position: int) -> Document | None:
@@ -94,7 +95,7 @@ class Table:
         before = before or self.get(position)
         if check:
             self._check_id(position, document)
-        moves = [_moves(index, before, document) for index in self.indexes]
+        moves = [_moves(index, before, document) for index in self._concerned(before, document)]
         if check:
             self._check_keys(moves)
         self.documents.set(position, seal(document))
@@ -121,9 +122,24 @@ class Table:
     def _move(self, position: int, moves: Iterable[Moves]) -> None:
         for index, gained, lost in moves:
             for key in gained:
-                self.entries[index.name].add(key, position, (position,))
+                self._writable(index).add(key, position, (position,))
             for key in lost:
-                self.entries[index.name].remove(key, position)
+                self._writable(index).remove(key, position)
+
+    def _concerned(self, before: Document | None, after: Document) -> list[Index]:
+        """Return the indexes in which a document may move."""
+        if before is None:
+            return self.indexes
+        members = {index.member for index in self.indexes if index.member}
+        alike = {member for member in members if _is_alike(before.get(member), after.get(member))}
+        return [index for index in self.indexes if index.member not in alike]
+
+    def _writable(self, index: Index) -> Entries:
+        """Return the entries of an index, which are this table's own."""
+        if index.name not in self._own:
+            self.entries = {**self.entries, index.name: self.entries[index.name].fork()}
+            self._own.add(index.name)
+        return self.entries[index.name]
 
     def add(self, position: int, document: Document) -> None:
         """Write a document that is new at the position."""
@@ -132,7 +148,7 @@ class Table:
         self.ids.set(document["id"], position)
         self.last = max(self.last, position)
         for index in self.indexes:
-            entries = self.entries[index.name]
+            entries = self._writable(index)
             for key in index.keys(document):
                 entries.add(key, position, alone)
 
@@ -146,13 +162,11 @@ class Table:
         self.ids.set(before["id"], None)
         for index in self.indexes:
             for key in index.keys(before):
-                self.entries[index.name].remove(key, position)
+                self._writable(index).remove(key, position)
 
 
 def _moves(index: Index, before: Document | None, after: Document) -> Moves:
     """Return the keys that a document gains in an index, and those that it loses."""
-    if before is not None and index.member and _is_alike(before.get(index.member), after.get(index.member)):
-        return index, (), ()
     has = index.keys(after)
     if before is None:
         return index, has, ()
