@@ -7,9 +7,10 @@ from typing import NamedTuple
 import orjson
 
 from scim.conditions import version_of
+from scim.members import GROUP
 from scim.projection import EVERYTHING, Projection
 from scim.registry import Registry, ResourceType
-from scim.relations import Locate, Relations
+from scim.relations import Locate, Met, Relations
 from scim.tolerance import Tolerance
 from storage.base import Document, Reader, Sealed
 
@@ -34,17 +35,17 @@ class Kept:
     """The answers of one state of the store; after each write it begins anew."""
 
     def __init__(self) -> None:
-        self._shelves = _Shelves(object())
+        self._state = _State(object())
 
-    def at(self, mark: object) -> "_Shelves":
-        """Return what there is of the state with this mark."""
-        shelves = self._shelves
-        if shelves.mark is not mark:
-            shelves = self._shelves = _Shelves(mark)
-        return shelves
+    def under(self, address: str, mark: object) -> "_Shelf":
+        """Return the answers with an address of the service, of the state of the store with this mark."""
+        state = self._state
+        if state.mark is not mark:
+            state = self._state = _State(mark)
+        return state.under(address)
 
 
-class _Shelves:
+class _State:
     """The answers of one state of the store, by address: as many as there is room for, and then no more."""
 
     def __init__(self, mark: object) -> None:
@@ -53,8 +54,12 @@ class _Shelves:
         self._shelves: dict[str, _Shelf] = {}
 
     def under(self, address: str) -> "_Shelf":
-        """Return the answers of the resources under an address."""
-        return self._shelves.get(address) or self._shelves.setdefault(address, _Shelf(self._room))
+        found = self._shelves.get(address)
+        if found is None:
+            found = _Shelf(self._room)
+            if self._room.take(_OVERHEAD + len(address)):
+                self._shelves[address] = found
+        return found
 
 
 class _Room:
@@ -73,9 +78,13 @@ class _Room:
 
 
 class _Shelf:
-    """Answers by document. Where the two texts begin alike, only the rest of the answer's is kept."""
+    """Answers by document, and the groups that they have met.
+
+    Where the two texts begin alike, only the rest of the answer's is kept.
+    """
 
     def __init__(self, room: _Room) -> None:
+        self.met = Met()
         self._room = room
         self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
 
@@ -109,21 +118,21 @@ class Answers:
     """Makes the answers of one reader."""
 
     def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
-        self.relations = Relations(reader, registry, locate)
-        self._reader, self._tolerance, self._kept = reader, tolerance, kept
+        self._reader, self._tolerance = reader, tolerance
+        self._shelf = kept.under(locate(registry.types[GROUP], ""), reader.mark)
+        self.relations = Relations(reader, registry, locate, self._shelf.met)
 
     def of(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
         """Return the answer of a resource, which may be one that is kept."""
         if projection != EVERYTHING:
             return self._unsealed(type, document, projection)
-        shelf = self._shelf(type)
-        return shelf.get(document) or shelf.put(document, self._unsealed(type, document))
+        return self._shelf.get(document) or self._shelf.put(document, self._unsealed(type, document))
 
     def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
         """Return the answers of several resources, as `of` does, without their versions."""
         if projection != EVERYTHING:
             return [self._unsealed(type, one, projection).text for one in documents]
-        shelf = self._shelf(type)
+        shelf = self._shelf
         return [shelf.text(one) or shelf.put(one, self._unsealed(type, one)).text for one in documents]
 
     def make(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
@@ -134,6 +143,3 @@ class Answers:
 
     def _unsealed(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
         return self.make(type, self._reader.unseal(document), projection)
-
-    def _shelf(self, type: ResourceType) -> _Shelf:
-        return self._kept.at(self._reader.mark).under(self.relations.locate(type, ""))

@@ -5,7 +5,7 @@ is worked out once; each answer is made with what one reader sees.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,13 +24,23 @@ Place = tuple[str | None, str]
 """Where an attribute stands: the extension's URN or None, and the attribute's name."""
 
 
-class Relations:
-    """Derives attributes from what a reader sees."""
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Groups that were met in one state of the store, in which many users meet again.
 
-    def __init__(self, reader: Reader, registry: Registry, locate: Locate) -> None:
+    By id, the groups that have one as a member; by id and distance, the element of `groups`.
+    """
+
+    parents: dict[str, list[str]] = field(default_factory=dict)
+    elements: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+
+
+class Relations:
+    """Derives attributes from what a reader sees; `met` is what others saw of the same state of the store."""
+
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate, met: Met | None = None) -> None:
         self.reader, self.registry, self.locate = reader, registry, locate
-        self.parents: dict[str, list[str]] = {}  # of groups, in which the users of a page meet again
-        self.groups: dict[tuple[str, int], dict[str, Any]] = {}
+        self.met = met or Met()
 
     def of(self, type: ResourceType) -> DerivedAttributes:
         """Return what finds the derived attributes of a type, as filters need them."""
@@ -266,9 +276,9 @@ def _groups_of(seen: Relations, id: str) -> dict[str, int]:
     met = dict.fromkeys(_parents(seen, id), 1)
     waiting = list(met)
     for group in waiting:
-        if group not in seen.parents:
-            seen.parents[group] = _parents(seen, group)
-        for parent in seen.parents[group]:
+        if group not in seen.met.parents:
+            seen.met.parents[group] = _parents(seen, group)
+        for parent in seen.met.parents[group]:
             if parent not in met:
                 met[parent] = met[group] + 1
                 waiting.append(parent)
@@ -281,15 +291,16 @@ def _parents(seen: Relations, id: str) -> list[str]:
 
 def _group(seen: Relations, id: str, distance: int) -> dict[str, Any]:
     """Return a group as an element of `groups`."""
-    if (id, distance) not in seen.groups:
+    elements = seen.met.elements
+    if (id, distance) not in elements:
         group = seen.reader.get(members.GROUP, id) or {}
-        seen.groups[id, distance] = {
+        elements[id, distance] = {
             "value": id,
             "$ref": seen.locate(seen.registry.types[members.GROUP], id),
             "display": group.get("displayName", ""),
             "type": "direct" if distance == 1 else "indirect",
         }
-    return seen.groups[id, distance]
+    return elements[id, distance]
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:

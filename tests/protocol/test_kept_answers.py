@@ -129,8 +129,8 @@ def test_answers_go_with_the_state_that_they_are_of():
     kept = answers.Kept()
     gc.disable()  # which would come at some time, after many a state
     try:
-        before = weakref.ref(kept.at(object()).under("/Users"))
-        kept.at(object())
+        before = weakref.ref(kept.under("http://one", object()))
+        kept.under("http://one", object())
         assert before() is None
     finally:
         gc.enable()
