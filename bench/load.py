@@ -89,7 +89,7 @@ def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, 
 def _runs(target: Target, directory: Directory, loads: Iterable[str], seconds: int) -> Iterable[tuple[str, wrk.Run]]:
     with TemporaryDirectory(dir=directory.folder.parent) as place, running(target, directory, Path(place)) as server:
         for load in loads:
-            yield load, wrk.measure(server, load, directory.folder, seconds)
+            yield load, wrk.measure(server, load, directory, seconds)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from bench.directory import Directory
 from bench.servers import Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
@@ -34,9 +35,13 @@ def require() -> None:
         raise SystemExit("wrk is missing. On Debian and Ubuntu: apt-get install wrk")
 
 
-def measure(server: Server, load: str, folder: Path, seconds: int) -> Run:
-    """Warm up for a second, in which every answer is looked at, and measure until each worker had its share."""
-    warm = _answered(server, load, folder, 1, strict=True)
+def measure(server: Server, load: str, directory: Directory, seconds: int) -> Run:
+    """Warm up, in which every answer is looked at, and measure until each worker had its share.
+
+    A second does, or one for each 10,000 users, so that pages have gone over all of them.
+    """
+    folder = directory.folder
+    warm = _answered(server, load, folder, max(directory.size // 10_000, 1), strict=True)
     if warm.void:
         return warm
     for _ in range(ATTEMPTS):
