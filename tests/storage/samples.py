@@ -8,8 +8,9 @@ def optional(*names):
 
 
 INDEXES = [
-    Index("User", "userName", optional("userName"), unique=True),
-    Index("User", "title", optional("title")),
+    Index("User", "userName", optional("userName"), unique=True, member="userName"),
+    Index("User", "title", optional("title"), member="title"),
+    Index("User", "weight", lambda document: [repr(document.get("weight"))], member="weight"),
     Index("Group", "displayName", optional("displayName"), unique=True),
     Index("Membership", "group", lambda document: [document["group"]]),
     Index("Membership", "member", lambda document: [document["member"]]),

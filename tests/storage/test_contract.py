@@ -42,6 +42,18 @@ def test_any_text_is_kept(store):
         assert reader.get("User", "u1") == odd
 
 
+def test_numbers_are_kept_as_what_they_are(store):
+    weights = [1, 1.0, True, 2**63, 2**64, -(2**70), 0.1 + 0.2, 1e300, None]
+    with store.writing() as tx:
+        tx.insert("User", user(1))
+    for weight in weights:
+        with store.writing() as tx:
+            tx.replace("User", user(1, weight=weight))
+        with store.reading() as reader:
+            assert repr(reader.get("User", "u1")) == repr(user(1, weight=weight))
+            assert [key for key in map(repr, weights) if list(reader.lookup("User", "weight", key))] == [repr(weight)]
+
+
 def test_an_unknown_id_or_kind_is_none(full):
     with full.reading() as reader:
         assert reader.get("User", "nobody") is None

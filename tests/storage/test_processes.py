@@ -4,6 +4,8 @@ import os
 import threading
 import time
 
+import pytest
+
 from storage.base import Duplicate
 from tests.storage.processes import end, start
 from tests.storage.samples import membership, user
@@ -91,6 +93,18 @@ def test_every_store_sees_what_another_has_just_kept(open_store):
             with store.reading() as reader:
                 assert reader.get("User", f"u{number}") == user(number)
                 assert reader.count("User") == number + 1
+
+
+@pytest.mark.parametrize("note", ["\ud800", 2**70, ["é", {"a": -(2**64)}]])
+def test_what_only_the_standard_library_reads_is_kept_by_each_way(open_store, note):
+    odd = user(1, note=note)
+    writer, other = open_store(), open_store()
+    with writer.writing() as tx:
+        tx.insert("User", odd)
+        tx.insert("User", user(2))
+    for way in (lambda: other, open_store, lambda: writer.compact() or open_store()):
+        with way().reading() as reader:
+            assert [reader.get("User", id) for id in ("u1", "u2")] == [odd, user(2)]
 
 
 def test_a_store_that_slept_through_two_compactions_catches_up(open_store, monkeypatch):
