@@ -8,7 +8,7 @@ import orjson
 
 from scim.conditions import version_of
 from scim.members import GROUP
-from scim.projection import EVERYTHING, Projection
+from scim.projection import EVERYTHING, Projection, Wanted
 from scim.registry import Registry, ResourceType
 from scim.relations import Locate, Met, Relations
 from scim.tolerance import Tolerance
@@ -16,6 +16,7 @@ from storage.base import Document, Reader, Sealed
 
 KEPT_BYTES = 128_000_000
 _OVERHEAD = 350  # bytes that an answer takes beside its text
+_SHELF = 1_000  # bytes that an address takes
 
 
 class Answer(NamedTuple):
@@ -57,7 +58,7 @@ class _State:
         found = self._shelves.get(address)
         if found is None:
             found = _Shelf(self._room)
-            if self._room.take(_OVERHEAD + len(address)):
+            if self._room.take(_SHELF + len(address)):
                 self._shelves[address] = found
         return found
 
@@ -84,7 +85,7 @@ class _Shelf:
     """
 
     def __init__(self, room: _Room) -> None:
-        self.met = Met()
+        self.met = Met(room.take)
         self._room = room
         self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
 
@@ -114,32 +115,46 @@ def _shared(one: bytes, other: bytes) -> int:
     return length - (difference.bit_length() + 7) // 8
 
 
+class Maker:
+    """Makes the answers of one type, with what is wanted of it."""
+
+    def __init__(self, relations: Relations, type: ResourceType, wanted: Wanted) -> None:
+        self._relations, self._wanted = relations, wanted
+        self._derived = relations.wanted(type, wanted)
+
+    def make(self, document: Document) -> Answer:
+        """Return the answer of a stored resource."""
+        whole = self._relations.complete(document, self._derived)
+        return Answer(version_of(document), orjson.dumps(self._wanted.project(whole)))
+
+
 class Answers:
-    """Makes the answers of one reader."""
+    """The answers of one reader."""
 
     def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
         self._reader, self._tolerance = reader, tolerance
         self._shelf = kept.under(locate(registry.types[GROUP], ""), reader.mark)
         self.relations = Relations(reader, registry, locate, self._shelf.met)
 
-    def of(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
+    def maker(self, type: ResourceType, projection: Projection) -> Maker:
+        """Return what makes answers of a type, which are not kept."""
+        return Maker(self.relations, type, projection.bind(type, self._tolerance))
+
+    def of(self, type: ResourceType, document: Sealed, projection: Projection) -> Answer:
         """Return the answer of a resource, which may be one that is kept."""
         if projection != EVERYTHING:
-            return self._unsealed(type, document, projection)
-        return self._shelf.get(document) or self._shelf.put(document, self._unsealed(type, document))
+            return self._made(self.maker(type, projection), document)
+        return self._shelf.get(document) or self._put(self.maker(type, projection), document)
 
     def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
         """Return the answers of several resources, as `of` does, without their versions."""
+        maker = self.maker(type, projection)
         if projection != EVERYTHING:
-            return [self._unsealed(type, one, projection).text for one in documents]
-        shelf = self._shelf
-        return [shelf.text(one) or shelf.put(one, self._unsealed(type, one)).text for one in documents]
+            return [self._made(maker, one).text for one in documents]
+        return [self._shelf.text(one) or self._put(maker, one).text for one in documents]
 
-    def make(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
-        """Return the answer of a stored resource, which is not kept."""
-        wanted = projection.bind(type, self._tolerance)
-        text = orjson.dumps(wanted.project(self.relations.complete(type, document, wanted)))
-        return Answer(version_of(document), text)
+    def _made(self, maker: Maker, document: Sealed) -> Answer:
+        return maker.make(self._reader.unseal(document))
 
-    def _unsealed(self, type: ResourceType, document: Sealed, projection: Projection = EVERYTHING) -> Answer:
-        return self.make(type, self._reader.unseal(document), projection)
+    def _put(self, maker: Maker, document: Sealed) -> Answer:
+        return self._shelf.put(document, self._made(maker, document))

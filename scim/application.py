@@ -33,12 +33,13 @@ class Application(Flask):
         return _Context(self, environ)
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """Return what finds the view of a request and the addresses of others; SecurityError."""
+        """Return what finds the view of a request and the addresses of others; SecurityError, BadHost."""
         if request is None:
             return super().create_url_adapter(None)
-        request.host = host = get_host(request.environ)
-        root, query = request.environ.get("SCRIPT_NAME", ""), request.environ.get("QUERY_STRING", "")
-        return MapAdapter(self.url_map, host, root, "", request.scheme, request.path, request.method, query)
+        environ = request.environ
+        request.host = host = get_host(environ, self.config["TRUSTED_HOSTS"])
+        query = environ.get("QUERY_STRING", "")
+        return self.url_map.bind(host, request.root_path, "", request.scheme, request.method, request.path, query)
 
     @cached_property
     def plain_rules(self) -> tuple[Rules, Rules]:

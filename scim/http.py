@@ -15,7 +15,7 @@ from scim import cors, dialect
 from scim.auth import authenticate
 from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body
 from scim.events import Event, shown_query
-from scim.lines import Record
+from scim.lines import record
 from scim.request import MEDIA_TYPE, Request, current, service
 from scim.service import Service
 from storage.base import Damaged, StoreError, Unavailable
@@ -214,7 +214,7 @@ def _log_request(asked: Request, status: int) -> None:
     """Log one line, without query, body or token: filters and bodies are about people."""
     if not request_log.isEnabledFor(logging.INFO):
         return
-    record = Record(
+    line = record(
         request_log.name,
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
@@ -225,4 +225,4 @@ def _log_request(asked: Request, status: int) -> None:
         asked.milliseconds,
         json.dumps(asked.token.name) if asked.token else "-",
     )
-    request_log.handle(record)
+    request_log.handle(line)

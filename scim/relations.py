@@ -5,9 +5,9 @@ is worked out once; each answer is made with what one reader sees.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from scim import members
 from scim.filters import DerivedAttributes, read_values
@@ -20,19 +20,31 @@ from storage.base import ID, Document, Reader, Sealed
 Locate = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 Place = tuple[str | None, str]
 """Where an attribute stands: the extension's URN or None, and the attribute's name."""
 
 
-@dataclass(frozen=True, slots=True)
 class Met:
-    """Groups that were met in one state of the store, in which many users meet again.
+    """Groups that were met in one state of the store, in which many users meet again, as far as there is room.
 
     By id, the groups that have one as a member; by id and distance, the element of `groups`.
     """
 
-    parents: dict[str, list[str]] = field(default_factory=dict)
-    elements: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    def __init__(self, take: Callable[[int], bool] = lambda size: True) -> None:
+        self.parents: dict[str, list[str]] = {}
+        self.elements: dict[tuple[str, int], dict[str, Any]] = {}
+        self._take = take
+
+    def keep(self, where: dict[K, V], key: K, value: V, size: int) -> None:
+        """Keep a value of so many bytes, if there is room."""
+        if self._take(_OVERHEAD + size):
+            where[key] = value
+
+
+_OVERHEAD = 700  # bytes that an entry takes beside what varies
 
 
 class Relations:
@@ -46,10 +58,15 @@ class Relations:
         """Return what finds the derived attributes of a type, as filters need them."""
         return partial(self._seen, _derived(type, self.registry))
 
-    def complete(self, type: ResourceType, document: Document, wanted: Wanted) -> Document:
-        """Return the resource with those derived attributes that are wanted."""
+    def wanted(self, type: ResourceType, wanted: Wanted) -> "list[_Derived]":
+        """Return those derived attributes of a type that are wanted, for `complete`."""
+        every = _derived(type, self.registry).values()
+        return [one for one in every if wanted.includes(one.extension, one.attribute)]
+
+    def complete(self, document: Document, derived_attributes: "Iterable[_Derived]") -> Document:
+        """Return the resource with these derived attributes."""
         result = dict(document)
-        for derived in _answered(type, self.registry, wanted):
+        for derived in derived_attributes:
             elements = derived.elements(self, document)
             if not elements:
                 continue
@@ -82,12 +99,6 @@ class Relations:
     def _seen(self, derived: "dict[Place, _Derived]", extension: str | None, name: str) -> "_Seen | None":
         found = derived.get((extension, name))
         return _Seen(self, found) if found else None
-
-
-@lru_cache(maxsize=256)
-def _answered(type: ResourceType, registry: Registry, wanted: Wanted) -> "list[_Derived]":
-    """Return the derived attributes that an answer has."""
-    return [one for one in _derived(type, registry).values() if wanted.includes(one.extension, one.attribute)]
 
 
 @lru_cache(maxsize=256)
@@ -124,7 +135,9 @@ def detach(type: ResourceType, registry: Registry, document: Document) -> tuple[
             kept = _stored_reference(sent)
             if kept == sent:
                 continue
-            holder = {key: value for key, value in {**holder, name: kept}.items() if value}
+            holder = {**holder, name: kept}
+            if not kept:
+                del holder[name]
             if extension is None:
                 stored = holder
             else:
@@ -276,9 +289,11 @@ def _groups_of(seen: Relations, id: str) -> dict[str, int]:
     met = dict.fromkeys(_parents(seen, id), 1)
     waiting = list(met)
     for group in waiting:
-        if group not in seen.met.parents:
-            seen.met.parents[group] = _parents(seen, group)
-        for parent in seen.met.parents[group]:
+        parents = seen.met.parents.get(group)
+        if parents is None:
+            parents = _parents(seen, group)
+            seen.met.keep(seen.met.parents, group, parents, 100 * len(parents))
+        for parent in parents:
             if parent not in met:
                 met[parent] = met[group] + 1
                 waiting.append(parent)
@@ -292,15 +307,18 @@ def _parents(seen: Relations, id: str) -> list[str]:
 def _group(seen: Relations, id: str, distance: int) -> dict[str, Any]:
     """Return a group as an element of `groups`."""
     elements = seen.met.elements
-    if (id, distance) not in elements:
+    found = elements.get((id, distance))
+    if found is None:
         group = seen.reader.get(members.GROUP, id) or {}
-        elements[id, distance] = {
+        name = group.get("displayName", "")
+        found = {
             "value": id,
             "$ref": seen.locate(seen.registry.types[members.GROUP], id),
-            "display": group.get("displayName", ""),
+            "display": name,
             "type": "direct" if distance == 1 else "indirect",
         }
-    return elements[id, distance]
+        seen.met.keep(elements, (id, distance), found, len(name))
+    return found
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:

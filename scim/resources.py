@@ -102,7 +102,7 @@ class Resources:
     def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return a stored resource as it is answered."""
         with self._reading() as reader:
-            return self._answers(reader).make(type, document, projection)
+            return self._answers(reader).maker(type, projection).make(document)
 
     def query(
         self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING

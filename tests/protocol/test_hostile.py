@@ -5,6 +5,7 @@ import time
 import pytest
 
 from app import create_app
+from scim import answers, relations
 from tests.conftest import USER
 
 ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -122,8 +123,25 @@ def test_bulk_leaves_plain_text_alone(scim):
     assert scim.found("/Users", 'title eq "See bulkId:abc for more"')
 
 
-def test_a_malformed_host_gives_no_broken_location(scim):
-    assert scim.get("/Users", headers={"Host": "a b"}).status == 400
+@pytest.mark.parametrize("host", ["a b", "a..b", ".a", "a" * 64 + ".example", "a:0", "a:b"])
+def test_a_malformed_host_gives_no_broken_location(scim, host):
+    assert scim.get("/Users", headers={"Host": host}).status == 400
+
+
+def test_groups_that_answers_meet_are_kept_while_there_is_room(monkeypatch, make_scim):
+    monkeypatch.setattr(answers, "KEPT_BYTES", 10_000)
+    found = []
+    init = relations.Met.__init__
+    monkeypatch.setattr(relations.Met, "__init__", lambda self, *take: found.append(self) or init(self, *take))
+    scim = make_scim()
+    user = scim.create_user()
+    for _ in range(20):
+        scim.create_group(members=[{"value": user["id"]}])
+    found.clear()
+    for number in range(20):
+        groups = scim.get(f"/Users/{user['id']}?attributes=groups", {"Host": f"h{number}.example"}).body["groups"]
+        assert len(groups) == 20
+    assert 0 < sum(len(met.elements) + len(met.parents) for met in found) < 20
 
 
 def test_browsers_are_let_in_where_the_configuration_says_so(make_scim):

@@ -111,8 +111,8 @@ def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
 
 def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_scim):
     made = []
-    make = answers.Answers.make
-    monkeypatch.setattr(answers.Answers, "make", lambda self, *about: made.append(about) or make(self, *about))
+    make = answers.Maker.make
+    monkeypatch.setattr(answers.Maker, "make", lambda self, document: made.append(document) or make(self, document))
     scim = make_scim()
     ann, bea = (scim.create_user()["id"] for _ in "ab")
     made.clear()

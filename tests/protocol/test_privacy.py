@@ -1,6 +1,7 @@
 """What is never kept, answered or logged; and where answers say that things are."""
 
 import logging
+import threading
 
 import pytest
 
@@ -53,6 +54,24 @@ def test_a_request_is_one_line_of_log_without_what_is_nobodys_business(scim, cap
     assert "tests" in lines[0]
     assert "private" not in caplog.text
     assert scim.token not in caplog.text
+
+
+def test_lines_of_requests_are_from_the_factory_that_was_set(scim, caplog, monkeypatch):
+    class Traced(logging.LogRecord):
+        trace = "trace-1"
+
+    caplog.set_level(logging.INFO)
+    usual = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Traced)
+    try:
+        scim.get("/Users")
+    finally:
+        logging.setLogRecordFactory(usual)
+    scim.get("/Users")
+    one, other = (record for record in caplog.records if record.name == "tinyscim.request")
+    assert (one.trace, one.getMessage().split()[2:5]) == ("trace-1", other.getMessage().split()[2:5])
+    assert set(vars(logging.makeLogRecord({}))) <= set(vars(other))
+    assert (other.threadName, other.thread) == (threading.current_thread().name, threading.get_ident())
 
 
 def location(scim, headers=None):

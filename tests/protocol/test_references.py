@@ -4,6 +4,7 @@ import pytest
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+REF = {"name": "$ref", "type": "reference", "referenceTypes": ["User"], "mutability": "readOnly"}
 
 
 @pytest.fixture
@@ -147,3 +148,25 @@ def test_manager_is_removed_by_a_filter_over_what_is_answered_of_it(scim, wes):
     clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
     operation = {"op": "remove", "path": f'{ENT}:manager[displayName eq "WES"]'}
     assert scim.patch_op(f"/Users/{clerk['id']}", operation).body[ENT] == {"division": "Sea"}
+
+
+@pytest.mark.parametrize("boss", [{}, {"boss": {"value": "u", "$ref": "lie"}}, {"boss": {"value": "u"}}])
+def test_false_and_zero_beside_a_reference_are_kept(make_scim, boss):
+    urn = "urn:x:y:User"
+    attributes = [
+        {"name": "flag", "type": "boolean"},
+        {"name": "level", "type": "integer"},
+        {"name": "boss", "type": "complex", "subAttributes": [{"name": "value"}, REF]},
+    ]
+    scim = make_scim(schemas=[{"id": urn, "name": "Y", "extends": "User", "attributes": attributes}])
+    sent = {"flag": False, "level": 0, **boss}
+    kept = {"flag": False, "level": 0, **({"boss": {"value": "u"}} if boss else {})}
+    user = scim.create_user(**{urn: sent})
+    assert user[urn] == kept
+    assert scim.put(f"/Users/{user['id']}", {"userName": user["userName"], urn: sent}).body[urn] == kept
+    cleared = [{"op": "remove", "path": f"{urn}:{name}"} for name in ("flag", "level", "boss")]
+    assert scim.patch_op(f"/Users/{user['id']}", *cleared).status in (200, 204)
+    assert urn not in scim.read(f"/Users/{user['id']}")
+    operation = {"op": "add", "path": f"{urn}:flag", "value": False}
+    assert scim.patch_op(f"/Users/{user['id']}", operation).status in (200, 204)
+    assert scim.read(f"/Users/{user['id']}")[urn] == {"flag": False}

@@ -54,6 +54,17 @@ def test_numbers_are_kept_as_what_they_are(store):
             assert [key for key in map(repr, weights) if list(reader.lookup("User", "weight", key))] == [repr(weight)]
 
 
+def test_any_kind_is_kept(store):
+    kinds = ["Ü\n", '"', "\ud800"]
+    with store.writing() as tx:
+        for kind in kinds:
+            tx.insert(kind, user(1))
+    store.close()
+    store.open(INDEXES)
+    with store.reading() as reader:
+        assert [reader.get(kind, "u1") for kind in kinds] == [user(1)] * 3
+
+
 def test_an_unknown_id_or_kind_is_none(full):
     with full.reading() as reader:
         assert reader.get("User", "nobody") is None

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import weakref
+from zlib import crc32
 
 import pytest
 from tinydb import TinyDB, where
@@ -47,6 +48,17 @@ def refusal(path):
     with pytest.raises(Damaged) as caught:
         store.open(INDEXES)
     return str(caught.value)
+
+
+def test_half_a_surrogate_pair_in_a_line_of_an_older_version_is_read(filled):
+    journal = journal_of(filled)
+    *_, last = journal.read_bytes().splitlines()
+    row = json.dumps(["User", 16, user(16, title="\ud800")])
+    line = b'{"sequence":%d,"changes":[%s]}' % (json.loads(last[:-9])["sequence"] + 1, row.encode())
+    with journal.open("ab") as file:
+        file.write(b"%s %08x\n" % (line, crc32(line, int(last[-8:], 16))))
+    assert state(filled)["User"][-1] == (16, user(16, title="\ud800"))
+    assert not check(Files(filled)).problems
 
 
 def test_stock_tinydb_opens_a_compacted_store(filled):
