@@ -41,7 +41,7 @@ class Server:
 
     bind: str = option("127.0.0.1:8000", _is_address, "an address and a port, like 127.0.0.1:8000")
     workers: int = option(2, lambda n: 1 <= n <= 64, "from 1 to 64")
-    threads: int = option(4, lambda n: 1 <= n <= 256, "from 1 to 256")
+    threads: int = option(3, lambda n: 1 <= n <= 256, "from 1 to 256")
     base_path: str = option("/api/scim/v2", _is_base_path, 'a path like "/api/scim/v2", without a "/" at its end')
     public_url: str = option("", _is_public_url, 'like "https://scim.example.com", without the base path')
     trusted_proxies: int = option(0, lambda n: 0 <= n <= 10, "from 0 to 10")

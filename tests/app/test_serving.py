@@ -1,11 +1,14 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import pytest
 
 from scim.auth import new_token
 
@@ -65,3 +68,31 @@ def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
     assert "Invalid request" in log
     assert "Worker exiting" in log
     assert "Logging error" not in log
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
+def test_each_worker_keeps_to_a_cpu_which_the_next_in_its_place_takes_over(tmp_path, serve):
+    with serve(tmp_path, new_token("t")[1], workers=2):
+        before = workers(tmp_path)
+        places = sorted(before.values(), key=min)
+        allowed = os.sched_getaffinity(0)
+        assert len(before) == 2
+        assert all(len(cpus) == 1 for cpus in before.values())
+        assert len(set.union(*before.values())) == min(len(allowed), 2)
+        gone = max(before)
+        os.kill(gone, signal.SIGKILL)
+        until = time.monotonic() + 30
+        while gone in (after := workers(tmp_path)) or sorted(after.values(), key=min) != places:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def workers(folder):
+    """The CPUs of each worker whose configuration is in the folder."""
+    mark = f"SCIM_CONFIG={folder / 'config.toml'}".encode()
+    parents = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+    return {pid: os.sched_getaffinity(pid) for pid, parent in parents.items() if parent in parents}
