@@ -51,8 +51,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(_: Any, worker: Any) -> None:
     """Keep a worker to its CPU.
 
-    Its threads take turns anyhow, for the interpreter's lock. Handed on to another CPU, that one has to be woken, and the
-    thread finds nothing there of what it has just used: so writes would cost a third more (bench/README.md).
+    Its threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to be
+    woken and has nothing at hand of what was just used: writes would cost a third more (bench/README.md).
     """
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
