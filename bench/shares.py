@@ -80,8 +80,9 @@ def _functions(frame: FrameType | None) -> set[str]:
     found = set()
     while frame:
         path = frame.f_code.co_filename
-        if path.startswith(ROOT) and "bench" not in path and "site-packages" not in path:
-            found.add(f"{path.removeprefix(ROOT)} {frame.f_code.co_qualname}")
+        own = path.removeprefix(ROOT)
+        if own != path and not own.startswith("bench/") and "site-packages" not in path:
+            found.add(f"{own} {frame.f_code.co_qualname}")
         frame = frame.f_back
     return found
 
