@@ -179,6 +179,7 @@ def install(app: Flask, base_path: str) -> None:
 
 
 _DETAILS = {
+    400: "The request is malformed: perhaps its Host header is not the name of a host.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
 }
