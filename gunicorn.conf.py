@@ -52,7 +52,7 @@ def post_fork(_: Any, worker: Any) -> None:
     """Keep a worker to its CPU.
 
     Its threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to be
-    woken and has nothing at hand of what was just used: writes would cost a third more (bench/README.md).
+    woken and has nothing at hand of what was just used: a PATCH would cost a quarter more (bench/README.md).
     """
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
