@@ -20,6 +20,7 @@ from scim.validation import load_value
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
+MAX_START_INDEX = 2**53 - 1  # the largest whole number that every reader of JSON takes for itself
 
 
 class Message(ma.Schema):
@@ -158,7 +159,7 @@ def load_query(
         filter=parse_filter(loaded["filter"]) if "filter" in loaded else None,
         sort_by=loaded.get("sort_by") or None,
         descending=loaded.get("sort_order") == "descending",
-        start_index=max(loaded.get("start_index", 1), 1),
+        start_index=min(max(loaded.get("start_index", 1), 1), MAX_START_INDEX),
         count=min(max(loaded.get("count", default_count), 0), max_count),
         cursor=loaded.get("cursor"),
     )
