@@ -1,6 +1,5 @@
 """Lists resources: filter, sort, page (RFC 7644 section 3.4.2, RFC 9865)."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 
 from scim.cursor import Cursor, decode, digest
 from scim.errors import InvalidValue
-from scim.filters import Filter, candidates, compile_filter, read_values
+from scim.filters import Filter, candidates, compile_filter, decided, read_values
 from scim.filters.evaluate import with_default_value
 from scim.indexes import Indexes
 from scim.registry import ResourceType, Target
@@ -72,12 +71,22 @@ class Search:
         if self._query.cursor is not None:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
-        if self._query.filter is None and self._query.sort_by is None and len(self._types) == 1:
-            type = self._types[0]
-            found = self._reader.sealed_scan(type.name, offset=min(start, sys.maxsize - count), limit=count)
-            return Page(self._reader.count(type.name), [(type, list(found))])
+        if self._query.sort_by is None and len(self._types) == 1:
+            page = self._by_index(self._types[0], start, count)
+            if page:
+                return page
         hits = self._sorted(self._matching())
         return Page(len(hits), _by_type(hits[start : start + count]))
+
+    def _by_index(self, type: ResourceType, start: int, count: int) -> Page | None:
+        """Return the page, if no document has to be looked at to tell which ones are on it."""
+        tree = self._query.filter
+        if tree is None:
+            rows = self._reader.sealed_scan(type.name, offset=start, limit=count)
+            return Page(self._reader.count(type.name), [(type, list(rows))])
+        indexes, derived = self._indexes.by_type[type.name], self._relations.of(type)
+        found = decided(self._tolerance.filter(type, tree), type, self._reader, indexes, derived)
+        return None if found is None else Page(len(found), [(type, list(found[start : start + count]))])
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
         """Page by the last resource seen, so that what comes and goes before it moves nothing."""

@@ -2,7 +2,7 @@
 
 from scim.filters.evaluate import Derived, DerivedAttributes, compile_filter, read_values
 from scim.filters.parser import REMEMBERED, parse_filter, parse_path, remembered
-from scim.filters.plan import candidates
+from scim.filters.plan import candidates, decided
 from scim.filters.tree import (
     And,
     Bare,
@@ -33,6 +33,7 @@ __all__ = [
     "Present",
     "candidates",
     "compile_filter",
+    "decided",
     "parse_filter",
     "parse_path",
     "read_values",

@@ -1,9 +1,9 @@
-"""Finds the few documents that can match at all. What it finds is always checked against the whole filter."""
+"""Finds the few documents that can match at all, and where a filter is no more than one look-up, those that do."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from scim.filters.evaluate import DerivedAttributes, with_default_value
-from scim.filters.tree import And, Compare, Element, Filter
+from scim.filters.tree import And, Bare, Compare, Element, Filter
 from scim.registry import ResourceType, Target
 from storage.base import ID, Index, Reader, Sealed
 
@@ -11,10 +11,32 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 """The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
 
 
+def decided(
+    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, derived: DerivedAttributes
+) -> tuple[Sealed, ...] | None:
+    """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
+
+    None: look for candidates. InvalidFilter.
+    """
+    if not isinstance(tree, Compare) or tree.op != "eq" or not isinstance(tree.value, str):
+        return None
+    target = type.resolve(tree.path)
+    if target is None or not target.attribute or isinstance(tree.value, Bare):
+        return None
+    if derived(target.extension, target.attribute.name):
+        return None  # it has an equality of its own
+    target = with_default_value(target, tree.path)
+    # Of another type a text may be no value at all.
+    return _indexed(target, tree.value, type, reader, indexes) if target.leaf.type in ("string", "reference") else None
+
+
 def candidates(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, derived: DerivedAttributes
 ) -> Iterable[Sealed] | None:
-    """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan."""
+    """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.
+
+    What it finds has to be checked against the whole filter.
+    """
     for path, value in _equalities(tree):
         target = type.resolve(path)
         if target is None or not target.attribute:
@@ -35,16 +57,23 @@ def _look_up(
     derived: DerivedAttributes,
 ) -> Iterable[Sealed] | None:
     assert target.attribute
+    found = _indexed(target, value, type, reader, indexes)
+    source = derived(target.extension, target.attribute.name) if found is None else None
+    if source and target.sub and target.sub.name == "value":
+        return source.find(value)
+    return found
+
+
+def _indexed(
+    target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames
+) -> tuple[Sealed, ...] | None:
+    """Return the documents with a value, in order of creation; None where no index has the attribute."""
+    assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
         return reader.sealed(type.name, ID, value)
     index = indexes.get((extension, attribute, sub.name if sub else None))
-    if index:
-        return reader.sealed(type.name, index.name, str(target.leaf.key(value)))
-    source = derived(extension, attribute)
-    if source and sub and sub.name == "value":
-        return source.find(value)
-    return None
+    return reader.sealed(type.name, index.name, str(target.leaf.key(value))) if index else None
 
 
 def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:

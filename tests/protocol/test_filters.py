@@ -84,10 +84,18 @@ PEOPLE = [
 ]
 
 
-@pytest.fixture(scope="module")
-def people(make_scim):
+INDEXED = [
+    *("title", "userType", "active", "displayName", "name.familyName"),
+    *("emails.value", "emails.type", "emails.primary", "phoneNumbers.value"),
+    *(f"{SHIP}:{name}" for name in ("level", "ratio", "since", "vip", "code", "badge", "tags")),
+    *(f"{ENT}:{name}" for name in ("department", "employeeNumber", "manager.value")),
+]
+
+
+@pytest.fixture(scope="module", params=[[], INDEXED], ids=["few indexes", "many indexes"])
+def people(make_scim, request):
     """The client, and the ids by first letter; amy and bob are the members of Crew."""
-    scim, ids = make_scim(schemas=[SHIP_SCHEMA]), {}
+    scim, ids = make_scim(schemas=[SHIP_SCHEMA], directory={"indexed_attributes": request.param}), {}
     for person in PEOPLE:
         if person.get(ENT, {}).get("manager"):
             person = {**person, ENT: {**person[ENT], "manager": {"value": ids["a"]}}}
@@ -226,6 +234,15 @@ def test_filter_finds(people, filter, expected):
     found = scim.found("/Users", filter)
     assert "".join(letter for letter in ids if ids[letter] in found) == expected
     assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 3, 10**6])
+def test_what_an_index_finds_comes_in_pages(people, start):
+    scim, ids = people
+    answer = scim.query("/Users", filter='title eq "PILOT"', startIndex=start, count=1).body
+    listed = {0: "a", 1: "a", 2: "b"}.get(start, "")
+    assert [one["id"] for one in answer["Resources"]] == [ids[letter] for letter in listed]
+    assert (answer["totalResults"], answer["itemsPerPage"]) == (2, len(listed))
 
 
 @pytest.mark.parametrize("name", [f"{ENT}:manager", f"{ENT}:manager.value", "manager", "groups", "id"])
