@@ -1,14 +1,14 @@
 """Flask without what each request would pay for and none here needs: coroutines, rules by host, a search for views."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import flask
 from flask import Flask
 from flask.ctx import RequestContext
-from werkzeug.routing import MapAdapter, Rule
-from werkzeug.wsgi import get_host
+from werkzeug.routing import Map, MapAdapter, Rule
+from werkzeug.sansio.utils import get_host
 
 from scim.request import Request
 
@@ -36,10 +36,10 @@ class Application(Flask):
         """Return what finds the view of a request and the addresses of others; SecurityError, BadHost."""
         if request is None:
             return super().create_url_adapter(None)
-        environ = request.environ
-        request.host = host = get_host(environ, self.config["TRUSTED_HOSTS"])
+        environ, scheme, trusted = request.environ, request.scheme, self.config["TRUSTED_HOSTS"]
+        request.host, name = _host(scheme, environ.get("HTTP_HOST"), request.server, trusted and tuple(trusted))
         query = environ.get("QUERY_STRING", "")
-        return self.url_map.bind(host, request.root_path, "", request.scheme, request.method, request.path, query)
+        return MapAdapter(self.url_map, name, request.root_path, "", scheme, request.path, request.method, query)
 
     @cached_property
     def plain_rules(self) -> tuple[Rules, Rules]:
@@ -52,6 +52,15 @@ class Application(Flask):
                 for method in rule.methods or ():
                     (by_id if rule.arguments else fixed).setdefault((method, text), rule)
         return fixed, by_id
+
+
+@lru_cache(maxsize=64)  # it comes from outside, and is nearly always the same
+def _host(
+    scheme: str, header: str | None, server: tuple[str, int | None] | None, trusted: tuple[str, ...] | None
+) -> tuple[str, str]:
+    """Return the host of a request, and its name as addresses have it; SecurityError, BadHost."""
+    host = get_host(scheme, header, server, trusted)
+    return host, Map().bind(host).server_name
 
 
 class _Context(RequestContext):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
 _CLIENT_REQUEST_ID = "HTTP_CLIENT_REQUEST_ID"
+_quoted = json.JSONEncoder().encode
 
 log = logging.getLogger("tinyscim")
 request_log = logging.getLogger("tinyscim.request")
@@ -72,7 +73,7 @@ def note_unknown(names: Iterable[str]) -> None:
     """Log the names of attributes that were left out of what is kept, as no schema has them."""
     listed = list(names)
     if listed:
-        shown = json.dumps([name[:100] for name in listed[:_SHOWN_NAMES]])
+        shown = _quoted([name[:100] for name in listed[:_SHOWN_NAMES]])
         log.warning("request=%s left out %d unknown attributes: %s", current().id, len(listed), shown)
 
 
@@ -219,11 +220,11 @@ def _log_request(asked: Request, status: int) -> None:
         request_log.name,
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
-        json.dumps(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
+        _quoted(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
         asked.method if asked.method.isalpha() else "-",
-        json.dumps(asked.path[:500]),
+        _quoted(asked.path[:500]),
         status,
         asked.milliseconds,
-        json.dumps(asked.token.name) if asked.token else "-",
+        _quoted(asked.token.name) if asked.token else "-",
     )
     request_log.handle(line)

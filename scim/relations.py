@@ -60,8 +60,7 @@ class Relations:
 
     def wanted(self, type: ResourceType, wanted: Wanted) -> "list[_Derived]":
         """Return those derived attributes of a type that are wanted, for `complete`."""
-        every = _derived(type, self.registry).values()
-        return [one for one in every if wanted.includes(one.extension, one.attribute)]
+        return _wanted(type, self.registry, wanted)
 
     def complete(self, document: Document, derived_attributes: "Iterable[_Derived]") -> Document:
         """Return the resource with these derived attributes."""
@@ -106,6 +105,12 @@ def _derived(type: ResourceType, registry: Registry) -> "dict[Place, _Derived]":
     """Return how the derived attributes of a type are derived, by place."""
     kinds = derived_attributes(type, registry)
     return {(extension, name): kind(type, extension, name) for (extension, name), kind in kinds.items()}
+
+
+@lru_cache(maxsize=256)
+def _wanted(type: ResourceType, registry: Registry, wanted: Wanted) -> "list[_Derived]":
+    every = _derived(type, registry).values()
+    return [one for one in every if wanted.includes(one.extension, one.attribute)]
 
 
 @lru_cache(maxsize=256)
