@@ -64,11 +64,11 @@ def sign_in(page: Any) -> None:
 
 @pytest.fixture(scope="session")
 def serious_faults() -> Any:
-    """Return what axe-core finds serious or worse on a page, with the elements in question."""
+    """Return what axe-core finds serious or worse on a page, by all of its rules or by some, with the elements."""
 
-    def find(page: Any) -> list[str]:
+    def find(page: Any, rules: list[str] | None = None) -> list[str]:
         page.evaluate(AXE)
-        found = page.evaluate("axe.run()")["violations"]
+        found = page.evaluate("options => axe.run(options)", {"runOnly": rules} if rules else {})["violations"]
         return [
             f"{one['id']}: {[node['html'] for node in one['nodes']][:3]}"
             for one in found
