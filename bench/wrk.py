@@ -38,10 +38,11 @@ def require() -> None:
 def measure(server: Server, load: str, directory: Directory, seconds: int) -> Run:
     """Warm up, in which every answer is looked at, and measure until each worker had its share.
 
-    A second does, or one for each 10,000 users, so that pages have gone over all of them.
+    A second does, or one for each 10,000 users. Pages, which go over all of them meanwhile, need twice as long for
+    each worker to have seen all.
     """
     folder = directory.folder
-    warm = _answered(server, load, folder, max(directory.size // 10_000, 1), strict=True)
+    warm = _answered(server, load, folder, max(directory.size // (5_000 if load == "page" else 10_000), 1), strict=True)
     if warm.void:
         return warm
     for _ in range(ATTEMPTS):
