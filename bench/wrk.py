@@ -11,6 +11,7 @@ from bench.servers import Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 8
+WARMED = {"page": 5_000}  # users in a second: pages then have been over all of them, in each worker
 ATTEMPTS = 6  # runs until the connections have spread over the workers
 FAIR = 0.35  # of the busiest worker's CPU, which the idlest one must have had
 PATIENCE = 8  # seconds more for what has no answer in the usual time
@@ -38,11 +39,10 @@ def require() -> None:
 def measure(server: Server, load: str, directory: Directory, seconds: int) -> Run:
     """Warm up, in which every answer is looked at, and measure until each worker had its share.
 
-    A second does, or one for each 10,000 users. Pages, which go over all of them meanwhile, need twice as long for
-    each worker to have seen all.
+    A second does, or one for so many users.
     """
     folder = directory.folder
-    warm = _answered(server, load, folder, max(directory.size // (5_000 if load == "page" else 10_000), 1), strict=True)
+    warm = _answered(server, load, folder, max(directory.size // WARMED.get(load, 10_000), 1), strict=True)
     if warm.void:
         return warm
     for _ in range(ATTEMPTS):

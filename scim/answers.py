@@ -136,21 +136,22 @@ class Answers:
         self._shelf = kept.under(locate(registry.types[GROUP], ""), reader.mark)
         self.relations = Relations(reader, registry, locate, self._shelf.met)
 
+    def maker(self, type: ResourceType, projection: Projection) -> Maker:
+        """Return what makes answers of a type, which are not kept."""
+        return Maker(self.relations, type, projection.bind(type, self._tolerance))
+
     def of(self, type: ResourceType, document: Sealed, projection: Projection) -> Answer:
         """Return the answer of a resource, which may be one that is kept."""
         if projection != EVERYTHING:
-            return self._made(self._maker(type, projection), document)
-        return self._shelf.get(document) or self._put(self._maker(type, projection), document)
+            return self._made(self.maker(type, projection), document)
+        return self._shelf.get(document) or self._put(self.maker(type, projection), document)
 
     def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
         """Return the answers of several resources, as `of` does, without their versions."""
-        maker = self._maker(type, projection)
+        maker = self.maker(type, projection)
         if projection != EVERYTHING:
             return [self._made(maker, one).text for one in documents]
         return [self._shelf.text(one) or self._put(maker, one).text for one in documents]
-
-    def _maker(self, type: ResourceType, projection: Projection) -> Maker:
-        return Maker(self.relations, type, projection.bind(type, self._tolerance))
 
     def _made(self, maker: Maker, document: Sealed) -> Answer:
         return maker.make(self._reader.unseal(document))

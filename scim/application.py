@@ -36,10 +36,10 @@ class Application(Flask):
         """Return what finds the view of a request and the addresses of others; SecurityError, BadHost."""
         if request is None:
             return super().create_url_adapter(None)
-        environ, scheme, trusted = request.environ, request.scheme, self.config["TRUSTED_HOSTS"]
-        request.host, name = _host(scheme, environ.get("HTTP_HOST"), request.server, trusted and tuple(trusted))
-        query = environ.get("QUERY_STRING", "")
-        return MapAdapter(self.url_map, name, request.root_path, "", scheme, request.path, request.method, query)
+        environ, scheme, trusted = request.environ, request.scheme, tuple(self.config["TRUSTED_HOSTS"] or ())
+        request.host, server_name = _host(scheme, environ.get("HTTP_HOST"), request.server, trusted)
+        root, query = request.root_path, environ.get("QUERY_STRING", "")
+        return MapAdapter(self.url_map, server_name, root, "", scheme, request.path, request.method, query)
 
     @cached_property
     def plain_rules(self) -> tuple[Rules, Rules]:
@@ -56,9 +56,9 @@ class Application(Flask):
 
 @lru_cache(maxsize=64)  # it comes from outside, and is nearly always the same
 def _host(
-    scheme: str, header: str | None, server: tuple[str, int | None] | None, trusted: tuple[str, ...] | None
+    scheme: str, header: str | None, server: tuple[str, int | None] | None, trusted: tuple[str, ...]
 ) -> tuple[str, str]:
-    """Return the host of a request, and its name as addresses have it; SecurityError, BadHost."""
+    """Return a request's host, and the same as Werkzeug has it in addresses; SecurityError, BadHost."""
     host = get_host(scheme, header, server, trusted)
     return host, Map().bind(host).server_name
 

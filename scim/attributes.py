@@ -283,8 +283,10 @@ def _check_characteristic(where: str, key: str, value: Any) -> None:
 
 
 def _refuse_twins(attributes: Iterable[Attribute], where: str) -> None:
+    """Refuse what a name could mean twice: `a.b` may be an attribute's own name, and the `b` of an attribute `a`."""
     seen: set[str] = set()
     for attribute in attributes:
-        if fold(attribute.name) in seen:
-            raise DefinitionError(f"{where} has two attributes named {attribute.name}")
-        seen.add(fold(attribute.name))
+        for name in (attribute.name, *(f"{attribute.name}.{sub.name}" for sub in attribute.sub_attributes)):
+            if fold(name) in seen:
+                raise DefinitionError(f"{where} has two attributes named {name}")
+            seen.add(fold(name))

@@ -137,7 +137,7 @@ class _Complex(Field[dict[str, Any]]):
             if inside and isinstance(part, list):
                 part = [one for one in part if one not in (None, {})]
             field = self._fields.get(name)
-            if field is None or (not part and part in _NO_VALUE and not self._nulls):
+            if field is None or (part in _NO_VALUE and not self._nulls):
                 continue
             try:
                 if inside:
@@ -147,7 +147,7 @@ class _Complex(Field[dict[str, Any]]):
             except ma.ValidationError as error:
                 errors[name] = error.messages
             else:
-                if found or found not in _NO_VALUE or self._nulls:
+                if found not in _NO_VALUE or self._nulls:
                     loaded[name] = found
         return loaded, errors
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
 _CLIENT_REQUEST_ID = "HTTP_CLIENT_REQUEST_ID"
-_quoted = json.JSONEncoder().encode
 
 log = logging.getLogger("tinyscim")
 request_log = logging.getLogger("tinyscim.request")
@@ -73,7 +72,7 @@ def note_unknown(names: Iterable[str]) -> None:
     """Log the names of attributes that were left out of what is kept, as no schema has them."""
     listed = list(names)
     if listed:
-        shown = _quoted([name[:100] for name in listed[:_SHOWN_NAMES]])
+        shown = json.dumps([name[:100] for name in listed[:_SHOWN_NAMES]])
         log.warning("request=%s left out %d unknown attributes: %s", current().id, len(listed), shown)
 
 
@@ -220,11 +219,11 @@ def _log_request(asked: Request, status: int) -> None:
         request_log.name,
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
-        _quoted(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
+        json.dumps(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
         asked.method if asked.method.isalpha() else "-",
-        _quoted(asked.path[:500]),
+        json.dumps(asked.path[:500]),
         status,
         asked.milliseconds,
-        _quoted(asked.token.name) if asked.token else "-",
+        json.dumps(asked.token.name) if asked.token else "-",
     )
     request_log.handle(line)

@@ -20,7 +20,7 @@ from scim.validation import load_value
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
-MAX_START_INDEX = 2**53 - 1  # the largest whole number that every reader of JSON takes for itself
+MAX_START_INDEX = 2**53 - 1  # the largest whole number that every reader of JSON reads exactly
 
 
 class Message(ma.Schema):

@@ -72,14 +72,14 @@ class Search:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
         if self._query.sort_by is None and len(self._types) == 1:
-            page = self._by_index(self._types[0], start, count)
-            if page:
+            page = self._looked_up(self._types[0], start, count)
+            if page is not None:
                 return page
         hits = self._sorted(self._matching())
         return Page(len(hits), _by_type(hits[start : start + count]))
 
-    def _by_index(self, type: ResourceType, start: int, count: int) -> Page | None:
-        """Return the page, if no document has to be looked at to tell which ones are on it."""
+    def _looked_up(self, type: ResourceType, start: int, count: int) -> Page | None:
+        """Return the page, if no document has to be read to tell which ones are on it; InvalidFilter."""
         tree = self._query.filter
         if tree is None:
             rows = self._reader.sealed_scan(type.name, offset=start, limit=count)

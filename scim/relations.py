@@ -58,7 +58,7 @@ class Relations:
         """Return what finds the derived attributes of a type, as filters need them."""
         return partial(self._seen, _derived(type, self.registry))
 
-    def wanted(self, type: ResourceType, wanted: Wanted) -> "list[_Derived]":
+    def wanted(self, type: ResourceType, wanted: Wanted) -> "tuple[_Derived, ...]":
         """Return those derived attributes of a type that are wanted, for `complete`."""
         return _wanted(type, self.registry, wanted)
 
@@ -108,9 +108,9 @@ def _derived(type: ResourceType, registry: Registry) -> "dict[Place, _Derived]":
 
 
 @lru_cache(maxsize=256)
-def _wanted(type: ResourceType, registry: Registry, wanted: Wanted) -> "list[_Derived]":
+def _wanted(type: ResourceType, registry: Registry, wanted: Wanted) -> "tuple[_Derived, ...]":
     every = _derived(type, registry).values()
-    return [one for one in every if wanted.includes(one.extension, one.attribute)]
+    return tuple(one for one in every if wanted.includes(one.extension, one.attribute))
 
 
 @lru_cache(maxsize=256)

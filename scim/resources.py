@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from scim import inactive, members, messages, patch, relations
-from scim.answers import Answer, Answers, Kept, Maker
+from scim.answers import Answer, Answers, Kept
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
 from scim.indexes import Indexes
@@ -102,7 +102,7 @@ class Resources:
     def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return a stored resource as it is answered."""
         with self._reading() as reader:
-            return Maker(self._relations(reader), type, projection.bind(type, self.tolerance)).make(document)
+            return self._answers(reader).maker(type, projection).make(document)
 
     def query(
         self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING

@@ -21,13 +21,14 @@ def decided(
     if not isinstance(tree, Compare) or tree.op != "eq" or not isinstance(tree.value, str):
         return None
     target = type.resolve(tree.path)
-    if target is None or not target.attribute or isinstance(tree.value, Bare):
+    if isinstance(tree.value, Bare) or target is None or not target.attribute:
         return None
     if derived(target.extension, target.attribute.name):
         return None  # it has an equality of its own
     target = with_default_value(target, tree.path)
-    # Of another type a text may be no value at all.
-    return _indexed(target, tree.value, type, reader, indexes) if target.leaf.type in ("string", "reference") else None
+    if target.leaf.type not in ("string", "reference"):
+        return None  # the text may be no value of the type, which only the predicate says
+    return _indexed(target, tree.value, type, reader, indexes)
 
 
 def candidates(
@@ -56,12 +57,12 @@ def _look_up(
     indexes: IndexNames,
     derived: DerivedAttributes,
 ) -> Iterable[Sealed] | None:
-    assert target.attribute
     found = _indexed(target, value, type, reader, indexes)
-    source = derived(target.extension, target.attribute.name) if found is None else None
-    if source and target.sub and target.sub.name == "value":
-        return source.find(value)
-    return found
+    if found is not None:
+        return found
+    assert target.attribute
+    source = derived(target.extension, target.attribute.name)
+    return source.find(value) if source and target.sub and target.sub.name == "value" else None
 
 
 def _indexed(

@@ -46,3 +46,20 @@ def test_every_address_is_answered_as_werkzeug_would_have_it(make_scim, monkeypa
     quick = answers()
     monkeypatch.setattr(Application, "plain_rules", ({}, {}))
     assert dict(zip(PATHS, quick, strict=True)) == dict(zip(PATHS, answers(), strict=True))
+
+
+def test_a_port_is_left_out_where_it_is_the_usual_one_of_the_scheme(make_scim):
+    scim = make_scim(server={"trusted_proxies": 1})
+    id = scim.create_user()["id"]
+    for scheme, usual in (("http", 80), ("https", 443)) * 2:
+        for port in (80, 443, 8000):
+            headers = {"Host": f"scim.example:{port}", "X-Forwarded-Proto": scheme}
+            host = "scim.example" if port == usual else f"scim.example:{port}"
+            location = scim.get(f"/Users/{id}", headers).headers["Location"]
+            assert location == f"{scheme}://{host}{scim.base_path}/Users/{id}"
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [(None, [200, 200]), ([], [200, 200]), (["a.example"], [200, 400])])
+def test_hosts_are_trusted_as_flask_has_it(scim, trusted, statuses):
+    scim.app.config["TRUSTED_HOSTS"] = trusted
+    assert [scim.get("/Users", {"Host": host}).status for host in ("a.example", "b.example")] == statuses

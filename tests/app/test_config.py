@@ -58,6 +58,11 @@ def test_every_option_stands_in_the_readme():
             '[[schemas]]\nid = "urn:x:Y"\nendpoint = "/Users"\n[[schemas.attributes]]\nname = "a"',
             'the endpoint "Users" is taken already',
         ),
+        (
+            '[[schemas]]\nid = "urn:x:Y"\nextends = "User"\n[[schemas.attributes]]\nname = "a.B"\n'
+            '[[schemas.attributes]]\nname = "A"\ntype = "complex"\nsubAttributes = [{name = "b"}]',
+            "the schema has two attributes named A.b",
+        ),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )

@@ -51,7 +51,7 @@ PEOPLE = [
         "userName": "cat@contoso.example",
         "userType": "Employee",
         "emails": [{"type": "home", "value": "cat@contoso.example"}],
-        SHIP: {"level": 10, "badge": "AAEC", "tags": ["red", "Blue"]},
+        SHIP: {"level": 10, "badge": "AAEC", "tags": ["red", "Blue", "RED"]},
     },
     {
         "userName": "dan@contoso.example",
@@ -85,7 +85,7 @@ PEOPLE = [
 
 
 INDEXED = [
-    *("title", "userType", "active", "displayName", "name.familyName"),
+    *("externalId", "title", "userType", "active", "displayName", "name.familyName"),
     *("emails.value", "emails.type", "emails.primary", "phoneNumbers.value"),
     *(f"{SHIP}:{name}" for name in ("level", "ratio", "since", "vip", "code", "badge", "tags")),
     *(f"{ENT}:{name}" for name in ("department", "employeeNumber", "manager.value")),
@@ -287,6 +287,7 @@ INVALID = [
     f"{SHIP}:vip lt true",
     f'{SHIP}:badge gt "AAEC"',
     f'{SHIP}:since gt "yesterday"',
+    f'{SHIP}:since eq "yesterday"',
     f'{SHIP}:level gt "tall"',
     'active eq "perhaps"',
     'title eq "x" && title pr',

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.tinydb_store import TinyDBStore
+
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
@@ -24,10 +26,14 @@ PEOPLE = [
 ]
 
 
+INDEXED = ["title", "name.givenName", "emails.value", "emails.type", f"{ENT}:department"]
+
+
 @pytest.fixture(scope="module")
-def people(make_scim):
+def people(make_scim, tmp_path_factory):
     """The client, all ids in order of creation, and a group of some and of one who is unknown."""
-    scim = make_scim()
+    store = TinyDBStore(tmp_path_factory.mktemp("laws") / "data.json", durability="os")
+    scim = make_scim(directory={"indexed_attributes": INDEXED}, store=store)
     ids = [scim.create_user(**person)["id"] for person in PEOPLE]
     for n in (7, 8):
         manager = {"op": "add", "path": f"{ENT}:manager", "value": ids[0]}

@@ -170,3 +170,13 @@ def test_false_and_zero_beside_a_reference_are_kept(make_scim, boss):
     operation = {"op": "add", "path": f"{urn}:flag", "value": False}
     assert scim.patch_op(f"/Users/{user['id']}", operation).status in (200, 204)
     assert scim.read(f"/Users/{user['id']}")[urn] == {"flag": False}
+
+
+def test_an_id_has_case_where_the_value_of_a_reference_has_none(make_scim):
+    urn = "urn:x:y:User"
+    boss = {"name": "boss", "type": "complex", "subAttributes": [{"name": "value"}, REF]}
+    scim = make_scim(schemas=[{"id": urn, "name": "Y", "extends": "User", "attributes": [boss]}])
+    user = scim.create_user(**{urn: {"boss": {"value": "Ann"}}})["id"]
+    assert scim.found("/Users", f'{urn}:boss.value eq "Ann"') == [user]
+    assert scim.found("/Users", f'{urn}:boss.value eq "ANN"') == []
+    assert scim.found("/Users", f'{urn}:boss eq "ann"') == []
