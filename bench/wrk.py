@@ -11,7 +11,8 @@ from bench.servers import Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 8
-WARMED = {"page": 5_000}  # users in a second: pages then have been over all of them, in each worker
+WARMED = 10_000  # users in a second of warming up
+PAGED = 5_000  # the same for pages, which then have been over nearly all of them, in each worker
 ATTEMPTS = 6  # runs until the connections have spread over the workers
 FAIR = 0.35  # of the busiest worker's CPU, which the idlest one must have had
 PATIENCE = 8  # seconds more for what has no answer in the usual time
@@ -39,10 +40,11 @@ def require() -> None:
 def measure(server: Server, load: str, directory: Directory, seconds: int) -> Run:
     """Warm up, in which every answer is looked at, and measure until each worker had its share.
 
-    A second does, or one for so many users.
+    A second of warming up does, where there are few users.
     """
     folder = directory.folder
-    warm = _answered(server, load, folder, max(directory.size // WARMED.get(load, 10_000), 1), strict=True)
+    warm_up = max(directory.size // (PAGED if load == "page" else WARMED), 1)
+    warm = _answered(server, load, folder, warm_up, strict=True)
     if warm.void:
         return warm
     for _ in range(ATTEMPTS):

@@ -65,6 +65,8 @@ class Search:
         self._reader = relations.reader
         self._indexes = indexes
         self._tolerance = tolerance
+        tree = query.filter
+        self._trees = {} if tree is None else {type.name: tolerance.filter(type, tree) for type in types}
 
     def page(self, secret: bytes) -> Page:
         """Return the page that the query asks for; InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
@@ -80,12 +82,12 @@ class Search:
 
     def _looked_up(self, type: ResourceType, start: int, count: int) -> Page | None:
         """Return the page, if no document has to be read to tell which ones are on it; InvalidFilter."""
-        tree = self._query.filter
+        tree = self._trees.get(type.name)
         if tree is None:
             rows = self._reader.sealed_scan(type.name, offset=start, limit=count)
             return Page(self._reader.count(type.name), [(type, list(rows))])
         indexes, derived = self._indexes.by_type[type.name], self._relations.of(type)
-        found = decided(self._tolerance.filter(type, tree), type, self._reader, indexes, derived)
+        found = decided(tree, type, self._reader, indexes, derived)
         return None if found is None else Page(len(found), [(type, list(found[start : start + count]))])
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
@@ -138,10 +140,9 @@ class Search:
 
     def _narrowed(self, type: ResourceType, after: int) -> tuple[Iterable[Sealed], Callable[[Document], bool]]:
         """Return what of a type may match, and what tells whether it does."""
-        tree = self._query.filter
+        tree = self._trees.get(type.name)
         if tree is None:
             return self._reader.sealed_scan(type.name, after=after), _always
-        tree = self._tolerance.filter(type, tree)
         derived = self._relations.of(type)
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1)
         found = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
