@@ -251,7 +251,7 @@ def test_strangers_are_counted_where_they_are_too_many(logged, monkeypatch):
     entries = logged.entries()
     assert entries[0].actions == ("created",)
     assert sum(entry.status == 401 for entry in entries) == 60
-    assert (entries[-1].actions, entries[-1].moved) == (("lost",), 40)
+    assert sum(entry.moved for entry in entries if entry.actions == ("lost",)) == 40
 
 
 def test_a_bulk_request_is_an_entry_for_each_operation(logged):

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,12 @@ def open_store(path):
     yield opened
     for store in stores:
         store.close()
+
+
+@pytest.fixture
+def hasty_threads():
+    """Have threads take the interpreter from each other at ever other places, and none wait for it for long."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0001)
+    yield
+    sys.setswitchinterval(usual)

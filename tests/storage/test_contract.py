@@ -363,7 +363,7 @@ def test_threads_that_write_the_same_key_are_told_but_for_one(store):
     assert sorted(outcomes) == ["duplicate"] * 7 + ["kept"]
 
 
-def test_readers_never_see_half_a_transaction(store):
+def test_readers_never_see_half_a_transaction(store, hasty_threads):
     with store.writing() as tx:
         tx.insert("User", user(1, title="0"))
         tx.insert("Group", {"id": "g", "displayName": "0"})
