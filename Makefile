@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := http://127.0.0.1:8000
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run demo test lint pictures bench clean
+.PHONY: run demo test test-long lint pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -13,6 +13,9 @@ run: $(VENV)/.run $(CONFIG)
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest
+
+test-long: $(VENV)/.dev
+	@$(BIN)/pytest -m long
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -131,6 +131,7 @@ def people(service):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_faults, scheme):
     page = open_page(color_scheme=scheme)

@@ -79,6 +79,7 @@ class Directory(RuleBasedStateMachine):
         self.used.app.extensions["tinyscim"].store.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["memory", "tinydb"])
 def test_a_kept_answer_is_what_would_be_made_anew(make_scim, tmp_path_factory, kind):
     class Machine(Directory):

@@ -176,7 +176,7 @@ def write_and_die(path, transaction, compact, step):
         store.compact()
 
 
-TestStores = Stores.TestCase
+TestStores = pytest.mark.long(Stores.TestCase)
 TestStores.settings = settings(
     max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
