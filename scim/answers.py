@@ -7,10 +7,11 @@ from typing import NamedTuple
 import orjson
 
 from scim.conditions import version_of
+from scim.derived import Locate, Met
 from scim.members import GROUP
 from scim.projection import EVERYTHING, Projection, Wanted
 from scim.registry import Registry, ResourceType
-from scim.relations import Locate, Met, Relations
+from scim.relations import Relations
 from scim.tolerance import Tolerance
 from storage.base import Document, Reader, Sealed
 

@@ -13,13 +13,14 @@ import orjson
 from scim import inactive, members, messages, patch, relations
 from scim.answers import Answer, Answers, Kept
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
+from scim.derived import Locate
 from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
 from scim.indexes import Indexes
 from scim.patch import guard_all_immutable
 from scim.projection import EVERYTHING, Projection
 from scim.query import Page, Query, Search
 from scim.registry import Registry, ResourceType, Target
-from scim.relations import Locate, Relations
+from scim.relations import Relations
 from scim.tolerance import STRICT, Tolerance
 from scim.validation import load_resource
 from storage.base import ID, Document, Duplicate, Reader, Store, Unavailable, Writer

@@ -1,0 +1,253 @@
+"""The attributes whose values follow from other documents, and how: members, groups, references such as manager, meta.
+
+They are not stored, so they are never stale. Which there are follows from the type, and is worked out once.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from scim import members
+from scim.filters import read_values
+from scim.indexes import is_reference
+from scim.registry import Registry, ResourceType, Target
+from scim.tolerance import Element
+from storage.base import ID, Document, Reader, Sealed
+
+Locate = Callable[[ResourceType, str], str]
+"""Gives the address of the resource of a type with an id."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Place = tuple[str | None, str]
+"""Where an attribute stands: the extension's URN or None, and the attribute's name."""
+
+
+class Met:
+    """Groups that were met in one state of the store, in which many users meet again, as far as there is room.
+
+    By id, the groups that have one as a member; by id and distance, the element of `groups`.
+    """
+
+    def __init__(self, take: Callable[[int], bool] = lambda size: True) -> None:
+        self.parents: dict[str, list[str]] = {}
+        self.elements: dict[tuple[str, int], Element] = {}
+        self._take = take
+
+    def keep(self, where: dict[K, V], key: K, value: V, size: int) -> None:
+        """Keep a value of so many bytes, if there is room."""
+        if self._take(_OVERHEAD + size):
+            where[key] = value
+
+
+_OVERHEAD = 700  # bytes that an entry takes beside what varies
+
+
+class Seen:
+    """What a reader sees; `met` is what others saw of the same state of the store."""
+
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate, met: Met | None = None) -> None:
+        self.reader, self.registry, self.locate = reader, registry, locate
+        self.met = met or Met()
+
+    def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
+        """Return the resource of one of these types with this id."""
+        for name in types:
+            type = self.registry.types.get(name)
+            document = self.reader.get(name, id) if type else None
+            if type and document:
+                return type, document
+        return None
+
+
+class DerivedAttribute:
+    """A derived attribute of a type: how its value follows from what is stored of it and from other documents."""
+
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        self.type, self.extension, self.name = type, extension, name
+        self.attribute = type.attribute(extension, name)
+        self.read = read_values(Target(extension, self.attribute))
+
+    def elements(self, seen: Seen, document: Document) -> list[Element]:
+        """Return the attribute's value, as a list even where it is single-valued."""
+        raise NotImplementedError
+
+    def has(self, seen: Seen, document: Document, value: str) -> bool:
+        """Tell whether an element's `value` is this one."""
+        return False
+
+    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
+        """Return the documents with such an element, or None where only a scan would find them."""
+        return None
+
+    def element(self, seen: Seen, stored: Element) -> Element:
+        """Return an element as it is answered."""
+        return stored
+
+    def detach(self, resource: Document) -> list[Element]:
+        """Leave out of a resource what is not stored of the attribute, and return the members that are kept apart."""
+        return []
+
+
+class _Meta(DerivedAttribute):
+    """`meta`, with the location."""
+
+    def elements(self, seen: Seen, document: Document) -> list[Element]:
+        return [{**document["meta"], "location": seen.locate(self.type, document["id"])}]
+
+
+class _Reference(DerivedAttribute):
+    """References to resources: `$ref` and the name are there while the resource is. Its index finds them."""
+
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        super().__init__(type, extension, name)
+        self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
+
+    def elements(self, seen: Seen, document: Document) -> list[Element]:
+        return [self.element(seen, stored) for stored in self.read(document)]
+
+    def has(self, seen: Seen, document: Document, value: str) -> bool:
+        return any(stored.get("value") == value for stored in self.read(document))
+
+    def element(self, seen: Seen, stored: Element) -> Element:
+        found = seen.find(self.attribute.refers_to, stored.get("value", ""))
+        if not found:
+            return stored
+        type, document = found
+        element = {**stored, "$ref": seen.locate(type, document["id"])}
+        if "displayName" in document:
+            for name in self._names:
+                element[name] = document["displayName"]
+        return element
+
+    def detach(self, resource: Document) -> list[Element]:
+        holder = resource.get(self.extension, {}) if self.extension else resource
+        sent = holder.get(self.name)
+        kept = _stored_reference(sent) if sent else sent
+        if kept != sent:
+            if self.extension:
+                holder = resource[self.extension] = dict(holder)
+            if kept:
+                holder[self.name] = kept
+            else:
+                del holder[self.name]
+        return []
+
+
+class _Members(DerivedAttribute):
+    """`members` of a group, each with its address, type and name while it is known here."""
+
+    def elements(self, seen: Seen, document: Document) -> list[Element]:
+        return [self._element(seen, one) for one in members.of_group(seen.reader, document["id"])]
+
+    def has(self, seen: Seen, document: Document, value: str) -> bool:
+        return members.has(seen.reader, document["id"], value)
+
+    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
+        return _in_order(seen.reader, self.type, (one["group"] for one in members.of_member(seen.reader, value)))
+
+    def detach(self, resource: Document) -> list[Element]:
+        sent: list[Element] = resource.pop(self.name, [])
+        return sent
+
+    def _element(self, seen: Seen, membership: Document) -> Element:
+        found = seen.find(self.attribute.refers_to, membership["member"])
+        if not found:
+            return members.stored_element(membership)
+        type, document = found
+        element = {"value": document["id"], "$ref": seen.locate(type, document["id"]), "type": type.name}
+        return {**element, "display": document["displayName"]} if "displayName" in document else element
+
+
+class _Groups(DerivedAttribute):
+    """`groups` of a user: those it is a member of, then those that these are members of, each once."""
+
+    def elements(self, seen: Seen, document: Document) -> list[Element]:
+        return [_group(seen, id, distance) for id, distance in _groups_of(seen, document["id"]).items()]
+
+    def has(self, seen: Seen, document: Document, value: str) -> bool:
+        return value in _groups_of(seen, document["id"])
+
+    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
+        found, waiting = dict[str, None](), [value]
+        for group in waiting:
+            for one in members.of_group(seen.reader, group):
+                if one["member"] not in found:
+                    found[one["member"]] = None
+                    waiting.append(one["member"])
+        return _in_order(seen.reader, self.type, found)
+
+
+@lru_cache(maxsize=256)
+def derived_attributes(type: ResourceType, registry: Registry) -> dict[Place, DerivedAttribute]:
+    """Return the derived attributes of a type, by place."""
+    found: dict[Place, DerivedAttribute] = {(None, "meta"): _Meta(type, None, "meta")}
+    for extension, attributes in type.locations():
+        for attribute in attributes:
+            kind = _kind(type, Target(extension, attribute), registry)
+            if kind:
+                found[extension, attribute.name] = kind(type, extension, attribute.name)
+    return found
+
+
+def _kind(type: ResourceType, target: Target, registry: Registry) -> Callable[..., DerivedAttribute] | None:
+    attribute = target.attribute
+    assert attribute
+    if members.is_members(type, target.extension, attribute):
+        return _Members
+    if attribute.mutability == "readOnly" and attribute.refers_to == (members.GROUP,):
+        return _Groups
+    return _Reference if is_reference(target, registry) else None
+
+
+def _stored_reference(value: Any) -> Any:
+    if isinstance(value, list):
+        return [kept for element in value if (kept := _stored_reference(element))]
+    return {name: part for name, part in value.items() if name not in _FOLLOWING}
+
+
+_FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes that follow from the resource that is referred to
+
+
+def _groups_of(seen: Seen, id: str) -> dict[str, int]:
+    """Return the groups with their distance, the nearest first; one that contains itself is met once like any other."""
+    met = dict.fromkeys(_parents(seen, id), 1)
+    waiting = list(met)
+    for group in waiting:
+        parents = seen.met.parents.get(group)
+        if parents is None:
+            parents = _parents(seen, group)
+            seen.met.keep(seen.met.parents, group, parents, 100 * len(parents))
+        for parent in parents:
+            if parent not in met:
+                met[parent] = met[group] + 1
+                waiting.append(parent)
+    return met
+
+
+def _parents(seen: Seen, id: str) -> list[str]:
+    return [one["group"] for one in members.of_member(seen.reader, id)]
+
+
+def _group(seen: Seen, id: str, distance: int) -> Element:
+    """Return a group as an element of `groups`."""
+    elements = seen.met.elements
+    found = elements.get((id, distance))
+    if found is None:
+        group = seen.reader.get(members.GROUP, id) or {}
+        name = group.get("displayName", "")
+        found = {
+            "value": id,
+            "$ref": seen.locate(seen.registry.types[members.GROUP], id),
+            "display": name,
+            "type": "direct" if distance == 1 else "indirect",
+        }
+        seen.met.keep(elements, (id, distance), found, len(name))
+    return found
+
+
+def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:
+    """Return the documents that there are with these ids, in order of creation."""
+    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed(type.name, ID, id)]
+    return [one for _, one in sorted(found)]
