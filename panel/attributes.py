@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from config import AttributeNames
 from panel import settings
-from panel.page import config_path, from_form
+from panel.page import config_path, from_form, is_sent
 from scim.request import service
 
 log = logging.getLogger("tinyscim.panel")
@@ -16,7 +16,7 @@ log = logging.getLogger("tinyscim.panel")
 
 def attribute_names() -> ResponseReturnValue:
     """Ask for the names, and keep them."""
-    if request.method == "GET":
+    if not is_sent():
         return render_template("panel/attributes.html", names=asdict(service().config.now.attribute_names))
     given = {one.name: from_form(one.name).strip() for one in fields(AttributeNames)}
     try:

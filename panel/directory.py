@@ -2,13 +2,14 @@
 
 import logging
 from typing import Any
+from urllib.parse import unquote
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import lists, removal
 from panel.names import Names, cell, sections
-from panel.page import refuse
+from panel.page import is_sent, refuse
 from scim.projection import Projection
 from scim.registry import ResourceType
 from scim.request import base_url, service
@@ -59,7 +60,7 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
     document = answer.document
     if document.get("active") is not False:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
-    if request.method == "GET":
+    if not is_sent():
         return render_template("panel/remove.html", kind=kind, document=document)
     removal.remove(service(), type, id, answer.version, "panel")
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)
@@ -97,7 +98,7 @@ def _address_at(ref: str) -> str:
     for type in service().registry.types.values():
         start = f"{base_url()}{type.endpoint}/"
         if ref.startswith(start):
-            return url_for("panel.resource", kind=type.endpoint.strip("/"), id=ref.removeprefix(start))
+            return url_for("panel.resource", kind=type.endpoint.strip("/"), id=unquote(ref.removeprefix(start)))
     return ""
 
 

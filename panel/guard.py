@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
 from panel import sessions
-from panel.page import error_page
+from panel.page import error_page, is_sent
 from scim.request import current
 from scim.service import Service
 
@@ -68,20 +68,20 @@ class Guard:
     def _turn_back(self) -> ResponseReturnValue | None:
         asked = current()
         error = asked.routing_exception
-        if error is None or (error.code or 500) < 400 or not _is_panel(asked.path):
+        if error is None or error.code not in (404, 405) or not _is_panel(asked.path):
             return None
         return self._refuse() or error_page(error)
 
     def _admit(self) -> ResponseReturnValue | None:
         if request.endpoint == "panel.static":
             return None
-        if request.method == "POST" and self._service.config.now.panel.is_on:
+        if is_sent() and self._service.config.now.panel.is_on:
             self._csrf.protect()
         return self._refuse()
 
     def _look_again(self, response: Response) -> Response:
         """Let what a form has changed hold for the very next request; other workers look for themselves."""
-        if request.method == "POST":
+        if is_sent():
             self._service.config.look()
         return response
 
@@ -91,7 +91,7 @@ class Guard:
             return render_template("panel/off.html"), 503
         if sessions.is_signed_in(self._ended) or request.endpoint in OPEN:
             return None
-        return redirect(url_for("panel.sign_in", next=request.full_path if request.method == "GET" else None))
+        return redirect(url_for("panel.sign_in", next=None if is_sent() else request.full_path))
 
 
 def _is_panel(path: str) -> bool:

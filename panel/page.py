@@ -16,6 +16,11 @@ from scim.request import service
 from storage.base import Unavailable
 
 
+def is_sent() -> bool:
+    """Tell whether a form was sent; whatever else asks, HEAD too, asks for the page with the form."""
+    return request.method == "POST"
+
+
 def from_form(name: str) -> str:
     """Return what stands in a field of the form, or nothing."""
     return request.form.get(name, "")

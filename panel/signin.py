@@ -9,6 +9,7 @@ from werkzeug.security import check_password_hash
 
 from panel import sessions
 from panel.guard import PREFIX
+from panel.page import is_sent
 from panel.throttle import Throttle
 from scim.request import service
 
@@ -24,7 +25,7 @@ class SignIn:
 
     def view(self) -> ResponseReturnValue:
         """Ask for the password, or check it."""
-        if request.method == "GET":
+        if not is_sent():
             return render_template("panel/sign_in.html")
         address = request.remote_addr or ""
         wait = math.ceil(self._throttle.attempt(address))

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from config import Token
 from panel import settings
 from panel.connection import shown_tokens
-from panel.page import config_path, from_form, refuse
+from panel.page import config_path, from_form, is_sent, refuse
 from scim.request import base_url
 
 log = logging.getLogger("tinyscim.panel")
@@ -25,7 +25,7 @@ OVERLAPS = {
 
 def new_token() -> ResponseReturnValue:
     """Ask for the token's name and what becomes of the old one; then make it and show it, this once."""
-    if request.method == "GET":
+    if not is_sent():
         return _form()
     name, replaces, overlap = from_form("name").strip(), from_form("replaces"), from_form("overlap") or "none"
     if overlap not in OVERLAPS:
@@ -41,7 +41,7 @@ def new_token() -> ResponseReturnValue:
 def revoke_token() -> ResponseReturnValue:
     """Ask whether a token shall go, and take it back."""
     name = request.values.get("name", "")
-    if request.method == "GET":
+    if not is_sent():
         if name not in [one.name for one in shown_tokens()]:
             refuse(f'There is no token "{name}".', 404)
         return render_template("panel/token_revoke.html", name=name)

@@ -262,3 +262,33 @@ def test_many_addresses_take_bounded_memory():
     for number in range(5000):
         throttle.attempt(f"10.0.{number // 250}.{number % 250}")
     assert len(throttle._failures) <= 2048
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/panel/attributes",
+        "/panel/integrations/entra/tokens/new",
+        "/panel/integrations/entra/tokens/revoke?name=entra",
+        "/panel/directory/Users/{id}/remove",
+        "/panel/sign-in",
+    ],
+)
+def test_head_asks_for_a_form_and_does_not_send_it(make_browser, path):
+    browser = make_browser(attribute_names={"extraAttribute1": "Badge number"})
+    user = browser.create_user(userName="ada", active=False)
+    path = path.format(id=user["id"])
+    browser.sign_in()
+    before = browser.config.unwrap()
+    heads = [browser.client.head(path) for _ in range(FREE + 2)]
+    assert {head.status_code for head in heads} == {browser.get(path).status} == {200}
+    assert {head.get_data() for head in heads} == {b""}
+    assert browser.config.unwrap() == before
+    assert browser.scim("GET", f"/Users/{user['id']}").status_code == 200
+    browser.client.delete_cookie("tinyscim_panel", path="/panel")
+    assert browser.sign_in().status == 302
+
+
+def test_head_leads_a_stranger_to_the_sign_in_as_get_does(stranger):
+    path = "/panel/integrations/entra/tokens/new"
+    assert stranger.client.head(path).headers["Location"] == stranger.get(path).location
