@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -165,7 +166,7 @@ def install(app: Flask, base_path: str) -> None:
             _drain(asked)
             limit = app.config["MAX_CONTENT_LENGTH"]
             size = TooLarge(f"The body is larger than maxPayloadSize ({limit} bytes).")
-            return json_response(size.to_body(), 413, [("Connection", "close")])
+            return json_response(size.to_body(), 413)
         code = error.code or 500
         methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
         allowed = [("Allow", ", ".join(sorted(methods)))] if methods else []
@@ -207,8 +208,9 @@ def _drain(asked: Request) -> None:
     """Read on for a while: a client that is still sending would not get to see the answer."""
     left = 32 * 1024 * 1024
     stream = asked.environ["wsgi.input"]
-    while left > 0 and (chunk := stream.read(min(left, 65_536))):
-        left -= len(chunk)
+    with suppress(Exception):  # it breaks off, or a server raises what it likes for chunks that are none
+        while left > 0 and (chunk := stream.read(min(left, 65_536))):
+            left -= len(chunk)
 
 
 def _log_request(asked: Request, status: int) -> None:

@@ -3,10 +3,12 @@
 import random
 import time
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import flask
 from flask import current_app
 from flask.globals import request_ctx
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
 
 from config import Token
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = (MEDIA_TYPE, "application/json", "")
+_BROKEN_OFF = "The body broke off, or is not as long as was said."
 _OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
 
 
@@ -57,11 +60,27 @@ class Request(flask.Request):
         media_type = self.header("CONTENT_TYPE").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
             raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {media_type}.")
-        raw = self.stream.read()
-        self.stream.read(1)  # raises where the limit, not the end, has stopped a body that does not tell its length
+        raw = self._read()
         body = parse_json(raw)
         self.sent = body if len(raw) <= _OBSERVED_BYTES else None
         return body
+
+    def _read(self) -> bytes:
+        try:
+            raw = self.stream.read()
+            if self.content_length is None and self._goes_on():
+                raise RequestEntityTooLarge
+        except RequestEntityTooLarge:
+            raise
+        except Exception as error:  # a server raises what it likes for chunks that are none
+            raise InvalidSyntax(_BROKEN_OFF) from error
+        if len(raw) < (self.content_length or 0):
+            raise InvalidSyntax(_BROKEN_OFF)
+        return raw
+
+    def _goes_on(self) -> bool:
+        """Tell whether the limit, not the end, has stopped a body that does not tell its length."""
+        return "wsgi.input_terminated" in self.environ and bool(self.environ["wsgi.input"].read(1))
 
 
 # Both look behind Flask's proxies, since each look through one takes ten times as long.
@@ -85,4 +104,4 @@ def base_url() -> str:
         return server.url()
     if not asked.host:
         raise InvalidSyntax("The Host header names no host.")
-    return server.url(f"{asked.scheme}://{asked.host}{asked.root_path}")
+    return server.url(f"{asked.scheme}://{asked.host}{quote(asked.root_path)}")

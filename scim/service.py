@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote
 
 from scim import dialect
 from scim.activity import Activity
@@ -19,6 +20,8 @@ from scim.registry import Registry, ResourceType
 from scim.resources import Resources
 from scim.stored import check_stored
 from storage.base import Document, Index, Store
+
+_SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
 
 log = logging.getLogger("tinyscim")
 
@@ -77,7 +80,7 @@ class Service:
 
     def _resources_under(self, base_url: str) -> Resources:
         def locate(type: ResourceType, id: str) -> str:
-            return f"{base_url}{type.endpoint}/{id}"
+            return f"{base_url}{type.endpoint}/{quote(id, _SEGMENT)}"
 
         return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE, self._kept)
 

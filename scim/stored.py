@@ -30,6 +30,9 @@ def check_stored(registry: Registry, kind: str, document: Document) -> None:
 
 
 def _check_resource(type: ResourceType, document: Document) -> None:
+    id = document["id"]
+    if not id.isprintable() or "/" in id or id in ("", ".", "..", ".search"):
+        raise ValueError(f"the id {id!r} cannot stand in an address")
     meta = document.get("meta")
     if not isinstance(meta, dict) or meta.get("resourceType") != type.name:
         raise ValueError(f'a {type.name} needs "meta" with its resourceType')

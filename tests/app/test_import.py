@@ -39,6 +39,14 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
             "no version",
         ),
         ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "no dateTime"),
+        (
+            {"kind": "User", "document": {"id": "a/b", "userName": "a", "meta": GOOD_META}},
+            "the id 'a/b' cannot",
+        ),
+        (
+            {"kind": "User", "document": {"id": "..", "userName": "a", "meta": GOOD_META}},
+            "the id '..' cannot",
+        ),
         ({"kind": "User", "document": []}, 'a document needs an "id"'),
         ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),
         ({"kind": "Membership", "document": {"id": "1", "group": "g", "member": "u"}}, "a membership needs"),

@@ -1,6 +1,8 @@
 """What comes from outside and is wrong gets a SCIM error body and loses nothing."""
 
 import json
+import socket
+from uuid import uuid4
 
 import pytest
 
@@ -185,6 +187,37 @@ def test_the_limit_of_a_body_is_an_option(make_scim):
     scim = make_scim(server={"max_body_bytes": 2000})
     assert scim.post("/Users", {"userName": "a" * 1000}).status == 201
     assert scim.post("/Users", {"userName": "b" * 2000}).status == 413
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 201), (1, 413)])
+def test_a_body_may_be_as_large_as_the_limit(live, more, status):
+    limit = live.read("/ServiceProviderConfig")["bulk"]["maxPayloadSize"]
+    for form in (lambda body: body, lambda body: iter([body])):  # the second does not tell its length
+        body = json.dumps({"schemas": [USER], "userName": str(uuid4())}).encode()
+        assert live.request("POST", "/Users", data=form(body.ljust(limit + more))).status == status
+
+
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        ("Content-Length: 500", '{"schemas":[], "userName":"broken-off"}'),
+        ("Transfer-Encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "-2\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "2\r\n{}XX0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", '30\r\n{"userName":'),
+    ],
+)
+def test_a_body_that_breaks_off_is_400(live, framing, sent):
+    head = f"POST {live.base_path}/Users HTTP/1.1\r\nHost: a.example\r\nAuthorization: Bearer {live.token}\r\n"
+    host, port = live.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"{head}Content-Type: application/scim+json\r\n{framing}\r\n\r\n{sent}".encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as file:
+            answer = file.read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"The body broke off" in answer
+    assert live.found("/Users", 'userName eq "broken-off"') == []
 
 
 @pytest.mark.parametrize(
