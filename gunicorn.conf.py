@@ -1,7 +1,10 @@
 """How gunicorn serves the application: what the configuration's [server] says. gunicorn reads this file by itself."""
 
 import gc
+import logging
 import os
+import socket
+import struct
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -34,9 +37,25 @@ control_socket_disable = True
 accesslog = None
 
 
+STALLED = 10  # seconds: who sends half a request, or takes no answer, has a worker's thread for no longer
+
+
 def on_starting(_: Any) -> None:
     """Warn before there is a worker, so that it is said once."""
+    logging.getLogger("gunicorn.error").addFilter(_make_discreet)
     application.warn_of_proxy(_server)
+
+
+def _make_discreet(record: logging.LogRecord) -> bool:
+    """Leave out of gunicorn's own lines what was asked for, which may be about people, and where a client stalled."""
+    text = str(record.msg)
+    if text.startswith("Invalid request from "):
+        record.msg, record.args = ": ".join(text.split(": ")[:2]), ()
+    elif text.startswith("Error handling request ") and isinstance(record.args, tuple):
+        record.args = tuple(str(part).partition("?")[0] for part in record.args)
+    elif record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+        record.msg, record.exc_info = f"a client did not go on for {STALLED} s", None
+    return True
 
 
 _CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -64,5 +83,14 @@ def post_worker_init(worker: Any) -> None:
     application.open_store(worker.wsgi)
     application.start_purge(worker.wsgi)
     application.write_lines_together()
+    _let_nobody_stall(worker.sockets)
     # What is there now stays; the garbage collector need not look at it again with each full collection.
     gc.freeze()
+
+
+def _let_nobody_stall(listeners: Any) -> None:
+    """Have each connection give up after a while: the system hands on what a listener is told, and no request pays."""
+    for listener in listeners:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            with suppress(OSError):
+                listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", STALLED, 0))

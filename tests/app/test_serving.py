@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -61,13 +61,39 @@ def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
             assert send("GET", "/api/scim/v2/Users", {"Authorization": f"Bearer {token}"}, None).status == 200
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(b"GARBAGE\r\n\r\n")
+            connection.sendall(b'GET /?filter=userName eq "lovelace" HTTP/1.1\r\n\r\n')
             assert b" 400 " in connection.recv(100)
     log = (tmp_path / "log").read_text()
     assert log.count('path="/api/scim/v2/Users" status=200') == 20
-    assert "Invalid request" in log
+    assert "Invalid request from ip=127.0.0.1: Invalid HTTP" in log
+    assert "lovelace" not in log
     assert "Worker exiting" in log
     assert "Logging error" not in log
+
+
+@pytest.mark.long
+def test_clients_that_send_half_a_request_hold_nobody_up_for_long(tmp_path, serve):
+    token, table = new_token("t")
+    halves = [b"GET /he", b"GET /healthz HTTP/1.1\r\nHost: a\r\n"]
+    halves += [
+        f"POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n".encode()
+        for path, kind, length in [
+            ("/api/scim/v2/Users", "application/scim+json", 100),
+            ("/api/scim/v2/Users", "application/scim+json", 3_000_000),
+            ("/panel/sign-in", "application/x-www-form-urlencoded", 100),
+        ]
+    ]
+    with serve(tmp_path, table, workers=1, threads=2) as (send, url), ExitStack() as held:
+        host, port = url.removeprefix("http://").split(":")
+        for half in halves:
+            connection = held.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(half)
+        time.sleep(1)
+        began = time.monotonic()
+        assert send("GET", "/healthz", {}, None).status == 200
+        assert time.monotonic() - began < 30 + 5 * len(halves)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
