@@ -99,16 +99,30 @@ def header(lines: Sequence[bytes]) -> int:
         return 0
 
 
+def goes_on(path: Path) -> bool:
+    """Tell whether there is a journal that has more than its first line."""
+    try:
+        with path.open("rb") as file:
+            return file.readline().endswith(b"\n") and file.readline().endswith(b"\n")
+    except FileNotFoundError:
+        return False
+
+
 def changes(body: dict[str, Any]) -> Iterator[Change]:
     """Yield what a line's transaction changed."""
     return (cast(Change, tuple(change)) for change in body.get("changes", ()))
 
 
 class Journal:
-    """The journal of one generation, open; it is closed with its last user."""
+    """The journal of one generation, open; it is closed with its last user.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `before` is the one that leads here, as far as it may not be durable: what is written here is lost if its end is.
+    """
+
+    def __init__(self, path: Path, before: "Journal | None" = None) -> None:
+        self.path, self._before = path, before
+        if before:
+            before._before = None  # it is durable: else nobody would have ended this one
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
     def __del__(self) -> None:
@@ -174,6 +188,10 @@ class Journal:
 
     def sync(self) -> None:
         """Make everything that was written durable; where the system can, without the times of the file."""
+        before = self._before
+        if before:
+            before.sync()
+            self._before = None
         sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
         sync(self._descriptor)
 

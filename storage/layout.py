@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storage.base import Damaged
 from storage.files import Files, sync_folder
-from storage.journal import create
+from storage.journal import create, goes_on
 from storage.lock import locked
 from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
@@ -50,7 +50,7 @@ def _refuse_strangers(files: Files) -> None:
     for generation in files.generations():
         path = files.journal(generation)
         # The first may be there, empty, if making the files was cut short.
-        if generation > 1 or path.read_bytes().count(b"\n") > 1:
+        if generation > 1 or goes_on(path):
             says = "does not say so" if files.snapshot.exists() else "is missing"
             raise Damaged(
                 f"{path} goes on from {files.snapshot}, which {says}: bring the right file back,"

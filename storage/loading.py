@@ -1,11 +1,12 @@
 """Reading the files: a version out of the snapshot, brought up to date by the journals that follow it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from storage.base import Damaged, Index
 from storage.files import Files
-from storage.journal import Journal, Place, changes, start
+from storage.journal import Journal, Place, changes, goes_on, start
 from storage.problems import Problem, refuse
 from storage.snapshot import Meta, Snapshot, known_meta
 from storage.tables import Version, unindexed
@@ -27,7 +28,13 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
         version, meta = _read_snapshot(files, indexes)
         try:
             journal = Journal(files.journal(meta.generation))
-            return follow(files, Point(version, journal, start(meta.sequence)), until)
+            point = follow(files, Point(version, journal, start(meta.sequence)), until)
+            following = files.journal(point.journal.generation + 1)
+            if goes_on(following):  # a compaction is at it, or has lost the line that leads there
+                point = follow(files, point, until)
+                if until == NO_END:
+                    refuse_lost_end(point.journal, following)
+            return point
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
                 raise Damaged(
@@ -56,10 +63,18 @@ def follow(files: Files, point: Point, until: int = NO_END) -> Point:
     if not place.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
     if ended:
-        # What is written after the end is lost if the end is.
-        journal.sync()
-        return follow(files, Point(version, Journal(files.journal(ended)), start(place.sequence)), until)
+        following = Journal(files.journal(ended), before=journal)
+        return follow(files, Point(version, following, start(place.sequence)), until)
     return Point(version, journal, place)
+
+
+def refuse_lost_end(journal: Journal, following: Path) -> None:
+    """Refuse a journal that has no end although the following one goes on from there; Damaged."""
+    if journal.path != following and goes_on(following):
+        raise Damaged(
+            f"{following} goes on from {journal.path}, which has lost its end. Bring the right file back, or run"
+            " `flask store repair` to keep what is sound of both."
+        )
 
 
 def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Meta]:

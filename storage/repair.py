@@ -78,6 +78,8 @@ class Salvage:
             # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
             if ended or len(lines) > 1:
                 ended = self._read_journal(path, lines, start(self.sequence if meta else header(lines)))
+        if ended and generations:
+            self.problems.append(Problem(self.files.journal(generations[-1] + 1), 1, "the file is missing"))
 
     def _read_journal(self, path: Path, lines: list[bytes], place: Place) -> bool:
         ended = False
@@ -88,7 +90,9 @@ class Salvage:
                     self._put(kind, position, None)
                 elif self._is_sound(path, record.place.line, kind, document):
                     self._put(kind, position, dump(document))
-        if lines and not lines[-1].endswith(b"\n"):
+        if not any(line.endswith(b"\n") for line in lines):
+            self.problems.append(Problem(path, 1, "the first line is missing"))
+        elif not lines[-1].endswith(b"\n"):
             self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
         return ended
 

@@ -12,7 +12,7 @@ from storage.compaction import merge
 from storage.documents import Transaction, Written
 from storage.files import Files, put_in_place, refusals
 from storage.journal import Journal, Replaced, changed
-from storage.loading import Point, follow, load
+from storage.loading import Point, follow, load, refuse_lost_end
 from storage.lock import Turn, locked
 from storage.tables import Version
 
@@ -76,7 +76,9 @@ class Session:
         """Return the newest version: what is durable of our own changes, and whatever others have written."""
         if not self._board.is_end(self._tip.place):
             self.look()
-        return self._kept.version
+        tip = self._tip
+        # What of it is our own and waits may have been made durable, and told of, by another process.
+        return (tip if tip.place.sequence <= self._board.told else self._kept).version
 
     def look(self) -> None:
         """Catch up with the journal, whatever the board says."""
@@ -85,15 +87,24 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Open the one writer; on exit its changes are durable, or Unavailable and they never were."""
+        """Open the one writer; on exit its changes are durable, or Unavailable and they never were.
+
+        Whoever changes nothing, or is refused, waits as well until what it saw is durable.
+        """
         with refusals():
             self._write_turn.check()
-        with self._writer, self._write_turn:
-            transaction = Transaction(self._begin())
-            yield transaction
-            commit = self._append(transaction)
-        if commit:
-            self._settle(commit)
+        commit, written = None, list[Written]()
+        try:
+            with self._writer, self._write_turn:
+                transaction = Transaction(self._begin())
+                try:
+                    yield transaction
+                    written = transaction.changes()
+                finally:
+                    commit = self._append(transaction, written)
+        finally:
+            if commit:
+                self._settle(commit)
 
     def compact(self, *, wait: bool) -> None:
         """Move the journal into the snapshot while others go on writing; Locked, if not to wait."""
@@ -101,6 +112,7 @@ class Session:
             self.look()
             # Nobody else begins a generation under this lock: what there is of the next was cut short.
             following = self._files.journal(self._tip.journal.generation + 1)
+            refuse_lost_end(self._tip.journal, following)
             put_in_place(following, [])
             self._go_on_in(Journal(following))
             merge(self._files, self._tip.journal.generation)
@@ -143,14 +155,13 @@ class Session:
                 self._board.tell_end(self._tip.place)
             return self._tip.version
 
-    def _append(self, transaction: Transaction) -> Commit | None:
+    def _append(self, transaction: Transaction, written: list[Written]) -> Commit | None:
         """Write the line, if anything has changed; else wait for what it saw, if that may still be lost."""
-        written = transaction.changes()
         with refusals(), self._mutex:
-            if not written and self._tip.place.sequence <= self._board.told:
-                return None
             if transaction.base is not self._tip.version:
                 raise Unavailable(f"{LOST} that this one was to follow")
+            if not written and self._tip.place.sequence <= self._board.told:
+                return None
             if written:
                 self._write(transaction.version, written)
             commit = Commit(self._tip)
@@ -234,7 +245,8 @@ class Session:
             lost, self._waiting = [*batch, *self._waiting], []
             kept = 0  # nothing of ours, if another process has cut off lines
             if self._losses == self._board.losses:
-                kept = self._board.told = max(self._board.synced, self._board.told)
+                self._board.told = max(self._board.synced, self._board.told)
+                kept = self._board.synced if self._fsync else self._board.told
             for commit in lost:
                 commit.kept, commit.error = commit.point.place.sequence <= kept, error
             self._board.wipe_end()
@@ -272,5 +284,6 @@ class Session:
                 following.begin(place.sequence + 1)
                 journal.append(place, b'"next":%d' % following.generation)
                 self._tip = self._kept = follow(self._files, self._tip)
+                self._tip.journal.sync()
                 self._board.tell_end(self._tip.place)
                 self._board.synced = self._board.told = self._tip.place.sequence

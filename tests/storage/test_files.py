@@ -307,6 +307,79 @@ def test_a_missing_journal_stops_the_start(filled):
     assert "journal.2 is missing" in refusal(filled)
 
 
+@pytest.fixture
+def half_compacted(filled, monkeypatch):
+    """Leave the files as a compaction does that was killed before it merged them, with a user in the new journal."""
+    monkeypatch.setattr("storage.session.merge", lambda *args: None)
+    store = opened(filled)
+    store.compact()
+    with store.writing() as tx:
+        tx.insert("User", user(16))
+    store.close()
+    monkeypatch.undo()
+    older, newer = sorted(filled.parent.glob("*.journal.*"))
+    return older, newer
+
+
+def cut_the_last_line(journal):
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("damage", "there"),
+    [
+        (lambda older, newer: newer.unlink(), 15),
+        (lambda older, newer: newer.write_bytes(b""), 15),
+        (lambda older, newer: newer.write_bytes(newer.read_bytes()[:5]), 15),
+        (lambda older, newer: older.write_bytes(b""), 11),
+        (lambda older, newer: cut_the_last_line(older), 16),
+    ],
+)
+def test_a_journal_without_a_beginning_or_an_end_stops_the_start_until_it_is_repaired(
+    filled, half_compacted, damage, there
+):
+    damage(*half_compacted)
+    for _ in range(2):
+        assert "flask store repair" in refusal(filled)
+    assert check(Files(filled)).problems
+    assert repair(Files(filled))[1]
+    assert len(state(filled)["User"]) == there
+    assert not check(Files(filled)).problems
+
+
+def test_a_compaction_writes_over_no_journal_that_goes_on(filled, half_compacted):
+    older, newer = half_compacted
+    whole = newer.read_bytes()
+    newer.unlink()
+    cut_the_last_line(older)
+    store = opened(filled)
+    newer.write_bytes(whole)
+    with pytest.raises(Damaged, match="has lost its end"):
+        store.compact()
+    store.close()
+    assert newer.read_bytes() == whole
+
+
+@pytest.mark.parametrize("left", [b"", b"{", "header"])
+def test_what_a_compaction_began_and_did_not_get_to_use_is_no_damage(filled, left):
+    store = opened(filled)
+    newer = store.files.journal(journal_number(filled) + 1)
+    store.close()
+    if left == "header":
+        left = journal_of(filled).read_bytes().splitlines(keepends=True)[0]
+    newer.write_bytes(left)
+    assert len(state(filled)["User"]) == 15
+    assert not check(Files(filled)).problems
+    store = opened(filled)
+    store.compact()
+    store.close()
+    assert len(state(filled)["User"]) == 15
+
+
+def journal_number(path):
+    return int(journal_of(path).suffix[1:])
+
+
 def test_a_missing_snapshot_stops_the_start(filled):
     filled.unlink()
     assert "is missing" in refusal(filled)

@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from storage.base import Unavailable
+from storage.base import Duplicate, Unavailable
 from storage.board import SIZE, Board
+from storage.session import Session
 from tests.storage.processes import run
 from tests.storage.samples import user
 from tests.storage.test_crashes import opened, state
@@ -352,3 +353,103 @@ def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_
     assert "Input/output error" in outcomes[3]
     for store in (first, second, reader, open_store()):
         assert ids(store) == ["u1", "u2"]
+
+
+def refused(outcomes, store, id):
+    """Write what is there already, and read it where it was found."""
+    try:
+        with pytest.raises(Duplicate), store.writing() as tx:
+            tx.insert("User", user(id))
+        outcomes[store] = ids(store)
+    except Unavailable as error:
+        outcomes[store] = str(error)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_is_refused_waits_until_what_it_saw_is_durable_and_reads_it(
+    open_store, monkeypatch, write, outcomes, fails
+):
+    first, second, reader = open_store(), open_store(), open_store()
+    disk = Disk(monkeypatch)
+    disk.fails = fails
+    held = disk.hold_up(write, first, 1)
+    wait_for(lambda: "u1" in ids(reader))
+    others = [threading.Thread(target=refused, args=(outcomes, store, 1), daemon=True) for store in (first, second)]
+    for other in others:
+        other.start()
+        other.join(0.2)
+    assert outcomes == {}
+    disk.go.set()
+    for thread in [held, *others]:
+        thread.join()
+    if fails:
+        assert "kept" not in outcomes.values()
+        assert ids(first) == ids(second) == ids(open_store()) == []
+    else:
+        assert outcomes == {1: "kept", first: ["u1"], second: ["u1"]}
+
+
+def hold_before_syncing(monkeypatch, store, write, number):
+    """Write in a thread, up to where it would make its line durable; return the thread, and what lets it go on."""
+    settle, entered, go = Session._settle, threading.Event(), threading.Event()
+
+    def wait(session, commit):
+        if session is store._session and not go.is_set():
+            entered.set()
+            go.wait(10)
+        settle(session, commit)
+
+    monkeypatch.setattr(Session, "_settle", wait)
+    thread = threading.Thread(target=write, args=(store, number), daemon=True)
+    thread.start()
+    assert entered.wait(10)
+    return thread, go
+
+
+def test_what_another_process_was_told_of_is_read_by_the_one_that_wrote_it(open_store, monkeypatch, write, outcomes):
+    first, second = open_store(), open_store()
+    held, go = hold_before_syncing(monkeypatch, first, write, 1)
+    found_already(outcomes, second, "u1")
+    assert outcomes == {"nothing": "kept"}
+    assert ids(first) == ids(second) == ["u1"]
+    go.set()
+    held.join()
+    assert outcomes[1] == "kept"
+
+
+def test_a_line_that_no_fsync_has_reached_is_not_kept_for_a_process_that_comes_in(
+    open_store, monkeypatch, write, outcomes
+):
+    first = open_store()
+    held, go = hold_before_syncing(monkeypatch, first, write, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        second = open_store()
+        go.set()
+        held.join()
+    assert "Input/output error" in outcomes[1]
+    assert ids(first) == ids(second) == ids(open_store())
+    insert(first, 2)
+    assert "u2" in ids(second)
+
+
+def fail(_):
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_reader_needs_no_fsync_to_follow_into_the_next_journal_but_a_writer_does(open_store, monkeypatch):
+    first, second = open_store(), open_store()
+    insert(first, 1)
+    with monkeypatch.context() as patch:
+        # As a process leaves it that is killed when it has just ended the journal.
+        patch.setattr("storage.session.merge", lambda *args: None)
+        second.compact()
+        second._session._board.synced = 0
+        patch.setattr(os, "fdatasync", fail)
+        assert ids(first) == ["u1"]
+        with pytest.raises(Unavailable, match="Input/output error"):
+            insert(first, 2)
+    disk = Disk(monkeypatch)
+    insert(first, 3)
+    assert disk.count == 2
+    assert ids(first) == ids(open_store()) == ["u1", "u3"]
