@@ -1,5 +1,6 @@
 """Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
 
+import json
 import logging
 import re
 import time
@@ -121,7 +122,13 @@ class Bulk:
         """Take back the ids of resources that were not come to, from whoever refers to them already."""
         for place, operation in enumerate(self._operations):
             if place not in self._results and operation.bulk_id in self._promised:
-                self._resources.break_promise(self._promised[operation.bulk_id])
+                self._break_promise(operation.bulk_id)
+
+    def _break_promise(self, bulk_id: str) -> None:
+        try:
+            self._resources.break_promise(self._promised[bulk_id])
+        except ScimError as error:  # the answer must still tell what the other operations did
+            log.error("what refers to the bulkId %s, which has nobody, stays: %s", json.dumps(bulk_id), error.detail)
 
     def _order(self) -> Iterator[int]:
         """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
@@ -179,7 +186,7 @@ class Bulk:
     ) -> dict[str, Any]:
         if operation.bulk_id in self._promised:
             self._failed.add(operation.bulk_id)
-            self._resources.break_promise(self._promised[operation.bulk_id])
+            self._break_promise(operation.bulk_id)
         if location:
             result["location"] = location
         return {**result, "status": str(error.status), "response": error.to_body()}

@@ -73,5 +73,8 @@ def _index(type: ResourceType, target: Target) -> Index:
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
+    """Return what finds a document's keys: of a text attribute those of texts, whatever its type was when they came."""
     read, key = read_values(target), target.leaf.key
-    return lambda document: [str(key(value)) for value in read(document)]
+    if target.leaf.type in ("boolean", "integer", "decimal"):
+        return lambda document: [str(key(value)) for value in read(document)]
+    return lambda document: [str(key(value)) for value in read(document) if isinstance(value, str)]

@@ -1,6 +1,8 @@
 """Holds documents that come from elsewhere, such as an import, to the form in which they are stored here."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from scim.attributes import instant
 from scim.errors import ScimError
@@ -41,6 +43,21 @@ def _check_resource(type: ResourceType, document: Document) -> None:
     if not _VERSION.fullmatch(str(meta.get("version"))):
         raise ValueError(f'{meta.get("version")} is no version like W/"1a2b"')
     try:
-        load_resource(type, document)
+        loaded, _ = load_resource(type, document)
     except ScimError as error:
         raise ValueError(error.detail) from None
+    for name in _names_beside(loaded | {"schemas": [], "id": id, "meta": meta}, document):
+        raise ValueError(f"{name} is kept for no {type.name}, or not under a name that is written so")
+
+
+def _names_beside(loaded: Any, document: Any) -> Iterator[str]:
+    """Yield the names in a document under which nothing was loaded, though something is there."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in loaded:
+                yield from _names_beside(loaded[name], value)
+            elif value not in (None, [], {}):
+                yield name
+    elif isinstance(document, list):
+        for one, other in zip(loaded, document, strict=False):
+            yield from _names_beside(one, other)

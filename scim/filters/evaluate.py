@@ -170,13 +170,14 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
 
 
 def _text_test(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
+    """Return the test for a part of a text; what was stored when the attribute had another type is none."""
     if not isinstance(value, str):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
     test = _TEXT_TESTS[op]
     if attribute.exact or attribute.type == "dateTime":
-        return lambda one: test(one, value)
+        return lambda one: isinstance(one, str) and test(one, value)
     wanted = fold(value)
-    return lambda one: test(fold(one), wanted)
+    return lambda one: isinstance(one, str) and test(fold(one), wanted)
 
 
 def read_values(target: Target, derived: DerivedAttributes = none_derived) -> Callable[[Document], list[Any]]:

@@ -10,6 +10,7 @@ GOOD_META = {
     "lastModified": "2026-01-01T00:00:00Z",
     "version": 'W/"1"',
 }
+NICKED = {"givenName": "g", "nick": "n"}
 
 
 def test_what_was_exported_comes_in_again(flask, tmp_path):
@@ -46,6 +47,11 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
         (
             {"kind": "User", "document": {"id": "..", "userName": "a", "meta": GOOD_META}},
             "the id '..' cannot",
+        ),
+        ({"kind": "User", "document": {"id": "1", "USERNAME": "a", "meta": GOOD_META}}, "USERNAME is kept for no User"),
+        (
+            {"kind": "User", "document": {"id": "1", "userName": "a", "name": NICKED, "meta": GOOD_META}},
+            "nick is kept for no User",
         ),
         ({"kind": "User", "document": []}, 'a document needs an "id"'),
         ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),

@@ -1,6 +1,11 @@
 """Bulk (RFC 7644 section 3.7)."""
 
+from itertools import count
+
 import pytest
+
+from storage.base import Unavailable
+from storage.memory import MemoryStore
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -235,3 +240,21 @@ def test_too_large_a_payload_is_413_naming_the_limit(scim):
 
 def test_bulk_is_posted(scim):
     assert scim.get("/Bulk").status == 405
+
+
+def test_a_store_that_fills_up_on_the_way_hides_no_operation_that_was_carried_out(make_scim):
+    class Filling(MemoryStore):
+        number = count()
+
+        def writing(self):
+            if next(self.number) >= 2:
+                raise Unavailable("no room", full=True)
+            return super().writing()
+
+    scim = make_scim(store=Filling())
+    one = post_user("one", "one", **{ENT: {"manager": {"value": "bulkId:two"}}})
+    two = post_user("two", "two", **{ENT: {"manager": {"value": "bulkId:one"}}})
+    answer = scim.post("/Bulk", {"schemas": [REQUEST], "Operations": [post_user("plain", "plain"), one, two]})
+    assert answer.status == 200, answer.body
+    assert sorted(statuses(answer.body["Operations"])) == ["201", "201", "507"]
+    assert scim.get("/Users").body["totalResults"] == 2

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scim.filters import And, Compare, Element, Not, Or, parse_filter
+from storage.tinydb_store import TinyDBStore
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -347,3 +348,19 @@ def strings_in(tree):
         case Element(_, filter, rest):
             yield from strings_in(filter)
             yield from strings_in(rest)
+
+
+def test_an_attribute_that_has_become_text_is_no_number_that_was_stored(make_scim, tmp_path):
+    def served(type, store):
+        attribute = {"name": "badge", "type": type}
+        schema = {"id": SHIP, "name": "Ship", "extends": "User", "attributes": [attribute]}
+        return make_scim(schemas=[schema], directory={"indexed_attributes": [f"{SHIP}:badge"]}, store=store)
+
+    before, after = (TinyDBStore(tmp_path / "data.json") for _ in range(2))
+    served("integer", before).create_user(userName="old", **{SHIP: {"badge": 5}})
+    before.close()
+    scim = served("string", after)
+    new = scim.create_user(**{SHIP: {"badge": "5"}})["id"]
+    for filter in ("{} eq", "{} co", "userName pr and {} eq", "userName pr and {} sw"):
+        assert scim.found("/Users", filter.format(f"{SHIP}:badge") + ' "5"') == [new]
+    after.close()
