@@ -62,9 +62,10 @@ class _Response(Response):
     response: list[bytes]
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-        """Answer; where there is no body, there is no length of it either (RFC 9110 section 8.6)."""
+        """Answer; where there is no body, nothing is said of one either (RFC 9110 sections 8.6 and 15.4.5)."""
         if self.status_code in (204, 304):
             self.headers.pop("Content-Length", None)
+            self.headers.pop("Content-Type", None)
         start_response(self.status, self.headers.to_wsgi_list())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
 

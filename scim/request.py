@@ -66,15 +66,16 @@ class Request(flask.Request):
         return body
 
     def _read(self) -> bytes:
+        length = self.content_length
         try:
             raw = self.stream.read()
-            if self.content_length is None and self._goes_on():
+            if length is None and self._goes_on():
                 raise RequestEntityTooLarge
         except RequestEntityTooLarge:
             raise
         except Exception as error:  # a server raises what it likes for chunks that are none
             raise InvalidSyntax(_BROKEN_OFF) from error
-        if len(raw) < (self.content_length or 0):
+        if length and len(raw) < length:
             raise InvalidSyntax(_BROKEN_OFF)
         return raw
 
@@ -104,4 +105,5 @@ def base_url() -> str:
         return server.url()
     if not asked.host:
         raise InvalidSyntax("The Host header names no host.")
-    return server.url(f"{asked.scheme}://{asked.host}{quote(asked.root_path)}")
+    prefix = quote(asked.root_path) if asked.root_path else ""
+    return server.url(f"{asked.scheme}://{asked.host}{prefix}")

@@ -3,6 +3,7 @@
 import atexit
 import hmac
 import logging
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from scim.resources import Resources
 from scim.stored import check_stored
 from storage.base import Document, Index, Store
 
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # as all our own ids are, which need not be quoted
 _SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
 
 log = logging.getLogger("tinyscim")
@@ -80,7 +82,7 @@ class Service:
 
     def _resources_under(self, base_url: str) -> Resources:
         def locate(type: ResourceType, id: str) -> str:
-            return f"{base_url}{type.endpoint}/{quote(id, _SEGMENT)}"
+            return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
         return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE, self._kept)
 
