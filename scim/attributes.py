@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from unicodedata import normalize
 
 TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex")
 MUTABILITIES = ("readOnly", "readWrite", "immutable", "writeOnly")
@@ -23,8 +24,8 @@ Key = str | int | float | bool
 
 
 def fold(text: str) -> str:
-    """Return the text as it is compared where case does not count."""
-    return text.casefold()
+    """Return the text as it is compared where case does not count, however its accents are composed (RFC 7613)."""
+    return text.casefold() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
 
 
 class DefinitionError(ValueError):

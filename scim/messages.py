@@ -234,13 +234,20 @@ def _without_path(type: ResourceType, op: str, value: Any, unknown: list[str]) -
 def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str]) -> Iterator[Operation]:
     target = path.target
     if op == "remove" or value is None:  # null is no value (RFC 7643 section 2.5)
-        yield Operation("remove", target, path.filter)
+        if op != "add" or not _takes_more(path):
+            yield Operation("remove", target, path.filter)
     elif target.attribute is None:
         yield from _in_extension(type, op, target, value, unknown)
     elif target.attribute.name != "schemas":  # which follows from what the resource holds
         loaded = load_value(target, value, unknown, element=path.filter is not None)
         if target.attribute.returned != "never":  # what nobody will ever read is not kept
             yield Operation(op, target, path.filter, loaded)
+
+
+def _takes_more(path: Path) -> bool:
+    """Tell whether what is added stands beside what is there, so that to add nothing changes nothing."""
+    target = path.target
+    return bool(target.attribute and target.attribute.multi_valued and not target.sub and not path.filter)
 
 
 def _in_extension(type: ResourceType, op: str, target: Target, value: Any, unknown: list[str]) -> Iterator[Operation]:

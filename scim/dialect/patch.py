@@ -8,7 +8,8 @@ from scim.dialect.names import attribute_name, inner_tree
 from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
-from scim.filters import And, Compare, Filter, Or, PathText, parse_path, remembered, unparse
+from scim.filters import And, Compare, Filter, PathText, parse_path, remembered, unparse
+from scim.filters.lexer import MAX_LENGTH
 from scim.messages import PATCH_OP
 from scim.paths import Path, read_path
 from scim.registry import ResourceType
@@ -91,29 +92,41 @@ def _writes(type: ResourceType, operation: JsonObject, path: Path) -> Iterator[J
         yield {**operation, "value": inner.get(str(target), value)}
         return
     value = attribute_value(target.leaf, operation["value"], element=path.filter is not None)
-    if value is not None:
-        yield {**operation, "value": value}
-    elif path.filter and target.sub and target.sub.name == "value":  # a cleared e-mail address is no address [tests]
-        yield {"op": "remove", "path": operation["path"].rpartition(".")[0]}
+    if value is None and path.filter and target.sub and target.sub.name == "value":
+        yield {"op": "remove", "path": operation["path"].rpartition(".")[0]}  # a cleared e-mail is no address [tests]
     else:
-        yield {"op": "remove", "path": operation["path"]}
+        yield {**operation, "value": value}
 
 
 def _removals(operation: JsonObject, path: Path) -> Iterator[JsonObject]:
-    """Legacy removes members by listing them, which RFC 7644 would read as removing all [compat]."""
+    """Legacy removes members by listing them, which RFC 7644 would read as removing all [compat]; a manager alike."""
     target, listed = path.target, operation.pop("value", None)
     attribute = target.attribute
-    if listed is None or path.filter or target.sub or attribute is None or not attribute.multi_valued:
+    if listed is None or path.filter or target.sub or attribute is None:
         yield operation
         return
     elements = listed if isinstance(listed, list) else [listed]
-    selections = [selected for element in elements if (selected := _selection(attribute, element))]
-    for start in range(0, len(selections), _TOGETHER):
-        together = Or(tuple(selections[start : start + _TOGETHER]))
-        yield {"op": "remove", "path": f"{operation['path']}[{unparse(together)}]"}
+    selections = [unparse(selected) for element in elements if (selected := _selection(attribute, element))]
+    if not attribute.multi_valued and not (attribute.refers_to and selections):
+        yield operation
+        return
+    for together in _together(selections):
+        yield {"op": "remove", "path": f"{operation['path']}[{' or '.join(together)}]"}
 
 
-_TOGETHER = 100  # elements to a filter, whose length is bounded
+def _together(selections: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the selections in lots: a filter's length and its number of terms are bounded."""
+    lot: list[str] = []
+    for one in selections:
+        if lot and (len(lot) == _MOST or sum(map(len, lot)) + len(one) > _LONGEST):
+            yield lot
+            lot = []
+        lot.append(one)
+    if lot:
+        yield lot
+
+
+_MOST, _LONGEST = 100, MAX_LENGTH // 2  # the other half is for the path and what joins them
 
 
 def _selection(attribute: Attribute, element: Any) -> Filter | None:

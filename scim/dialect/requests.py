@@ -21,7 +21,7 @@ def clean_target(path: str, query: str) -> tuple[str, str]:
     flag at the end of the Tenant URL can come before the path: `?aadOptscim062020/Users?filter=`.
     """
     flag, slash, rest = query.partition("/")
-    if slash and fold(flag) in _FLAGS:
+    if slash and fold(flag.partition("=")[0]) in _FLAGS:
         appended, _, query = rest.partition("?")
         path = f"{path}/{unquote(appended, 'latin-1')}"
     cleaned = "/".join(part for part in path.split("/") if part)

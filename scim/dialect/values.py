@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from scim.attributes import Attribute
 from scim.body import parse_object
@@ -21,6 +22,8 @@ def resource(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
             _place(result, target, value)
         elif (urn := type.urn(key)) and (isinstance(value, dict) or value is None):
             prefix = "" if urn == type.schema.id else f"{urn}:"
+            if value is None and prefix:
+                result.setdefault(urn, None)
             for inner, one in (value or {}).items():
                 _place_named(type, result, prefix + inner, one)
         else:
@@ -40,7 +43,11 @@ def _place(result: JsonObject, target: Target, value: Any) -> None:
     """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
     assert target.attribute
     name, value = target.attribute.name, attribute_value(target.leaf, value)
-    holder = result.setdefault(target.extension, {}) if target.extension else result
+    holder = result
+    if target.extension:
+        if result.get(target.extension) is None:
+            result[target.extension] = {}
+        holder = result[target.extension]
     if not isinstance(holder, dict):
         raise InvalidValue(f"{target.extension} must be an object.")
     if target.sub:
@@ -96,10 +103,15 @@ def _complex(attribute: Attribute, value: Any) -> Any:
             raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
         else:
             result[sub.name] = attribute_value(sub, part)
-    if attribute.refers_to and "value" not in result and isinstance(result.get("$ref"), str):
-        result["value"] = result["$ref"].rpartition("/")[2]
+    if attribute.refers_to and result.get("value") is None and isinstance(result.get("$ref"), str):
+        result["value"] = _id_in(result["$ref"])
     gone = attribute.multi_valued and "value" in result and result["value"] is None
     return None if gone else result
+
+
+def _id_in(address: str) -> str | None:
+    """Return the id of the resource that has this address."""
+    return unquote(address.partition("?")[0].rstrip("/").rpartition("/")[2]) or None
 
 
 def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]:

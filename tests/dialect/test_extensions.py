@@ -67,6 +67,8 @@ def with_id(value, id):
         {"op": "remove", "path": f'{ENT}:manager[value eq "ID"]'},
         {"op": "replace", "value": {f"{ENT}:manager": ""}},
         {"op": "replace", "path": f"{ENT}:manager.value", "value": ""},
+        {"op": "Remove", "path": f"{ENT}:manager", "value": [{"value": "ID"}]},
+        {"op": "Remove", "path": f"{ENT}:manager", "value": ""},
     ],
 )
 def test_a42_manager_is_cleared(scim, chief, operation):
@@ -76,10 +78,34 @@ def test_a42_manager_is_cleared(scim, chief, operation):
     assert answer.body[ENT] == {"division": "Sea"}
 
 
-def test_a42_another_manager_is_not_cleared(scim, chief):
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": 'manager[value eq "somebody-else"]'},
+        {"op": "Remove", "path": f"{ENT}:manager", "value": [{"value": "somebody-else"}]},
+        {"op": "Remove", "path": "manager", "value": "somebody-else"},
+    ],
+)
+def test_a42_another_manager_is_not_cleared(scim, chief, operation):
     path = f"/Users/{scim.create_user(**{ENT: {'manager': chief['id']}})['id']}"
-    scim.patch_op(path, {"op": "remove", "path": 'manager[value eq "somebody-else"]'})
+    assert scim.patch_op(path, operation).status == 200
     assert scim.read(path)[ENT]["manager"]["value"] == chief["id"]
+
+
+@pytest.mark.parametrize("address", ["../Users/ID/", "http://old.example/scim/Users/ID?x=1", "/Users/ID"])
+@pytest.mark.parametrize("rest", [{}, {"value": None}])
+def test_a42_manager_is_known_by_its_address_alone(scim, chief, address, rest):
+    path = f"/Users/{scim.create_user()['id']}"
+    value = [{"$ref": with_id(address, chief["id"]), **rest}]
+    answer = scim.patch_op(path, {"op": "replace", "path": "manager", "value": value})
+    assert answer.body[ENT]["manager"]["value"] == chief["id"]
+
+
+def test_a41_null_for_an_extension_clears_it(scim):
+    path = f"/Users/{scim.create_user(**{ENT: {'division': 'Sea'}, 'title': 'Cook'})['id']}"
+    answer = scim.patch_op(path, {"op": "replace", "value": {ENT: None}})
+    assert (ENT in answer.body, answer.body["title"]) == (False, "Cook")
+    assert scim.create_user(**{ENT: None, f"{ENT}:division": "Sea"})[ENT] == {"division": "Sea"}
 
 
 def test_a42_unknown_manager_is_kept_without_ref(scim):

@@ -111,12 +111,22 @@ def test_a47_unknown_members_are_kept_without_ref_beside_the_others(scim, group,
         ({"op": "Remove", "path": "members", "value": [{"value": "nobody"}, {"value": "U0"}]}, [1, 2]),
         ({"op": "Remove", "path": "members", "value": []}, [0, 1, 2]),
         ({"op": "Remove", "path": "members"}, []),
+        ({"op": "Add", "path": "members", "value": None}, [0, 1, 2]),
+        ({"op": "Add", "path": "members", "value": ""}, [0, 1, 2]),
+        ({"op": "add", "value": {"members": None}}, [0, 1, 2]),
+        ({"op": "replace", "value": {"members": None}}, []),
         ({"op": "remove", "path": f"{GROUP}:members", "value": [{"value": "U2"}]}, [0, 1]),
     ],
 )
 def test_a48_remove_members(patch, users, operation, left):
     for _ in range(2):
         assert patch(with_ids(operation, users)) == [users[n] for n in left]
+
+
+def test_a48_members_whose_ids_are_long_are_removed_by_listing_them(patch, users):
+    long = [{"value": f"{n}" + "é" * 100} for n in range(150)]
+    patch({"op": "Add", "path": "members", "value": long})
+    assert patch({"op": "Remove", "path": "members", "value": long}) == users[:3]
 
 
 def test_a48_add_and_remove_in_one_request(patch, users):

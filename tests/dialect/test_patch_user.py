@@ -295,3 +295,15 @@ def test_a45_no_operations_change_nothing(scim, user):
     assert answer.status == 200
     assert answer.body == user
     assert scim.patch_op(f"/Groups/{scim.create_group()['id']}").status == 204
+
+
+@pytest.mark.parametrize("value", [None, "", [], [None]])
+def test_a31_adding_nothing_takes_no_role_away(scim, value):
+    path = f"/Users/{scim.create_user(roles=[{'value': 'Admin'}])['id']}"
+    assert scim.patch_op(path, {"op": "Add", "path": "roles", "value": value}).body["roles"] == [{"value": "Admin"}]
+
+
+def test_a48_long_elements_are_removed_by_listing_them(scim):
+    photos = [{"type": type, "value": "https://a.example/" + "x" * 9000} for type in ("photo", "thumbnail")]
+    path = f"/Users/{scim.create_user(photos=photos)['id']}"
+    assert "photos" not in scim.patch_op(path, {"op": "Remove", "path": "photos", "value": photos}).body

@@ -133,6 +133,15 @@ def test_a06_flag_before_the_path_is_no_failure(scim, path):
     assert scim.get(path).status < 500
 
 
+@pytest.mark.parametrize("flag", ["aadOptscim062020", "aadOptscim062020=", "AzureAdScimPatch2017=true"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a06_a_search_behind_a_flag_finds_nobody_else(scim, flag, slash):
+    user = scim.create_user(userName="quy@contoso.example")
+    for name, found in (("quy@contoso.example", [user["id"]]), ("nobody", [])):
+        answer = scim.get(f"{slash}?{flag}/Users?filter=userName+eq+%22{name}%22")
+        assert [one["id"] for one in answer.body["Resources"]] == found
+
+
 def test_a06_both_dialects_from_one_tenant(scim):
     path = f"/Users/{scim.create_user()['id']}"
     assert scim.patch_op(path, {"op": "Replace", "path": "active", "value": "False"}).status == 200

@@ -350,6 +350,15 @@ def strings_in(tree):
             yield from strings_in(rest)
 
 
+def test_a_user_name_is_the_same_however_its_accents_are_composed(make_scim):
+    scim = make_scim()
+    composed, apart = "jos\u00e9@contoso.example", "JOSE\u0301@contoso.example"
+    id = scim.create_user(userName=composed)["id"]
+    assert scim.found("/Users", f'userName eq "{apart}"') == scim.found("/Users", f'userName sw "{apart[:6]}"') == [id]
+    assert scim.post("/Users", {"schemas": [USER], "userName": apart}).status == 409
+    assert scim.read(f"/Users/{id}")["userName"] == composed
+
+
 def test_an_attribute_that_has_become_text_is_no_number_that_was_stored(make_scim, tmp_path):
     def served(type, store):
         attribute = {"name": "badge", "type": type}
