@@ -157,6 +157,8 @@ class Endpoint:
             exchange.fault = f"no answer within {self.wire.timeout:g} seconds"
         except httpx.ConnectError as error:
             exchange.fault, exchange.unreachable = self._hide(f"nothing answers there: {error}"), True
+        except httpx.LocalProtocolError:  # its text quotes the header, and so the token, with escapes that hide it
+            exchange.fault, exchange.unreachable = "the request was not sent: HTTP does not allow it", True
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             exchange.fault = self._hide(str(error) or type(error).__name__)
         else:

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 import httpx
 
 
+def is_sendable(token: str) -> bool:
+    """Say whether a header can carry the token: a client that tries with another shows it in the error."""
+    return token.isascii() and token.isprintable()
+
+
 class SignInError(Exception):
     """The token endpoint gave no token; the message says why and holds no secret."""
 
@@ -34,4 +39,6 @@ class ClientCredentials:
             raise SignInError("the token endpoint's answer is not a JSON object") from None
         if not isinstance(token, str) or not token:
             raise SignInError(f"the token endpoint answered {answer.status_code} without an access_token")
+        if not is_sendable(token):
+            raise SignInError("the token endpoint gave a token with characters that no header can have")
         return token

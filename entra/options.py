@@ -12,7 +12,7 @@ from entra import graph, mapping, state, tenant
 from entra.client import FAULTS, Endpoint, Wire, split_url
 from entra.dialect import Dialect
 from entra.mapping import MappingSet
-from entra.oauth import ClientCredentials, SignInError
+from entra.oauth import ClientCredentials, SignInError, is_sendable
 from entra.state import State
 from entra.tenant import Tenant
 
@@ -46,9 +46,21 @@ class FaultType(click.ParamType[tuple[str, float]]):
         return found
 
 
+def _pasted(_: click.Context, __: click.Parameter, text: str) -> str:
+    found = text.strip()  # a file from Windows, or a careless paste, ends it with white space
+    if not is_sendable(found):
+        raise click.BadParameter("it has characters that no header can have")
+    return found
+
+
 token = _together(
     click.option(
-        "--token", envvar="SCIM_TOKEN", show_envvar=True, default="", help="Secret token, pasted as into Entra."
+        "--token",
+        envvar="SCIM_TOKEN",
+        show_envvar=True,
+        default="",
+        callback=_pasted,
+        help="Secret token, pasted as into Entra.",
     ),
     click.option("--oauth", metavar="URL", help="Get tokens from this endpoint instead (client credentials)."),
     click.option("--client-id", default="", help="For --oauth."),

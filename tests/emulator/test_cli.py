@@ -181,6 +181,23 @@ def test_without_a_token_nothing_is_sent(fresh, tenant):
     assert "SCIM_TOKEN" in result.output
 
 
+@pytest.mark.parametrize("space", ["\r", "\n", "\r\n", " "])
+def test_white_space_around_a_token_is_no_part_of_it(fresh, space):
+    result = run("validate", fresh.url, "--rate", 0, "--case", "probe-users", token=TOKEN + space)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("odd", ["\r", "\n", "\x7f", "\u00e9", "\udc80"])
+def test_a_token_that_no_header_can_have_is_refused_and_not_shown(fresh, tenant, odd):
+    fresh.requests.clear()
+    for token, options in ((f"Secret{odd}Token", ()), (TOKEN, ("--token", f"Secret{odd}Token"))):
+        result = run("sync", tenant, "--url", fresh.url, *options, token=token)
+        assert result.exit_code == 2, result.output
+        assert "characters that no header can have" in result.output
+        assert "Secret" not in result.output
+    assert fresh.requests == []
+
+
 class TokenEndpoint(Endpoint):
     """An endpoint that gives its token to who knows the client's secret."""
 
@@ -207,6 +224,21 @@ def test_a_token_can_come_from_client_credentials(tenant):
     gone = run(*options[:-3], "http://127.0.0.1:9/", token="")
     assert "token endpoint cannot be reached" in gone.output
     assert "shhh" not in good.output + bad.output
+
+
+class OddTokens(Endpoint):
+    """An endpoint whose tokens break off a header."""
+
+    def answer(self, request):
+        return self.json({"access_token": "Secret\r\nToken"}, 200)
+
+
+def test_a_token_of_client_credentials_that_no_header_can_have_is_not_shown(tenant):
+    with served(OddTokens()) as url:
+        result = run("sync", tenant, "--url", url, "--oauth", f"{url}/oauth", token="")
+    assert result.exit_code == 1
+    assert "characters that no header can have" in result.output
+    assert "Secret" not in result.output
 
 
 # A process of its own

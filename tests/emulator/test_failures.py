@@ -3,13 +3,15 @@
 import pytest
 
 from entra import people
+from entra.answers import ExportError, raise_for_status
+from entra.client import Endpoint as Client
 from entra.cycle import CycleStoppedError
 from entra.oauth import ClientCredentials
 from entra.state import load
 from entra.tenant import from_json
 from tests.emulator import broken
 from tests.emulator.endpoint import ENTERPRISE, Endpoint
-from tests.emulator.helpers import Job, assert_equal_directory, company
+from tests.emulator.helpers import Job, assert_equal_directory, company, served
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
@@ -25,6 +27,14 @@ def test_a_target_deleted_behind_the_back_is_an_invalid_anchor_until_a_restart()
     manager = job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"]
     assert manager == job.user(tenant, "u0")["id"]
     assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
+
+
+def test_a_request_that_http_does_not_allow_is_not_quoted_and_no_timeout():
+    with served(Endpoint()) as url:
+        exchange = Client(url, "Secret\r").send("GET", "/Users")
+    with pytest.raises(ExportError, match=r"^Unreachable: the request was not sent"):
+        raise_for_status(exchange)
+    assert "Secret" not in str(exchange.to_json())
 
 
 class RefusesU1(Endpoint):
