@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from entra import expressions, scoping
+from entra import expressions, scoping, texts
 from entra.expressions import Attribute, Constant, Expression, ExpressionError
 from entra.mapping import AttributeMapping, MappingSet, ObjectMapping
 from entra.targets import Target
@@ -37,8 +37,8 @@ class NoSchemaError(ValueError):
 def load(text: str | bytes) -> Schema:
     """Parse and check an exported schema; NoSchemaError says what is wrong with it."""
     try:
-        schema = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        schema = texts.parse(text)
+    except ValueError as error:
         raise NoSchemaError(f"not JSON: {error}") from None
     if not isinstance(schema, dict):
         raise NoSchemaError("a synchronizationSchema is a JSON object")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from entra import texts
+
 Scoping = Literal["assigned", "all"]
 Source = dict[str, Any]
 
@@ -93,7 +95,7 @@ def digest(value: Any) -> str:
 def load(path: Path) -> Tenant:
     """Read a tenant file; TenantError names what is wrong with it."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = texts.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TenantError(f"{path}: {error.strerror}") from None
     except ValueError as error:

@@ -136,6 +136,16 @@ def test_schema_gives_the_file_back_with_the_attributes_added(tmp_path):
     assert "immutable_id" in path.read_text()
 
 
+def test_a_schema_that_cannot_be_written_again_leaves_no_file(tmp_path):
+    path, output = tmp_path / "schema.json", tmp_path / "out.json"
+    for odd in ("\ud800", float("nan"), float("inf")):
+        path.write_text(json.dumps({**exported(), "id": odd}))
+        result = run("schema", path, "-o", output)
+        assert result.exit_code == 1
+        assert "no schema exported from Entra: not JSON" in result.output
+        assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

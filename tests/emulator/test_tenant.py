@@ -88,5 +88,11 @@ def test_a_file_that_is_not_json_is_named(tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(TenantError, match=r"x\.json is not JSON"):
         load(path)
+    path.write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(TenantError, match="nested too deeply"):
+        load(path)
+    path.write_text(r'{"users": [{"objectId": "1", "userPrincipalName": "\ud800"}]}', encoding="utf-8")
+    with pytest.raises(TenantError, match="half a surrogate pair"):
+        load(path)
     with pytest.raises(TenantError, match="No such file"):
         load(tmp_path / "none.json")

@@ -121,6 +121,8 @@ def test_the_file_is_ready_and_a_second_time_nothing_changes(browser):
         (b"[]", "is a JSON object"),
         (b"{}", "no &#34;synchronizationRules&#34;"),
         (b"\xff\xfe", "not JSON"),
+        ({**exported(), "id": "\ud800"}, "half a surrogate pair"),
+        ({**exported(), "id": float("nan")}, "not JSON"),
     ],
 )
 def test_what_is_no_schema_is_refused_with_the_reason(browser, content, reason):
