@@ -19,7 +19,6 @@ from entra.plan import Policy
 from entra.validate import command as validate
 from entra.worklog import Entry, Journal
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -42,7 +41,7 @@ def demo(users: int, groups: int, seed: int, domain: str) -> None:
 @click.argument("tenant_file", metavar="TENANT", type=EXISTING)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--scale", type=click.IntRange(1), default=1, show_default=True, help="How many of each change.")
-@click.option("-o", "--output", type=FILE, help="Where to write the tenant  [default: in place]")
+@click.option("-o", "--output", type=options.OUTPUT, help="Where to write the tenant  [default: in place]")
 def day(tenant_file: Path, seed: int, scale: int, output: Path | None) -> None:
     """Let a day pass in a tenant file: joiners, leavers, renames, new managers, groups, restores, purges."""
     changed, happened = changes.day(options.load_tenant(tenant_file), seed, scale)
@@ -60,7 +59,7 @@ main.add_command(validate.command)
 @click.argument("names", metavar="USER-OR-GROUP...", nargs=-1, required=True)
 @click.option("--url", required=True, help="The tenant URL.")
 @options.token
-@click.option("--state", "state_file", type=FILE, help="The state file of `sync`.")
+@click.option("--state", "state_file", type=options.OUTPUT, help="The state file of `sync`.")
 @click.option("--member", "members", multiple=True, help="A member to provision into a group; five at most.")
 @options.scope
 @options.mapping_file
@@ -90,7 +89,7 @@ def provision(tenant_file: Path, names: tuple[str, ...], **settings: Any) -> Non
 @options.token
 @click.option("--tenant", "tenant_file", type=EXISTING, help="The tenant file to sort the accounts against.")
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="Accounts per page.")
-@click.option("--json", "json_file", type=FILE, help="Write every account to this file.")
+@click.option("--json", "json_file", type=options.OUTPUT, help="Write every account to this file.")
 @options.mapping_file
 @options.wire
 def discover_command(url: str, tenant_file: Path | None, **settings: Any) -> None:
@@ -135,7 +134,7 @@ def replay_command(log_file: Path, url: str, token: str, **settings: Any) -> Non
 
 @main.command("schema")
 @click.argument("schema_file", metavar="SCHEMA", type=EXISTING)
-@click.option("-o", "--output", type=FILE, help="Where to write the schema  [default: standard output]")
+@click.option("-o", "--output", type=options.OUTPUT, help="Where to write the schema  [default: standard output]")
 def schema_command(schema_file: Path, output: Path | None) -> None:
     """Add IDmelon's attributes and mappings to a schema exported from Entra, ready to upload again."""
     try:

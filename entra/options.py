@@ -46,6 +46,23 @@ class FaultType(click.ParamType[tuple[str, float]]):
         return found
 
 
+class OutputFile(click.Path[Path]):
+    """A file to write, in a folder that is there: what is found out at the end comes too late."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path; a usage error names the folder that is not there."""
+        found = super().convert(value, param, ctx)
+        if not found.parent.is_dir():
+            self.fail(f"there is no folder {str(found.parent)!r}", param, ctx)
+        return found
+
+
+OUTPUT = OutputFile()
+
+
 def _pasted(_: click.Context, __: click.Parameter, text: str) -> str:
     found = text.strip()  # a file from Windows, or a careless paste, ends it with white space
     if not is_sendable(found):

@@ -97,7 +97,7 @@ class Job:
 @click.argument("tenant_file", metavar="TENANT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--url", required=True, help="The tenant URL; ?aadOptscim062020 may be appended.")
 @options.token
-@click.option("--state", "state_file", type=click.Path(path_type=Path, dir_okay=False), help="Links and watermark.")
+@click.option("--state", "state_file", type=options.OUTPUT, help="Links and watermark.")
 @options.scope
 @options.mapping_file
 @options.roles
@@ -110,9 +110,7 @@ class Job:
 @click.option("--deletion-threshold", type=click.IntRange(0), help="Hold back more disables and deletes than this.")
 @click.option("--allow-deletes", is_flag=True, help="Send the removals that were held back.")
 @click.option("--concurrency", type=click.IntRange(1, 50), default=5, show_default=True, help="Workers.")
-@click.option(
-    "--log", "log_file", type=click.Path(path_type=Path, dir_okay=False), help="Provisioning log, JSON lines."
-)
+@click.option("--log", "log_file", type=options.OUTPUT, help="Provisioning log, JSON lines.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for every object.")
 @options.wire
 @options.dialect

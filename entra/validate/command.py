@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,6 @@ from entra.validate import reports
 from entra.validate.cases import Result, Status
 from entra.validate.runner import CASES, Run, choose
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.WARNED: "yellow", Status.SKIPPED: "dim"}
 REPORTS: dict[str, Callable[[Run], str]] = {
     "junit": reports.to_junit,
@@ -35,9 +33,9 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command("validate")
 @click.argument("url")
 @options.token
-@click.option("--junit", type=FILE, help="Write a JUnit report.")
-@click.option("--json", "json_file", type=FILE, help="Write a JSON report.")
-@click.option("--html", type=FILE, help="Write a report for people.")
+@click.option("--junit", type=options.OUTPUT, help="Write a JUnit report.")
+@click.option("--json", "json_file", type=options.OUTPUT, help="Write a JSON report.")
+@click.option("--html", type=options.OUTPUT, help="Write a report for people.")
 @click.option("--case", "names", multiple=True, help="Run this case only; may be repeated.")
 @click.option("--dialect", "dialects", type=click.Choice(["L", "F", "LF"]), default="LF", show_default=True)
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")

@@ -178,6 +178,28 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments, message, tenant, t
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sync {tenant} --url {url} --state",
+        "sync {tenant} --url {url} --log",
+        "provision {tenant} x --url {url} --state",
+        "validate {url} --junit",
+        "validate {url} --json",
+        "validate {url} --html",
+        "discover {url} --json",
+        "day {tenant} -o",
+        "schema {tenant} -o",
+    ],
+)
+def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_done(fresh, tenant, tmp_path, command):
+    fresh.requests.clear()
+    result = run(*command.format(tenant=tenant, url=fresh.url).split(), tmp_path / "none" / "file")
+    assert result.exit_code == 2, result.output
+    assert f"there is no folder '{tmp_path / 'none'}'" in result.output
+    assert fresh.requests == []
+
+
 def test_a_state_of_another_endpoint_is_refused(fresh, tenant, tmp_path):
     state = tmp_path / "links.json"
     run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state)
