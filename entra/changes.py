@@ -25,46 +25,54 @@ def joiner(tenant: Tenant, rng: random.Random) -> str:
     tenant.objects[fresh.id] = fresh
     tenant.assignments.add(fresh.id)
     for group in _groups(tenant, rng, 1):
-        group.source["members"].append(fresh.id)
+        group.source["members"] = [*group.members, fresh.id]
     return f"{fresh.name} joins"
 
 
 def leaver(tenant: Tenant, rng: random.Random) -> str:
     """Delete somebody: into the recycle bin first."""
-    person = rng.choice(_active(tenant))
-    person.source["softDeleted"] = True
-    return f"{person.name} leaves"
+    for person in _people(tenant, rng, 1):
+        person.source["softDeleted"] = True
+        return f"{person.name} leaves"
+    return "nobody is left to leave"
 
 
 def disable(tenant: Tenant, rng: random.Random) -> str:
     """Disable an account."""
-    person = rng.choice(_active(tenant))
-    person.source["accountEnabled"] = False
-    return f"{person.name} is disabled"
+    for person in _people(tenant, rng, 1):
+        person.source["accountEnabled"] = False
+        return f"{person.name} is disabled"
+    return "nobody to disable"
 
 
 def rename(tenant: Tenant, rng: random.Random) -> str:
     """Change a surname, and with it the user principal name."""
-    person = rng.choice(_active(tenant))
-    given, family = person.source.get("givenName", "Sam"), f"Renamed-{rng.randrange(10**6)}"
-    name = f"{person.source['mailNickname'].partition('.')[0]}.{family.lower()}@{tenant.domain}"
-    person.source.update(surname=family, displayName=f"{given} {family}", userPrincipalName=name, mail=name)
-    return f"{given} is called {family} now"
+    for person in _people(tenant, rng, 1):
+        given, family = person.source.get("givenName", "Sam"), f"Renamed-{rng.randrange(10**6)}"
+        alias = person.source.get("mailNickname") or person.name.partition("@")[0]
+        name = f"{alias.partition('.')[0]}.{family.lower()}@{tenant.domain}"
+        person.source.update(surname=family, displayName=f"{given} {family}", userPrincipalName=name, mail=name)
+        return f"{given} is called {family} now"
+    return "nobody to rename"
 
 
 def new_manager(tenant: Tenant, rng: random.Random) -> str:
     """Give somebody another manager."""
-    person, boss = rng.sample(_active(tenant), 2)
+    chosen = _people(tenant, rng, 2)
+    if len(chosen) < 2:
+        return "nobody to report to"
+    person, boss = chosen
     person.source["manager"] = boss.id
     return f"{person.name} reports to {boss.name}"
 
 
 def move(tenant: Tenant, rng: random.Random) -> str:
     """Give somebody another job in another department."""
-    person = rng.choice(_active(tenant))
-    department = rng.choice(list(people.DEPARTMENTS))
-    person.source.update(department=department, jobTitle=rng.choice(people.DEPARTMENTS[department]))
-    return f"{person.name} moves to {department}"
+    for person in _people(tenant, rng, 1):
+        department = rng.choice(list(people.DEPARTMENTS))
+        person.source.update(department=department, jobTitle=rng.choice(people.DEPARTMENTS[department]))
+        return f"{person.name} moves to {department}"
+    return "nobody to move"
 
 
 def group_members(tenant: Tenant, rng: random.Random) -> str:
@@ -80,7 +88,7 @@ def group_members(tenant: Tenant, rng: random.Random) -> str:
 
 def new_group(tenant: Tenant, rng: random.Random) -> str:
     """Make a group."""
-    members = [p.id for p in rng.sample(_active(tenant), min(4, len(_active(tenant))))]
+    members = [p.id for p in _people(tenant, rng, 4)]
     name = f"Task Force {rng.randrange(10**6)}"
     source: Source = {"displayName": name, "description": "A new group", "members": members}
     group = Object("Group", {"objectId": _uuid(rng), **source})
@@ -145,12 +153,19 @@ def _active(tenant: Tenant) -> list[Object]:
 
 
 def _deleted(tenant: Tenant, rng: random.Random) -> list[Object]:
-    found = [p for p in tenant.of("User") if p.deleted]
-    return rng.sample(found, min(1, len(found)))
+    return _some([p for p in tenant.of("User") if p.deleted], rng, 1)
+
+
+def _people(tenant: Tenant, rng: random.Random, count: int) -> list[Object]:
+    return _some(_active(tenant), rng, count)
 
 
 def _groups(tenant: Tenant, rng: random.Random, count: int) -> list[Object]:
-    found = tenant.of("Group")
+    return _some(tenant.of("Group"), rng, count)
+
+
+def _some(found: list[Object], rng: random.Random, count: int) -> list[Object]:
+    # A small tenant may have fewer, or none.
     return rng.sample(found, min(count, len(found)))
 
 

@@ -55,6 +55,23 @@ def test_demo_writes_a_tenant():
     assert json.loads(result.output) == to_json(demo(5, 1, seed=3))
 
 
+@pytest.mark.parametrize(("users", "groups", "scale"), [(3, 1, 1), (1, 0, 1), (30, 2, 30)])
+def test_a_day_passes_in_a_small_tenant_too(tmp_path, users, groups, scale):
+    for seed in range(3):
+        path = tmp_path / f"{seed}.json"
+        path.write_text(json.dumps(to_json(demo(users, groups, seed=seed))))
+        result = run("day", path, "--seed", seed, "--scale", scale)
+        assert result.exit_code == 0, result.output
+        assert len(result.output.splitlines()) == 14 * scale
+
+
+def test_a_day_passes_in_a_tenant_with_the_least_that_a_file_needs(tmp_path):
+    path = tmp_path / "tenant.json"
+    users = [{"objectId": f"u{n}", "userPrincipalName": f"u{n}@x.example"} for n in range(9)]
+    path.write_text(json.dumps({"users": users, "groups": [{"objectId": "g", "displayName": "G"}]}))
+    assert run("day", path).exit_code == 0
+
+
 def test_sync_runs_an_initial_cycle_and_then_incremental_ones(fresh, tenant, tmp_path):
     state, log = tmp_path / "links.json", tmp_path / "log.jsonl"
     options = ("--url", fresh.url, "--state", state, "--rate", 0, "--log", log)
