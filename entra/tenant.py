@@ -110,11 +110,14 @@ def from_json(raw: Any) -> Tenant:
     """Make a tenant of its parsed file."""
     if not isinstance(raw, dict) or not isinstance(raw.get("users"), list):
         raise TenantError('a tenant file is an object with a "users" list; `python -m entra demo` makes one')
-    about = raw.get("tenant") or {}
+    about, groups = raw.get("tenant") or {}, raw.get("groups") or []
+    if not isinstance(about, dict) or not isinstance(groups, list):
+        raise TenantError('its "tenant" should be an object and its "groups" a list')
     tenant = Tenant(about.get("displayName", "Contoso"), about.get("domain", "contoso.example"))
-    for kind, key in (("User", "users"), ("Group", "groups")):
-        for number, source in enumerate(raw.get(key) or []):
+    for kind, key, sources in (("User", "users", raw["users"]), ("Group", "groups", groups)):
+        for number, source in enumerate(sources):
             _add(tenant, kind, source, f"{key}[{number}]")
+    _check_ids(raw.get("assignments", []), '"assignments"')
     tenant.assignments = set(raw.get("assignments", tenant.objects))
     return tenant
 
@@ -138,4 +141,12 @@ def _add(tenant: Tenant, kind: str, source: Any, where: str) -> None:
             raise TenantError(f'{where} has no "{key}"')
     if source["objectId"] in tenant.objects:
         raise TenantError(f"{where} repeats the objectId {source['objectId']}")
+    if not isinstance(source.get("manager") or "", str):
+        raise TenantError(f'"manager" of {where} is no objectId')
+    _check_ids(source.get("members") or [], f'"members" of {where}')
     tenant.objects[source["objectId"]] = Object(kind, source)
+
+
+def _check_ids(value: Any, where: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TenantError(f"{where} should be a list of objectIds")

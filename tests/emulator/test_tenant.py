@@ -8,6 +8,9 @@ from entra.changes import day
 from entra.people import demo
 from entra.tenant import TenantError, from_json, load, to_json
 
+USER = {"objectId": "1", "userPrincipalName": "a"}
+GROUP = {"objectId": "2", "displayName": "G"}
+
 
 def test_the_same_seed_makes_the_same_tenant():
     assert to_json(demo(50, 5, seed=3)) == to_json(demo(50, 5, seed=3))
@@ -75,7 +78,14 @@ def test_objects_are_found_by_any_name():
         ({"users": [1]}, r"users\[0\] is not an object"),
         ({"users": [{"objectId": "1"}]}, r'users\[0\] has no "userPrincipalName"'),
         ({"users": [], "groups": [{"displayName": "G"}]}, r'groups\[0\] has no "objectId"'),
-        ({"users": [{"objectId": "1", "userPrincipalName": "a"}] * 2}, "repeats the objectId 1"),
+        ({"users": [USER] * 2}, "repeats the objectId 1"),
+        ({"users": [], "groups": [{**GROUP, "members": ["nope", 1]}]}, r'"members" of groups\[0\] should be a list of'),
+        ({"users": [], "groups": [{**GROUP, "members": 1}]}, r'"members" of groups\[0\] should be a list of'),
+        ({"users": [], "groups": 1}, '"groups" a list'),
+        ({"users": [], "tenant": "x"}, '"tenant" should be an object'),
+        ({"users": [], "assignments": [[]]}, '"assignments" should be a list of objectIds'),
+        ({"users": [], "assignments": None}, '"assignments" should be a list of objectIds'),
+        ({"users": [{**USER, "manager": ["2"]}]}, r'"manager" of users\[0\] is no objectId'),
     ],
 )
 def test_what_is_wrong_with_a_tenant_is_named(raw, reason):
