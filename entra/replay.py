@@ -65,7 +65,8 @@ def _raw(text: str) -> Iterator[dict[str, Any]]:
     except ValueError:
         whole = None
     if isinstance(whole, dict) and isinstance(whole.get("log"), dict):
-        yield from map(_har, whole["log"].get("entries") or [])
+        entries = whole["log"].get("entries")
+        yield from map(_har, entries if isinstance(entries, list) else [])
     elif whole is not None:
         yield from whole if isinstance(whole, list) else [whole]
     else:
@@ -81,15 +82,20 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
                 raise LogError(f"line {number} is not JSON: {error}") from None
 
 
-def _har(entry: dict[str, Any]) -> dict[str, Any]:
-    request, response = entry.get("request") or {}, entry.get("response") or {}
+def _har(entry: Any) -> dict[str, Any]:
+    request, response = _part(entry, "request"), _part(entry, "response")
     return {
         "method": request.get("method"),
         "path": request.get("url"),
-        "request": (request.get("postData") or {}).get("text"),
+        "request": _part(request, "postData").get("text"),
         "status": response.get("status"),
-        "response": (response.get("content") or {}).get("text"),
+        "response": _part(response, "content").get("text"),
     }
+
+
+def _part(whole: Any, name: str) -> dict[str, Any]:
+    found = whole.get(name) if isinstance(whole, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _recorded(raw: Any) -> Iterator[Recorded]:

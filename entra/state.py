@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from entra import texts
+
 VERSION = 1
 
 
@@ -126,8 +128,10 @@ def load(path: Path | None, url: str) -> State:
     if path is None or not path.exists():
         return State(url=url, path=path)
     try:
-        state = _from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        state = _from_json(texts.parse(path.read_text(encoding="utf-8")))
+    except (TypeError, KeyError, AttributeError):  # what these say is for programmers
+        raise StateError(f"{path} is not a state file of this program") from None
+    except (OSError, ValueError) as error:
         raise StateError(f"{path} is not a state file of this program: {error}") from None
     if state.url != url:
         raise StateError(f"{path} holds the links of {state.url}, not of {url}; use another --state")

@@ -217,6 +217,15 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_done
     assert fresh.requests == []
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '{"links": 1}', '{"version": 1, "links": {"x": {"y": 1}}}'])
+def test_a_file_that_is_no_state_is_called_just_that(tenant, tmp_path, content):
+    state = tmp_path / "links.json"
+    state.write_text(content)
+    result = run("sync", tenant, "--url", "http://x/scim", "--state", state)
+    assert result.exit_code == 1
+    assert result.output == f"Error: {state} is not a state file of this program\n"
+
+
 def test_a_state_of_another_endpoint_is_refused(fresh, tenant, tmp_path):
     state = tmp_path / "links.json"
     run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state)

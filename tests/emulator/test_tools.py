@@ -154,7 +154,16 @@ def test_lines_with_absent_keys_and_bodies_as_text_are_read():
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "no request"), ("{}", "no request"), ("[1]", "no request"), ('{"method": 1}\nx', "line 2 is not JSON")],
+    [
+        ("", "no request"),
+        ("{}", "no request"),
+        ("[1]", "no request"),
+        ('{"method": 1}\nx', "line 2 is not JSON"),
+        ('{"log": {"entries": [1]}}', "no request"),
+        ('{"log": {"entries": 1}}', "no request"),
+        ('{"log": {"entries": [{"request": 1, "response": {"content": 1}}]}}', "no request"),
+        ('{"log": {"entries": [{"request": {"postData": 1}, "response": 1}]}}', "no request"),
+    ],
 )
 def test_what_is_no_log_is_refused(text, reason):
     with pytest.raises(LogError, match=reason):
