@@ -123,10 +123,14 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _tokens(document: TOMLDocument) -> AoT:
-    """Return the [[tokens]] tables, which are made if there are none."""
+    """Return the [[tokens]] tables, which are made if there are none, or of the tables in an array's one line."""
     if not isinstance(document.get("tokens"), AoT):
-        document.pop("tokens", None)
+        inline = document.pop("tokens", [])
         document["tokens"] = tomlkit.aot()
+        for values in inline:
+            table = tomlkit.table()
+            table.update(values)
+            document["tokens"].append(table)
     return cast(AoT, document["tokens"])
 
 

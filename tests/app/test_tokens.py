@@ -32,6 +32,15 @@ def test_new_token_prints_the_token_alone_and_keeps_its_hash_alone(flask, config
     assert kept["scope"] == "read-write"
 
 
+def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, config_path):
+    old, two = ({"name": name, "sha256": letter * 64} for name, letter in (("old", "a"), ("two", "b")))
+    config_path.write_text(f'tokens = [ {{name="old", sha256="{"a" * 64}"}}, {{name="two", sha256="{"b" * 64}"}} ]')
+    assert flask("token", "new", "--name", "new").returncode == 0
+    assert tokens(config_path)[:-1] == [old, two]
+    assert flask("token", "revoke", "old").returncode == 0
+    assert [table["name"] for table in tokens(config_path)] == ["two", "new"]
+
+
 def test_several_tokens_hold_at_once_until_one_is_revoked(flask, config_path):
     first = flask("token", "new", "--name", "old").stdout.strip()
     second = flask("token", "new", "--name", "new", "--read-only").stdout.strip()
