@@ -15,7 +15,7 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import ConfigError, parse
+from config import ConfigError, parse, read
 from scim.auth import new_token
 from storage.files import sync_folder
 from storage.lock import locked
@@ -97,6 +97,7 @@ def _changing(path: Path) -> Iterator[TOMLDocument]:
     """Let the file be changed with its comments kept, and replace it at once if it is still right; Refused."""
     try:
         with locked(path.with_name(path.name + ".lock")):
+            read(path)  # what is wrong already is told before anything goes by it
             document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
             yield document
             text = tomlkit.dumps(document)

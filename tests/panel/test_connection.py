@@ -174,6 +174,35 @@ def test_a_wrong_configuration_is_not_written(browser):
     assert "connection" not in browser.config
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        b'[[tokens]]\nsha256 = "x"',
+        b'[[tokens]]\nname = "x"\nsha256 = "%s"\nexpires = 2030-01-01T00:00:00' % (b"a" * 64),
+        b'[[tokens]]\nname = "x"\nsha256 = "%s"\nexpires = "2030"' % (b"a" * 64),
+        b'connection = "x"',
+        b"attribute_names = 5",
+        b"tokens = 5",
+        b"# \xff",
+    ],
+)
+def test_a_form_answers_in_words_after_a_bad_edit(browser, edit):
+    panel = browser.path.read_bytes().split(b"[[tokens]]")[0]
+    browser.path.write_bytes(panel + edit if edit.startswith(b"[") else edit + b"\n" + panel)
+    before = browser.path.read_bytes()
+    forms = {
+        f"{ENTRA}/switch": (ENTRA, {"enabled": "no"}, 409),
+        f"{ENTRA}/test": (ENTRA, {}, 409),
+        NEW: (NEW, {"name": "second", "replaces": "entra", "overlap": "day"}, 409),
+        f"{ENTRA}/tokens/revoke?name=entra": (None, {}, 409),
+        "/panel/attributes": (None, {"extraAttribute1": "Badge"}, 400),
+    }
+    for path, (form, fields, status) in forms.items():
+        page = browser.post(path, fields, form=form)
+        assert (page.status, "was not changed" in page.text) == (status, True), path
+    assert browser.path.read_bytes() == before
+
+
 def test_a_second_token_of_a_name_is_refused(browser):
     page = browser.post(NEW, {"name": "entra", "replaces": "", "overlap": "none"})
     assert page.status == 409
