@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(minutes=1)
 TIMEOUT = 10.0
-_NAME = "connection-test-"
+PREFIX = "connection-test-"  # of the names of tests' tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class _Bad(Exception):
 
 def new_name() -> str:
     """Return a name for the token of one test."""
-    return _NAME + secrets.token_hex(4)
+    return PREFIX + secrets.token_hex(4)
 
 
 def is_name(name: str) -> bool:
     """Tell whether this is the name of a test's token."""
-    return name.startswith(_NAME)
+    return name.startswith(PREFIX)
 
 
 def make_client() -> "httpx.Client":

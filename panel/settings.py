@@ -16,6 +16,7 @@ from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
 from config import ConfigError, parse, read
+from panel import probe
 from scim.auth import new_token
 from storage.files import sync_folder
 from storage.lock import locked
@@ -41,6 +42,8 @@ def add_token(
     The one that it replaces goes on to work for the time of the overlap.
     """
     _check_name(name)
+    if probe.is_name(name) and not lifetime:
+        raise Refused(f'Names that begin with "{probe.PREFIX}" are for the panel\'s own tests; choose another.')
     text, table = new_token(name, read_only=read_only, lifetime=lifetime)
     with _changing(path) as document:
         is_there = any(one["name"] == replaces and not _is_over(one) for one in _tokens(document))

@@ -92,6 +92,9 @@ def test_messages_of_what_goes_wrong(flask):
     assert again.stdout == ""
     assert 'There is a token "entra" already' in again.stderr
     assert 'There is no token "nobody"' in flask("token", "revoke", "nobody").stderr
+    ours = flask("token", "new", "--name", "connection-test-mine")
+    assert ours.returncode != 0
+    assert "the panel's own tests" in ours.stderr
     assert "1 to 100 printable characters" in flask("token", "new", "--name", "a\nb").stderr
     flask("token", "revoke", "entra")
     assert "every request is refused" in flask("token", "list").stderr

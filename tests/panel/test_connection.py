@@ -210,6 +210,13 @@ def test_a_second_token_of_a_name_is_refused(browser):
     assert page.value("name") == "entra"  # what was typed stays
 
 
+def test_a_token_has_no_name_that_is_kept_out_of_sight(browser):
+    page = browser.post(NEW, {"name": "connection-test-mine", "replaces": "", "overlap": "none"})
+    assert page.status == 409
+    assert "the panel's own tests" in page.text
+    assert [table["name"] for table in browser.config["tokens"]] == ["entra"]
+
+
 def test_the_form_suggests_a_free_name(browser):
     assert browser.get(NEW).value("name") == "entra-2"
 
