@@ -39,6 +39,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
+        log.refuse_shared_path(settings)
         service = _service(settings, store)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))

@@ -63,6 +63,16 @@ def test_every_option_stands_in_the_readme():
             '[[schemas.attributes]]\nname = "A"\ntype = "complex"\nsubAttributes = [{name = "b"}]',
             "the schema has two attributes named A.b",
         ),
+        *(
+            (f'[log]\npath = "{path}"', "[log] path must be a file of its own")
+            for path in (
+                "config.toml",
+                "./data/../config.toml.lock",
+                "data/tinyscim.json",
+                "data/tinyscim.json.journal.0",
+                "data/tinyscim.json.locks/writer",
+            )
+        ),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
@@ -76,6 +86,15 @@ def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, 
     assert said.count("\n") == 1
     assert str(path) in said
     assert problem in said
+
+
+def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "log").symlink_to("data/tinyscim.json")
+    (tmp_path / "config.toml").write_text('[log]\npath = "log"')
+    with pytest.raises(SystemExit):
+        create_app(tmp_path / "config.toml")
+    assert "[log] path must be a file of its own" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_named(tmp_path, capsys):
