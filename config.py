@@ -133,11 +133,21 @@ class Connection:
     enabled: bool = option(True)
 
 
+def _is_hash(text: str) -> bool:
+    """Tell whether a password can be checked against it; to try takes longer than most commands."""
+    scrypt = re.fullmatch(r"scrypt:([0-9]{1,8}):([0-9]{1,4}):([0-9]{1,4})\$[^$]+\$[0-9a-f]{128}", text)
+    if scrypt:
+        n, r, p = map(int, scrypt.groups())
+        # RFC 7914, 2: n is a power of 2, and below 2 to the 16 r. The memory, as werkzeug asks for it, is an int of C.
+        return n > 1 and n & (n - 1) == 0 and n.bit_length() <= 16 * r and 0 < 132 * n * r * p < 2**31
+    return bool(re.fullmatch(r"pbkdf2:sha(1|224|256|384|512):[1-9][0-9]{0,7}\$[^$]+\$[0-9a-f]+", text))
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
     """[panel]: how the administrator signs in to the web panel; without a password there is none."""
 
-    password_hash: str = option("", lambda text: not text or text.count("$") == 2, "what `flask panel password` writes")
+    password_hash: str = option("", lambda text: not text or _is_hash(text), "what `flask panel password` writes")
     secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more")
 
     @property

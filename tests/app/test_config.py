@@ -3,6 +3,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 import config
 from app import create_app
@@ -73,6 +74,19 @@ def test_every_option_stands_in_the_readme():
                 "data/tinyscim.json.locks/writer",
             )
         ),
+        *(
+            (f'[panel]\npassword_hash = "{text}"', "[panel] password_hash must be what `flask panel password` writes")
+            for text in (
+                "a$b$c",
+                "scrypt:3:8:1$a$b",
+                "scrypt:32768:8:1$a$b",
+                f"scrypt:1073741824:8:1$a${'0' * 128}",
+                f"scrypt:3:8:1$a${'0' * 128}",
+                "pbkdf2:sha256:0$a$b",
+                f"pbkdf2:sha256:0$a${'0' * 64}",
+                f"pbkdf2:sha257:1$a${'0' * 64}",
+            )
+        ),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
@@ -86,6 +100,12 @@ def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, 
     assert said.count("\n") == 1
     assert str(path) in said
     assert problem in said
+
+
+@pytest.mark.parametrize("method", ["scrypt", "scrypt:1024:8:1", "scrypt:65536:16:2", "pbkdf2", "pbkdf2:sha512:1000"])
+def test_every_hash_of_werkzeugs_is_a_password(method):
+    hashed = generate_password_hash("correct horse battery", method=method)
+    assert config.parse({"panel": {"password_hash": hashed}}).panel.password_hash == hashed
 
 
 def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys):
