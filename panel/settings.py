@@ -18,7 +18,7 @@ from werkzeug.security import generate_password_hash
 from config import ConfigError, parse, read
 from panel import probe
 from scim.auth import new_token
-from storage.files import sync_folder
+from storage.files import give, sync_folder
 from storage.lock import locked
 
 MIN_PASSWORD = 12
@@ -111,10 +111,11 @@ def _changing(path: Path) -> Iterator[TOMLDocument]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the file and keep its mode; under a name that is nobody's, in a folder that is the administrator's."""
+    """Replace the file with its mode and owner kept; under a name that is nobody's, in the administrator's folder."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            give(file.fileno(), path)
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             file.write(text)
             file.flush()

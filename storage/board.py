@@ -9,6 +9,7 @@ import mmap
 import os
 from pathlib import Path
 
+from storage.files import open_private
 from storage.journal import Place
 
 COUNT = 4
@@ -38,7 +39,7 @@ class Board:
     losses = _number(LOSSES, "How often lines had to be cut off again.")
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = open_private(path, os.O_RDWR)
         try:
             # The last byte is written, so that the file has its room: a process that finds none later is killed.
             if os.fstat(descriptor).st_size < SIZE:

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +62,33 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
+def give(descriptor: int, like: Path) -> None:
+    """Give root's file to whom another one belongs: what a command writes as root, the service has to open."""
+    if os.geteuid() == 0:
+        with suppress(OSError):
+            owner = like.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file of the owner's alone, which is made if there is none; root's belongs to whom the folder does."""
+    flags |= os.O_CREAT | os.O_CLOEXEC
+    try:
+        # A file that is there already, or what a link leads to, is not given away.
+        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags, 0o600)
+    give(descriptor, path.parent)
+    return descriptor
+
+
 def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
     new = path.with_name(path.name + ".new")
     try:
         new.unlink(missing_ok=True)
-        new.touch(0o600)  # it tells of people
-        with new.open("wb") as file:
+        with os.fdopen(open_private(new, os.O_WRONLY | os.O_EXCL), "wb") as file:
+            give(file.fileno(), path)
             for piece in pieces:
                 file.write(piece)
                 # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.

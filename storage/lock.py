@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from storage.files import open_private
+
 
 class Locked(Exception):
     """Somebody else holds the lock."""
@@ -16,7 +18,7 @@ class Locked(Exception):
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> int:
     """Lock the file and return its descriptor, which `unlock` takes; Locked, if not to wait."""
     # Opened each time: a descriptor that was inherited or is shared excludes nobody.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -50,7 +52,7 @@ class Turn:
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         # Opened here, after the fork: a descriptor that was inherited excludes nobody.
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_private(path, os.O_RDONLY)
         self._file = os.fstat(self._descriptor)
         self._mutex = Lock()
         self._sharers = 0

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from storage.files import open_private
 from storage.lock import locked
 
 SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
@@ -129,7 +130,7 @@ class LogFiles:
 
 
 def _append_whole(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         try:

@@ -1,6 +1,9 @@
 import hashlib
+import os
 import time
 import tomllib
+
+import pytest
 
 from app import create_app
 from panel.settings import add_token
@@ -107,3 +110,17 @@ def test_setup_prints_url_and_token_once(flask, config_path):
     assert len(tokens(config_path)) == 1
     again = flask("setup")
     assert (again.returncode, again.stdout) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_the_service(flask, config_path):
+    folder, nobody = config_path.parent, 65_534
+    for path in (folder, folder / "data", folder / "data" / "tinyscim.json.locks"):
+        path.mkdir(exist_ok=True)
+        os.chown(path, nobody, nobody)
+    os.chown(config_path, nobody, nobody)
+    assert flask("token", "new", "--name", "entra").returncode == 0
+    assert flask("store", "compact").returncode == 0
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {"config.toml", "config.toml.lock", "tinyscim.json"} <= {path.name for path in files}
+    assert {path.name: path.stat().st_uid for path in files} == {path.name: nobody for path in files}

@@ -44,7 +44,6 @@ STEPS = [
     (os, "ftruncate"),
     (Path, "replace"),
     (Path, "unlink"),
-    (Path, "touch"),
 ]
 
 
