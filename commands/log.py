@@ -1,6 +1,5 @@
 """`flask log`: shows and exports the provisioning log."""
 
-import csv
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from panel.cells import write_table
 from panel.log import ProvisioningLog, log_of
 from panel.log.entries import ACTIONS
 from panel.log.exports import COLUMNS, as_exchange, as_row, summary
@@ -90,9 +90,8 @@ def export(form: str, output: TextIO, **criteria: str | None) -> None:
     """Write the entries, the oldest first. `python -m entra replay` sends what the JSON lines hold again."""
     entries = _log().entries(_criteria(criteria))
     if form == "csv":
-        writer = csv.DictWriter(output, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(as_row, entries))
+        write_table(output, [COLUMNS])
+        write_table(output, (as_row(entry).values() for entry in entries))
     else:
         registry = current_app.extensions["tinyscim"].registry
         for entry in entries:

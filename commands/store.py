@@ -1,6 +1,5 @@
 """`flask store ...`: looking after the data file."""
 
-import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cells import harmless
+from panel.cells import write_table
 from storage.base import Index, StoreError
 from storage.repair import Salvage
 from storage.repair import check as check_files
@@ -148,8 +147,7 @@ def export(form: str, kind: str | None, output: Path | None) -> None:
         refuse_odd_target(store, output)
         with output.open("w", encoding="utf-8") if output else click.open_file("-", "w") as file:
             if kind and form == "csv":
-                rows = export_rows(reader, kind)
-                csv.writer(file).writerows([harmless(cell) for cell in row] for row in rows)
+                write_table(file, export_rows(reader, kind))
             else:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
 

@@ -1,6 +1,5 @@
 """What a list shows, as a CSV or JSON file."""
 
-import csv
 import io
 import json
 from collections import Counter
@@ -10,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from panel import lists
-from panel.cells import harmless
+from panel.cells import write_table
 from panel.directory import asked, resources, type_at
 from panel.names import Names, cell_reader
 from panel.page import refuse
@@ -60,9 +59,8 @@ def _csv(found: lists.Found) -> str:
     columns = _columns(found.listing)
     out = io.StringIO()
     out.write("\ufeff")  # else Excel takes the text for something older than UTF-8
-    table = csv.writer(out)
-    table.writerow([harmless(label) for label, _ in columns])
-    table.writerows([harmless(read(document)) for _, read in columns] for document in found.documents)
+    write_table(out, [[label for label, _ in columns]])
+    write_table(out, ([read(document) for _, read in columns] for document in found.documents))
     return out.getvalue()
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from panel.cells import harmless
 from panel.log.advice import advice
 from panel.log.entries import Entry, Who
 from scim.registry import Registry, ResourceType
@@ -49,7 +48,7 @@ def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:
 
 
 def as_row(entry: Entry) -> dict[str, Any]:
-    """Return an entry as a row with the columns of `COLUMNS`."""
+    """Return an entry as a row with the columns of `COLUMNS`, in their order."""
     row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS if hasattr(entry, name)}
     row |= {name: getattr(entry.who, name) for name in ("user_name", "display_name")}
     row |= {"who_id": entry.who.id, "detail": detail(entry), "advice": advice(entry)}
@@ -60,7 +59,7 @@ def as_row(entry: Entry) -> dict[str, Any]:
     row["left"] += f"; and {left} more, not listed" if left else ""
     row["moved"] = f"{entry.moved}, of whom {either} not listed" if either else entry.moved or ""
     row["changes"] = json.dumps(entry.changes, ensure_ascii=False) if entry.changes else ""
-    return {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: row[name] for name in COLUMNS}
 
 
 def people_of(people: Sequence[Who], missing: int, shown: int) -> str:

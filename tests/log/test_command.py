@@ -112,6 +112,13 @@ def test_csv_has_no_formulas(logged):
     assert (row["user_name"], row["display_name"]) == ("'=cmd|x", "'+1")
 
 
+def test_a_carriage_return_in_a_name_begins_no_row(logged):
+    logged.scim.create_user(displayName="\r=1")
+    logged.scim.create_user(displayName="Ann\r=1")
+    rows = list(csv.reader(io.StringIO(logged.run("export", "--format", "csv").output, newline="")))
+    assert [row[COLUMNS.index("display_name")] for row in rows] == ["display_name", "'\r=1", "Ann\r=1"]
+
+
 def test_a_name_does_nothing_to_the_terminal(logged):
     logged.scim.create_user(displayName="Ann\x1b[2J\u202e")
     assert "Ann?[2J?" in logged.run("tail").output
