@@ -65,7 +65,7 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
     newest = found.search(wanted, limit=lines).entries
     for entry in reversed(newest):
         click.echo(summary(entry))
-    if not newest and not follow:
+    if lines and not newest and not follow:
         click.echo("The provisioning log has no such entry.", err=True)
     for new in coming:
         for entry in matching(new, wanted):

@@ -57,7 +57,7 @@ def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limi
         lines = takewhile(lambda line: line[_TIME] >= since, lines)
     for entry in matching(_after(lines, before), criteria):
         if len(found) == limit:
-            return Page(found, found[-1].id)
+            return Page(found, found[-1].id if found else before)
         found.append(entry)
     return Page(found)
 
