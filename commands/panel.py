@@ -16,12 +16,21 @@ panel = AppGroup("panel", help="The administrator's web panel.")
 def password(password_stdin: bool) -> None:
     """Set the password to sign in with, which turns the panel on. Everybody who is signed in is signed out."""
     path = config_path()
-    if password_stdin:
-        text = sys.stdin.readline().rstrip("\r\n")
-    else:
-        text = click.prompt("New password", hide_input=True, confirmation_prompt=True)
+    text = _given(password_stdin)
     try:
         settings.set_password(path, text)
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
     click.echo("The password is set. A running server takes it up at once.", err=True)
+
+
+def _given(password_stdin: bool) -> str:
+    try:
+        if password_stdin:
+            text = sys.stdin.readline().rstrip("\r\n")
+        else:
+            text = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
+        text.encode()  # depending on the locale, bytes that are no text fail here, or are not even read
+    except UnicodeError:
+        raise click.ClickException("The password is no text in UTF-8.") from None
+    return text

@@ -77,7 +77,7 @@ class Browser:
     def sign_in(self, password: str = PASSWORD) -> Page:
         return self.post("/panel/sign-in", {"password": password})
 
-    def command(self, *words: str, given: str = "") -> Any:
+    def command(self, *words: str, given: str | bytes = "") -> Any:
         """Run a command of the administrator's command line."""
         return self.app.test_cli_runner().invoke(args=words, input=given)
 

@@ -93,6 +93,11 @@ def test_a_short_password_is_refused(stranger):
     assert "at least 12 characters" in result.output
 
 
+def test_a_password_that_is_no_text_is_refused(stranger):
+    result = stranger.command("panel", "password", "--password-stdin", given=b"\xff\xfe bad utf8 password\n")
+    assert (result.exit_code, result.output) == (1, "Error: The password is no text in UTF-8.\n")
+
+
 def test_the_password_is_kept_as_a_scrypt_hash(stranger):
     stranger.command("panel", "password", given="another password\nanother password\n")
     kept = stranger.config["panel"]
