@@ -3,19 +3,19 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from pathlib import Path
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
 
+from commands.output import Group, opened, to_file
 from panel.cells import write_table
 from panel.log import ProvisioningLog, log_of
 from panel.log.entries import ACTIONS
 from panel.log.exports import COLUMNS, as_exchange, as_row, summary
 from panel.log.search import RESULTS, Criteria, matching, read_time
 
-log = AppGroup("log", help="What the identity provider did here: every change, and every request that failed.")
+log = Group("log", help="What the identity provider did here: every change, and every request that failed.")
 
 FOLLOW = 0.5  # seconds between two looks
 
@@ -82,20 +82,19 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
     show_default=True,
     help="JSON lines have everything; CSV has a line for each entry, to be read by a spreadsheet.",
 )
-@click.option(
-    "-o", "--output", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="A file, instead of stdout."
-)
+@to_file
 @_filters
-def export(form: str, output: TextIO, **criteria: str | None) -> None:
+def export(form: str, output: Path, **criteria: str | None) -> None:
     """Write the entries, the oldest first. `python -m entra replay` sends what the JSON lines hold again."""
     entries = _log().entries(_criteria(criteria))
-    if form == "csv":
-        write_table(output, [COLUMNS])
-        write_table(output, (as_row(entry).values() for entry in entries))
-    else:
-        registry = current_app.extensions["tinyscim"].registry
-        for entry in entries:
-            output.write(json.dumps(as_exchange(entry, registry), ensure_ascii=False) + "\n")
+    registry = current_app.extensions["tinyscim"].registry
+    with opened(output) as file:
+        if form == "csv":
+            write_table(file, [COLUMNS])
+            write_table(file, (as_row(entry).values() for entry in entries))
+        else:
+            for entry in entries:
+                file.write(json.dumps(as_exchange(entry, registry), ensure_ascii=False) + "\n")
 
 
 def _log() -> ProvisioningLog:

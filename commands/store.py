@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
 
+from commands.output import STDOUT, Group, opened, to_file
 from panel.cells import write_table
-from storage.base import Index, StoreError
+from storage.base import Index
 from storage.repair import Salvage
 from storage.repair import check as check_files
 from storage.repair import repair as repair_files
@@ -18,19 +18,8 @@ from storage.transfer import backup as write_backup
 from storage.transfer import export_lines, export_rows, import_lines
 from storage.transfer import restore as restore_files
 
-group = AppGroup("store", help="Look after the data file: check, repair, compact, back up, export and import.")
+group = Group("store", help="Look after the data file: check, repair, compact, back up, export and import.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Say what the store could not do in one line, and end with status 1."""
-    try:
-        yield
-    except StoreError as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from error
 
 
 def closed_store() -> TinyDBStore:
@@ -50,12 +39,11 @@ def indexes() -> list[Index]:
 def open_store() -> Iterator[TinyDBStore]:
     """Open the store for one command."""
     store = closed_store()
-    with plain_errors():
-        store.open(indexes())
-        try:
-            yield store
-        finally:
-            store.close()
+    store.open(indexes())
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @group.command()
@@ -64,8 +52,7 @@ def check() -> None:
 
     The service may be running. The status is 1 if anything is wrong.
     """
-    with plain_errors():
-        salvage = check_files(closed_store().files, indexes())
+    salvage = check_files(closed_store().files, indexes())
     for note in [*salvage.notes, *salvage.shared_keys(indexes())]:
         click.echo(f"note: {note}")
     for problem in salvage.problems:
@@ -82,8 +69,7 @@ def repair() -> None:
     The service must be stopped. The files as they were, and the lines that could not be read, are put in a
     folder beside them; what is left out is listed. Sound files are left as they are.
     """
-    with plain_errors():
-        salvage, folder = repair_files(closed_store().files, indexes())
+    salvage, folder = repair_files(closed_store().files, indexes())
     if folder is None:
         click.echo(f"nothing to repair: {contents(salvage)}")
         return
@@ -124,16 +110,15 @@ def restore(path: Path) -> None:
     The service must be stopped. PATH may also be a file that TinyDB wrote. What the store held before is put
     in a folder beside it.
     """
-    with plain_errors():
-        number, folder = restore_files(closed_store().files, path, indexes())
+    number, folder = restore_files(closed_store().files, path, indexes())
     click.echo(f"restored {number} documents" + (f"; what was there before is in {folder}" if folder else ""))
 
 
 @group.command()
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
-def export(form: str, kind: str | None, output: Path | None) -> None:
+@to_file
+def export(form: str, kind: str | None, output: Path) -> None:
     """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
 
     The service may be running. In a table each value has a column of its own, such as emails[0].value.
@@ -144,19 +129,20 @@ def export(form: str, kind: str | None, output: Path | None) -> None:
         there = sorted(reader.version.tables())
         if kind and kind not in there:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
-        refuse_odd_target(store, output)
-        with output.open("w", encoding="utf-8") if output else click.open_file("-", "w") as file:
+        if output != STDOUT:
+            refuse_odd_target(store, output)
+        with opened(output) as file:
             if kind and form == "csv":
                 write_table(file, export_rows(reader, kind))
             else:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
 
 
-def refuse_odd_target(store: TinyDBStore, path: Path | None) -> None:
+def refuse_odd_target(store: TinyDBStore, path: Path) -> None:
     """Refuse to write over the store itself, or over what is no file, such as a device."""
-    if path and store.files.owns(path.resolve()):
+    if store.files.owns(path.resolve()):
         raise click.ClickException(f"{path} is one of the store's own files")
-    if path and path.exists() and not path.is_file():
+    if path.exists() and not path.is_file():
         raise click.ClickException(f"{path} is there and is no file")
 
 

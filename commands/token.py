@@ -1,14 +1,16 @@
 """`flask token`: makes, lists and revokes bearer tokens. The file keeps their hashes alone."""
 
+from pathlib import Path
+
 import click
 from flask import current_app
-from flask.cli import AppGroup
 
+from commands.output import Group, unwritten
 from commands.paths import config_path
 from config import Token
 from panel import settings
 
-token = AppGroup("token", help="Bearer tokens of the clients that may use the service.")
+token = Group("token", help="Bearer tokens of the clients that may use the service.")
 
 
 @token.command("new")
@@ -16,10 +18,20 @@ token = AppGroup("token", help="Bearer tokens of the clients that may use the se
 @click.option("--read-only", is_flag=True, help="Let the token read and search, but change nothing.")
 def new(name: str, read_only: bool) -> None:
     """Make a token and print it. It is shown this once: only its hash is kept."""
+    path = config_path()
     try:
-        click.echo(settings.add_token(config_path(), name, read_only=read_only))
+        show(path, name, settings.add_token(path, name, read_only=read_only))
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
+
+
+def show(path: Path, name: str, text: str) -> None:
+    """Print what a new token is shown in; if that fails, the token is taken back."""
+    try:
+        click.echo(text)
+    except OSError as error:
+        settings.remove_token(path, name)
+        raise unwritten(error, "; nobody has seen the token, so it is taken back") from error
 
 
 @token.command("list")

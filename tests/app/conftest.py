@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,13 @@ def config_path(tmp_path: Path) -> Path:
 def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a flask command on the configuration, as a shell would."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flask", *arguments],
             cwd=ROOT,
             env={**os.environ, "SCIM_CONFIG": str(config_path)},
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=60,
         )

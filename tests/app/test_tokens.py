@@ -2,6 +2,7 @@ import hashlib
 import os
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,14 @@ def test_messages_of_what_goes_wrong(flask):
     assert "1 to 100 printable characters" in flask("token", "new", "--name", "a\nb").stderr
     flask("token", "revoke", "entra")
     assert "every request is refused" in flask("token", "list").stderr
+
+
+def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path):
+    with Path("/dev/full").open("w") as full:
+        run = flask("token", "new", "--name", "lost", stdout=full)
+    said = "Error: output: No space left on device; nobody has seen the token, so it is taken back\n"
+    assert (run.returncode, run.stderr) == (1, said)
+    assert tokens(config_path) == []
 
 
 def test_setup_prints_url_and_token_once(flask, config_path):

@@ -75,13 +75,22 @@ def test_tail_and_export_choose_by_person_action_result_and_time(day, filters, c
         (["tail", "--since", "yesterday"], '"yesterday" is no time; write 2026-01-31'),
         (["tail", "--action", "jumped"], "'jumped' is not one of 'created'"),
         (["export", "--format", "xml"], "'xml' is not one of 'jsonl', 'csv'"),
-        (["export", "-o", "/nowhere/file"], "No such file or directory"),
     ],
 )
 def test_mistakes_are_said_plainly(logged, arguments, said):
     answer = logged.run(*arguments)
     assert answer.exit_code == 2
     assert said in answer.output
+
+
+@pytest.mark.parametrize(
+    ("file", "said"), [("/nowhere/file", "/nowhere/file: No such file"), ("/dev/full", "output: No space left")]
+)
+def test_a_file_that_cannot_be_written_is_said_in_one_line(day, file, said):
+    answer = day.run("export", "-o", file)
+    assert answer.exit_code == 1
+    assert answer.output.startswith(f"Error: {said}")
+    assert answer.output.count("\n") == 1
 
 
 def test_an_empty_log_says_so(logged):

@@ -1,0 +1,33 @@
+"""What a command prints is read by people, and by the next program of a pipe."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from panel.settings import add_token
+from scim.events import Event
+
+
+@pytest.fixture
+def used(config_path):
+    """A service with a token, whose log has an entry."""
+    add_token(config_path, "entra")
+    log = create_app(config_path).extensions["tinyscim.log"]
+    log.observe(Event("GET", "/api/scim/v2/Users", 401))
+    log.flush()
+
+
+@pytest.mark.parametrize("command", ["token list", "log tail", "log export", "log export --format csv", "store check"])
+def test_output_that_cannot_be_written_is_said_in_one_line(used, flask, command):
+    with Path("/dev/full").open("w") as full:
+        run = flask(*command.split(), stdout=full)
+    assert (run.returncode, run.stderr) == (1, "Error: output: No space left on device\n")
+
+
+def test_a_reader_who_has_seen_enough_is_told_nothing(used, flask):
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as gone:
+        gone.wait()
+        run = flask("log", "tail", stdout=gone.stdin)
+    assert (run.returncode, run.stderr) == (1, "")
