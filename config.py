@@ -23,8 +23,8 @@ def option(default: Any, check: Callable[[Any], bool] = lambda _: True, must: st
 
 
 def _is_address(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return text.startswith("unix:/") or (bool(host) and port.isascii() and port.isdigit() and 0 < int(port) < 65_536)
+    found = re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    return text.startswith("unix:/") or (found is not None and 0 < int(found[1]) < 65_536)
 
 
 def _is_base_path(text: str) -> bool:
@@ -39,7 +39,7 @@ def _is_public_url(text: str) -> bool:
 class Server:
     """[server]: where the service is and what it takes in."""
 
-    bind: str = option("127.0.0.1:8000", _is_address, "an address and a port, like 127.0.0.1:8000")
+    bind: str = option("127.0.0.1:8000", _is_address, "an address and a port, like 127.0.0.1:8000 or [::1]:8000")
     workers: int = option(2, lambda n: 1 <= n <= 64, "from 1 to 64")
     threads: int = option(3, lambda n: 1 <= n <= 256, "from 1 to 256")
     base_path: str = option("/api/scim/v2", _is_base_path, 'a path like "/api/scim/v2", without a "/" at its end')

@@ -25,15 +25,21 @@ def setup() -> None:
         password = "" if config.panel.is_on else _set_first_password()
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
+    is_unknown = config.server.bind.startswith("unix:") and not config.server.public_url
+    url = config.server.url("<public_url>" if is_unknown else "")
     click.echo("Paste these two into Entra: your application > Provisioning > Admin Credentials.")
-    click.echo(f"  Tenant URL:    {config.server.url()}")
+    click.echo(f"  Tenant URL:    {url}")
     click.echo(f"  Secret Token:  {text}")
     click.echo("The token is shown this once; make another with: flask token new --name NAME")
     if password:
         click.echo("The administrator's panel, which guides you through the rest:")
-        click.echo(f"  Address:       {config.server.url().removesuffix(config.server.base_path)}/panel/")
+        click.echo(f"  Address:       {url.removesuffix(config.server.base_path)}/panel/")
         click.echo(f"  Password:      {password}")
         click.echo("The password is shown this once; set your own with: flask panel password")
+    if is_unknown:
+        click.echo(
+            "Set public_url under [server] to your proxy's address: bind is a socket, which has none of its own."
+        )
 
 
 def _set_first_password() -> str:

@@ -36,6 +36,12 @@ def test_every_option_stands_in_the_readme():
         ('[server]\nworkers = "many"', '[server] workers must be a whole number, not "many"'),
         ("[server]\nworkers = true", "[server] workers must be a whole number, not true"),
         ("[server]\nport = 1", "[server]: there is no option port; there are bind,"),
+        (
+            '[server]\nbind = "::1:18603"',
+            "[server] bind must be an address and a port, like 127.0.0.1:8000 or [::1]:8000",
+        ),
+        ('[server]\nbind = "foo bar:80"', "[server] bind must be an address and a port"),
+        ('[server]\nbind = "[::1]:65536"', "[server] bind must be an address and a port"),
         ('[server]\nbase_path = "scim/"', "[server] base_path must be a path like"),
         ('[server]\npublic_url = "scim.example.com"', '[server] public_url must be like "https://'),
         ("[serve]", "there is no table [serve]; there are"),
@@ -115,6 +121,11 @@ def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys):
     with pytest.raises(SystemExit):
         create_app(tmp_path / "config.toml")
     assert "[log] path must be a file of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bind", ["[::1]:8000", "0.0.0.0:80", "tinyscim_1.local:8000", "unix:/run/tinyscim.sock"])
+def test_an_address_may_be_of_any_kind_that_gunicorn_listens_on(bind):
+    assert config.parse({"server": {"bind": bind}}).server.bind == bind
 
 
 def test_a_missing_file_is_named(tmp_path, capsys):

@@ -133,3 +133,12 @@ def test_what_root_writes_belongs_to_the_service(flask, config_path):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {"config.toml", "config.toml.lock", "tinyscim.json"} <= {path.name for path in files}
     assert {path.name: path.stat().st_uid for path in files} == {path.name: nobody for path in files}
+
+
+def test_setup_on_a_socket_says_that_public_url_is_needed(config_path):
+    config_path.write_text('[server]\nbind = "unix:/run/tinyscim.sock"\n')
+    said = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"]).output
+    assert "Tenant URL:    <public_url>/api/scim/v2" in said
+    assert "Address:       <public_url>/panel/" in said
+    assert "Set public_url under [server]" in said
+    assert "unix:" not in said
