@@ -212,14 +212,15 @@ def default_path() -> Path:
 def read(path: Path) -> Config:
     """Read a file; ConfigError."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parse(tomllib.loads(path.read_text(encoding="utf-8-sig")), path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    return parse(tables, path)
+    except RecursionError:
+        raise ConfigError(f"{path}: a value is nested too deeply") from None
 
 
 def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
@@ -277,6 +278,8 @@ def _value(option: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"{where} must be {wanted[option.type]}, not {_shown(value)}")
     elif value is not None and not isinstance(value, datetime):
         raise ConfigError(f"{where} must be a date and time, not {_shown(value)}")
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{where} must have no NUL character")  # no file's name may
     if not option.metadata["check"](value):
         raise ConfigError(f"{where} must be {option.metadata['must']}, not {_shown(value)}")
     return value
