@@ -1,6 +1,7 @@
 """What commands write, and how they say that it could not be written."""
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from storage.base import StoreError
+from storage.tinydb_store import TinyDBStore
 
 STDOUT = Path("-")
 
@@ -46,7 +49,23 @@ def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[str]]:
-    """Open what an export writes: a file, or stdout."""
-    with path.open("w", encoding="utf-8") if path != STDOUT else click.open_file("-", "w", "utf-8") as file:
+    """Open what an export writes: a file, which nobody else may read if it is new, or stdout."""
+    refuse_own_files(path)
+    with _private(path) if path != STDOUT else click.open_file("-", "w", "utf-8") as file:
         yield file
         file.flush()  # at the end of the process it is too late to fail
+
+
+def refuse_own_files(path: Path) -> None:
+    """Refuse to write over the configuration or the store."""
+    service = current_app.extensions["tinyscim"]
+    config = service.config.now.path
+    if config and path.resolve() == config.resolve():
+        raise click.ClickException(f"{path} is the configuration")
+    if isinstance(service.store, TinyDBStore) and service.store.files.owns(path):
+        raise click.ClickException(f"{path} is one of the store's own files")
+
+
+def _private(path: Path) -> IO[str]:
+    # An export tells of people. A file that is there already has the mode that somebody chose, and may be a pipe.
+    return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from commands.output import STDOUT, Group, opened, to_file
+from commands.output import STDOUT, Group, opened, refuse_own_files, to_file
 from panel.cells import write_table
 from storage.base import Index
 from storage.repair import Salvage
@@ -97,7 +97,8 @@ def backup(path: Path) -> None:
     The service may be running. The backup is a TinyDB file that stands alone.
     """
     with open_store() as store, store.reading() as reader:
-        refuse_odd_target(store, path)
+        refuse_own_files(path)
+        refuse_what_is_no_file(path)
         click.echo(f"wrote {write_backup(reader, path)} documents to {path}")
 
 
@@ -130,7 +131,7 @@ def export(form: str, kind: str | None, output: Path) -> None:
         if kind and kind not in there:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
         if output != STDOUT:
-            refuse_odd_target(store, output)
+            refuse_what_is_no_file(output)
         with opened(output) as file:
             if kind and form == "csv":
                 write_table(file, export_rows(reader, kind))
@@ -138,10 +139,8 @@ def export(form: str, kind: str | None, output: Path) -> None:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
 
 
-def refuse_odd_target(store: TinyDBStore, path: Path) -> None:
-    """Refuse to write over the store itself, or over what is no file, such as a device."""
-    if store.files.owns(path.resolve()):
-        raise click.ClickException(f"{path} is one of the store's own files")
+def refuse_what_is_no_file(path: Path) -> None:
+    """Refuse to write over what is no file, such as a device."""
     if path.exists() and not path.is_file():
         raise click.ClickException(f"{path} is there and is no file")
 

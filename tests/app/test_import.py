@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from app import create_app
 from storage.base import Unavailable
 
 GOOD_META = {
@@ -87,11 +88,18 @@ def test_an_export_writes_over_nothing_odd(flask, config_path):
     assert "sound" in flask("store", "check").stdout
 
 
+@pytest.mark.parametrize("command", [["store", "backup"], ["store", "export", "-o"], ["log", "export", "-o"]])
+def test_nothing_is_written_over_the_configuration(config_path, command):
+    before = config_path.read_bytes()
+    for target in (config_path, config_path.parent / "data" / ".." / "config.toml"):
+        run = create_app(config_path).test_cli_runner().invoke(args=[*command, str(target)])
+        assert (run.exit_code, run.output) == (1, f"Error: {target} is the configuration\n")
+    assert config_path.read_bytes() == before
+
+
 def test_a_damaged_secret_is_named(flask, config_path):
     flask("store", "compact")
     (config_path.parent / "data" / "tinyscim.secret").write_bytes(b"")
-    from app import create_app
-
     service = create_app(config_path).extensions["tinyscim"]
     with pytest.raises(Unavailable, match=r"tinyscim.secret is damaged"):
         service.open()

@@ -93,6 +93,11 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(day, file, said):
     assert answer.output.count("\n") == 1
 
 
+def test_nobody_else_may_read_an_export(day, tmp_path):
+    assert day.run("export", "-o", str(tmp_path / "export")).exit_code == 0
+    assert (tmp_path / "export").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_empty_log_says_so(logged):
     answer = logged.run("tail")
     assert (answer.exit_code, answer.stdout) == (0, "")

@@ -10,6 +10,8 @@ from flask import Flask
 from tinydb import TinyDB
 
 from commands.store import group
+from config import Config
+from scim.live import LiveConfig
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, membership, user
@@ -20,7 +22,7 @@ from tests.storage.test_files import flip, journal_of
 def runner(store):
     app = Flask("test")
     app.extensions["tinyscim"] = SimpleNamespace(
-        store=store, indexes=INDEXES, config=None, check_document=lambda kind, document: None
+        store=store, indexes=INDEXES, config=LiveConfig(Config()), check_document=lambda kind, document: None
     )
     app.cli.add_command(group)
     return lambda *args: app.test_cli_runner().invoke(args=["store", *map(str, args)])
@@ -220,6 +222,12 @@ def test_what_was_exported_can_be_imported_twice(filled, flask, tmp_path):
     assert "0 inserted, 0 replaced, 10 unchanged" in other("import", file).output
     file.write_text(json.dumps({"kind": "User", "document": user(1)}))
     assert "0 inserted, 1 replaced, 0 unchanged" in other("import", file).output
+
+
+def test_nobody_else_may_read_an_export(filled, flask, tmp_path):
+    for command in (("backup",), ("export", "--output")):
+        assert flask(*command, tmp_path / command[0]).exit_code == 0
+        assert (tmp_path / command[0]).stat().st_mode & 0o777 == 0o600
 
 
 def test_export_takes_one_type(filled, flask):
