@@ -1,12 +1,15 @@
 """`flask setup`: what a fresh installation needs before it serves."""
 
 import secrets
+from collections.abc import Iterator
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
 from commands.paths import config_path
+from commands.token import show
+from config import Server
 from panel import settings
 
 FIRST_TOKEN = "entra"  # noqa: S105  # a name
@@ -20,26 +23,29 @@ def setup() -> None:
     config = current_app.extensions["tinyscim"].config.now
     if config.tokens:
         return
+    path = config_path()
     try:
-        text = settings.add_token(config_path(), FIRST_TOKEN)
+        text = settings.add_token(path, FIRST_TOKEN)
         password = "" if config.panel.is_on else _set_first_password()
+        show(path, FIRST_TOKEN, "\n".join(_told(config.server, text, password)))
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
-    is_unknown = config.server.bind.startswith("unix:") and not config.server.public_url
-    url = config.server.url("<public_url>" if is_unknown else "")
-    click.echo("Paste these two into Entra: your application > Provisioning > Admin Credentials.")
-    click.echo(f"  Tenant URL:    {url}")
-    click.echo(f"  Secret Token:  {text}")
-    click.echo("The token is shown this once; make another with: flask token new --name NAME")
+
+
+def _told(server: Server, token: str, password: str) -> Iterator[str]:
+    is_unknown = server.bind.startswith("unix:") and not server.public_url
+    url = server.url("<public_url>" if is_unknown else "")
+    yield "Paste these two into Entra: your application > Provisioning > Admin Credentials."
+    yield f"  Tenant URL:    {url}"
+    yield f"  Secret Token:  {token}"
+    yield "The token is shown this once; make another with: flask token new --name NAME"
     if password:
-        click.echo("The administrator's panel, which guides you through the rest:")
-        click.echo(f"  Address:       {url.removesuffix(config.server.base_path)}/panel/")
-        click.echo(f"  Password:      {password}")
-        click.echo("The password is shown this once; set your own with: flask panel password")
+        yield "The administrator's panel, which guides you through the rest:"
+        yield f"  Address:       {url.removesuffix(server.base_path)}/panel/"
+        yield f"  Password:      {password}"
+        yield "The password is shown this once; set your own with: flask panel password"
     if is_unknown:
-        click.echo(
-            "Set public_url under [server] to your proxy's address: bind is a socket, which has none of its own."
-        )
+        yield "Set public_url under [server] to your proxy's address: bind is a socket, which has none of its own."
 
 
 def _set_first_password() -> str:

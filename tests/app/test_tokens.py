@@ -104,9 +104,10 @@ def test_messages_of_what_goes_wrong(flask):
     assert "every request is refused" in flask("token", "list").stderr
 
 
-def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path):
+@pytest.mark.parametrize("command", ["token new --name lost", "setup"])
+def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path, command):
     with Path("/dev/full").open("w") as full:
-        run = flask("token", "new", "--name", "lost", stdout=full)
+        run = flask(*command.split(), stdout=full)
     said = "Error: output: No space left on device; nobody has seen the token, so it is taken back\n"
     assert (run.returncode, run.stderr) == (1, said)
     assert tokens(config_path) == []
