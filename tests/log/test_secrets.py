@@ -73,9 +73,12 @@ def without_path() -> st.SearchStrategy[Any]:
 
 
 def selecting() -> st.SearchStrategy[Any]:
-    forms = ['doors[code eq "{}"].value', 'password eq "{}"', 'x[password eq "{}"', "pin eq {}", 'doors[code eq "{}"]']
+    forms = ['doors[code eq "{}"].code', 'password eq "{}"', 'x[password eq "{}"', "pin eq {}", 'doors[code eq "{}"]']
     paths = st.builds(str.format, st.sampled_from(forms), SECRETS)
-    return st.fixed_dictionaries({"op": ops(), "path": paths | paths.map(lambda one: f"{URN}:{one}"), "value": VALUES})
+    every = st.fixed_dictionaries({"op": ops(), "path": paths | paths.map(lambda one: f"{URN}:{one}"), "value": VALUES})
+    # What is put where everybody may read it is no secret, be it beside one.
+    beside = SECRETS.map('doors[code eq "{}"].value'.format)
+    return every | st.fixed_dictionaries({"op": ops(), "path": beside, "value": st.just("front")})
 
 
 @st.composite
