@@ -135,7 +135,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
     """Clean the address as Entra writes it, and believe as many proxies as the configuration does."""
 
     def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix, perhaps with more slashes than one, or none
+        if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
         path, query = dialect.clean_target(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
         if path.startswith(settings.server.base_path):

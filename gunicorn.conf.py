@@ -55,6 +55,7 @@ def _make_discreet(record: logging.LogRecord) -> bool:
         record.args = tuple(str(part).partition("?")[0] for part in record.args)
     elif record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
         record.msg, record.exc_info = f"a client did not go on for {STALLED} s", None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 import marshmallow as ma
 
@@ -127,8 +128,8 @@ class Bulk:
     def _break_promise(self, bulk_id: str) -> None:
         try:
             self._resources.break_promise(self._promised[bulk_id])
-        except ScimError as error:  # the answer must still tell what the other operations did
-            log.error("what refers to the bulkId %s, which has nobody, stays: %s", json.dumps(bulk_id), error.detail)
+        except Exception:  # the answer must still tell what the other operations did
+            log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(bulk_id))
 
     def _order(self) -> Iterator[int]:
         """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
@@ -220,6 +221,7 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
     type = registry.at(endpoint)
     if type is None or "/" in id or (operation.method == "POST" and id):
         raise NotFound(f"There is nothing at {operation.path}.")
+    id = unquote(id)
     if operation.method != "POST" and not id:
         raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
     return type, id or None

@@ -116,11 +116,12 @@ def changes(body: dict[str, Any]) -> Iterator[Change]:
 class Journal:
     """The journal of one generation, open; it is closed with its last user.
 
-    `before` is the one that leads here, as far as it may not be durable: what is written here is lost if its end is.
+    It goes on `after` a sequence number. `before` is the one that leads here, as far as it may not be durable: what is
+    written here is lost if its end is. It stays open until the first fsync.
     """
 
-    def __init__(self, path: Path, before: "Journal | None" = None) -> None:
-        self.path, self._before = path, before
+    def __init__(self, path: Path, after: int = 0, before: "Journal | None" = None) -> None:
+        self.path, self.after, self._before = path, after, before
         if before:
             before._before = None  # it is durable: else nobody would have ended this one
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)

@@ -1,7 +1,6 @@
 """Reading the files: a version out of the snapshot, brought up to date by the journals that follow it."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from storage.base import Damaged, Index
@@ -27,13 +26,13 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
     while True:
         version, meta = _read_snapshot(files, indexes)
         try:
-            journal = Journal(files.journal(meta.generation))
+            journal = Journal(files.journal(meta.generation), meta.sequence)
             point = follow(files, Point(version, journal, start(meta.sequence)), until)
-            following = files.journal(point.journal.generation + 1)
-            if goes_on(following):  # a compaction is at it, or has lost the line that leads there
+            generation = point.journal.generation
+            if goes_on(files.journal(generation + 1)):  # a compaction is at it, or has lost the line that leads there
                 point = follow(files, point, until)
-                if until == NO_END:
-                    refuse_lost_end(point.journal, following)
+                if until == NO_END and point.journal.generation == generation:
+                    refuse_lost_end(files, point.journal)
             return point
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
@@ -63,14 +62,15 @@ def follow(files: Files, point: Point, until: int = NO_END) -> Point:
     if not place.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
     if ended:
-        following = Journal(files.journal(ended), before=journal)
+        following = Journal(files.journal(ended), place.sequence, journal)
         return follow(files, Point(version, following, start(place.sequence)), until)
     return Point(version, journal, place)
 
 
-def refuse_lost_end(journal: Journal, following: Path) -> None:
+def refuse_lost_end(files: Files, journal: Journal) -> None:
     """Refuse a journal that has no end although the following one goes on from there; Damaged."""
-    if journal.path != following and goes_on(following):
+    following = files.journal(journal.generation + 1)
+    if goes_on(following):
         raise Damaged(
             f"{following} goes on from {journal.path}, which has lost its end. Bring the right file back, or run"
             " `flask store repair` to keep what is sound of both."

@@ -58,6 +58,7 @@ class Session:
         self._mutex = Lock()  # guards the versions and the list below, for moments only
         self._waiting: list[Commit] = []
         self._led = False  # whether one of those that wait has been called to make them durable
+        self._mine: list[Point] = []  # what of our own is above `_kept`, in order
         self._tip = self._kept = load(files, self._indexes)
         self._begin_board()
 
@@ -74,11 +75,13 @@ class Session:
 
     def latest(self) -> Version:
         """Return the newest version: what is durable of our own changes, and whatever others have written."""
+        told = self._board.told  # asked first: after the look, whatever is here up to it is what was told of
         if not self._board.is_end(self._tip.place):
             self.look()
-        tip = self._tip
-        # What of it is our own and waits may have been made durable, and told of, by another process.
-        return (tip if tip.place.sequence <= self._board.told else self._kept).version
+        if self._kept.place.sequence < told:  # another process has made our own durable
+            with self._mutex:
+                self._keep_up_to(told)
+        return self._kept.version
 
     def look(self) -> None:
         """Catch up with the journal, whatever the board says."""
@@ -89,7 +92,8 @@ class Session:
     def transaction(self) -> Iterator[Transaction]:
         """Open the one writer; on exit its changes are durable, or Unavailable and they never were.
 
-        Whoever changes nothing, or is refused, waits as well until what it saw is durable.
+        Where the disk lets nothing be cut off, they may be there all the same. Whoever changes nothing, or is refused,
+        waits as well until what it saw is durable.
         """
         with refusals():
             self._write_turn.check()
@@ -111,8 +115,8 @@ class Session:
         with refusals(), locked(self._files.lock("compact"), wait=wait):
             self.look()
             # Nobody else begins a generation under this lock: what there is of the next was cut short.
+            refuse_lost_end(self._files, self._tip.journal)
             following = self._files.journal(self._tip.journal.generation + 1)
-            refuse_lost_end(self._tip.journal, following)
             put_in_place(following, [])
             self._go_on_in(Journal(following))
             merge(self._files, self._tip.journal.generation)
@@ -142,9 +146,17 @@ class Session:
             fork = self._tip._replace(version=self._tip.version.fork())
             news = follow(self._files, fork)
             if news.place != self._tip.place:
-                self._tip = self._kept = news
+                self._go_to(news)
         except (Replaced, FileNotFoundError):
-            self._tip = self._kept = load(self._files, self._indexes)
+            self._go_to(load(self._files, self._indexes))
+
+    def _go_to(self, point: Point) -> None:
+        self._tip = self._kept = point
+        self._mine.clear()
+
+    def _keep_up_to(self, sequence: int) -> None:
+        while self._mine and self._mine[0].place.sequence <= sequence:
+            self._kept = self._mine.pop(0)
 
     def _begin(self) -> Version:
         with refusals(), self._mutex:
@@ -174,6 +186,7 @@ class Session:
         self._board.wipe_end()
         place = self._tip.journal.append(self._tip.place, changed(written))
         self._tip = Point(version, self._tip.journal, place)
+        self._mine.append(self._tip)
         self._board.tell_end(place)
 
     def _settle(self, commit: Commit) -> None:
@@ -237,8 +250,8 @@ class Session:
         with self._mutex:
             for commit in batch:
                 commit.kept = commit.error is None
-                if commit.kept and commit.point.place.sequence > self._kept.place.sequence:
-                    self._kept = commit.point
+                if commit.kept:
+                    self._keep_up_to(commit.point.place.sequence)
 
     def _lose(self, batch: list[Commit], error: Unavailable | Damaged) -> None:
         with self._write_turn, self._mutex:
@@ -254,7 +267,7 @@ class Session:
                 self._cut_off(self._board.told)
             except (OSError, Damaged):
                 # What could not be cut off is there for everybody else, so it has to be here as well.
-                self._tip = self._kept = load(self._files, self._indexes)
+                self._go_to(load(self._files, self._indexes))
             finally:
                 for commit in lost:
                     commit.call()
@@ -263,6 +276,7 @@ class Session:
     def _cut_off(self, told: int) -> None:
         """Take away what nobody was told of."""
         self._catch_up()
+        told = max(told, self._tip.journal.after)  # the end of the one before cannot be taken back
         point = self._kept if self._kept.place.sequence == told else load(self._files, self._indexes, told)
         if point.journal.generation != self._tip.journal.generation:
             raise OSError(errno.ESTALE, "the journal has ended", str(point.journal.path))
@@ -270,7 +284,7 @@ class Session:
         self._board.losses += 1  # before it is so: whoever looks without need finds everything there
         self._losses = self._board.losses
         point.journal.cut(point.place)
-        self._tip = self._kept = point
+        self._go_to(point)
 
     def _go_on_in(self, following: Journal) -> None:
         """End the journal, so that everybody goes on in the following one."""
@@ -283,7 +297,7 @@ class Session:
                 self._board.wipe_end()
                 following.begin(place.sequence + 1)
                 journal.append(place, b'"next":%d' % following.generation)
-                self._tip = self._kept = follow(self._files, self._tip)
+                self._go_to(follow(self._files, self._tip))
                 self._tip.journal.sync()
                 self._board.tell_end(self._tip.place)
                 self._board.synced = self._board.told = self._tip.place.sequence
