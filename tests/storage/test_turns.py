@@ -428,18 +428,17 @@ def test_what_the_disk_lost_is_not_read_for_what_came_in_its_place(open_store, m
     disk = Disk(monkeypatch)
     disk.fails = True
     held = disk.hold_up(write, first, 1)
-    is_end = Board.is_end
+    told = Board.told
 
-    def slow(board, place):
-        """Lose the line, and have another in its place, between two questions of a reader."""
-        monkeypatch.setattr(Board, "is_end", is_end)
-        found = is_end(board, place)
+    def slow(board):
+        """Lose the line, and have another told of in its place, while a reader asks what was told."""
+        monkeypatch.setattr(Board, "told", told)
         disk.go.set()
         held.join()
         insert(second, 2)
-        return found
+        return board.told
 
-    monkeypatch.setattr(Board, "is_end", slow)
+    monkeypatch.setattr(Board, "told", property(slow))
     assert "u1" not in ids(first)
     assert "Input/output error" in outcomes[1]
     assert ids(first) == ids(second) == ["u0", "u2"]
