@@ -37,7 +37,7 @@ control_socket_disable = True
 accesslog = None
 
 
-STALLED = 10  # seconds: who sends half a request, or takes no answer, has a worker's thread for no longer
+STALLED = 10  # seconds without a byte, after which whoever sends half a request, or takes no answer, is let go
 
 
 def on_starting(_: Any) -> None:

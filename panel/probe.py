@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from scim.request import MEDIA_TYPE
 from scim.resources import LIST_RESPONSE
 
-# It is loaded by the first test: it takes a fifth of the time in which a command or a worker would start.
+# It is loaded by the first test: it would take a fifth of the time in which each command starts.
 if TYPE_CHECKING:
     import httpx
 

@@ -3,6 +3,7 @@
 import pytest
 
 from scim.application import Application
+from scim.bulk import BULK_REQUEST
 from storage.memory import MemoryStore
 from tests.conftest import USER
 
@@ -109,3 +110,7 @@ def test_an_id_from_elsewhere_is_quoted_in_addresses(make_scim, id, quoted):
         assert answer.status == 200
         assert answer.headers["Location"] == f"http://localhost{scim.base_path}{path}"
         assert (answer.body["id"], answer.body["meta"]["location"]) == (id, answer.headers["Location"])
+    operation = {"method": "DELETE", "path": path}
+    bulk = scim.post("/Bulk", {"schemas": [BULK_REQUEST], "Operations": [operation]}).body["Operations"]
+    assert [(one["status"], one["location"]) for one in bulk] == [("204", changed.headers["Location"])]
+    assert scim.get(path).status == 404
