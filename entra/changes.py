@@ -49,7 +49,7 @@ def rename(tenant: Tenant, rng: random.Random) -> str:
     """Change a surname, and with it the user principal name."""
     for person in _people(tenant, rng, 1):
         given, family = person.source.get("givenName", "Sam"), f"Renamed-{rng.randrange(10**6)}"
-        alias = person.source.get("mailNickname") or person.name.partition("@")[0]
+        alias = str(person.source.get("mailNickname") or person.name.partition("@")[0])
         name = f"{alias.partition('.')[0]}.{family.lower()}@{tenant.domain}"
         person.source.update(surname=family, displayName=f"{given} {family}", userPrincipalName=name, mail=name)
         return f"{given} is called {family} now"

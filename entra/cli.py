@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -22,7 +23,21 @@ from entra.worklog import Entry, Journal
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Commands(click.Group):
+    """Commands that say in one line which file could not be read or written, and end with status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # who reads has seen enough, as `head` has: click ends without a word
+            raise
+        except OSError as error:
+            sys.stdout = io.StringIO()  # else Python tries again at its end, and says once more that it failed
+            raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """Provision users and groups into a SCIM 2.0 endpoint as Microsoft Entra ID would."""
 
@@ -59,7 +74,7 @@ main.add_command(validate.command)
 @click.argument("names", metavar="USER-OR-GROUP...", nargs=-1, required=True)
 @click.option("--url", required=True, help="The tenant URL.")
 @options.token
-@click.option("--state", "state_file", type=options.OUTPUT, help="The state file of `sync`.")
+@click.option("--state", "state_file", type=options.STATE, help="The state file of `sync`.")
 @click.option("--member", "members", multiple=True, help="A member to provision into a group; five at most.")
 @options.scope
 @options.mapping_file

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 
+from entra import texts
 from entra.dialect import FLAG
 from entra.oauth import ClientCredentials
 
@@ -103,7 +104,7 @@ class Endpoint:
             del self._http.headers[name]
 
     def sign_in(self) -> None:
-        """Get a new token where client credentials are given; SignInError when there is none to be had."""
+        """Get a new token where client credentials are given. Raises SignInError when there is none to be had."""
         if self.credentials is not None:
             self._token = self.credentials.token(self._transport)
 
@@ -182,7 +183,7 @@ class Endpoint:
     def _parsed(self, answer: httpx.Response) -> Any:
         text = self._hide(answer.text)
         try:
-            return json.loads(text) if text.strip() else None
+            return texts.parse(text) if text.strip() else None
         except ValueError:
             return text
 
@@ -217,7 +218,7 @@ def masked(value: Any) -> Any:
 
 
 def split_url(url: str) -> tuple[str, bool]:
-    """Part a tenant URL from the flag that may be appended to it; ValueError when it is none."""
+    """Part a tenant URL from the flag that may be appended to it. Raises ValueError when it is none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is no tenant URL: http(s)://host/path is")

@@ -62,7 +62,7 @@ class Cycle:
         return digest([self.mappings.users.settings, self.mappings.groups.settings, self.policy.scope])
 
     def run(self) -> None:
-        """Provision; CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
+        """Provision. Raises CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
         try:
             self.probe()
             if self.state.settings != self._settings:
@@ -76,7 +76,7 @@ class Cycle:
             self.state.save()
 
     def probe(self) -> None:
-        """Test the connection; CycleStoppedError when the endpoint fails the test."""
+        """Test the connection. Raises CycleStoppedError when the endpoint fails the test."""
         entry = Entry("Job", self.id, "test connection", self.id)
         service = Service(self.endpoint, entry.exchanges)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,9 +33,10 @@ class Escrow:
         old = self.state.escrow.get(source)
         attempts = old.attempts + 1 if old else 1
         first = old.first if old else now
-        wait = 0.0 if error.transient else min(self.policy.interval * 2 ** (attempts - 1), DAY)
+        doubled = min(attempts - 1, 100)  # a float goes no further than 2 to the 1,023
+        wait = 0.0 if error.transient else min(self.policy.interval * 2**doubled, DAY)
         if now - first > DROPPED_AFTER:
-            wait = float("inf")
+            wait = sys.float_info.max  # for ever, and unlike infinity it can stand in the state file
         self.state.escrow[source] = Failure(error.code, error.detail, attempts, first, now + wait, reference)
 
     def clear(self, source: str, *, reference: bool = False) -> None:

@@ -57,7 +57,7 @@ _TOKEN = re.compile(r'\s*(?:(\[[^\]]+\])|("(?:[^"\\]|\\.)*")|(-?\d+)(?!\w)|([A-Z
 
 
 def parse(text: str) -> Expression:
-    """Read an expression; ExpressionError says what stands in the way."""
+    """Read an expression. Raises ExpressionError, which says what stands in the way."""
     parser = _Parser(text)
     expression = parser.expression()
     parser.end()
@@ -65,7 +65,7 @@ def parse(text: str) -> Expression:
 
 
 def call(name: str, arguments: tuple[Expression | None, ...]) -> Call:
-    """Make a function call; ExpressionError names a function that is not known."""
+    """Make a function call. Raises ExpressionError, which names a function that is not known."""
     function = FUNCTIONS.get(name.casefold())
     if function is None:
         raise ExpressionError(f"the function {name} is not known here")

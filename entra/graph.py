@@ -35,7 +35,7 @@ class NoSchemaError(ValueError):
 
 
 def load(text: str | bytes) -> Schema:
-    """Parse and check an exported schema; NoSchemaError says what is wrong with it."""
+    """Parse and check an exported schema. Raises NoSchemaError, which says what is wrong with it."""
     try:
         schema = texts.parse(text)
     except ValueError as error:
@@ -67,7 +67,7 @@ def mappings(schema: Schema) -> MappingSet:
 
 
 def object_mapping(schema: Schema, kind: str) -> Schema:
-    """Find the mapping whose target object is of this kind; NoSchemaError when there is none."""
+    """Find the mapping whose target object is of this kind. Raises NoSchemaError when there is none."""
     for rule in outbound_rules(schema):
         for candidate in rule.get("objectMappings") or []:
             if str(candidate.get("targetObjectName", "")).rpartition(":")[2].casefold() == kind.casefold():

@@ -26,7 +26,7 @@ class ClientCredentials:
     scope: str = ""
 
     def token(self, transport: httpx.BaseTransport | None = None) -> str:
-        """Ask for a token; SignInError when the answer holds none."""
+        """Ask for a token. Raises SignInError when the answer holds none."""
         form = {"grant_type": "client_credentials", "client_id": self.client_id}
         form |= {"client_secret": self.client_secret} | ({"scope": self.scope} if self.scope else {})
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,12 +56,28 @@ class OutputFile(click.Path[Path]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Take a path; a usage error names the folder that is not there."""
         found = super().convert(value, param, ctx)
+        if not value:
+            self.fail("a file needs a name", param, ctx)
         if not found.parent.is_dir():
             self.fail(f"there is no folder {str(found.parent)!r}", param, ctx)
         return found
 
 
+class StateFile(OutputFile):
+    """A file to replace again and again, in a folder where that can be done."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path; a usage error names the folder in which no file can be made."""
+        found = super().convert(value, param, ctx)
+        try:
+            with tempfile.NamedTemporaryFile(dir=found.parent):
+                return found
+        except OSError as error:
+            self.fail(f"no file can be made in {str(found.parent)!r}: {error.strerror}", param, ctx)
+
+
 OUTPUT = OutputFile()
+STATE = StateFile()
 
 
 def _pasted(_: click.Context, __: click.Parameter, text: str) -> str:

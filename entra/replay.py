@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from entra import texts
 from entra.client import Endpoint, Exchange
 
 VOLATILE = frozenset({"id", "meta", "$ref", "location", "detail", "groups"})
@@ -41,7 +42,7 @@ class Comparison:
 
 
 def read(text: str) -> list[Recorded]:
-    """Read a log: HAR, JSON lines, or this program's own `--log`; LogError when it is none."""
+    """Read a log: HAR, JSON lines, or this program's own `--log`. Raises LogError when it is none."""
     found = [recorded for raw in _raw(text) for recorded in _recorded(raw)]
     if not found:
         raise LogError("no request to a SCIM resource is in this log")
@@ -61,7 +62,7 @@ def replay(endpoint: Endpoint, log: Iterable[Recorded]) -> Iterator[Comparison]:
 
 def _raw(text: str) -> Iterator[dict[str, Any]]:
     try:
-        whole = json.loads(text)
+        whole = texts.parse(text)
     except ValueError:
         whole = None
     if isinstance(whole, dict) and isinstance(whole.get("log"), dict):
@@ -77,7 +78,7 @@ def _lines(text: str) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield texts.parse(line)
             except ValueError as error:
                 raise LogError(f"line {number} is not JSON: {error}") from None
 
@@ -109,9 +110,12 @@ def _recorded(raw: Any) -> Iterator[Recorded]:
     path = _RESOURCE.search(parts.path)
     if path is None or not raw.get("method"):
         return
+    method = str(raw["method"]).upper()
+    if not method.isascii():
+        raise LogError(f"{method!r} is no method of HTTP")
     query = _query(raw.get("query")) or parse_qsl(parts.query, keep_blank_values=True)
     request, response = _parsed(raw.get("request")), _parsed(raw.get("response"))
-    yield Recorded(str(raw["method"]).upper(), path[0], query, request, raw.get("status"), response)
+    yield Recorded(method, path[0], query, request, raw.get("status"), response)
 
 
 def _query(value: Any) -> list[tuple[str, str]]:
@@ -124,7 +128,7 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value) if value.strip() else None
+        return texts.parse(value) if value.strip() else None
     except ValueError:
         return value
 

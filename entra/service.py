@@ -22,7 +22,7 @@ class Service:
         self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
 
     def probe(self, mapping: ObjectMapping) -> None:
-        """Search for nobody, as Test Connection and every cycle do first; ExportError when that fails."""
+        """Search for nobody, as Test Connection and every cycle do first. Raises ExportError when that fails."""
         if mapping.matching:
             self.search(mapping.kind, f'{mapping.matching[0].target.text} eq "{uuid.uuid4()}"')
 

@@ -7,11 +7,12 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from entra import texts
 
 VERSION = 1
+Kind = TypeVar("Kind")
 
 
 class StateError(ValueError):
@@ -90,21 +91,14 @@ class State:
             members.discard(source)
 
     def save(self) -> None:
-        """Write the state file, whole or not at all."""
+        """Write the state file, whole or not at all. Raises OSError, which names it."""
         if self.path is None:
             return
         text = json.dumps(self._to_json(), indent=1, ensure_ascii=False)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            _replace(self.path, text)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _to_json(self) -> dict[str, Any]:
         return {
@@ -124,12 +118,12 @@ class State:
 
 
 def load(path: Path | None, url: str) -> State:
-    """Read a state file, or start an empty one; StateError when it belongs to another endpoint or is none."""
+    """Read a state file, or start an empty one. Raises StateError when it belongs to another endpoint or is none."""
     if path is None or not path.exists():
         return State(url=url, path=path)
     try:
         state = _from_json(texts.parse(path.read_text(encoding="utf-8")))
-    except (TypeError, KeyError, AttributeError):  # what these say is for programmers
+    except (TypeError, KeyError, AttributeError, OverflowError):  # what these say is for programmers
         raise StateError(f"{path} is not a state file of this program") from None
     except (OSError, ValueError) as error:
         raise StateError(f"{path} is not a state file of this program: {error}") from None
@@ -139,19 +133,51 @@ def load(path: Path | None, url: str) -> State:
     return state
 
 
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def _from_json(raw: dict[str, Any]) -> State:
     if raw["version"] != VERSION:
         raise ValueError(f"its version is {raw['version']}, not {VERSION}")
     return State(
-        url=raw["url"],
-        settings=raw["settings"],
-        cycles=raw["cycles"],
-        links={key: Link(**link) for key, link in raw["links"].items()},
-        seen=raw["seen"],
-        references_seen=raw["references_seen"],
-        managers=raw["managers"],
-        members={key: set(found) for key, found in raw["members"].items()},
-        escrow={key: Failure(**failure) for key, failure in raw["escrow"].items()},
-        staged=raw["staged"],
-        quarantine=Quarantine(**raw["quarantine"]) if raw["quarantine"] else None,
+        url=_of(str, raw["url"]),
+        settings=_of(str, raw["settings"]),
+        cycles=_of(int, raw["cycles"]),
+        links={key: _record(Link, link) for key, link in raw["links"].items()},
+        seen={key: _of(str, text) for key, text in raw["seen"].items()},
+        references_seen={key: _of(str, text) for key, text in raw["references_seen"].items()},
+        managers={key: _of(str, text) for key, text in raw["managers"].items()},
+        members={key: set(_ids(found)) for key, found in raw["members"].items()},
+        escrow={key: _record(Failure, failure) for key, failure in raw["escrow"].items()},
+        staged=_ids(raw["staged"]),
+        quarantine=None if raw["quarantine"] is None else _record(Quarantine, raw["quarantine"]),
     )
+
+
+def _record(kind: type[Kind], raw: dict[str, Any]) -> Kind:
+    types = get_type_hints(kind)
+    return kind(**{name: _of(types[name], value) for name, value in raw.items()})
+
+
+def _ids(raw: Any) -> list[str]:
+    return [_of(str, text) for text in _of(list, raw)]
+
+
+def _of(kind: type[Kind], value: Any) -> Kind:
+    """Take a value of this type. Raises TypeError for another."""
+    if kind is float and isinstance(value, int):
+        value = float(value)  # other programs write a whole number without its ".0"
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value

@@ -97,7 +97,7 @@ class Job:
 @click.argument("tenant_file", metavar="TENANT", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--url", required=True, help="The tenant URL; ?aadOptscim062020 may be appended.")
 @options.token
-@click.option("--state", "state_file", type=options.OUTPUT, help="Links and watermark.")
+@click.option("--state", "state_file", type=options.STATE, help="Links and watermark.")
 @options.scope
 @options.mapping_file
 @options.roles

@@ -30,7 +30,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read a target attribute name; ValueError when it is none."""
+        """Read a target attribute name. Raises ValueError when it is none."""
         urn, name = _split_urn(text)
         if urn and urn not in (CORE_USER, CORE_GROUP):
             # A "." belongs to the attribute's own name: complex custom attributes are not supported by Entra.

@@ -93,7 +93,7 @@ def digest(value: Any) -> str:
 
 
 def load(path: Path) -> Tenant:
-    """Read a tenant file; TenantError names what is wrong with it."""
+    """Read a tenant file. Raises TenantError, which names what is wrong with it."""
     try:
         raw = texts.parse(path.read_text(encoding="utf-8"))
     except OSError as error:

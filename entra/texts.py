@@ -1,4 +1,4 @@
-"""Reading the JSON of files whose content is written again."""
+"""Reading JSON whose content is written again: to a file, a log or an endpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON; ValueError also for what Python takes but cannot write again: NaN, half a surrogate pair."""
+    """Parse JSON. Raises ValueError also for what Python takes but cannot write again: NaN, half a surrogate pair."""
     try:
         value = json.loads(text)
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

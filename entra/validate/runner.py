@@ -49,7 +49,7 @@ class Run:
 
 
 def choose(names: Iterable[str]) -> tuple[Case, ...]:
-    """Pick cases by name, or all of them; ValueError names one that there is not."""
+    """Pick cases by name, or all of them. Raises ValueError, which names one that there is not."""
     wanted = list(names)
     known = {case.name: case for case in CASES}
     for name in wanted:

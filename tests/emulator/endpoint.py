@@ -7,15 +7,15 @@ import uuid
 
 from werkzeug.wrappers import Request, Response
 
+from tests.urns import ERROR, IDMELON
+
 CORE = {
     "User": "urn:ietf:params:scim:schemas:core:2.0:User",
     "Group": "urn:ietf:params:scim:schemas:core:2.0:Group",
 }
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
 EXTENSIONS = (ENTERPRISE, IDMELON)
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 TOKEN = "let-me-in"
 EXACT = {"externalId", "id", "value"}
 MULTI = {"emails", "phoneNumbers", "addresses", "roles", "members", "ims", "photos"}

@@ -1,5 +1,6 @@
 """The commands: what they print, what they refuse, and that Ctrl-C leaves a state to go on from."""
 
+import errno
 import json
 import os
 import signal
@@ -65,11 +66,12 @@ def test_a_day_passes_in_a_small_tenant_too(tmp_path, users, groups, scale):
         assert len(result.output.splitlines()) == 14 * scale
 
 
-def test_a_day_passes_in_a_tenant_with_the_least_that_a_file_needs(tmp_path):
+@pytest.mark.parametrize("more", [{}, {"mailNickname": 5}], ids=str)
+def test_a_day_passes_in_a_tenant_with_the_least_that_a_file_needs(tmp_path, more):
     path = tmp_path / "tenant.json"
-    users = [{"objectId": f"u{n}", "userPrincipalName": f"u{n}@x.example"} for n in range(9)]
+    users = [{"objectId": f"u{n}", "userPrincipalName": f"u{n}@x.example", **more} for n in range(9)]
     path.write_text(json.dumps({"users": users, "groups": [{"objectId": "g", "displayName": "G"}]}))
-    assert run("day", path).exit_code == 0
+    assert run("day", path, "--scale", 5).exit_code == 0
 
 
 def test_sync_runs_an_initial_cycle_and_then_incremental_ones(fresh, tenant, tmp_path):
@@ -217,6 +219,44 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_done
     assert fresh.requests == []
 
 
+@pytest.mark.parametrize("command", ["sync {tenant}", "provision {tenant} x"])
+def test_a_state_in_a_folder_that_takes_no_files_is_refused_before_anything_is_done(fresh, tenant, command):
+    fresh.requests.clear()
+    result = run(*command.format(tenant=tenant).split(), "--url", fresh.url, "--state", "/proc/links.json")
+    assert result.exit_code == 2, result.output
+    assert "no file can be made in '/proc': No such file or directory" in result.output
+    assert fresh.requests == []
+
+
+def test_a_state_that_can_no_longer_be_written_is_named(fresh, tenant, tmp_path, monkeypatch):
+    def replace(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "replace", replace)
+    state = tmp_path / "links.json"
+    result = run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"Error: {state}: No space left on device")
+
+
+@pytest.mark.parametrize("command", ["day {tenant} -o", "schema {schema} -o", "sync {tenant} --url {url} --log"])
+def test_what_cannot_be_written_is_named(fresh, tenant, tmp_path, command):
+    (tmp_path / "schema").write_text(json.dumps(exported()))
+    arguments = command.format(tenant=tenant, schema=tmp_path / "schema", url=fresh.url).split()
+    full, none = run(*arguments, "/dev/full"), run(*arguments, "")
+    assert full.exit_code == 1, full.output
+    assert full.output.splitlines()[-1].startswith("Error: ")
+    assert full.output.endswith(": No space left on device\n")
+    assert none.exit_code == 2
+    assert none.output.endswith(": a file needs a name\n")
+
+
+def test_a_full_disk_behind_standard_output_is_said_once():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "entra", "demo"]
+        demo = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert (demo.returncode, demo.stderr) == (1, "Error: output: No space left on device\n")
+
+
 @pytest.mark.parametrize("content", ["[]", "null", '{"links": 1}', '{"version": 1, "links": {"x": {"y": 1}}}'])
 def test_a_file_that_is_no_state_is_called_just_that(tenant, tmp_path, content):
     state = tmp_path / "links.json"
@@ -224,6 +264,37 @@ def test_a_file_that_is_no_state_is_called_just_that(tenant, tmp_path, content):
     result = run("sync", tenant, "--url", "http://x/scim", "--state", state)
     assert result.exit_code == 1
     assert result.output == f"Error: {state} is not a state file of this program\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cycles", None),
+        ("seen", []),
+        ("seen", {"x": 1}),
+        ("references_seen", []),
+        ("managers", None),
+        ("managers", "x"),
+        ("managers", {"x": ["y"]}),
+        ("members", {"x": "y"}),
+        ("members", {"x": [1]}),
+        ("staged", "x"),
+        ("links", {"x": {"target": 1, "kind": "User"}}),
+        ("escrow", {"x": {"code": "", "detail": "", "attempts": 1, "first": "then", "next": 0}}),
+        ("escrow", {"x": {"code": "", "detail": "", "attempts": 1, "first": 10**400, "next": 0}}),
+        ("quarantine", {"reason": "", "detail": "", "since": None}),
+        ("quarantine", []),
+    ],
+)
+def test_a_value_of_another_type_in_a_state_is_found_before_anything_is_sent(fresh, tenant, tmp_path, key, value):
+    state = tmp_path / "links.json"
+    options = ("--url", fresh.url, "--rate", 0, "--state", state)
+    run("sync", tenant, *options)
+    state.write_text(json.dumps({**json.loads(state.read_text()), key: value}))
+    fresh.requests.clear()
+    result = run("sync", tenant, *options)
+    assert (result.exit_code, result.output) == (1, f"Error: {state} is not a state file of this program\n")
+    assert fresh.requests == []
 
 
 def test_a_state_of_another_endpoint_is_refused(fresh, tenant, tmp_path):

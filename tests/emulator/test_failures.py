@@ -1,5 +1,7 @@
 """What goes wrong: escrow, retries, quarantine, and that the end state comes all the same."""
 
+from dataclasses import replace
+
 import pytest
 
 from entra import people
@@ -60,6 +62,25 @@ def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_i
     assert job.state.escrow == {}
     assert job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"] == job.user(tenant, "u0")["id"]
     assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
+
+
+def test_an_object_that_entra_has_stopped_trying_stays_in_the_state_file(tmp_path):
+    tenant, job = company(), Job(RefusesU1())
+    job.state.path = tmp_path / "links.json"
+    job.sync(tenant)
+    job.now += 29 * 24 * 3600
+    assert job.sync(tenant).errors
+    job.state = load(job.state.path, job.state.url)
+    job.now += 10 * 365 * 24 * 3600
+    assert not job.sync(tenant).errors
+
+
+def test_a_wait_has_an_end_after_however_many_attempts():
+    tenant, job = company(), Job(RefusesU1())
+    job.sync(tenant)
+    job.state.escrow["u1"] = replace(job.state.escrow["u1"], attempts=2_000)
+    job.sync(tenant, retry_now=True, interval=100.0)
+    assert job.state.escrow["u1"].next - job.now == 24 * 3600
 
 
 class RefusesMembers(Endpoint):

@@ -12,6 +12,7 @@ from entra.replay import LogError, read, replay
 from tests.emulator import broken
 from tests.emulator.endpoint import Endpoint
 from tests.emulator.helpers import Job, client, company
+from tests.emulator.test_any_answer import Odd
 
 # On demand
 
@@ -159,6 +160,9 @@ def test_lines_with_absent_keys_and_bodies_as_text_are_read():
         ("{}", "no request"),
         ("[1]", "no request"),
         ('{"method": 1}\nx', "line 2 is not JSON"),
+        ("[" * 5_000, "line 1 is not JSON: it is nested too deeply"),
+        ('{"method": "GETé", "path": "/Users"}', "'GETÉ' is no method of HTTP"),
+        ('{"method": "GET", "path": "/Users/\\ud800"}', "half a surrogate pair"),
         ('{"log": {"entries": [1]}}', "no request"),
         ('{"log": {"entries": 1}}', "no request"),
         ('{"log": {"entries": [{"request": 1, "response": {"content": 1}}]}}', "no request"),
@@ -168,3 +172,12 @@ def test_lines_with_absent_keys_and_bodies_as_text_are_read():
 def test_what_is_no_log_is_refused(text, reason):
     with pytest.raises(LogError, match=reason):
         read(text)
+
+
+@pytest.mark.parametrize("odd", ["[" * 5_000, r'"\ud800"', "NaN"])
+def test_bodies_that_could_not_be_written_again_stay_text(odd):
+    text = json.dumps({"method": "POST", "path": "/Users", "request": odd, "response": odd})
+    (recorded,) = read(text)
+    assert (recorded.request, recorded.response) == (odd, odd)
+    (comparison,) = replayed(text, Odd([(200, odd)], after=0))
+    assert (comparison.exchange.response, comparison.differences) == (odd, [])
