@@ -13,7 +13,8 @@ import config as configuration
 import panel
 from commands import register as register_commands
 from config import Config, ConfigError, Server
-from panel import log
+from panel import log as provisioning_log
+from panel.own_files import OwnFiles
 from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
@@ -39,8 +40,9 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
-        log.refuse_shared_path(settings)
-        service = _service(settings, store)
+        own = OwnFiles(settings)
+        own.refuse_shared_log()
+        service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
     app = Application(__name__)
@@ -51,9 +53,9 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     http.install(app, base_path)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
-    log.install(app, service, settings)
-    panel.install(app, service, _beside_store(settings, ".sessions.json"))
-    app.extensions["tinyscim.purge"] = Purge(service, _beside_store(settings, ".purge.lock"))
+    provisioning_log.install(app, service, own.log)
+    panel.install(app, service, own.sessions if settings.path else None)
+    app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
     app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
@@ -106,7 +108,7 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
     return configuration.read(Path(given) if given else configuration.default_path())
 
 
-def _service(settings: Config, store: Store | None) -> Service:
+def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:
     try:
         types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
         declared = indexes.declare(types, settings.directory.indexed_attributes)
@@ -114,21 +116,14 @@ def _service(settings: Config, store: Store | None) -> Service:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
         return Service(LiveConfig(settings), types, declared, store)
-    path = settings.resolve(settings.store.path)
-    activity = Activity(path.with_suffix(".activity.json"))
-    secret = path.with_suffix(".secret")
-    return Service(LiveConfig(settings), types, declared, _configured_store(settings), secret, activity)
+    live_config, store = LiveConfig(settings), _configured_store(settings)
+    return Service(live_config, types, declared, store, own.secret, Activity(own.activity))
 
 
 def _configured_store(settings: Config) -> Store:
     options = settings.store
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
-
-
-def _beside_store(settings: Config, suffix: str) -> Path | None:
-    """Return a file's path beside the configured store; none where the configuration has no file."""
-    return settings.resolve(settings.store.path).with_suffix(suffix) if settings.path else None
 
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:

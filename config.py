@@ -1,6 +1,7 @@
 """Reads config.toml into a frozen `Config`; every error names the file, the table and the key."""
 
 import dataclasses
+import ipaddress
 import os
 import re
 import tomllib
@@ -22,9 +23,22 @@ def option(default: Any, check: Callable[[Any], bool] = lambda _: True, must: st
     return field(default=default, metadata={"check": check, "must": must})
 
 
+_LABEL = r"\w(?:[\w-]{0,61}\w)?"
+
+
 def _is_address(text: str) -> bool:
-    found = re.fullmatch(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
-    return text.startswith("unix:/") or (found is not None and 0 < int(found[1]) < 65_536)
+    if text.startswith("unix:"):
+        return bool(re.fullmatch(r"unix:/.*[^/]", text))
+    found = re.fullmatch(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[([0-9A-Fa-f:.]+)\]):([0-9]{{1,5}})", text)
+    return found is not None and 0 < int(found[2]) < 65_536 and (found[1] is None or _is_ip(found[1]))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_base_path(text: str) -> bool:
@@ -117,12 +131,12 @@ class Token:
 
     @property
     def read_only(self) -> bool:
-        """Whether the token may read alone."""
+        """Whether the token may only read."""
         return self.scope == "read-only"
 
     @property
     def is_valid(self) -> bool:
-        """Whether its time is not over."""
+        """Whether it has not expired."""
         return self.expires is None or datetime.now(UTC) < self.expires
 
 
@@ -134,12 +148,15 @@ class Connection:
 
 
 def _is_hash(text: str) -> bool:
-    """Tell whether a password can be checked against it; to try takes longer than most commands."""
+    """Tell by its form whether a password can be checked against it: to check one takes longer than most commands."""
     scrypt = re.fullmatch(r"scrypt:([0-9]{1,8}):([0-9]{1,4}):([0-9]{1,4})\$[^$]+\$[0-9a-f]{128}", text)
     if scrypt:
         n, r, p = map(int, scrypt.groups())
-        # RFC 7914, 2: n is a power of 2, and below 2 to the 16 r. The memory, as werkzeug asks for it, is an int of C.
-        return n > 1 and n & (n - 1) == 0 and n.bit_length() <= 16 * r and 0 < 132 * n * r * p < 2**31
+        # RFC 7914, 2: n is a power of 2, and below 2 to the 16 r.
+        if not (n > 1 and n & (n - 1) == 0 and n.bit_length() <= 16 * r):
+            return False
+        # The memory that OpenSSL needs may be no more than what werkzeug lets it have, which is an int of C.
+        return 128 * r * (n + 2 + p) <= 132 * n * r * p < 2**31
     return bool(re.fullmatch(r"pbkdf2:sha(1|224|256|384|512):[1-9][0-9]{0,7}\$[^$]+\$[0-9a-f]+", text))
 
 
@@ -147,7 +164,11 @@ def _is_hash(text: str) -> bool:
 class Panel:
     """[panel]: how the administrator signs in to the web panel; without a password there is none."""
 
-    password_hash: str = option("", lambda text: not text or _is_hash(text), "what `flask panel password` writes")
+    password_hash: str = option(
+        "",
+        lambda text: not text or _is_hash(text),
+        'what `flask panel password` writes (to have it written anew, set it to "" first)',
+    )
     secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more")
 
     @property
@@ -210,7 +231,7 @@ def default_path() -> Path:
 
 
 def read(path: Path) -> Config:
-    """Read a file; ConfigError."""
+    """Read a file. Raises ConfigError."""
     try:
         return parse(tomllib.loads(path.read_text(encoding="utf-8-sig")), path)
     except FileNotFoundError:
@@ -224,10 +245,13 @@ def read(path: Path) -> Config:
 
 
 def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
-    """Return the configuration in these tables, which came from the file if one is named; ConfigError."""
+    """Return the configuration in these tables, which came from the file if one is named. Raises ConfigError."""
     source = str(path or "configuration")
     known = {*TABLES, "tokens", "schemas"}
-    for name in tables:
+    for name, value in tables.items():
+        where = f"{source}: [[{name}]]" if isinstance(value, list) else f"{source}: [{name}]"
+        _refuse_nul(name, where)
+        _refuse_nul(value, where)
         if name not in known:
             raise ConfigError(f"{source}: there is no table [{name}]; there are {', '.join(sorted(known))}")
     read_tables = {name: _table(kind, tables.get(name, {}), f"{source}: [{name}]") for name, kind in TABLES.items()}
@@ -246,6 +270,19 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     if config.limits.page_size > config.limits.max_page_size:
         raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
     return config
+
+
+def _refuse_nul(value: Any, where: str) -> None:
+    """Refuse a NUL in any key or text: no file's name may have one, and nothing else has a use for it."""
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{where} must have no NUL character".replace("\0", r"\0"))
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _refuse_nul(key, f"{where} {key}")
+            _refuse_nul(inner, f"{where} {key}")
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value, 1):
+            _refuse_nul(inner, f"{where} number {number}")
 
 
 def _array(tables: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[str, Any], ...]:
@@ -278,8 +315,6 @@ def _value(option: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"{where} must be {wanted[option.type]}, not {_shown(value)}")
     elif value is not None and not isinstance(value, datetime):
         raise ConfigError(f"{where} must be a date and time, not {_shown(value)}")
-    if isinstance(value, str) and "\0" in value:
-        raise ConfigError(f"{where} must have no NUL character")  # no file's name may
     if not option.metadata["check"](value):
         raise ConfigError(f"{where} must be {option.metadata['must']}, not {_shown(value)}")
     return value

@@ -31,7 +31,7 @@ graceful_timeout = 30
 limit_request_line = 8190
 # X-Forwarded-* headers are the application's business alone: it knows how many proxies to trust.
 forwarded_allow_ips = ""
-# Nothing is open that nobody asked for.
+# gunicorn's control socket is not used here, so it is not opened.
 control_socket_disable = True
 # The application writes its own line for each request.
 accesslog = None

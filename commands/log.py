@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import click
 from flask import current_app
@@ -84,7 +83,7 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
 )
 @to_file
 @_filters
-def export(form: str, output: Path, **criteria: str | None) -> None:
+def export(form: str, output: str, **criteria: str | None) -> None:
     """Write the entries, the oldest first. `python -m entra replay` sends what the JSON lines hold again."""
     entries = _log().entries(_criteria(criteria))
     registry = current_app.extensions["tinyscim"].registry

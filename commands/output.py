@@ -12,15 +12,16 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from panel.own_files import OwnFiles
 from storage.base import StoreError
 from storage.tinydb_store import TinyDBStore
 
-STDOUT = Path("-")
+STDOUT = "-"  # as it is typed: "./-" is a file
 
 to_file = click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=click.Path(dir_okay=False, allow_dash=True),
     default=STDOUT,
     help="A file, instead of stdout.",
 )
@@ -47,25 +48,28 @@ def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
     return click.ClickException(f"{error.filename or 'output'}: {error.strerror}{outcome}")
 
 
+def refuse_closed_stdout() -> None:
+    """Refuse to make what is shown once where nobody would see it: click prints nothing, and calls that a success."""
+    if sys.stdout is None:
+        raise click.ClickException("output: stdout is closed, so nobody would see the token: none was made")
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[IO[str]]:
+def opened(output: str) -> Iterator[IO[str]]:
     """Open what an export writes: a file, which nobody else may read if it is new, or stdout."""
-    refuse_own_files(path)
-    with _private(path) if path != STDOUT else click.open_file("-", "w", "utf-8") as file:
+    with click.open_file(STDOUT, "w", "utf-8") if output == STDOUT else _private(Path(output)) as file:
         yield file
-        file.flush()  # at the end of the process it is too late to fail
 
 
 def refuse_own_files(path: Path) -> None:
-    """Refuse to write over the configuration or the store."""
+    """Refuse to write over what the service keeps."""
     service = current_app.extensions["tinyscim"]
-    config = service.config.now.path
-    if config and path.resolve() == config.resolve():
-        raise click.ClickException(f"{path} is the configuration")
-    if isinstance(service.store, TinyDBStore) and service.store.files.owns(path):
-        raise click.ClickException(f"{path} is one of the store's own files")
+    store = service.store.files if isinstance(service.store, TinyDBStore) else None
+    if OwnFiles(service.live_config.now, store).has(path):
+        raise click.ClickException(f"{path} is one of the service's own files")
 
 
 def _private(path: Path) -> IO[str]:
+    refuse_own_files(path)
     # An export tells of people. A file that is there already has the mode that somebody chose, and may be a pipe.
     return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -25,6 +25,8 @@ def password(password_stdin: bool) -> None:
 
 
 def _given(password_stdin: bool) -> str:
+    if sys.stdin is None:
+        raise click.ClickException("Standard input is closed.")
     try:
         if password_stdin:
             text = sys.stdin.readline().rstrip("\r\n")

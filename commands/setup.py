@@ -7,6 +7,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from commands.output import refuse_closed_stdout
 from commands.paths import config_path
 from commands.token import show
 from config import Server
@@ -20,14 +21,21 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # those that nobody takes for ano
 @with_appcontext
 def setup() -> None:
     """Make the first token and the panel's first password, and print them. Run again, it prints nothing."""
-    config = current_app.extensions["tinyscim"].config.now
+    config = current_app.extensions["tinyscim"].live_config.now
     if config.tokens:
         return
+    refuse_closed_stdout()
     path = config_path()
+
+    def take_back() -> None:
+        settings.remove_token(path, FIRST_TOKEN)
+        if not config.panel.is_on:
+            settings.restore_panel(path, config.panel)
+
     try:
         text = settings.add_token(path, FIRST_TOKEN)
         password = "" if config.panel.is_on else _set_first_password()
-        show(path, FIRST_TOKEN, "\n".join(_told(config.server, text, password)))
+        show("\n".join(_told(config.server, text, password)), take_back)
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
 

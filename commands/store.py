@@ -32,7 +32,7 @@ def closed_store() -> TinyDBStore:
 
 def indexes() -> list[Index]:
     """Return the indexes that the service keeps."""
-    return list(current_app.extensions["tinyscim"].indexes)
+    return list(current_app.extensions["tinyscim"].indexes.all)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def restore(path: Path) -> None:
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
 @to_file
-def export(form: str, kind: str | None, output: Path) -> None:
+def export(form: str, kind: str | None, output: str) -> None:
     """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
 
     The service may be running. In a table each value has a column of its own, such as emails[0].value.
@@ -131,7 +131,7 @@ def export(form: str, kind: str | None, output: Path) -> None:
         if kind and kind not in there:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
         if output != STDOUT:
-            refuse_what_is_no_file(output)
+            refuse_what_is_no_file(Path(output))
         with opened(output) as file:
             if kind and form == "csv":
                 write_table(file, export_rows(reader, kind))

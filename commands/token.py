@@ -1,11 +1,11 @@
 """`flask token`: makes, lists and revokes bearer tokens. The file keeps their hashes alone."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import click
 from flask import current_app
 
-from commands.output import Group, unwritten
+from commands.output import Group, refuse_closed_stdout, unwritten
 from commands.paths import config_path
 from config import Token
 from panel import settings
@@ -18,26 +18,28 @@ token = Group("token", help="Bearer tokens of the clients that may use the servi
 @click.option("--read-only", is_flag=True, help="Let the token read and search, but change nothing.")
 def new(name: str, read_only: bool) -> None:
     """Make a token and print it. It is shown this once: only its hash is kept."""
+    refuse_closed_stdout()
     path = config_path()
     try:
-        show(path, name, settings.add_token(path, name, read_only=read_only))
+        text = settings.add_token(path, name, read_only=read_only)
+        show(text, lambda: settings.remove_token(path, name))
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
 
 
-def show(path: Path, name: str, text: str) -> None:
-    """Print what a new token is shown in; if that fails, the token is taken back."""
+def show(text: str, take_back: Callable[[], None]) -> None:
+    """Print what a new token is shown in; if that fails, it is taken back."""
     try:
         click.echo(text)
     except OSError as error:
-        settings.remove_token(path, name)
+        take_back()
         raise unwritten(error, "; nobody has seen the token, so it is taken back") from error
 
 
 @token.command("list")
 def list_tokens() -> None:
     """List the tokens: name, when it was made, what it may do, and when it ends if it does."""
-    tokens = current_app.extensions["tinyscim"].config.now.tokens
+    tokens = current_app.extensions["tinyscim"].live_config.now.tokens
     if not tokens:
         click.echo(
             "There is no token, so every request is refused. Make one with: flask token new --name NAME",

@@ -25,7 +25,7 @@ def install(app: Flask, served: Service, ended_path: Path | None = None) -> None
     Guard(app, served, ended).watch(app, panel)
     page.handle_errors(panel)
     _add_filters(panel)
-    shared = {"navigation": _navigation, "live_config": served.config}
+    shared = {"navigation": _navigation, "live_config": served.live_config}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(ended))
     app.register_blueprint(panel, url_prefix=PREFIX)

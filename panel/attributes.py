@@ -17,7 +17,7 @@ log = logging.getLogger("tinyscim.panel")
 def attribute_names() -> ResponseReturnValue:
     """Ask for the names, and keep them."""
     if not is_sent():
-        return render_template("panel/attributes.html", names=asdict(service().config.now.attribute_names))
+        return render_template("panel/attributes.html", names=asdict(service().live_config.now.attribute_names))
     given = {one.name: from_form(one.name).strip() for one in fields(AttributeNames)}
     try:
         settings.set_attribute_names(config_path(), given)

@@ -47,7 +47,7 @@ def to_entra() -> ResponseReturnValue:
 
 def test() -> ResponseReturnValue:
     """Call the service as Entra's "Test Connection" does, with a token that goes at once again."""
-    path, server = config_path(), service().settings.server
+    path, server = config_path(), service().startup_config.server
     if server.workers * server.threads < 2:
         return _page(probe.ALONE)
     name = probe.new_name()
@@ -74,9 +74,9 @@ def _last_use(token: Token, moment: float) -> float:
 
 def shown_tokens() -> list[Token]:
     """Return the tokens that work, the newest first, without those of a test under way."""
-    tokens = [one for one in service().config.now.tokens if one.is_valid and not probe.is_name(one.name)]
+    tokens = [one for one in service().live_config.now.tokens if one.is_valid and not probe.is_name(one.name)]
     return tokens[::-1]
 
 
 def _state() -> State:
-    return connection_state(service().config.now, service().activity.seen())
+    return connection_state(service().live_config.now, service().activity.seen())

@@ -25,7 +25,7 @@ def listing(kind: str) -> ResponseReturnValue:
     """Show a list of resources."""
     type = type_at(kind)
     found = lists.find(resources(), asked(type))
-    names = Names(service().config.now)
+    names = Names(service().live_config.now)
     return render_template(
         "panel/list.html",
         found=found,
@@ -46,7 +46,7 @@ def resource(kind: str, id: str) -> ResponseReturnValue:
         type=type,
         kind=kind,
         document=document,
-        sections=sections(type, document, Names(service().config.now)),
+        sections=sections(type, document, Names(service().live_config.now)),
         address_at=_address_at,
         members=_members_page(document.get("members", [])),
         endpoints={other.name: other.endpoint.strip("/") for other in service().registry.types.values()},

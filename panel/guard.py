@@ -28,12 +28,12 @@ class Sessions(SecureCookieSessionInterface):
         """Return the request's session; a new secret makes every older one worthless."""
         if not request.path.startswith(PREFIX):
             return None
-        app.secret_key = self._service.config.now.panel.secret or None
+        app.secret_key = self._service.live_config.now.panel.secret or None
         return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep the cookie to TLS wherever the panel is seen over TLS, be it that the proxy does not say so."""
-        return request.is_secure or self._service.settings.server.public_url.startswith("https:")
+        return request.is_secure or self._service.startup_config.server.public_url.startswith("https:")
 
     def get_cookie_path(self, app: Flask) -> str:
         """Send the cookie to the panel alone."""
@@ -75,19 +75,19 @@ class Guard:
     def _admit(self) -> ResponseReturnValue | None:
         if request.endpoint == "panel.static":
             return None
-        if is_sent() and self._service.config.now.panel.is_on:
+        if is_sent() and self._service.live_config.now.panel.is_on:
             self._csrf.protect()
         return self._refuse()
 
     def _look_again(self, response: Response) -> Response:
         """Let what a form has changed hold for the very next request; other workers look for themselves."""
         if is_sent():
-            self._service.config.look()
+            self._service.live_config.look()
         return response
 
     def _refuse(self) -> ResponseReturnValue | None:
         """Refuse who is not signed in."""
-        if not self._service.config.now.panel.is_on:
+        if not self._service.live_config.now.panel.is_on:
             return render_template("panel/off.html"), 503
         if sessions.is_signed_in(self._ended) or request.endpoint in OPEN:
             return None

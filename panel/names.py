@@ -95,7 +95,7 @@ def cell_reader(target: Target) -> Callable[[Document], str]:
 
 def sections(type: ResourceType, document: Document, names: Names) -> list[Section]:
     """Return every attribute that the resource has, by schema."""
-    places = [(_section_title(type, extension), extension, own) for extension, own in type.locations()]
+    places = [(_section_title(type, extension), extension, own) for extension, own in type.attributes_by_schema()]
     title, _, top_level = places[0]
     places[0] = (title, None, tuple(one for one in top_level if one not in COMMON))
     found = (

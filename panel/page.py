@@ -33,7 +33,7 @@ def refuse(reason: str, status: int = 400) -> NoReturn:
 
 def config_path() -> Path:
     """Return the configuration's file."""
-    path = service().config.now.path
+    path = service().live_config.now.path
     if path is None:
         raise Refused("This service runs without a configuration file, so there is nowhere to keep the change.")
     return path

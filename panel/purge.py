@@ -12,6 +12,7 @@ from scim.conditions import dated
 from scim.errors import NotFound, PreconditionFailed, ScimError
 from scim.registry import ResourceType
 from scim.service import Service
+from storage.files import make_folder
 from storage.lock import Locked, locked
 
 EVERY = 3_600.0  # seconds
@@ -32,7 +33,7 @@ class Purge:
 
     def run(self) -> int:
         """Purge once, and return how many users went; none where another worker is at it."""
-        days = self._service.config.now.directory.purge_disabled_after_days
+        days = self._service.live_config.now.directory.purge_disabled_after_days
         if not days:
             return 0
         try:
@@ -67,8 +68,8 @@ class Purge:
             time.sleep(EVERY)
 
     def _alone(self) -> AbstractContextManager[None]:
-        """Hold the lock; Locked."""
+        """Hold the lock. Raises Locked."""
         if self._lock is None:
             return nullcontext()
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._lock.parent)
         return locked(self._lock, wait=False)

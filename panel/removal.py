@@ -9,9 +9,9 @@ from scim.service import Service
 
 
 def remove(service: Service, type: ResourceType, id: str, version: str, cause: str) -> None:
-    """Delete a resource that is in this version; NotFound, PreconditionFailed."""
+    """Delete a resource that is in this version. Raises NotFound, PreconditionFailed."""
     started = time.perf_counter()
     outcome = service.resources("").delete(type, id, Conditions(if_match=version))
-    path = f"{service.settings.server.base_path}{type.endpoint}/{id}"
+    path = f"{service.startup_config.server.base_path}{type.endpoint}/{id}"
     took = (time.perf_counter() - started) * 1000
     service.tell(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause=cause))

@@ -10,7 +10,7 @@ from threading import Lock
 
 from flask import session
 
-from storage.files import put_in_place
+from storage.files import make_folder, put_in_place
 from storage.lock import locked
 
 SIGNED_IN = "signed_in"
@@ -51,7 +51,7 @@ class Ended:
                     log.error("%s: a session was signed out in one worker alone: %s", self._path, error.strerror)
 
     def _write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with locked(path.with_name(path.name + ".lock")):
             self._refresh()
             oldest = time.time() - LONGEST

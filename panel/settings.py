@@ -1,11 +1,13 @@
 """What the panel and the command line change in the configuration's file."""
 
 import os
+import re
 import secrets
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -15,13 +17,14 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import ConfigError, parse, read
+from config import ConfigError, Panel, parse, read
 from panel import probe
 from scim.auth import new_token
 from storage.files import give, sync_folder
 from storage.lock import locked
 
 MIN_PASSWORD = 12
+_COMMENT = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' | (\#.*) """, re.VERBOSE)  # what a string holds is none
 
 
 class Refused(Exception):
@@ -37,7 +40,7 @@ def add_token(
     replaces: str = "",
     overlap: timedelta = timedelta(0),
 ) -> str:
-    """Add a token and return it, as it is seen this once; Refused.
+    """Add a token and return it, as it is seen this once. Raises Refused.
 
     The one that it replaces goes on to work for the time of the overlap.
     """
@@ -64,7 +67,7 @@ def add_token(
 
 
 def remove_token(path: Path, name: str) -> None:
-    """Take a token back; Refused if there is none of this name."""
+    """Take a token back. Raises Refused if there is none of this name."""
     with _changing(path) as document:
         found = [one for one in _tokens(document) if one["name"] == name]
         if not found:
@@ -73,21 +76,26 @@ def remove_token(path: Path, name: str) -> None:
 
 
 def set_enabled(path: Path, enabled: bool) -> None:
-    """Turn the connection on or off; Refused."""
+    """Turn the connection on or off. Raises Refused."""
     _set(path, "connection", {"enabled": enabled})
 
 
 def set_attribute_names(path: Path, names: Mapping[str, str]) -> None:
-    """Name the organisation's own attributes; Refused."""
+    """Name the organisation's own attributes. Raises Refused."""
     _set(path, "attribute_names", names)
 
 
 def set_password(path: Path, password: str) -> None:
-    """Set the panel's password, which signs everybody out; Refused."""
+    """Set the panel's password, which signs everybody out. Raises Refused."""
     if len(password) < MIN_PASSWORD:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
     hashed = generate_password_hash(password, method="scrypt")
     _set(path, "panel", {"password_hash": hashed, "secret": secrets.token_urlsafe(32)})
+
+
+def restore_panel(path: Path, panel: Panel) -> None:
+    """Put the panel's password and secret back as they were. Raises Refused."""
+    _set(path, "panel", asdict(panel))
 
 
 def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
@@ -97,7 +105,7 @@ def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[TOMLDocument]:
-    """Let the file be changed with its comments kept, and replace it at once if it is still right; Refused."""
+    """Let the file be changed with its comments kept, and replace it at once if it is still right. Raises Refused."""
     try:
         with locked(path.with_name(path.name + ".lock")):
             read(path)  # what is wrong already is told before anything goes by it
@@ -130,7 +138,8 @@ def _replace(path: Path, text: str) -> None:
 def _tokens(document: TOMLDocument) -> AoT:
     """Return the [[tokens]] tables, which are made if there are none, or of the tables in an array's one line."""
     if not isinstance(document.get("tokens"), AoT):
-        inline = document.pop("tokens", [])
+        inline = document.pop("tokens", tomlkit.array())
+        _keep(document, _COMMENT.findall(f"{inline.as_string()}{inline.trivia.comment}"))
         document["tokens"] = tomlkit.aot()
         for values in inline:
             table = tomlkit.table()
@@ -142,11 +151,15 @@ def _tokens(document: TOMLDocument) -> AoT:
 def _drop(document: TOMLDocument, token: Table) -> None:
     """Take a token's table away; the comments in it, which may be about what follows, stay in the file."""
     tokens = _tokens(document)
-    comments = [str(item.as_string()).strip() for key, item in token.value.body if key is None]
+    comments = [str(item.as_string()) for key, item in token.value.body if key is None]
     del tokens[list(tokens).index(token)]
     if not tokens:
         document.pop("tokens")
-    for text in filter(None, comments):
+    _keep(document, comments)
+
+
+def _keep(document: TOMLDocument, comments: Iterable[str]) -> None:
+    for text in filter(None, map(str.strip, comments)):
         document.add(tomlkit.comment(text.lstrip("# ")))
 
 

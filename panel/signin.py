@@ -33,7 +33,7 @@ class SignIn:
             log.warning("sign-in from %s refused for %d s: too many failures", address, wait)
             problem = f"Too many failed attempts. Try again in {_duration(wait)}."
             return render_template("panel/sign_in.html", problem=problem), 429, {"Retry-After": str(wait)}
-        if not check_password_hash(service().config.now.panel.password_hash, request.form.get("password", "")):
+        if not check_password_hash(service().live_config.now.panel.password_hash, request.form.get("password", "")):
             log.warning("sign-in from %s failed", address)
             return render_template("panel/sign_in.html", problem="That is not the password."), 401
         self._throttle.forgive(address)

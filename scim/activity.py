@@ -36,7 +36,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Seen:
+class Activities:
     """What was seen: the last use of each token, and of who may write the last success and the last refusal.
 
     `unknown` is the time of the last request whose token was not known (401): anybody's.
@@ -47,7 +47,7 @@ class Seen:
     refused: Refusal | None = None
     unknown: float = 0.0
 
-    def merge(self, other: "Seen") -> None:
+    def merge(self, other: "Activities") -> None:
         """Take over whatever the other saw later."""
         for name, moment in other.used.items():
             self.used[name] = max(moment, self.used.get(name, 0.0))
@@ -62,7 +62,7 @@ class Activity:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._seen = Seen()
+        self._seen = Activities()
         self._lock = Lock()
         self._later = Later("activity", self.flush, after=PAUSE)
 
@@ -86,9 +86,9 @@ class Activity:
         if self._path:
             self._later.ask()
 
-    def seen(self) -> Seen:
+    def seen(self) -> Activities:
         """Return what every worker saw, as far as it has written it, and this one up to now."""
-        together = _read(self._path) if self._path else Seen()
+        together = _read(self._path) if self._path else Activities()
         with self._lock:
             together.merge(self._seen)
         return together
@@ -104,19 +104,19 @@ class Activity:
             log.warning("%s: %s", self._path, error.strerror)
 
 
-def _read(path: Path) -> Seen:
+def _read(path: Path) -> Activities:
     """Return what the file says; one that is missing or damaged says nothing."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         return _from_json(json.loads(path.read_text(encoding="utf-8")))
-    return Seen()
+    return Activities()
 
 
-def _from_json(body: Mapping[str, Any]) -> Seen:
+def _from_json(body: Mapping[str, Any]) -> Activities:
     used = {str(name): float(moment) for name, moment in body["used"].items()}
     refused = Refusal(**body["refused"]) if body["refused"] else None
-    return Seen(used, float(body["succeeded"]), refused, float(body.get("unknown", 0.0)))
+    return Activities(used, float(body["succeeded"]), refused, float(body.get("unknown", 0.0)))
 
 
-def _to_json(seen: Seen) -> bytes:
+def _to_json(seen: Activities) -> bytes:
     latest = sorted(seen.used.items(), key=lambda item: item[1])[-_KEPT:]
     return json.dumps(asdict(replace(seen, used=dict(latest)))).encode()

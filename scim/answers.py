@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from scim.conditions import version_of
-from scim.derived import Locate, Met
+from scim.derived import GroupCache, Locate
 from scim.members import GROUP
 from scim.projection import EVERYTHING, Projection, Wanted
 from scim.registry import Registry, ResourceType
@@ -15,9 +15,9 @@ from scim.relations import Relations
 from scim.tolerance import Tolerance
 from storage.base import Document, Reader, Sealed
 
-KEPT_BYTES = 128_000_000
+CACHE_BYTES = 128_000_000
 _OVERHEAD = 350  # bytes that an answer takes beside its text
-_SHELF = 1_000  # bytes that an address takes
+_BASE_URL_OVERHEAD = 1_000  # bytes that a base URL takes
 
 
 class Answer(NamedTuple):
@@ -33,39 +33,39 @@ class Answer(NamedTuple):
         return document
 
 
-class Kept:
-    """The answers of one state of the store; after each write it begins anew."""
+class AnswerCache:
+    """A cache of answers: it holds those of one state of the store, so every write empties it."""
 
     def __init__(self) -> None:
-        self._state = _State(object())
+        self._state = _CacheOfState(object())
 
-    def under(self, address: str, mark: object) -> "_Shelf":
-        """Return the answers with an address of the service, of the state of the store with this mark."""
+    def under(self, base_url: str, mark: object) -> "_CacheOfBaseUrl":
+        """Return the cached answers for a base URL in the state of the store that has this mark."""
         state = self._state
         if state.mark is not mark:
-            state = self._state = _State(mark)
-        return state.under(address)
+            state = self._state = _CacheOfState(mark)
+        return state.under(base_url)
 
 
-class _State:
-    """The answers of one state of the store, by address: as many as there is room for, and then no more."""
+class _CacheOfState:
+    """The cached answers of one state of the store, by base URL; once it is full, nothing more is kept."""
 
     def __init__(self, mark: object) -> None:
         self.mark = mark
-        self._room = _Room(KEPT_BYTES)
-        self._shelves: dict[str, _Shelf] = {}
+        self._budget = _Budget(CACHE_BYTES)
+        self._by_base_url: dict[str, _CacheOfBaseUrl] = {}
 
-    def under(self, address: str) -> "_Shelf":
-        found = self._shelves.get(address)
+    def under(self, base_url: str) -> "_CacheOfBaseUrl":
+        found = self._by_base_url.get(base_url)
         if found is None:
-            found = _Shelf(self._room)
-            if self._room.take(_SHELF + len(address)):
-                self._shelves[address] = found
+            found = _CacheOfBaseUrl(self._budget)
+            if self._budget.take(_BASE_URL_OVERHEAD + len(base_url)):
+                self._by_base_url[base_url] = found
         return found
 
 
-class _Room:
-    """So many bytes, which several threads take."""
+class _Budget:
+    """A number of bytes that threads share out among themselves."""
 
     def __init__(self, left: int) -> None:
         self._left = left
@@ -79,15 +79,15 @@ class _Room:
             return fits
 
 
-class _Shelf:
-    """Answers by document, and the groups that they have met.
+class _CacheOfBaseUrl:
+    """The cached answers for one base URL, by stored document, and what is known about groups.
 
-    Where the two texts begin alike, only the rest of the answer's is kept.
+    An answer mostly begins with the very bytes of the stored document; only what follows them is kept.
     """
 
-    def __init__(self, room: _Room) -> None:
-        self.met = Met(room.take)
-        self._room = room
+    def __init__(self, budget: _Budget) -> None:
+        self.groups = GroupCache(budget.take)
+        self._budget = budget
         self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
 
     def get(self, document: Sealed) -> Answer | None:
@@ -104,26 +104,28 @@ class _Shelf:
         """Keep an answer, and return it."""
         shared = _shared(document, answer.text)
         rest = bytes(memoryview(answer.text)[shared:])  # a copy: orjson's own has room behind it, 8 KB at least
-        if self._room.take(len(rest) + _OVERHEAD):
+        if self._budget.take(len(rest) + _OVERHEAD):
             self._answers[document] = answer.version, shared, rest
         return answer
 
 
 def _shared(one: bytes, other: bytes) -> int:
     """Return how many bytes two texts have in common at their beginning."""
+    # Compared as two large numbers, without a loop in Python: their highest bit that differs is in the first byte that
+    # does.
     length = min(len(one), len(other))
     difference = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
     return length - (difference.bit_length() + 7) // 8
 
 
-class Maker:
+class Renderer:
     """Makes the answers of one type, with what is wanted of it."""
 
     def __init__(self, relations: Relations, type: ResourceType, wanted: Wanted) -> None:
         self._relations, self._wanted = relations, wanted
-        self._derived = relations.wanted(type, wanted)
+        self._derived = relations.wanted_attributes(type, wanted)
 
-    def make(self, document: Document) -> Answer:
+    def render(self, document: Document) -> Answer:
         """Return the answer of a stored resource."""
         whole = self._relations.complete(document, self._derived)
         return Answer(version_of(document), orjson.dumps(self._wanted.project(whole)))
@@ -132,30 +134,33 @@ class Maker:
 class Answers:
     """The answers of one reader."""
 
-    def __init__(self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, kept: Kept) -> None:
+    def __init__(
+        self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, cache: AnswerCache
+    ) -> None:
         self._reader, self._tolerance = reader, tolerance
-        self._shelf = kept.under(locate(registry.types[GROUP], ""), reader.mark)
-        self.relations = Relations(reader, registry, locate, self._shelf.met)
+        # Answers have addresses in them, so each base URL has its own; the address of no group in particular tells it.
+        self._cache = cache.under(locate(registry.types[GROUP], ""), reader.mark)
+        self.relations = Relations(reader, registry, locate, self._cache.groups)
 
-    def maker(self, type: ResourceType, projection: Projection) -> Maker:
+    def renderer(self, type: ResourceType, projection: Projection) -> Renderer:
         """Return what makes answers of a type, which are not kept."""
-        return Maker(self.relations, type, projection.bind(type, self._tolerance))
+        return Renderer(self.relations, type, projection.bind(type, self._tolerance))
 
     def of(self, type: ResourceType, document: Sealed, projection: Projection) -> Answer:
         """Return the answer of a resource, which may be one that is kept."""
         if projection != EVERYTHING:
-            return self._made(self.maker(type, projection), document)
-        return self._shelf.get(document) or self._put(self.maker(type, projection), document)
+            return self._made(self.renderer(type, projection), document)
+        return self._cache.get(document) or self._put(self.renderer(type, projection), document)
 
     def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
         """Return the answers of several resources, as `of` does, without their versions."""
-        maker = self.maker(type, projection)
+        renderer = self.renderer(type, projection)
         if projection != EVERYTHING:
-            return [self._made(maker, one).text for one in documents]
-        return [self._shelf.text(one) or self._put(maker, one).text for one in documents]
+            return [self._made(renderer, one).text for one in documents]
+        return [self._cache.text(one) or self._put(renderer, one).text for one in documents]
 
-    def _made(self, maker: Maker, document: Sealed) -> Answer:
-        return maker.make(self._reader.unseal(document))
+    def _made(self, renderer: Renderer, document: Sealed) -> Answer:
+        return renderer.render(self._reader.unseal(document))
 
-    def _put(self, maker: Maker, document: Sealed) -> Answer:
-        return self._shelf.put(document, self._made(maker, document))
+    def _put(self, renderer: Renderer, document: Sealed) -> Answer:
+        return self._cache.put(document, self._made(renderer, document))

@@ -1,4 +1,4 @@
-"""Flask without what each request would pay for and none here needs: coroutines, rules by host, a search for views."""
+"""Flask without work for each request that none here needs: async views, host matching, most of the routing."""
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -25,7 +25,7 @@ class Application(Flask):
     request_class = Request
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, which is no coroutine."""
+        """Return the view as it is: none here is a coroutine, and Flask would look at each call whether it is."""
         return func
 
     def request_context(self, environ: "WSGIEnvironment") -> RequestContext:
@@ -33,7 +33,7 @@ class Application(Flask):
         return _Context(self, environ)
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        """Return what finds the view of a request and the addresses of others; SecurityError, BadHost."""
+        """Return what finds the view of a request and the addresses of others. Raises SecurityError, BadHost."""
         if request is None:
             return super().create_url_adapter(None)
         environ, scheme, trusted = request.environ, request.scheme, tuple(self.config["TRUSTED_HOSTS"] or ())
@@ -58,7 +58,7 @@ class Application(Flask):
 def _host(
     scheme: str, header: str | None, server: tuple[str, int | None] | None, trusted: tuple[str, ...]
 ) -> tuple[str, str]:
-    """Return a request's host, and the same as Werkzeug has it in addresses; SecurityError, BadHost."""
+    """Return a request's host, and the same as Werkzeug has it in addresses. Raises SecurityError, BadHost."""
     host = get_host(scheme, header, server, trusted)
     return host, Map().bind(host).server_name
 

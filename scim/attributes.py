@@ -19,8 +19,8 @@ UNIQUENESS = ("none", "server", "global")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE)
 _NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]*", re.ASCII)
 
-Key = str | int | float | bool
-"""What values are compared by: equal keys, equal values; sorted keys, sorted values."""
+Key = str | int | float | bool | None
+"""What values are compared by: their keys are equal where they are, and sort as they do. None: no value of the type."""
 
 
 def fold(text: str) -> str:
@@ -50,9 +50,9 @@ class Attribute:
     sub_attributes: tuple["Attribute", ...] = field(default=(), repr=False)
 
     @cached_property
-    def subs(self) -> "Names":
+    def subs(self) -> "AttributeMap":
         """The sub-attributes by name."""
-        return Names(self.sub_attributes)
+        return AttributeMap(self.sub_attributes)
 
     @cached_property
     def required_subs(self) -> tuple["Attribute", ...]:
@@ -67,20 +67,23 @@ class Attribute:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether it has one value, and text is that value: neither true or false nor an object."""
+        """Whether it has one simple value that is not a boolean, so that any text is a value of it as it stands."""
         return not self.multi_valued and self.type not in ("boolean", "complex")
 
     @property
-    def exact(self) -> bool:
+    def compares_exactly(self) -> bool:
         """Whether case counts; it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""
         return self.case_exact or self.type in ("reference", "binary")
 
     @cached_property
     def key(self) -> Callable[[Any], Key]:
-        """What turns a value into what it is compared by: filter, sort, uniqueness and indexes all ask here."""
-        if self.type == "dateTime":
-            return _instant_key
-        return _exact_key if self.exact else _folded_key
+        """What turns a value into what it is compared by: filter, sort, uniqueness and indexes all ask here.
+
+        It takes any value: what was stored before the configuration gave the attribute another type has no key.
+        """
+        if self.type in _OTHER_KEYS:
+            return _OTHER_KEYS[self.type]
+        return _exact_key if self.compares_exactly else _folded_key
 
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
@@ -97,7 +100,7 @@ class Attribute:
             body["subAttributes"] = [sub.to_json() for sub in self.sub_attributes]
         else:
             body |= {
-                "caseExact": self.exact if self.type != "boolean" else False,
+                "caseExact": self.compares_exactly if self.type != "boolean" else False,
                 "uniqueness": self.uniqueness,
             }
         if self.canonical_values:
@@ -107,7 +110,7 @@ class Attribute:
         return body
 
 
-class Names:
+class AttributeMap:
     """Attributes by name, without regard to case (RFC 7643 section 2.1)."""
 
     def __init__(self, attributes: Iterable[Attribute]) -> None:
@@ -135,9 +138,9 @@ class Schema:
     attributes: tuple[Attribute, ...] = field(repr=False)
 
     @cached_property
-    def names(self) -> Names:
+    def by_name(self) -> AttributeMap:
         """The attributes by name."""
-        return Names(self.attributes)
+        return AttributeMap(self.attributes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
@@ -181,19 +184,38 @@ COMMON = (
 
 
 def _exact_key(value: Any) -> Key:
-    return value  # type: ignore[no-any-return]  # a validated number or boolean is its own key
+    return value if isinstance(value, str) else None
 
 
 def _folded_key(value: Any) -> Key:
-    return fold(value) if isinstance(value, str) else value
+    return fold(value) if isinstance(value, str) else None
+
+
+def _number_key(value: Any) -> Key:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _boolean_key(value: Any) -> Key:
+    return value if isinstance(value, bool) else None
 
 
 def _instant_key(value: Any) -> Key:
-    return instant(value) if isinstance(value, str) else value
+    try:
+        return instant(value)
+    except (TypeError, ValueError):
+        return None
+
+
+_OTHER_KEYS: dict[str, Callable[[Any], Key]] = {
+    "integer": _number_key,
+    "decimal": _number_key,
+    "boolean": _boolean_key,
+    "dateTime": _instant_key,
+}
 
 
 def instant(text: str) -> float:
-    """Return a dateTime as seconds since 1970, whatever its offset; ValueError if it is none."""
+    """Return a dateTime as seconds since 1970, whatever its offset. Raises ValueError if it is none."""
     if not _DATE_TIME.fullmatch(text):
         raise ValueError(f"{text!r} is no dateTime like 2026-01-31T12:00:00Z")
     moment = datetime.fromisoformat(text.upper())
@@ -236,7 +258,7 @@ _LISTS = ("canonicalValues", "referenceTypes", "subAttributes")
 
 
 def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
-    """Read an attribute from the notation of RFC 7643 section 7; DefinitionError names what is wrong."""
+    """Read an attribute from the notation of RFC 7643 section 7. Raises DefinitionError, which names what is wrong."""
     name = table.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DefinitionError(f'an attribute{inside} needs a "name" of letters, digits, "_", "-", "." and "$"')
@@ -255,7 +277,7 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
 
 
 def read_schema(table: Mapping[str, Any]) -> Schema:
-    """Read a schema from the notation of RFC 7643 section 7; DefinitionError names what is wrong."""
+    """Read a schema from the notation of RFC 7643 section 7. Raises DefinitionError, which names what is wrong."""
     id = table.get("id")
     if not isinstance(id, str) or not id.lower().startswith("urn:"):
         raise DefinitionError('"id" must be a URN like "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"')

@@ -5,30 +5,12 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from config import Token
 from scim.errors import Unauthorized
 
 PREFIX = "tscim_"
-
-
-class Token(Protocol):
-    """What is kept of a token."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def sha256(self) -> str:
-        """Its hash, in hex."""
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether its time is not over."""
-
-
-T = TypeVar("T", bound=Token)
 
 
 def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
@@ -50,8 +32,11 @@ def hash_token(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def authenticate(text: str, tokens: Iterable[T]) -> T:
-    """Return the token that this text is; Unauthorized. Every comparison is made, each in constant time."""
+def authenticate(text: str, tokens: Iterable[Token]) -> Token:
+    """Return the configured token with this text. Raises Unauthorized.
+
+    The text is compared with every token, each time in constant time, so that the time taken tells nothing.
+    """
     given = hash_token(text)
     known = [token for token in tokens if hmac.compare_digest(token.sha256, given) and token.is_valid]
     if not text or not known:

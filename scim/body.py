@@ -14,7 +14,7 @@ _UNKEEPABLE = re.compile("[\ud800-\udfff\0]")
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body; InvalidSyntax, InvalidValue."""
+    """Return the JSON object in a request's body. Raises InvalidSyntax, InvalidValue."""
     try:
         text = raw.decode("utf-8-sig")  # json.loads would guess, and let halves of surrogate pairs through
     except UnicodeDecodeError:
@@ -23,7 +23,7 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text; InvalidSyntax, InvalidValue.
+    """Return the JSON object in a text. Raises InvalidSyntax, InvalidValue.
 
     Refused are repeated names and numbers that JSON has no word for, where parsers differ about what they mean; text
     that a later system could not keep (the NUL character, halves of surrogate pairs); and what is nested too deeply.

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import marshmallow as ma
 
 from scim.conditions import Conditions, version_of
-from scim.errors import Conflict, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge
-from scim.messages import Message, expect, first_sentence
+from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge
+from scim.messages import List, Message, Part, Text, Word, expect, first_sentence
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome, Resources, new_id
 
@@ -24,23 +24,20 @@ BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 _WHOLE = re.compile(r"bulkId:(\S+)")
 _IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
-_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
 
-class _OperationSchema(Message):
-    method = ma.fields.String(
-        required=True, validate=ma.validate.OneOf(_METHODS, error="must be POST, PUT, PATCH or DELETE")
-    )
-    path = ma.fields.String(required=True)
-    bulk_id = ma.fields.String(data_key="bulkId")
-    version = ma.fields.String()
+class _BulkOperationSchema(Message):
+    method = Word("POST", "PUT", "PATCH", "DELETE", required=True)
+    path = Text(required=True)
+    bulk_id = Text(data_key="bulkId")
+    version = Text()
     data = ma.fields.Dict()
 
 
 class _BulkSchema(Message):
-    schemas = ma.fields.List(ma.fields.String(), required=True)
+    schemas = List(Text(), required=True)
     fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
-    operations = ma.fields.List(ma.fields.Nested(_OperationSchema), data_key="Operations", required=True)
+    operations = List(Part(_BulkOperationSchema()), data_key="Operations", required=True)
 
 
 _BULK = _BulkSchema()
@@ -64,15 +61,15 @@ class BulkOperation:
 
 
 Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], tuple[int, Outcome]]
-"""Carries out one operation: method, type, id, data, conditions; returns the status that it has as a request of its
-own, and what it did. For POST the id is the one that was promised."""
+"""Carries out one operation, given its method, type, id, data and conditions; returns its outcome, and the status that
+it would have as a request of its own. For POST the id is the one promised to the new resource."""
 
 Report = Callable[[BulkOperation, float, Outcome | None, Mapping[str, Any]], None]
-"""Is told of each operation: what was asked with its ids, the milliseconds it took, what it did, its result."""
+"""Called after each operation: with the operation, ids in place of bulkIds, its milliseconds, outcome and result."""
 
 
 def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
-    """Return the operations of a BulkRequest and its failOnErrors; InvalidSyntax, InvalidValue, TooLarge."""
+    """Return the operations of a BulkRequest and its failOnErrors. Raises InvalidSyntax, InvalidValue, TooLarge."""
     expect(body, BULK_REQUEST)
     sent = body.get("Operations")
     if isinstance(sent, list) and len(sent) > max_operations:
@@ -120,7 +117,7 @@ class Bulk:
         }
 
     def _break_promises(self) -> None:
-        """Take back the ids of resources that were not come to, from whoever refers to them already."""
+        """Remove the references to new resources whose POST was never reached, as failOnErrors ended the request."""
         for place, operation in enumerate(self._operations):
             if place not in self._results and operation.bulk_id in self._promised:
                 self._break_promise(operation.bulk_id)
@@ -163,8 +160,7 @@ class Bulk:
             outcome, result = None, self._failure(operation, result, location, error)
         except Exception:  # the answer must still tell what the other operations did
             log.exception("an operation of a bulk request failed")
-            unforeseen = ScimError("The service failed to carry out this operation. Its log says why.")
-            unforeseen.status = 500
+            unforeseen = InternalError("The service failed to carry out this operation. Its log says why.")
             outcome, result = None, self._failure(operation, result, location, unforeseen)
         else:
             result["location"] = self._resources.locate(type, outcome.id)
@@ -193,7 +189,7 @@ class Bulk:
         return {**result, "status": str(error.status), "response": error.to_body()}
 
     def _resolved(self, operation: BulkOperation) -> BulkOperation:
-        """Return the operation with ids for bulkIds; Conflict where one was not created."""
+        """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
         for bulk_id in operation.references():
             if bulk_id in self._failed or bulk_id not in self._promised:
                 raise Conflict(f'The resource with the bulkId "{bulk_id}" was not created.')

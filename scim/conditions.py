@@ -21,16 +21,18 @@ class Conditions:
     def check_write(self, document: Document) -> None:
         """Raise PreconditionFailed if the resource may not be changed in the version that it has."""
         version = version_of(document)
-        if self.if_match and not _names(self.if_match, version):
-            raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
+        self._check_match(version)
         if self.if_none_match and _names(self.if_none_match, version):
             raise PreconditionFailed(f"The resource is in version {version}, which If-None-Match rules out.")
 
     def is_unchanged(self, version: str) -> bool:
-        """Tell whether the client has the resource in the version that it has; PreconditionFailed."""
+        """Tell whether the client's copy is current, so that a GET answers 304. Raises PreconditionFailed."""
+        self._check_match(version)
+        return bool(self.if_none_match) and _names(self.if_none_match, version)
+
+    def _check_match(self, version: str) -> None:
         if self.if_match and not _names(self.if_match, version):
             raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
-        return bool(self.if_none_match) and _names(self.if_none_match, version)
 
 
 UNCONDITIONAL = Conditions()

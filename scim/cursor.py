@@ -1,4 +1,4 @@
-"""Cursors (RFC 9865): where a query went on to, signed, so that only what was given out here is taken back."""
+"""Cursors (RFC 9865): the position at which a query continues, signed so that clients cannot make one."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ from typing import Any
 
 from scim.errors import InvalidCount, InvalidCursor
 from storage.base import Unavailable
-from storage.files import sync_folder
+from storage.files import give, sync_folder
 
 _SIGNATURE_BYTES = 16
 _SECRET_BYTES = 32
@@ -42,7 +42,7 @@ class Cursor:
 
 
 def decode(text: str, secret: bytes, query: str, count: int) -> Cursor:
-    """Return the cursor that was given out for this query; InvalidCursor, InvalidCount."""
+    """Return the cursor that was given out for this query. Raises InvalidCursor, InvalidCount."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -59,7 +59,7 @@ def decode(text: str, secret: bytes, query: str, count: int) -> Cursor:
 
 
 def shared_secret(path: Path | None) -> bytes:
-    """Return the secret in a file, which is made if there is none; without a path, one of this process; Unavailable."""
+    """Return the secret in a file, made if there is none; without a path, this process's own. Raises Unavailable."""
     if path is None:
         return secrets.token_bytes(_SECRET_BYTES)
     try:
@@ -78,6 +78,7 @@ def _make_secret(path: Path) -> None:
     with NamedTemporaryFile(dir=path.parent) as file:
         file.write(secrets.token_bytes(_SECRET_BYTES))
         file.flush()
+        give(file.fileno(), path.parent)
         os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(file.name, path)

@@ -20,14 +20,15 @@ Locate = Callable[[ResourceType, str], str]
 K = TypeVar("K")
 V = TypeVar("V")
 
-Place = tuple[str | None, str]
+AttributeKey = tuple[str | None, str]
 """Where an attribute stands: the extension's URN or None, and the attribute's name."""
 
 
-class Met:
-    """Groups that were met in one state of the store, in which many users meet again, as far as there is room.
+class GroupCache:
+    """What has been read about groups in one state of the store, since many users share the same groups.
 
-    By id, the groups that have one as a member; by id and distance, the element of `groups`.
+    `parents` has, by a group's id, the ids of the groups that it is a member of; `elements` has, by id and distance,
+    the finished element of `groups`. `take` asks for room, in bytes; what finds none is not kept.
     """
 
     def __init__(self, take: Callable[[int], bool] = lambda size: True) -> None:
@@ -44,12 +45,12 @@ class Met:
 _OVERHEAD = 700  # bytes that an entry takes beside what varies
 
 
-class Seen:
-    """What a reader sees; `met` is what others saw of the same state of the store."""
+class ReadContext:
+    """What values are derived from: a reader, the registry, addresses, and what is known about groups already."""
 
-    def __init__(self, reader: Reader, registry: Registry, locate: Locate, met: Met | None = None) -> None:
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate, groups: GroupCache | None = None) -> None:
         self.reader, self.registry, self.locate = reader, registry, locate
-        self.met = met or Met()
+        self.groups = groups or GroupCache()
 
     def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
         """Return the resource of one of these types with this id."""
@@ -69,32 +70,32 @@ class DerivedAttribute:
         self.attribute = type.attribute(extension, name)
         self.read = read_values(Target(extension, self.attribute))
 
-    def elements(self, seen: Seen, document: Document) -> list[Element]:
+    def elements(self, context: ReadContext, document: Document) -> list[Element]:
         """Return the attribute's value, as a list even where it is single-valued."""
         raise NotImplementedError
 
-    def has(self, seen: Seen, document: Document, value: str) -> bool:
+    def has(self, context: ReadContext, document: Document, value: str) -> bool:
         """Tell whether an element's `value` is this one."""
         return False
 
-    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
         """Return the documents with such an element, or None where only a scan would find them."""
         return None
 
-    def element(self, seen: Seen, stored: Element) -> Element:
+    def element(self, context: ReadContext, stored: Element) -> Element:
         """Return an element as it is answered."""
         return stored
 
     def detach(self, resource: Document) -> list[Element]:
-        """Leave out of a resource what is not stored of the attribute, and return the members that are kept apart."""
+        """Remove from a resource, in place, what is not stored of it; return the elements that are stored elsewhere."""
         return []
 
 
 class _Meta(DerivedAttribute):
     """`meta`, with the location."""
 
-    def elements(self, seen: Seen, document: Document) -> list[Element]:
-        return [{**document["meta"], "location": seen.locate(self.type, document["id"])}]
+    def elements(self, context: ReadContext, document: Document) -> list[Element]:
+        return [{**document["meta"], "location": context.locate(self.type, document["id"])}]
 
 
 class _Reference(DerivedAttribute):
@@ -104,18 +105,18 @@ class _Reference(DerivedAttribute):
         super().__init__(type, extension, name)
         self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
 
-    def elements(self, seen: Seen, document: Document) -> list[Element]:
-        return [self.element(seen, stored) for stored in self.read(document)]
+    def elements(self, context: ReadContext, document: Document) -> list[Element]:
+        return [self.element(context, stored) for stored in self.read(document)]
 
-    def has(self, seen: Seen, document: Document, value: str) -> bool:
+    def has(self, context: ReadContext, document: Document, value: str) -> bool:
         return any(stored.get("value") == value for stored in self.read(document))
 
-    def element(self, seen: Seen, stored: Element) -> Element:
-        found = seen.find(self.attribute.refers_to, stored.get("value", ""))
+    def element(self, context: ReadContext, stored: Element) -> Element:
+        found = context.find(self.attribute.refers_to, stored.get("value", ""))
         if not found:
             return stored
         type, document = found
-        element = {**stored, "$ref": seen.locate(type, document["id"])}
+        element = {**stored, "$ref": context.locate(type, document["id"])}
         if "displayName" in document:
             for name in self._names:
                 element[name] = document["displayName"]
@@ -138,52 +139,52 @@ class _Reference(DerivedAttribute):
 class _Members(DerivedAttribute):
     """`members` of a group, each with its address, type and name while it is known here."""
 
-    def elements(self, seen: Seen, document: Document) -> list[Element]:
-        return [self._element(seen, one) for one in members.of_group(seen.reader, document["id"])]
+    def elements(self, context: ReadContext, document: Document) -> list[Element]:
+        return [self._element(context, one) for one in members.of_group(context.reader, document["id"])]
 
-    def has(self, seen: Seen, document: Document, value: str) -> bool:
-        return members.has(seen.reader, document["id"], value)
+    def has(self, context: ReadContext, document: Document, value: str) -> bool:
+        return members.has(context.reader, document["id"], value)
 
-    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
-        return _in_order(seen.reader, self.type, (one["group"] for one in members.of_member(seen.reader, value)))
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+        return _in_order(context.reader, self.type, (one["group"] for one in members.of_member(context.reader, value)))
 
     def detach(self, resource: Document) -> list[Element]:
         sent: list[Element] = resource.pop(self.name, [])
         return sent
 
-    def _element(self, seen: Seen, membership: Document) -> Element:
-        found = seen.find(self.attribute.refers_to, membership["member"])
+    def _element(self, context: ReadContext, membership: Document) -> Element:
+        found = context.find(self.attribute.refers_to, membership["member"])
         if not found:
             return members.stored_element(membership)
         type, document = found
-        element = {"value": document["id"], "$ref": seen.locate(type, document["id"]), "type": type.name}
+        element = {"value": document["id"], "$ref": context.locate(type, document["id"]), "type": type.name}
         return {**element, "display": document["displayName"]} if "displayName" in document else element
 
 
 class _Groups(DerivedAttribute):
     """`groups` of a user: those it is a member of, then those that these are members of, each once."""
 
-    def elements(self, seen: Seen, document: Document) -> list[Element]:
-        return [_group(seen, id, distance) for id, distance in _groups_of(seen, document["id"]).items()]
+    def elements(self, context: ReadContext, document: Document) -> list[Element]:
+        return [_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items()]
 
-    def has(self, seen: Seen, document: Document, value: str) -> bool:
-        return value in _groups_of(seen, document["id"])
+    def has(self, context: ReadContext, document: Document, value: str) -> bool:
+        return value in _groups_of(context, document["id"])
 
-    def find(self, seen: Seen, value: str) -> Iterable[Sealed] | None:
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
         found, waiting = dict[str, None](), [value]
         for group in waiting:
-            for one in members.of_group(seen.reader, group):
+            for one in members.of_group(context.reader, group):
                 if one["member"] not in found:
                     found[one["member"]] = None
                     waiting.append(one["member"])
-        return _in_order(seen.reader, self.type, found)
+        return _in_order(context.reader, self.type, found)
 
 
 @lru_cache(maxsize=256)
-def derived_attributes(type: ResourceType, registry: Registry) -> dict[Place, DerivedAttribute]:
+def derived_attributes(type: ResourceType, registry: Registry) -> dict[AttributeKey, DerivedAttribute]:
     """Return the derived attributes of a type, by place."""
-    found: dict[Place, DerivedAttribute] = {(None, "meta"): _Meta(type, None, "meta")}
-    for extension, attributes in type.locations():
+    found: dict[AttributeKey, DerivedAttribute] = {(None, "meta"): _Meta(type, None, "meta")}
+    for extension, attributes in type.attributes_by_schema():
         for attribute in attributes:
             kind = _kind(type, Target(extension, attribute), registry)
             if kind:
@@ -210,44 +211,44 @@ def _stored_reference(value: Any) -> Any:
 _FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes that follow from the resource that is referred to
 
 
-def _groups_of(seen: Seen, id: str) -> dict[str, int]:
-    """Return the groups with their distance, the nearest first; one that contains itself is met once like any other."""
-    met = dict.fromkeys(_parents(seen, id), 1)
-    waiting = list(met)
+def _groups_of(context: ReadContext, id: str) -> dict[str, int]:
+    """Return the distance of each group by its id, the nearest first; a circle of groups is gone round once."""
+    distances = dict.fromkeys(_parents(context, id), 1)
+    waiting = list(distances)
     for group in waiting:
-        parents = seen.met.parents.get(group)
+        parents = context.groups.parents.get(group)
         if parents is None:
-            parents = _parents(seen, group)
-            seen.met.keep(seen.met.parents, group, parents, 100 * len(parents))
+            parents = _parents(context, group)
+            context.groups.keep(context.groups.parents, group, parents, 100 * len(parents))
         for parent in parents:
-            if parent not in met:
-                met[parent] = met[group] + 1
+            if parent not in distances:
+                distances[parent] = distances[group] + 1
                 waiting.append(parent)
-    return met
+    return distances
 
 
-def _parents(seen: Seen, id: str) -> list[str]:
-    return [one["group"] for one in members.of_member(seen.reader, id)]
+def _parents(context: ReadContext, id: str) -> list[str]:
+    return [one["group"] for one in members.of_member(context.reader, id)]
 
 
-def _group(seen: Seen, id: str, distance: int) -> Element:
+def _group(context: ReadContext, id: str, distance: int) -> Element:
     """Return a group as an element of `groups`."""
-    elements = seen.met.elements
+    elements = context.groups.elements
     found = elements.get((id, distance))
     if found is None:
-        group = seen.reader.get(members.GROUP, id) or {}
+        group = context.reader.get(members.GROUP, id) or {}
         name = group.get("displayName", "")
         found = {
             "value": id,
-            "$ref": seen.locate(seen.registry.types[members.GROUP], id),
+            "$ref": context.locate(context.registry.types[members.GROUP], id),
             "display": name,
             "type": "direct" if distance == 1 else "indirect",
         }
-        seen.met.keep(elements, (id, distance), found, len(name))
+        context.groups.keep(elements, (id, distance), found, len(name))
     return found
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:
     """Return the documents that there are with these ids, in order of creation."""
-    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed(type.name, ID, id)]
+    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed_lookup(type.name, ID, id)]
     return [one for _, one in sorted(found)]

@@ -6,7 +6,10 @@ ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
 class ScimError(Exception):
-    """A request that is answered with an error; `detail` is written for the administrator who reads it."""
+    """A request that is answered with an error; `detail` is written for the administrator who reads it.
+
+    The provisioning log chooses its advice by the words of some details: tests/log/test_advice.py holds those.
+    """
 
     status = 400
     scim_type: str | None = None
@@ -123,6 +126,12 @@ class UnsupportedMediaType(ScimError):
     """The body is declared to be something else than JSON."""
 
     status = 415
+
+
+class InternalError(ScimError):
+    """The service failed in a way that nobody foresaw; the traceback is in the log alone."""
+
+    status = 500
 
 
 class NotImplementedHere(ScimError):

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import marshmallow as ma
 
-from scim.attributes import Attribute, Names, instant, is_base64
+from scim.attributes import Attribute, AttributeMap, instant, is_base64
 from scim.body import is_keepable
 from scim.errors import InvalidSyntax
 
@@ -94,20 +94,23 @@ class _Number(Field[int | float]):
 
 
 class _Complex(Field[dict[str, Any]]):
-    """An object of attributes, read in one loop over what is there.
+    """An object of attributes, read in one loop over its members.
 
-    Names get the schema's spelling. Left out is what is unknown, which is noted, what is read-only or never kept, and
-    what has no value. What PATCH sends may be `partial`, and null in it says what to take away.
+    Names get the schema's spelling. Left out are unknown names, which are noted in `unknown`; attributes that are
+    readOnly or never returned; and what has no value. Nothing is required where PATCH sends a part (`partial`) or,
+    unless the object is `whole`, where it is empty. With `nulls`, null is kept: it names what to remove.
     """
 
     def __init__(self, attributes: tuple[Attribute, ...], *, whole: bool, partial: bool, nulls: bool, **options: Any):
         super().__init__(**options)
         writable = [one for one in attributes if one.mutability != "readOnly"]
-        self._find = Names(attributes).get
+        self._find = AttributeMap(attributes).get
         self._order = [one.name for one in writable]
         self._required = [one.name for one in writable if one.required and not partial]
         self._fields = {
-            one.name: field(one, many=one.multi_valued, partial=partial) for one in writable if one.returned != "never"
+            one.name: field_of(one, many=one.multi_valued, partial=partial)
+            for one in writable
+            if one.returned != "never"
         }
         self._whole, self._nulls = whole, nulls
 
@@ -152,6 +155,16 @@ class _Complex(Field[dict[str, Any]]):
         return loaded, errors
 
 
+def first_error(messages: Any) -> tuple[list[str | int], str]:
+    """Return where the first of marshmallow's messages belongs, by names and places, and its text."""
+    where: list[str | int] = []
+    while isinstance(messages, dict):
+        key, messages = next(iter(messages.items()))
+        if key != "_schema":
+            where.append(key)
+    return where, messages[0].rstrip(".")
+
+
 _NO_VALUE: tuple[Any, ...] = (None, [], {})  # RFC 7643 section 2.5
 
 
@@ -191,7 +204,7 @@ _FIELDS: dict[str, Any] = {
 
 
 @lru_cache(maxsize=4096)
-def field(attribute: Attribute, *, many: bool, partial: bool) -> ma.fields.Field[Any]:
+def field_of(attribute: Attribute, *, many: bool, partial: bool) -> ma.fields.Field[Any]:
     """Return the field of an attribute, or of one element of it; `partial` where PATCH changes what there is."""
     options: dict[str, Any] = {
         "allow_none": partial,
@@ -202,11 +215,11 @@ def field(attribute: Attribute, *, many: bool, partial: bool) -> ma.fields.Field
         one = _Complex(attribute.sub_attributes, whole=False, partial=partial, nulls=nulls, **options)
         return _Elements(one, **options) if many else one
     if many:
-        return ma.fields.List(field(attribute, many=False, partial=partial), **options)
+        return ma.fields.List(field_of(attribute, many=False, partial=partial), **options)
     return _FIELDS[attribute.type](**options)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)
-def whole(attributes: tuple[Attribute, ...]) -> _Complex:
+def field_of_object(attributes: tuple[Attribute, ...]) -> _Complex:
     """Return the field of a whole resource without its extensions, or of a whole extension."""
     return _Complex(attributes, whole=True, partial=False, nulls=False)

@@ -47,7 +47,7 @@ def _every_answers_headers(asked: Request) -> list[tuple[str, str]]:
 
 
 class _Fields(Headers):
-    """Header fields that are looked through together, since to look at each by itself takes as long as the store."""
+    """Header fields that are checked for line breaks together: Werkzeug's check of each takes as long as the store."""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
         values = "".join([value for _, value in fields])
@@ -105,7 +105,7 @@ def _tell_whole(asked: Request, response: Response) -> None:
 def install(app: Flask, base_path: str) -> None:
     """Give an application the checks, the errors and the log of requests under the base path."""
     served: Service = app.extensions["tinyscim"]
-    origins = served.settings.server.cors_origins
+    origins = served.startup_config.server.cors_origins
     within = base_path + "/"
     cors.install(app, origins)
 
@@ -120,11 +120,11 @@ def install(app: Flask, base_path: str) -> None:
         if origins and cors.is_preflight(origins):
             return Response(status=204)
         try:
-            _let_in(asked, served.config.recent)
+            _let_in(asked, served.live_config.recent)
         except (Unauthorized, Forbidden):
-            _let_in(asked, served.config.now)  # a token that has just been made is known by now
-        if served.config.problem:
-            log.error("the configuration's change is not in force: %s", served.config.problem)
+            _let_in(asked, served.live_config.now)  # a token that has just been made is known by now
+        if served.live_config.problem:
+            log.error("the configuration's change is not in force: %s", served.live_config.problem)
         return None
 
     @app.after_request
@@ -135,7 +135,7 @@ def install(app: Flask, base_path: str) -> None:
                 response.headers.setdefault(name, value)
         _log_request(asked, status)
         if is_ours(asked):
-            if asked.is_on:
+            if asked.connection_enabled:
                 served.activity.note(asked.token, status)
             if asked.outcome or status >= 400:
                 _tell_whole(asked, response)
@@ -151,6 +151,7 @@ def install(app: Flask, base_path: str) -> None:
             headers.append(("Retry-After", "5"))
         return json_response(error.to_body(), error.status, headers)
 
+    # Only where the store cannot be opened: what fails later is a ScimError already, which Bulk needs.
     @app.errorhandler(Unavailable)
     @app.errorhandler(Damaged)
     def unavailable(error: StoreError) -> Response:
@@ -188,10 +189,10 @@ _DETAILS = {
 
 
 def _let_in(asked: Request, config: Config) -> None:
-    """Note whose the request is; Unauthorized, Forbidden."""
-    asked.is_on = config.connection.enabled
+    """Authenticate and authorize the request, and note its token on it. Raises Unauthorized, Forbidden."""
+    asked.connection_enabled = config.connection.enabled
     asked.token = _authenticated(asked, config)
-    if not asked.is_on:
+    if not asked.connection_enabled:
         raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
     if asked.token.read_only and asked.method not in _READING and not asked.path.endswith("/.search"):
         raise Forbidden(f'The token "{asked.token.name}" may only read.')

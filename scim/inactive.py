@@ -6,9 +6,8 @@ with every later change, and the provisioning log forgets.
 
 from typing import Any
 
+from scim.registry import DISABLED
 from storage.base import Document, Reader, Writer
-
-DISABLED = "Disabled"
 
 
 def follow(writer: Writer, id: str, before: Document | None, after: Document | None) -> None:

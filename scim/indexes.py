@@ -20,7 +20,7 @@ class Indexes:
 
 
 def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
-    """Return the indexes: unique attributes, references to resources, and the attributes named; DefinitionError."""
+    """Return the indexes: of unique attributes, references, and the attributes named. Raises DefinitionError."""
     wanted = [(type, target) for type in registry.types.values() for target in _needed(type, registry)]
     wanted += _named(registry, names)
     by_type: dict[str, dict[tuple[str | None, str, str | None], Index]] = {name: {} for name in registry.types}
@@ -73,8 +73,6 @@ def _index(type: ResourceType, target: Target) -> Index:
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
-    """Return what finds a document's keys: of a text attribute those of texts, whatever its type was when they came."""
+    """Return what finds a document's keys in the index."""
     read, key = read_values(target), target.leaf.key
-    if target.leaf.type in ("boolean", "integer", "decimal"):
-        return lambda document: [str(key(value)) for value in read(document)]
-    return lambda document: [str(key(value)) for value in read(document) if isinstance(value, str)]
+    return lambda document: [str(found) for value in read(document) if (found := key(value)) is not None]

@@ -10,10 +10,10 @@ log = logging.getLogger("tinyscim")
 
 
 class Later:
-    """Calls an action a moment after it was asked to, once for all who asked meanwhile, and at the end of the process.
+    """Runs an action in a background thread: once for all who asked for it meanwhile, and once more at exit.
 
-    The thread is started by the first who asks, after any fork. It rests for some seconds `before` the action and
-    `after` it, and from then on acts at least `every` so many seconds, if so many are given.
+    The first who asks starts the thread, so it is started after any fork. The thread sleeps for `before` seconds
+    before the action and `after` seconds after it; given `every`, it also acts when nobody has asked for so long.
     """
 
     def __init__(

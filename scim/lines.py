@@ -1,4 +1,4 @@
-"""Writes the service's log."""
+"""The service's log on stderr: its format, and a handler that writes many lines with one system call."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class Record(logging.LogRecord):
-    """A record of level INFO that does not look up where in the code it was made, which takes longer than the rest."""
+    """An INFO record without the caller's file and line: to find them would take longer than all the rest."""
 
     def __init__(self, name: str, message: str, args: tuple[object, ...]) -> None:
         now, thread = time.time(), threading.current_thread()
@@ -62,10 +62,10 @@ class Formatter(logging.Formatter):
 
 
 class Lines(logging.Handler):
-    """Writes records to stderr: from a warning on at once, what is less a moment later, many in one system call.
+    """Writes records to stderr: warnings and errors at once, lesser ones a moment later, many in one system call.
 
-    A call for each would cost every request more than all else that is logged of it: meanwhile other threads take the
-    interpreter's lock, and the request waits for it.
+    A system call for each request's line would cost it more than everything else that logging does: the call releases
+    the interpreter's lock, and the request then waits to get it back.
     """
 
     def __init__(self) -> None:

@@ -8,19 +8,18 @@ from scim.attributes import Attribute
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, Or, compile_filter
 from scim.patch import Operation, filled_element
-from scim.registry import ResourceType
+from scim.registry import MEMBERSHIP, ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import Document, Index, Reader, Writer
 
 GROUP = "Group"
 MEMBERS = "members"
-MEMBERSHIP = "Membership"
 INDEXES = (
     Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
     Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
 )
 
-LISTED = 1_000
+LISTED = 1_000  # members that an event names; how many moved in all is counted
 
 
 @dataclass(slots=True)
@@ -31,8 +30,15 @@ class Moves:
     left: list[str] = field(default_factory=list)
     count: int = 0
 
-    def note(self, members: list[str], member: str) -> None:
-        """Count one, who goes onto that list if it is not full."""
+    def note_joined(self, member: str) -> None:
+        """Count a member that joined, and list it if there is room."""
+        self._note(self.joined, member)
+
+    def note_left(self, member: str) -> None:
+        """Count a member that left, and list it if there is room."""
+        self._note(self.left, member)
+
+    def _note(self, members: list[str], member: str) -> None:
         self.count += 1
         if len(members) < LISTED:
             members.append(member)
@@ -76,7 +82,7 @@ def put(writer: Writer, group: str, elements: Iterable[Element]) -> Moves:
 def apply(
     writer: Writer, group: str, operations: Iterable[Operation], fill: Fill, elements: Callable[[], list[Element]]
 ) -> Moves:
-    """Carry out operations on the members of the group; Mutability, NoTarget.
+    """Carry out operations on the members of the group. Raises Mutability, NoTarget.
 
     `elements` gives the members as they are answered, for a filter that asks for more than their value.
     """
@@ -149,16 +155,19 @@ class _Group:
         said = {"type": element["type"]} if element.get("type") else {}
         id = membership_id(self._id, member)
         self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **said})
-        self.moves.note(self.moves.joined, member)
+        self.moves.note_joined(member)
 
     def remove(self, member: str) -> None:
         if has(self._writer, self._id, member):
             self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
-            self.moves.note(self.moves.left, member)
+            self.moves.note_left(member)
 
 
 def _refuse_change(operation: Operation, selected: list[str]) -> None:
-    """Refuse to change a member's value; its other parts follow from the member, and what is sent for them is none."""
+    """Raise Mutability if the operation would change a member's `value`.
+
+    Its other sub-attributes are derived from the member, so what is sent for them is ignored.
+    """
     sub, value = operation.target.sub, operation.value
     wanted = value.get("value") if isinstance(value, dict) else value if sub and sub.name == "value" else None
     if operation.op == "remove" or (wanted is not None and selected != [wanted]):

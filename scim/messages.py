@@ -8,14 +8,14 @@ from typing import Any
 import marshmallow as ma
 
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
-from scim.fields import Field
+from scim.fields import Field, first_error
 from scim.filters import parse_filter
 from scim.patch import Operation
 from scim.paths import Path, read_path
 from scim.projection import EVERYTHING, Projection
 from scim.query import Query
 from scim.registry import ResourceType, Target
-from scim.validation import load_value
+from scim.validation import load_value, refuse_read_only
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -47,11 +47,11 @@ class Message(ma.Schema):
         return [(field.data_key or name, name, field) for name, field in self.load_fields.items()]
 
 
-class _Text(Field[str], ma.fields.String):
+class Text(Field[str], ma.fields.String):
     """A string."""
 
 
-class _Word(_Text):
+class Word(Text):
     """One of a few words."""
 
     def __init__(self, *words: str, **options: Any) -> None:
@@ -70,11 +70,11 @@ class _Any(Field[Any], ma.fields.Raw):
     """Whatever is there."""
 
 
-class _List(Field[list[Any]], ma.fields.List[Any]):
+class List(Field[list[Any]], ma.fields.List[Any]):
     """A list."""
 
 
-class _Part(Field[dict[str, Any]]):
+class Part(Field[dict[str, Any]]):
     """A message inside a message."""
 
     def __init__(self, message: Message, **options: Any) -> None:
@@ -112,13 +112,13 @@ _DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
-    schemas = _List(_Text())
-    filter = _Text()
-    sort_by = _Text(data_key="sortBy")
-    sort_order = _Word("ascending", "descending", data_key="sortOrder")
+    schemas = List(Text())
+    filter = Text()
+    sort_by = Text(data_key="sortBy")
+    sort_order = Word("ascending", "descending", data_key="sortOrder")
     start_index = _Whole(data_key="startIndex")
     count = _Whole()
-    cursor = _Text()
+    cursor = Text()
     attributes = _Names()
     excluded = _Names(data_key="excludedAttributes")
 
@@ -126,14 +126,14 @@ class _QuerySchema(Message):
 class _OperationSchema(Message):
     """An operation of a PatchOp message."""
 
-    op = _Word("add", "remove", "replace", required=True)
-    path = _Text()
+    op = Word("add", "remove", "replace", required=True)
+    path = Text()
     value = _Any(allow_none=True)
 
 
 class _PatchSchema(Message):
-    schemas = _List(_Text(), required=True)
-    operations = _List(_Part(_OperationSchema()), data_key="Operations", required=True)
+    schemas = List(Text(), required=True)
+    operations = List(Part(_OperationSchema()), data_key="Operations", required=True)
 
 
 SEARCH_PARAMETERS = tuple(str(field.data_key or name) for name, field in _QuerySchema().fields.items())
@@ -143,7 +143,7 @@ _QUERY, _PATCH = _QuerySchema(), _PatchSchema()
 def load_query(
     parameters: Mapping[str, Any], *, default_count: int, max_count: int, message: bool = False
 ) -> tuple[Query, Projection]:
-    """Return a query and what of each resource it asks for; InvalidValue, InvalidFilter, InvalidCount.
+    """Return a query and what of each resource it asks for. Raises InvalidValue, InvalidFilter, InvalidCount.
 
     Out of range, startIndex and count are moved to the nearest value that is in it (RFC 7644 section 3.4.2.4).
     `message`: they came in a body, which must then be a SearchRequest.
@@ -167,7 +167,7 @@ def load_query(
 
 
 def load_projection(parameters: Mapping[str, Any]) -> Projection:
-    """Return what of a resource a request asks for; InvalidValue."""
+    """Return what of a resource a request asks for. Raises InvalidValue."""
     if not any(name in parameters for name in _PROJECTION):
         return EVERYTHING
     try:
@@ -233,9 +233,10 @@ def _without_path(type: ResourceType, op: str, value: Any, unknown: list[str]) -
 
 def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str]) -> Iterator[Operation]:
     target = path.target
-    if op == "remove" or value is None:  # null is no value (RFC 7643 section 2.5)
-        if op != "add" or not _takes_more(path):
-            yield Operation("remove", target, path.filter)
+    if op == "add" and value is None and _takes_more(path):
+        refuse_read_only(target)
+    elif op == "remove" or value is None:  # null is no value (RFC 7643 section 2.5)
+        yield Operation("remove", target, path.filter)
     elif target.attribute is None:
         yield from _in_extension(type, op, target, value, unknown)
     elif target.attribute.name != "schemas":  # which follows from what the resource holds
@@ -246,8 +247,8 @@ def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str])
 
 def _takes_more(path: Path) -> bool:
     """Tell whether what is added stands beside what is there, so that to add nothing changes nothing."""
-    target = path.target
-    return bool(target.attribute and target.attribute.multi_valued and not target.sub and not path.filter)
+    attribute = path.target.attribute
+    return attribute is None or (attribute.multi_valued and not path.filter)
 
 
 def _in_extension(type: ResourceType, op: str, target: Target, value: Any, unknown: list[str]) -> Iterator[Operation]:
@@ -271,8 +272,8 @@ def expect(body: Mapping[str, Any], urn: str) -> None:
 
 def first_sentence(messages: Any) -> str:
     """Return the first of marshmallow's messages as a sentence."""
+    keys, text = first_error(messages)
     where = ""
-    while isinstance(messages, dict):
-        key, messages = next(iter(messages.items()))
-        where += f"[{key}]" if isinstance(key, int) else "" if key == "_schema" else f".{key}" if where else key
-    return f"{where}: {messages[0].rstrip('.')}."
+    for key in keys:
+        where += f"[{key}]" if isinstance(key, int) else f".{key}" if where else key
+    return f"{where}: {text}."

@@ -34,25 +34,27 @@ def apply(
     fill: Fill = STRICT.fill,
     answered: Answered = lambda target, element: element,
 ) -> Document:
-    """Return the resource after every operation, in their order; NoTarget, Mutability, InvalidFilter.
+    """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter.
 
     The resource that came in is left as it was, so that nothing has happened where an operation fails.
     """
     result = _copy(resource)
     for operation in operations:
-        _apply(result, operation, fill, answered)
+        _apply(type, result, operation, fill, answered)
     check_required(type, result)
     set_schemas(type, result)
     return result
 
 
-def _apply(resource: Document, operation: Operation, fill: Fill, answered: Answered) -> None:
+def _apply(type: ResourceType, resource: Document, operation: Operation, fill: Fill, answered: Answered) -> None:
     target = operation.target
     if target.attribute is None:  # an extension's URN alone, which only "remove" keeps
-        resource.pop(target.extension or "", None)
+        assert target.extension
+        removed = resource.pop(target.extension, {})
+        for attribute in type.schemas[target.extension].attributes:
+            guard_immutable(attribute, removed.get(attribute.name), None)
         return
-    for attribute in filter(None, (target.attribute, target.sub)):
-        refuse_read_only(attribute, target)
+    refuse_read_only(target)
     holder = resource.setdefault(target.extension, {}) if target.extension else resource
     _Change(holder, operation, fill, answered).apply()
     if target.extension and not holder:
@@ -83,7 +85,7 @@ class _Change:
     def _simple(self) -> None:
         name, value = self.attribute.name, self.operation.value
         if self.operation.op == "add" and self.attribute.multi_valued:
-            value = _joined(self.attribute, self.holder.get(name, []), value)
+            value = _joined(self.attribute, self._elements(), value)
             refuse_too_many(self.attribute, value)
         guard_immutable(self.attribute, self.holder.get(name), value)
         if self.operation.op == "remove" or value == []:
@@ -92,10 +94,10 @@ class _Change:
             self.holder[name] = value
 
     def _elements(self) -> list[Any]:
+        """Return what the attribute holds; what was stored before it became complex, or ceased to be, is no element."""
         value = self.holder.get(self.attribute.name)
-        if isinstance(value, list):
-            return list(value)
-        return [] if value is None else [value]
+        held = value if isinstance(value, list) else [] if value is None else [value]
+        return [one for one in held if isinstance(one, dict) == (self.attribute.type == "complex")]
 
     def _put(self, elements: list[Any]) -> None:
         before = self.holder.get(self.attribute.name)
@@ -161,7 +163,7 @@ class _Change:
 
 
 def filled_element(target: Target, element: Element | None) -> Element:
-    """Return the element that an operation adds where its filter selects none; NoTarget, InvalidValue."""
+    """Return the element that an operation adds where its filter selects none. Raises NoTarget, InvalidValue."""
     whole = Target(target.extension, target.attribute)
     if element is None:
         raise NoTarget(f"No element of {whole} matches the filter in the path.")
@@ -188,17 +190,17 @@ def guard_immutable(attribute: Attribute, before: Any, after: Any) -> None:
 
 def guard_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
     """Raise Mutability if a replacement changes an immutable attribute that has a value (RFC 7644 section 3.5.1)."""
-    for extension, attributes in type.locations():
+    for extension, attributes in type.attributes_by_schema():
         old, new = (one if extension is None else one.get(extension, {}) for one in (before, after))
         for attribute in attributes:
             guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
 
 
 def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list[Any]:
-    """Return the elements with those added that are new; what stands for the same value is merged.
+    """Return the elements and the added ones; an added one that matches an element is merged into it.
 
-    It does where `value` is equal and `type` does not differ: a service should not return the same pair twice
-    (RFC 7643 section 2.4), and a client that adds a value it added before changes nothing.
+    Two match if their `value` is equal and their `type` does not differ: a service should not return the same pair
+    twice (RFC 7643 section 2.4), and a client that adds what it added before changes nothing.
     """
     result = list(elements)
     places: dict[Any, list[int]] = {}
@@ -216,7 +218,7 @@ def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list
 
 
 def _value_key(attribute: Attribute, element: Any) -> Any:
-    """Return what tells elements apart: the `value`, or all of it where there is none."""
+    """Return what identifies an element: its `value`, or all that it holds if it has none."""
     if attribute.type != "complex":
         return attribute.key(element)
     value = attribute.subs.get("value")

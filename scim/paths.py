@@ -17,7 +17,7 @@ class Path:
 
 @remembered
 def read_path(text: str, type: ResourceType) -> Path:
-    """Return what a path means in a resource type; InvalidPath, InvalidFilter."""
+    """Return what a path means in a resource type. Raises InvalidPath, InvalidFilter."""
     attribute, filter, sub = parse_path(text)
     target = type.resolve(attribute)
     if target is None:

@@ -71,7 +71,9 @@ class Wanted:
 
     @cached_property
     def _selection(self) -> "_Selection":
-        (_, top), *extensions = [(extension, self._of(extension, those)) for extension, those in self._type.locations()]
+        (_, top), *extensions = [
+            (extension, self._of(extension, those)) for extension, those in self._type.attributes_by_schema()
+        ]
         return _Selection(top.whole, {**top.cut, **{str(extension): inner for extension, inner in extensions}})
 
     def _of(self, extension: str | None, attributes: Iterable[Attribute]) -> "_Selection":
@@ -135,5 +137,6 @@ def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str
     return result
 
 
-def _only(element: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in element.items() if name in names}
+def _only(element: Any, names: set[str]) -> dict[str, Any]:
+    """Return an element's parts in the answer: none of what was stored before the attribute became complex."""
+    return {name: value for name, value in element.items() if name in names} if isinstance(element, dict) else {}

@@ -39,7 +39,7 @@ class Page(NamedTuple):
 
 
 class _Hit(NamedTuple):
-    """A resource that matches, with what its place among the others follows from."""
+    """A resource that matches, with what orders it: its type's place in the query, and its sort key."""
 
     place: int
     type: ResourceType
@@ -69,7 +69,7 @@ class Search:
         self._trees = {} if tree is None else {type.name: tolerance.filter(type, tree) for type in types}
 
     def page(self, secret: bytes) -> Page:
-        """Return the page that the query asks for; InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
+        """Return the page that the query asks for. Raises InvalidFilter, InvalidValue, InvalidCursor, InvalidCount."""
         if self._query.cursor is not None:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
@@ -81,12 +81,12 @@ class Search:
         return Page(len(hits), _by_type(hits[start : start + count]))
 
     def _looked_up(self, type: ResourceType, start: int, count: int) -> Page | None:
-        """Return the page, if no document has to be read to tell which ones are on it; InvalidFilter."""
+        """Return the page, if no document has to be read to tell which ones are on it. Raises InvalidFilter."""
         tree = self._trees.get(type.name)
         if tree is None:
             rows = self._reader.sealed_scan(type.name, offset=start, limit=count)
             return Page(self._reader.count(type.name), [(type, list(rows))])
-        indexes, derived = self._indexes.by_type[type.name], self._relations.of(type)
+        indexes, derived = self._indexes.by_type[type.name], self._relations.find_derived(type)
         found = decided(tree, type, self._reader, indexes, derived)
         return None if found is None else Page(len(found), [(type, list(found[start : start + count]))])
 
@@ -143,7 +143,7 @@ class Search:
         tree = self._trees.get(type.name)
         if tree is None:
             return self._reader.sealed_scan(type.name, after=after), _always
-        derived = self._relations.of(type)
+        derived = self._relations.find_derived(type)
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1)
         found = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
         return (self._reader.sealed_scan(type.name, after=after) if found is None else found), matches
@@ -165,34 +165,34 @@ class Search:
         """
         name = self._query.sort_by
         if name is None:
-            return _unsorted
+            return _no_key
         target = type.resolve(self._tolerance.name(type, name))
         if target is None:
             if len(self._types) == 1:
                 raise InvalidValue(f'There is no attribute "{name}" in {type.name} to sort by.')
-            return _unsorted
+            return _no_key
         if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
             raise InvalidValue(f"{name} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name)
         read = self._first_value(type, target)
 
         def key(document: Document) -> tuple[bool, str, Any]:
-            value = read(document)
-            if value is None:
-                return _UNSORTED
-            key = target.leaf.key(value)
+            key = target.leaf.key(read(document))
+            if key is None:
+                return _NO_KEY
             return (False, "text", key[:_SORTED_LENGTH]) if isinstance(key, str) else (False, "number", key)
 
         return key
 
     def _first_value(self, type: ResourceType, target: Target) -> Callable[[Document], Any]:
         """Return how to read the one value that counts: the primary's, else the first (section 3.4.2.3)."""
-        read = read_values(Target(target.extension, target.attribute), self._relations.of(type))
+        read = read_values(Target(target.extension, target.attribute), self._relations.find_derived(type))
         sub = target.sub.name if target.sub else None
 
         def first(document: Document) -> Any:
             elements = read(document)
             if sub:
+                elements = [element for element in elements if isinstance(element, dict)]
                 preferred = sorted(elements, key=lambda element: element.get("primary") is not True)
                 elements = [element[sub] for element in preferred if element.get(sub) is not None]
             return elements[0] if elements else None
@@ -200,11 +200,11 @@ class Search:
         return first
 
 
-_UNSORTED = True, "", 0
+_NO_KEY = True, "", 0
 
 
-def _unsorted(document: Document) -> tuple[bool, str, Any]:
-    return _UNSORTED
+def _no_key(document: Document) -> tuple[bool, str, Any]:
+    return _NO_KEY
 
 
 def _always(document: Document) -> bool:

@@ -9,9 +9,10 @@ from importlib import resources
 from itertools import chain
 from typing import Any
 
-from scim.attributes import COMMON, Attribute, DefinitionError, Names, Schema, fold, read_schema
+from scim.attributes import COMMON, Attribute, AttributeMap, DefinitionError, Schema, fold, read_schema
 
 LONGEST_NAME = 500
+MEMBERSHIP, DISABLED = "Membership", "Disabled"  # kinds of documents that are no resources
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class ResourceType:
         return {schema.id: schema for schema in (self.schema, *self.extensions)}
 
     @cached_property
-    def names(self) -> Names:
+    def by_name(self) -> AttributeMap:
         """The attributes that stand at the top level."""
-        return Names((*COMMON, *self.schema.attributes))
+        return AttributeMap((*COMMON, *self.schema.attributes))
 
     @cached_property
     def top_level(self) -> tuple[Attribute, ...]:
@@ -69,13 +70,13 @@ class ResourceType:
 
     def attribute(self, extension: str | None, name: str) -> Attribute:
         """Return the attribute of that name in an extension, or at the top level."""
-        attribute = (self.schemas[extension].names if extension else self.names).get(name)
+        attribute = (self.schemas[extension].by_name if extension else self.by_name).get(name)
         if attribute is None:
             raise KeyError(name)
         return attribute
 
     def urn(self, text: str) -> str | None:
-        """Return the URN of this type as it is registered, if the text is one but for its case."""
+        """Return which of the URNs of this type the text is, in whatever case, or None."""
         return self._urns.get(fold(text))
 
     def resolve(self, name: str) -> Target | None:
@@ -92,7 +93,7 @@ class ResourceType:
             self._targets[name] = self._resolve(name)
         return self._targets[name]
 
-    def locations(self) -> Iterable[tuple[str | None, tuple[Attribute, ...]]]:
+    def attributes_by_schema(self) -> Iterable[tuple[str | None, tuple[Attribute, ...]]]:
         """Yield where attributes stand, the top level first: the extension's URN or None, and the attributes."""
         yield None, self.top_level
         for schema in self.extensions:
@@ -100,7 +101,7 @@ class ResourceType:
 
     def targets(self) -> Iterable[Target]:
         """Yield every attribute and sub-attribute."""
-        for extension, attributes in self.locations():
+        for extension, attributes in self.attributes_by_schema():
             for attribute in attributes:
                 yield Target(extension, attribute)
                 yield from (Target(extension, attribute, sub) for sub in attribute.sub_attributes)
@@ -114,10 +115,10 @@ class ResourceType:
             return None
         urn, rest = self._split(name)
         if urn is None:
-            return None if ":" in name else _find(None, self.names, name)
+            return None if ":" in name else _find(None, self.by_name, name)
         if urn == self.schema.id:
-            return _find(None, self.names, rest) if rest else None
-        return _find(urn, self.schemas[urn].names, rest) if rest else Target(urn, None)
+            return _find(None, self.by_name, rest) if rest else None
+        return _find(urn, self.schemas[urn].by_name, rest) if rest else Target(urn, None)
 
     def _split(self, name: str) -> tuple[str | None, str]:
         """Split the longest registered URN off the name."""
@@ -130,7 +131,7 @@ class ResourceType:
         return None, name
 
 
-def _find(extension: str | None, names: Names, name: str) -> Target | None:
+def _find(extension: str | None, names: AttributeMap, name: str) -> Target | None:
     attribute = names.get(name)
     if attribute:
         return Target(extension, attribute)
@@ -158,7 +159,7 @@ class Registry:
 
 
 def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True) -> Registry:
-    """Make the registry of the built-in schemas and of further tables in the same notation; DefinitionError.
+    """Make the registry of the built-in schemas and of further tables in the same notation. Raises DefinitionError.
 
     Beside the keys of RFC 7643 section 7 a table has `endpoint` (it makes a resource type of the schema's name) or
     `extends` (the name of the type that it extends), and with the latter `required`.
@@ -214,7 +215,7 @@ class _Declared:
             raise DefinitionError(f'{self.schema.id}: "required" must be true or false')
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.schema.name):
             raise DefinitionError(f'{self.schema.id}: "name" must have letters, digits, "_" and "-" alone')
-        taken = [one.name for one in COMMON if one.name in self.schema.names] if self.endpoint else []
+        taken = [one.name for one in COMMON if one.name in self.schema.by_name] if self.endpoint else []
         if taken:
             raise DefinitionError(f"{self.schema.id}: every resource has the attribute {taken[0]} already")
         unknown = set(own) - {"id", "name", "description", "attributes"}
@@ -236,7 +237,7 @@ _RESERVED = (
 def _refuse_repeated(declared: list[_Declared]) -> None:
     for label, values in (
         ("id", [one.schema.id for one in declared]),
-        ("name", ["Membership", "Disabled", *(one.schema.name for one in declared)]),
+        ("name", [MEMBERSHIP, DISABLED, *(one.schema.name for one in declared)]),
         ("endpoint", [*_RESERVED, *(one.endpoint.strip("/") for one in declared if one.endpoint)]),
     ):
         seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""What follows from other documents, in answers and in filters alike, and what of a resource is stored without it."""
+"""Adds derived attributes to stored resources, shows them to filters, and removes them from what is to be stored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Any
 
 from scim import members
-from scim.derived import DerivedAttribute, Place, Seen, derived_attributes
-from scim.filters import DerivedAttributes
+from scim.derived import AttributeKey, DerivedAttribute, ReadContext, derived_attributes
+from scim.filters import FindDerived
 from scim.projection import Wanted
 from scim.registry import Registry, ResourceType, Target
 from scim.tolerance import Element
@@ -16,14 +16,14 @@ from scim.validation import set_schemas
 from storage.base import Document, Sealed
 
 
-class Relations(Seen):
+class Relations(ReadContext):
     """Derives attributes from what a reader sees."""
 
-    def of(self, type: ResourceType) -> DerivedAttributes:
+    def find_derived(self, type: ResourceType) -> FindDerived:
         """Return what finds the derived attributes of a type, as filters need them."""
         return partial(self._bound, derived_attributes(type, self.registry))
 
-    def wanted(self, type: ResourceType, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
+    def wanted_attributes(self, type: ResourceType, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
         """Return those derived attributes of a type that are wanted, for `complete`."""
         return _wanted(type, self.registry, wanted)
 
@@ -51,13 +51,15 @@ class Relations(Seen):
         derived = derived_attributes(type, self.registry).get((target.extension, target.attribute.name))
         return derived.element(self, element) if derived else element
 
-    def _bound(self, derived: dict[Place, DerivedAttribute], extension: str | None, name: str) -> "_Bound | None":
+    def _bound(
+        self, derived: dict[AttributeKey, DerivedAttribute], extension: str | None, name: str
+    ) -> "_BoundDerived | None":
         found = derived.get((extension, name))
-        return _Bound(self, found) if found else None
+        return _BoundDerived(self, found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class _BoundDerived:
     """A derived attribute as a reader sees it."""
 
     relations: Relations

@@ -29,7 +29,7 @@ _OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
 class Request(flask.Request):
     """A request, and what is noted of it until it is answered.
 
-    `is_on`: the connection was on when it came. `sent` is its body, and `outcome` what it has written.
+    `connection_enabled`: the connection was on when it came. `sent` is its body, and `outcome` what it has written.
     """
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
@@ -37,7 +37,7 @@ class Request(flask.Request):
         self.id = f"{random.getrandbits(128):032x}"  # it is no secret, and this is no system call
         self.started = time.perf_counter()
         self.token: Token | None = None
-        self.is_on = False
+        self.connection_enabled = False
         self.sent: dict[str, Any] | None = None
         self.outcome: Outcome | None = None
 
@@ -47,7 +47,7 @@ class Request(flask.Request):
         return super().blueprints
 
     def header(self, name: str) -> str:
-        """Return a header by its name in the WSGI environment, "" where there is none: `headers` would raise inside."""
+        """Return a header by its WSGI name, or "". `headers` would raise and catch an exception where there is none."""
         return cast(str, self.environ.get(name, ""))
 
     @property
@@ -56,7 +56,7 @@ class Request(flask.Request):
         return (time.perf_counter() - self.started) * 1000
 
     def read_body(self) -> dict[str, Any]:
-        """Return the JSON object in the body; UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
+        """Return the JSON object in the body. Raises UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
         media_type = self.header("CONTENT_TYPE").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
             raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {media_type}.")
@@ -80,7 +80,7 @@ class Request(flask.Request):
         return raw
 
     def _goes_on(self) -> bool:
-        """Tell whether the limit, not the end, has stopped a body that does not tell its length."""
+        """Tell whether reading a body of unknown length has stopped at the size limit instead of at its end."""
         return "wsgi.input_terminated" in self.environ and bool(self.environ["wsgi.input"].read(1))
 
 
@@ -100,10 +100,10 @@ def service() -> Service:
 
 def base_url() -> str:
     """Return the address under which clients reach the service, without a slash at its end."""
-    server, asked = service().settings.server, current()
+    server, asked = service().startup_config.server, current()
     if server.public_url:
         return server.url()
     if not asked.host:
         raise InvalidSyntax("The Host header names no host.")
-    prefix = quote(asked.root_path) if asked.root_path else ""
+    prefix = quote(asked.root_path, "/%") if asked.root_path else ""  # a proxy may have quoted it already
     return server.url(f"{asked.scheme}://{asked.host}{prefix}")

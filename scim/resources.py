@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from scim import inactive, members, messages, patch, relations
-from scim.answers import Answer, Answers, Kept
+from scim.answers import Answer, AnswerCache, Answers
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.derived import Locate
 from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
@@ -63,10 +63,10 @@ class Resources:
     indexes: Indexes
     locate: Locate
     tolerance: Tolerance = STRICT
-    kept: Kept = field(default_factory=Kept)
+    cache: AnswerCache = field(default_factory=AnswerCache)
 
     def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> Outcome:
-        """Create a resource, under the id where one was promised; InvalidValue, InvalidSyntax, Uniqueness."""
+        """Create a resource, under the id where one was promised. Raises InvalidValue, InvalidSyntax, Uniqueness."""
         document, unknown = load_resource(type, body)
         moment = now()
         meta = {
@@ -89,9 +89,12 @@ class Resources:
         projection: Projection = EVERYTHING,
         conditions: Conditions = UNCONDITIONAL,
     ) -> Answer:
-        """Return a resource as it is answered, without a text where the client has it; NotFound, PreconditionFailed."""
+        """Return a resource's answer, whose text is empty if the client has this version already.
+
+        Raises NotFound, PreconditionFailed.
+        """
         with self._reading() as reader:
-            found = reader.sealed(type.name, ID, id)
+            found = reader.sealed_lookup(type.name, ID, id)
             if not found:
                 raise _not_found(type, id)
             if conditions != UNCONDITIONAL:
@@ -103,7 +106,7 @@ class Resources:
     def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
         """Return a stored resource as it is answered."""
         with self._reading() as reader:
-            return self._answers(reader).maker(type, projection).make(document)
+            return self._answers(reader).renderer(type, projection).render(document)
 
     def query(
         self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING
@@ -118,7 +121,10 @@ class Resources:
     def replace(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
     ) -> Outcome:
-        """Put a resource in the place of another (RFC 7644 section 3.5.1); as create, NotFound, PreconditionFailed."""
+        """Replace a resource (RFC 7644 section 3.5.1).
+
+        Raises what `create` does, and NotFound, PreconditionFailed, Mutability.
+        """
         loaded, unknown = load_resource(type, body)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
@@ -132,21 +138,24 @@ class Resources:
     def patch(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
     ) -> Outcome:
-        """Change a resource wholly or not at all (RFC 7644 section 3.5.2); its every 400, and as replace."""
+        """Apply a PatchOp message, all of it or nothing (RFC 7644 section 3.5.2).
+
+        Raises what `messages.load_patch` and `replace` do.
+        """
         operations, unknown = messages.load_patch(type, body)
         own, moving = members.split(type, operations)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
-            seen = self._relations(writer)
-            answered = partial(seen.answered, type)
+            relating = self._relations(writer)
+            answered = partial(relating.answered, type)
             after = patch.apply(type, before, own, self.tolerance.fill, answered) if own else before
             after, _ = self._detach(type, after)
-            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(seen.members, type, before))
+            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(relating.members, type, before))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 
     def delete(self, type: ResourceType, id: str, conditions: Conditions = UNCONDITIONAL) -> Outcome:
-        """Delete a resource and every mention of it in others; NotFound, PreconditionFailed."""
+        """Delete a resource and every mention of it in others. Raises NotFound, PreconditionFailed."""
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
             writer.delete(type.name, id)
@@ -155,7 +164,7 @@ class Resources:
         return Outcome(type, id, before, None)
 
     def disabled_since(self, type: ResourceType, ids: Iterable[str]) -> dict[str, str]:
-        """Return since when those of the resources are disabled that are."""
+        """Return since when resources have been disabled, by id, without those that are not."""
         with self._reading() as reader:
             documents = filter(None, (reader.get(type.name, id) for id in ids))
             times = {document["id"]: inactive.since(reader, document) for document in documents}
@@ -233,7 +242,7 @@ class Resources:
         return relations.detach(type, self.registry, document)
 
     def _answers(self, reader: Reader) -> Answers:
-        return Answers(reader, self.registry, self.locate, self.tolerance, self.kept)
+        return Answers(reader, self.registry, self.locate, self.tolerance, self.cache)
 
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.locate)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from scim import dialect
 from scim.activity import Activity
-from scim.answers import Kept
+from scim.answers import AnswerCache
 from scim.cursor import shared_secret
 from scim.events import Event, Observer
 from scim.indexes import Indexes
@@ -20,7 +20,7 @@ from scim.live import LiveConfig
 from scim.registry import Registry, ResourceType
 from scim.resources import Resources
 from scim.stored import check_stored
-from storage.base import Document, Index, Store
+from storage.base import Document, Store
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # as all our own ids are, which need not be quoted
 _SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
@@ -35,33 +35,28 @@ class Service:
     `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
     """
 
-    config: LiveConfig
+    live_config: LiveConfig
     registry: Registry
-    declared: Indexes
+    indexes: Indexes
     store: Store
     secret_path: Path | None = None
     activity: Activity = field(default_factory=Activity)
     observers: list[Observer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.settings = self.config.now  # what holds until the next start; only `config` follows the file
+        self.startup_config = self.live_config.now  # what needs a restart; `live_config` follows the file
         self._secret = b""
-        self._kept = Kept()
+        self._cache = AnswerCache()
         self._resources = lru_cache(maxsize=64)(self._resources_under)
         self._lock = Lock()
         self._is_open = False
 
-    @property
-    def indexes(self) -> list[Index]:
-        """What the store is opened with."""
-        return self.declared.all
-
     def open(self) -> None:
-        """Open the store, once; Damaged, Unavailable."""
+        """Open the store, once. Raises Damaged, Unavailable."""
         if not self._is_open:
             with self._lock:
                 if not self._is_open:
-                    self.store.open(self.indexes)
+                    self.store.open(self.indexes.all)
                     self._secret = shared_secret(self.secret_path)
                     atexit.register(self.store.close)
                     self._is_open = True
@@ -76,7 +71,7 @@ class Service:
         return hmac.digest(self._secret, client.encode(), "sha256")
 
     def resources(self, base_url: str) -> Resources:
-        """Return the resources with their addresses under a base URL; Damaged, Unavailable."""
+        """Return the resources with their addresses under a base URL. Raises Damaged, Unavailable."""
         self.open()
         return self._resources(base_url)
 
@@ -84,7 +79,7 @@ class Service:
         def locate(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
-        return Resources(self.store, self.registry, self.declared, locate, dialect.TOLERANCE, self._kept)
+        return Resources(self.store, self.registry, self.indexes, locate, dialect.TOLERANCE, self._cache)
 
     def tell(self, event: Event) -> None:
         """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""

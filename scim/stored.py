@@ -1,4 +1,4 @@
-"""Holds documents that come from elsewhere, such as an import, to the form in which they are stored here."""
+"""Checks that a document from elsewhere, such as an import, is one that this service could have stored."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,8 @@ from typing import Any
 
 from scim.attributes import instant
 from scim.errors import ScimError
-from scim.inactive import DISABLED
-from scim.members import MEMBERSHIP, membership_id
-from scim.registry import Registry, ResourceType
+from scim.members import GROUP, membership_id
+from scim.registry import DISABLED, MEMBERSHIP, Registry, ResourceType
 from scim.validation import load_resource
 from storage.base import Document
 
@@ -23,8 +22,9 @@ def check_stored(registry: Registry, kind: str, document: Document) -> None:
     if type:
         _check_resource(type, document)
     elif kind == MEMBERSHIP:
-        if document["id"] != membership_id(str(document.get("group")), str(document.get("member"))):
-            raise ValueError("a membership needs its group and its member")
+        group, member = str(document.get("group")), str(document.get("member"))
+        if "." in group or document["id"] != membership_id(group, member):
+            raise ValueError("a membership needs its group, without a dot, and its member")
     elif kind == DISABLED:
         instant(str(document.get("since")))
     else:
@@ -33,6 +33,8 @@ def check_stored(registry: Registry, kind: str, document: Document) -> None:
 
 def _check_resource(type: ResourceType, document: Document) -> None:
     id = document["id"]
+    if type.name == GROUP and "." in id:
+        raise ValueError(f"the id {id!r} of a group has a dot, by which the ids of memberships are told apart")
     if not id.isprintable() or "/" in id or id in ("", ".", "..", ".search"):
         raise ValueError(f"the id {id!r} cannot stand in an address")
     meta = document.get("meta")
@@ -46,7 +48,9 @@ def _check_resource(type: ResourceType, document: Document) -> None:
         loaded, _ = load_resource(type, document)
     except ScimError as error:
         raise ValueError(error.detail) from None
-    for name in _names_beside(loaded | {"schemas": [], "id": id, "meta": meta}, document):
+    # An extension that the configuration no longer has stays in the store, and comes from there.
+    known = {name: value for name, value in document.items() if ":" not in name or type.urn(name)}
+    for name in _names_beside(loaded | {"schemas": [], "id": id, "meta": meta}, known):
         raise ValueError(f"{name} is kept for no {type.name}, or not under a name that is written so")
 
 

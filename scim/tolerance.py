@@ -1,4 +1,4 @@
-"""The three places where the protocol lets somebody who knows a client read more into a request than it says."""
+"""The three hooks through which a client may be read more leniently than RFC 7644 does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ sub-attribute and the value; None leaves it at noTarget (RFC 7644 section 3.5.2.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tolerance:
-    """How names, filters and PATCH paths are read; as it is made here, strictly."""
+    """How names, filters and PATCH paths are read; the defaults are strict."""
 
     name: Callable[[ResourceType, str], str] = lambda type, name: name
     filter: Callable[[ResourceType, Filter], Filter] = lambda type, tree: tree

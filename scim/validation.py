@@ -8,7 +8,7 @@ import marshmallow as ma
 
 from scim.attributes import Attribute
 from scim.errors import InvalidValue, Mutability
-from scim.fields import field, whole
+from scim.fields import field_of, field_of_object, first_error
 from scim.registry import ResourceType, Target
 from storage.base import Document
 
@@ -61,10 +61,10 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     many = leaf.multi_valued and not element
     if many and not isinstance(value, list):
         value = [value]
-    refuse_read_only(leaf, target)
+    refuse_read_only(target)
     inside: dict[str, Any] = {"prefix": f"{target}.", "unknown": unknown} if leaf.sub_attributes else {}
     try:
-        loaded = field(leaf, many=many, partial=True).deserialize(value, **inside)
+        loaded = field_of(leaf, many=many, partial=True).deserialize(value, **inside)
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(str(target), error.messages)) from None
     if many:
@@ -72,10 +72,10 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     return loaded
 
 
-def refuse_read_only(attribute: Attribute, where: Target) -> None:
-    """Raise Mutability if no client may change the attribute."""
-    if attribute.mutability == "readOnly":
-        raise Mutability(f"{where} is readOnly.")
+def refuse_read_only(target: Target) -> None:
+    """Raise Mutability if no client may change what is at the target."""
+    if any(one and one.mutability == "readOnly" for one in (target.attribute, target.sub)):
+        raise Mutability(f"{target} is readOnly.")
 
 
 def check_required(type: ResourceType, document: Document) -> None:
@@ -100,7 +100,7 @@ def _demanding(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
     """Return where attributes stand, and which of them are required or have required sub-attributes."""
     return [
         (extension, [one for one in attributes if one.required or one.required_subs])
-        for extension, attributes in type.locations()
+        for extension, attributes in type.attributes_by_schema()
     ]
 
 
@@ -108,7 +108,7 @@ def _load(
     attributes: tuple[Attribute, ...], body: Mapping[str, Any], prefix: str, unknown: list[str]
 ) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = whole(attributes).deserialize(body, prefix=prefix, unknown=unknown)
+        loaded: dict[str, Any] = field_of_object(attributes).deserialize(body, prefix=prefix, unknown=unknown)
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(prefix.rstrip(":"), error.messages)) from None
     for attribute in attributes:
@@ -132,13 +132,13 @@ def _refuse_two_primaries(attribute: Attribute, elements: list[Any]) -> None:
 
 def _sentence(where: str, messages: Any) -> str:
     """Return the first of marshmallow's messages as a sentence about an attribute."""
-    while isinstance(messages, dict):
-        key, messages = next(iter(messages.items()))
+    keys, text = first_error(messages)
+    for key in keys:
         if isinstance(key, int):
             where = f"{where}[{key}]"
-        elif key != "_schema":
+        else:
             where = f"{where}:{key}" if where.lower().startswith("urn:") and "[" not in where else _join(where, key)
-    return f"{where} {messages[0].rstrip('.')}."
+    return f"{where} {text}."
 
 
 def _join(where: str, key: str) -> str:

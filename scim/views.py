@@ -59,7 +59,7 @@ def _rule(scim: Blueprint, path: str, views: Mapping[str, Callable[..., Response
 def _create(asked: Request, type: ResourceType) -> Response:
     projection = _projection(asked)
     resources = _resources()
-    return _written(asked, resources, _alone(asked, resources, "POST", type, None, asked.read_body()), projection)
+    return _written(asked, resources, _write(asked, resources, "POST", type, None, asked.read_body()), projection)
 
 
 def _get(asked: Request, type: ResourceType, id: str) -> Response:
@@ -72,20 +72,20 @@ def _get(asked: Request, type: ResourceType, id: str) -> Response:
 def _replace(asked: Request, type: ResourceType, id: str) -> Response:
     projection = _projection(asked)
     resources = _resources()
-    return _written(asked, resources, _alone(asked, resources, "PUT", type, id, asked.read_body()), projection)
+    return _written(asked, resources, _write(asked, resources, "PUT", type, id, asked.read_body()), projection)
 
 
 def _patch(asked: Request, type: ResourceType, id: str) -> Response:
     projection = _projection(asked)
     resources = _resources()
-    status, outcome = _alone(asked, resources, "PATCH", type, id, asked.read_body())
+    status, outcome = _write(asked, resources, "PATCH", type, id, asked.read_body())
     if projection != EVERYTHING or _preference(asked) == "representation":
         status = 200
     return _written(asked, resources, (status, outcome), projection)
 
 
 def _delete(asked: Request, type: ResourceType, id: str) -> Response:
-    _alone(asked, _resources(), "DELETE", type, id, {})
+    _write(asked, _resources(), "DELETE", type, id, {})
     return json_response(None, 204)
 
 
@@ -103,7 +103,7 @@ def _search(asked: Request, types: list[ResourceType]) -> Response:
 
 def _bulk(asked: Request, _: None) -> Response:
     resources = _resources()
-    limit = service().settings.limits.max_bulk_operations
+    limit = service().startup_config.limits.max_bulk_operations
     body = dialect.bulk_request(asked.read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
     bulk = Bulk(resources, partial(perform, resources), _report)
@@ -111,7 +111,7 @@ def _bulk(asked: Request, _: None) -> Response:
 
 
 def _report(operation: BulkOperation, milliseconds: float, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
-    path = f"{service().settings.server.base_path}/{operation.path.strip('/')}"
+    path = f"{service().startup_config.server.base_path}/{operation.path.strip('/')}"
     answer, status = result.get("response"), int(result["status"])
     tell(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
 
@@ -120,7 +120,7 @@ def _me(*_: object) -> Response:
     raise NotImplementedHere("A bearer token stands for a client, not for a user: there is no /Me here.")
 
 
-def _alone(
+def _write(
     asked: Request, resources: Resources, method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]
 ) -> tuple[int, Outcome]:
     """Carry out the one write of a request, under its conditions."""
@@ -154,7 +154,7 @@ def perform(
 def _answer_query(
     asked: Request, types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False
 ) -> Response:
-    limits = service().settings.limits
+    limits = service().startup_config.limits
     query, projection = load_query(
         parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
     )

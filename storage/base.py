@@ -13,16 +13,17 @@ Document = dict[str, Any]
 """Plain JSON with a string "id". Whoever holds one never changes it: stores hand out what they keep."""
 
 Sealed = bytes
-"""A document in the form in which its store keeps it: as long as the document stays as it is, so does this."""
+"""A document as its store keeps it; the bytes stay the same for as long as the document is not written."""
 
-ID = "id"  # the index that every kind has
+ID = "id"  # for `sealed_lookup`: every kind can be looked up by id, without an index of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """A look-up that the store keeps up to date: from a key to the documents of one kind that have it.
 
-    `member` is the member of a document that all its keys follow from, if that is one alone.
+    `member` is the one member of a document that all its keys come from, if there is one: while it stays as it is, the
+    store need not compute the keys again.
     """
 
     kind: str
@@ -69,7 +70,7 @@ class Reader(Protocol):
 
     @property
     def mark(self) -> object:
-        """What readers share (`is`) only if nothing was written between them."""
+        """An object that two readers have in common (`is`) only if nothing was written between them."""
 
     def get(self, kind: str, id: str) -> Document | None:
         """Return the document, or None."""
@@ -77,8 +78,8 @@ class Reader(Protocol):
     def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
         """Yield the documents that have the key in the index, in order of creation."""
 
-    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
-        """Return the documents that have the key in the index, in order of creation."""
+    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents as `lookup` does, in the store's own form; the index may be `ID` as well."""
 
     def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
         """Yield documents as `scan` does."""
@@ -90,7 +91,7 @@ class Reader(Protocol):
         """Yield documents in order of creation, from the first whose position is above `after`."""
 
     def position(self, kind: str, id: str) -> int:
-        """Return the place in order of creation, from 1 on and never given a second time; Missing."""
+        """Return the place in order of creation, from 1 on and never given a second time. Raises Missing."""
 
     def count(self, kind: str) -> int:
         """Return how many documents of the kind there are."""
@@ -100,20 +101,20 @@ class Writer(Reader, Protocol):
     """A reader that sees its own changes, none of which anybody else sees before the transaction commits."""
 
     def insert(self, kind: str, document: Document) -> None:
-        """Add a document; Duplicate."""
+        """Add a document. Raises Duplicate."""
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id; Missing, Duplicate."""
+        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away; Missing."""
+        """Take the document away. Raises Missing."""
 
 
 class Store(Protocol):
     """Keeps documents. Making one does no I/O; `open` does, so that it can come after a fork."""
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Make ready for use, keeping these indexes, unless it is open; Damaged, Unavailable."""
+        """Make ready for use, keeping these indexes, unless it is open. Raises Damaged, Unavailable."""
 
     def reading(self) -> AbstractContextManager[Reader]:
         """Open a reader."""

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from storage.files import Files
-from storage.journal import Journal, changes, start
+from storage.journal import Journal, decode_changes, start_place
 from storage.sealing import dump
 from storage.snapshot import Meta, Row, Snapshot, known_meta, save
 
@@ -35,13 +35,13 @@ def merge(files: Files, generation: int) -> None:
 
 
 def collect(files: Files, meta: Meta, generation: int) -> tuple[Changed, int]:
-    """Return what the journals before a generation changed, and their last sequence number; Damaged."""
+    """Return what the journals before a generation changed, and their last sequence number. Raises Damaged."""
     changed: Changed = {}
     sequence = meta.sequence
     for older in range(meta.generation, generation):
-        for record in gently(Journal(files.journal(older)).news(start(sequence))):
+        for record in gently(Journal(files.journal(older)).news(start_place(sequence))):
             sequence = record.place.sequence
-            for kind, position, document in changes(record.body):
+            for kind, position, document in decode_changes(record.body):
                 changed.setdefault(kind, {})[position] = None if document is None else dump(document)
     return changed, sequence
 

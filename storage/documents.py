@@ -10,13 +10,7 @@ from tinydb.table import Table as TinyDBTable
 
 from storage.base import Document, Sealed
 from storage.sealing import unseal
-from storage.tables import META, Table, Version
-
-Change = tuple[str, int, Document | None]
-"""A kind, a position, and what is there now."""
-
-Written = tuple[str, int, Sealed | None]
-"""The same, with the document as it rests."""
+from storage.tables import META, Table, Version, Written
 
 
 class Rows(Mapping[str, Document]):
@@ -39,7 +33,7 @@ class Rows(Mapping[str, Document]):
 
 
 class Touched(MutableMapping[int, Document]):
-    """A table as TinyDB changes one; what was read is kept as well, since TinyDB changes it in place."""
+    """The mapping that TinyDB's updaters change. It records what they write, and what they may change in place."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -163,9 +157,9 @@ class View(Storage):
         """Yield documents in order of creation, from the first whose position is above `after`."""
         return self.version.table(kind).scan(after, offset, limit)
 
-    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
         """Return the documents that have the key in the index, in order of creation."""
-        return self.version.table(kind).sealed(index, key)
+        return self.version.table(kind).sealed_lookup(index, key)
 
     def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
         """Yield documents as `scan` does."""
@@ -177,7 +171,7 @@ class View(Storage):
         return document
 
     def position(self, kind: str, id: str) -> int:
-        """Return the document's place in order of creation; Missing."""
+        """Return the document's place in order of creation. Raises Missing."""
         return self.version.table(kind).position(id)
 
     def count(self, kind: str) -> int:
@@ -204,19 +198,19 @@ class Transaction(View):
         return document
 
     def insert(self, kind: str, document: Document) -> None:
-        """Add a document; Duplicate."""
+        """Add a document. Raises Duplicate."""
         self._table(kind).insert(document)
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id; Missing, Duplicate."""
+        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
         self._table(kind).put(self.position(kind, document["id"]), document)
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away; Missing."""
+        """Take the document away. Raises Missing."""
         self._table(kind).remove(doc_ids=[self.position(kind, id)])
 
     def change(self, kind: str, changes: Mapping[int, Document | None]) -> None:
-        """Make the changes, up to the first that may not be; Duplicate."""
+        """Make the changes, up to the first that may not be. Raises Duplicate."""
         if not kind or kind == META:
             raise ValueError(f"{kind!r} is no name for a kind of documents")
         for position, document in changes.items():

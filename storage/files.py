@@ -38,10 +38,10 @@ class Files:
         return self._beside(".locks") / name
 
     def owns(self, path: Path) -> bool:
-        """Tell whether a path is one of these files."""
-        own, name = self.snapshot.resolve(), path.resolve().name
-        ours = name == own.name or name.startswith((f"{own.name}.journal.", f"{own.name}.locks"))
-        return ours and path.resolve().parent == own.parent
+        """Tell whether a path has the name of one of these files."""
+        own = self.snapshot.name
+        ours = path.name in (own, f"{own}.new") or path.name.startswith((f"{own}.journal.", f"{own}.locks"))
+        return ours and path.parent.resolve() == self.snapshot.parent.resolve()
 
     def aside(self, label: str) -> Path:
         """Return a name beside the snapshot that nothing has yet."""
@@ -63,7 +63,7 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
 
 
 def give(descriptor: int, like: Path) -> None:
-    """Give root's file to whom another one belongs: what a command writes as root, the service has to open."""
+    """Give what root makes to whom another file belongs: what a command writes as root, the service has to open."""
     if os.geteuid() == 0:
         with suppress(OSError):
             owner = like.stat()
@@ -80,6 +80,25 @@ def open_private(path: Path, flags: int) -> int:
         return os.open(path, flags, 0o600)
     give(descriptor, path.parent)
     return descriptor
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder, and those above it, where there is none; root's belongs to whom the folder above does."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return
+    # Whoever owns the folder above could have put a link in the new one's place.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        give(descriptor, path.parent)
+    finally:
+        os.close(descriptor)
 
 
 def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
@@ -110,7 +129,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class _Refusals:
+class _OSErrorsAsUnavailable:
     """Raises Unavailable for what the operating system refuses."""
 
     def __enter__(self) -> None:
@@ -122,9 +141,9 @@ class _Refusals:
             raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error
 
 
-_REFUSALS = _Refusals()
+_OS_ERRORS_AS_UNAVAILABLE = _OSErrorsAsUnavailable()
 
 
-def refusals() -> AbstractContextManager[None]:
+def os_errors_as_unavailable() -> AbstractContextManager[None]:
     """Raise Unavailable for what the operating system refuses."""
-    return _REFUSALS
+    return _OS_ERRORS_AS_UNAVAILABLE

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-from storage.documents import Change, Written
 from storage.files import put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
 from storage.sealing import ODD, dump, unseal
+from storage.tables import Change, Written
 
 PIECE = 1 << 16  # bytes that are read at once
 TAIL = 10  # the space, the checksum and the newline
@@ -48,8 +48,11 @@ class Replaced(Exception):
     """What was read from this file is no longer in it."""
 
 
-def start(sequence: int) -> Place:
-    """Return the place before the first line of a journal that goes on after a sequence number."""
+def start_place(sequence: int) -> Place:
+    """Return the place before the first line of a journal that goes on after a sequence number.
+
+    That line repeats the number, so the place before it is one lower.
+    """
     return Place(0, 0, 0, sequence - 1)
 
 
@@ -60,7 +63,7 @@ class Record(NamedTuple):
     place: Place
 
 
-def changed(changes: Sequence[Written]) -> bytes:
+def encode_changes(changes: Sequence[Written]) -> bytes:
     """Return the member of a line's object that says what a transaction changed, odd if a document is."""
     rows = [b"[%s,%d,%s]" % (_name(kind), position, sealed or b"null") for kind, position, sealed in changes]
     odd = any(sealed is not None and sealed.startswith(ODD) for _, _, sealed in changes)
@@ -91,7 +94,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
         yield Record(record, place)
 
 
-def header(lines: Sequence[bytes]) -> int:
+def stated_sequence(lines: Sequence[bytes]) -> int:
     """Return the sequence number that a journal says it goes on after, or 0 if that cannot be read."""
     try:
         return int(json.loads(lines[0][:-TAIL])["sequence"])
@@ -99,7 +102,7 @@ def header(lines: Sequence[bytes]) -> int:
         return 0
 
 
-def goes_on(path: Path) -> bool:
+def has_more_than_header(path: Path) -> bool:
     """Tell whether there is a journal that has more than its first line."""
     try:
         with path.open("rb") as file:
@@ -108,7 +111,7 @@ def goes_on(path: Path) -> bool:
         return False
 
 
-def changes(body: dict[str, Any]) -> Iterator[Change]:
+def decode_changes(body: dict[str, Any]) -> Iterator[Change]:
     """Yield what a line's transaction changed."""
     return (cast(Change, tuple(change)) for change in body.get("changes", ()))
 
@@ -140,7 +143,7 @@ class Journal:
         return os.pread(self._descriptor, TAIL, place.offset - TAIL) == place.tail
 
     def news(self, place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
-        """Yield what follows the place; Replaced, Damaged."""
+        """Yield what follows the place. Raises Replaced, Damaged."""
         known = place.tail if place.line else b""
         lines = self._lines(place.offset - len(known))
         if known and next(lines, b"") != known:
@@ -160,7 +163,7 @@ class Journal:
 
     def begin(self, sequence: int) -> None:
         """Write the first line, which has the sequence number that the journal goes on after."""
-        self.append(start(sequence), b'"journal":%d' % self.generation)
+        self.append(start_place(sequence), b'"journal":%d' % self.generation)
         self.sync()
 
     def append(self, place: Place, member: bytes) -> Place:

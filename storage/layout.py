@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 
 from storage.base import Damaged
-from storage.files import Files, sync_folder
-from storage.journal import create, goes_on
+from storage.files import Files, make_folder, sync_folder
+from storage.journal import create, has_more_than_header
 from storage.lock import locked
 from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 
 def prepare(files: Files) -> None:
-    """Make the first files, or bring a file that stands alone or is older into today's layout; Damaged."""
-    files.lock("open").parent.mkdir(parents=True, exist_ok=True)
+    """Make the first files, or bring a file that stands alone or is older into today's layout. Raises Damaged."""
+    make_folder(files.lock("open").parent)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):
@@ -50,7 +50,7 @@ def _refuse_strangers(files: Files) -> None:
     for generation in files.generations():
         path = files.journal(generation)
         # The first may be there, empty, if making the files was cut short.
-        if generation > 1 or goes_on(path):
+        if generation > 1 or has_more_than_header(path):
             says = "does not say so" if files.snapshot.exists() else "is missing"
             raise Damaged(
                 f"{path} goes on from {files.snapshot}, which {says}: bring the right file back,"

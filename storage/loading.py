@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from storage.base import Damaged, Index
 from storage.files import Files
-from storage.journal import Journal, Place, changes, goes_on, start
+from storage.journal import Journal, Place, decode_changes, has_more_than_header, start_place
 from storage.problems import Problem, refuse
 from storage.snapshot import Meta, Snapshot, known_meta
 from storage.tables import Version, unindexed
@@ -22,14 +22,16 @@ class Point(NamedTuple):
 
 
 def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
-    """Read everything up to a sequence number; Damaged."""
+    """Read everything up to a sequence number. Raises Damaged."""
     while True:
         version, meta = _read_snapshot(files, indexes)
         try:
             journal = Journal(files.journal(meta.generation), meta.sequence)
-            point = follow(files, Point(version, journal, start(meta.sequence)), until)
+            point = follow(files, Point(version, journal, start_place(meta.sequence)), until)
             generation = point.journal.generation
-            if goes_on(files.journal(generation + 1)):  # a compaction is at it, or has lost the line that leads there
+            if has_more_than_header(
+                files.journal(generation + 1)
+            ):  # a compaction is at it, or has lost the line that leads there
                 point = follow(files, point, until)
                 if until == NO_END and point.journal.generation == generation:
                     refuse_lost_end(files, point.journal)
@@ -44,13 +46,13 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
 
 
 def follow(files: Files, point: Point, until: int = NO_END) -> Point:
-    """Apply what follows the point, up to a sequence number, and return the new point; Replaced, Damaged."""
+    """Apply what follows the point, up to a sequence number, and return the new point. Raises Replaced, Damaged."""
     version, journal, place = point
     ended = 0
     for record in journal.news(place):
         if record.place.sequence > until:
             break
-        for kind, position, document in changes(record.body):
+        for kind, position, document in decode_changes(record.body):
             try:
                 version.apply(kind, position, document)
             except Exception:
@@ -63,14 +65,14 @@ def follow(files: Files, point: Point, until: int = NO_END) -> Point:
         refuse(Problem(journal.path, 1, "the first line is missing"))
     if ended:
         following = Journal(files.journal(ended), place.sequence, journal)
-        return follow(files, Point(version, following, start(place.sequence)), until)
+        return follow(files, Point(version, following, start_place(place.sequence)), until)
     return Point(version, journal, place)
 
 
 def refuse_lost_end(files: Files, journal: Journal) -> None:
-    """Refuse a journal that has no end although the following one goes on from there; Damaged."""
+    """Refuse a journal that has no end although the following one goes on from there. Raises Damaged."""
     following = files.journal(journal.generation + 1)
-    if goes_on(following):
+    if has_more_than_header(following):
         raise Damaged(
             f"{following} goes on from {journal.path}, which has lost its end. Bring the right file back, or run"
             " `flask store repair` to keep what is sound of both."

@@ -16,7 +16,7 @@ class Locked(Exception):
 
 
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> int:
-    """Lock the file and return its descriptor, which `unlock` takes; Locked, if not to wait."""
+    """Lock the file and return its descriptor, for `unlock`. Raises Locked if `wait` is false and somebody holds it."""
     # Opened each time: a descriptor that was inherited or is shared excludes nobody.
     descriptor = open_private(path, os.O_RDONLY)
     try:
@@ -38,7 +38,7 @@ def unlock(descriptor: int) -> None:
 
 @contextmanager
 def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
-    """Hold a lock; Locked, if not to wait."""
+    """Hold a lock. Raises Locked if `wait` is false and somebody holds it."""
     descriptor = lock(path, shared=shared, wait=wait)
     try:
         yield

@@ -20,7 +20,7 @@ class _Table:
         self.entries: dict[str, dict[str, dict[int, None]]] = {name: {} for name in self.indexes}
 
     def put(self, position: int, document: Document) -> None:
-        """Write the document at its position; Duplicate, before anything has changed."""
+        """Write the document at its position. Raises Duplicate before anything has changed."""
         self._check(position, document)
         self.drop(position)
         self.documents[position] = document
@@ -106,7 +106,7 @@ class MemoryStore:
         stop = None if limit is None else offset + limit
         return iter([documents[place] for place in islice(places, offset, stop)])
 
-    def sealed(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
+    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
         """Return the documents that have the key in the index, in order of creation."""
         found = filter(None, [self.get(kind, key)]) if index == ID else self.lookup(kind, index, key)
         return tuple(json.dumps(document).encode() for document in found)
@@ -122,7 +122,7 @@ class MemoryStore:
         return document
 
     def position(self, kind: str, id: str) -> int:
-        """Return the document's place in order of creation; Missing."""
+        """Return the document's place in order of creation. Raises Missing."""
         try:
             return self._table(kind).positions[id]
         except KeyError:
@@ -133,7 +133,7 @@ class MemoryStore:
         return len(self._table(kind).documents)
 
     def insert(self, kind: str, document: Document) -> None:
-        """Add a document; Duplicate."""
+        """Add a document. Raises Duplicate."""
         table = self._table(kind)
         if document["id"] in table.positions:
             raise Duplicate(kind, "id", document["id"])
@@ -142,14 +142,14 @@ class MemoryStore:
         self._on_rollback(lambda: table.drop(position))
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id; Missing, Duplicate."""
+        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
         table, position = self._table(kind), self.position(kind, document["id"])
         before = table.documents[position]
         table.put(position, document)
         self._on_rollback(lambda: table.put(position, before))
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away; Missing."""
+        """Take the document away. Raises Missing."""
         table, position = self._table(kind), self.position(kind, id)
         before = table.documents[position]
         table.drop(position)

@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from storage.base import Document, Index, Unavailable
-from storage.files import Files, refusals, sync_folder
-from storage.journal import Place, changes, create, header, records, start
+from storage.files import Files, make_folder, os_errors_as_unavailable, sync_folder
+from storage.journal import Place, create, decode_changes, records, start_place, stated_sequence
 from storage.lock import Locked, locked
 from storage.problems import Problem
 from storage.sealing import dump
@@ -27,7 +27,7 @@ class Salvage:
         self.sequence = 0
         self.problems: list[Problem] = []
         self.notes: list[str] = []
-        with refusals():
+        with os_errors_as_unavailable():
             self._read_journals(self._read_snapshot())
         self._leave_out_second_ids()
 
@@ -77,7 +77,7 @@ class Salvage:
                 lines = list(file)
             # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
             if ended or len(lines) > 1:
-                ended = self._read_journal(path, lines, start(self.sequence if meta else header(lines)))
+                ended = self._read_journal(path, lines, start_place(self.sequence if meta else stated_sequence(lines)))
         if ended and generations:
             self.problems.append(Problem(self.files.journal(generations[-1] + 1), 1, "the file is missing"))
 
@@ -85,7 +85,7 @@ class Salvage:
         ended = False
         for record in records(path, lines, place, self.problems.append):
             self.sequence, ended = record.place.sequence, "next" in record.body
-            for kind, position, document in changes(record.body):
+            for kind, position, document in decode_changes(record.body):
                 if document is None:
                     self._put(kind, position, None)
                 elif self._is_sound(path, record.place.line, kind, document):
@@ -135,7 +135,7 @@ class Salvage:
 def check(files: Files, indexes: Iterable[Index] = ()) -> Salvage:
     """Read all files while others use them; a document that an index fails on is a problem."""
     compact = files.lock("compact")
-    with refusals(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
+    with os_errors_as_unavailable(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
         return Salvage(files, indexes)
 
 
@@ -152,9 +152,9 @@ def repair(files: Files, indexes: Iterable[Index] = ()) -> tuple[Salvage, Path |
 
 @contextmanager
 def alone(files: Files) -> Iterator[None]:
-    """Keep every other process out; Unavailable while one has the store open."""
-    with refusals():
-        files.lock("open").parent.mkdir(parents=True, exist_ok=True)
+    """Keep every other process out. Raises Unavailable while one has the store open."""
+    with os_errors_as_unavailable():
+        make_folder(files.lock("open").parent)
         try:
             with locked(files.lock("open"), wait=False), locked(files.lock("compact"), wait=False):
                 yield
@@ -165,7 +165,7 @@ def alone(files: Files) -> Iterator[None]:
 def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
     """Copy the files as they are into a folder beside them, with the lines that could not be read."""
     folder = files.aside("aside")
-    folder.mkdir(0o700)
+    make_folder(folder, 0o700)
     for path in [files.snapshot, *map(files.journal, files.generations())]:
         if path.exists():
             shutil.copy2(path, folder)

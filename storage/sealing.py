@@ -1,7 +1,7 @@
-"""JSON as documents rest in it, and as the journal has them: written once, and read by orjson where that is right.
+"""Documents as JSON bytes: the form in which they are kept in memory, in the journal's lines and in most answers.
 
-orjson makes floats of integers of more than 64 bits and does not take halves of surrogate pairs. JSON with such in it
-is the standard library's, and begins with a space, so that it is known by its first byte.
+orjson writes and reads them, but for what it would not give back as it was: integers of more than 64 bits and halves of
+surrogate pairs. Such JSON is left to the standard library, and begins with a space (`ODD`) to be known by.
 """
 
 import json
@@ -22,12 +22,12 @@ _NOT_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME 
 
 
 def dump(value: object) -> bytes:
-    """Return the value as JSON, in ASCII; ValueError, TypeError."""
+    """Return the value as JSON, in ASCII. Raises ValueError, TypeError."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def parse(data: bytes) -> Any:
-    """Return the value of JSON from anywhere, with nothing around it, faster than `json.loads` does; ValueError."""
+    """Return the value of JSON from anywhere, with nothing around it, faster than `json.loads`. Raises ValueError."""
     text = data.decode()
     value, end = _DECODER.raw_decode(text)
     if end != len(text):
@@ -36,7 +36,7 @@ def parse(data: bytes) -> Any:
 
 
 def seal(value: object) -> Sealed:
-    """Return the value as JSON; ValueError, TypeError."""
+    """Return the value as JSON. Raises ValueError, TypeError."""
     try:
         data = orjson.dumps(value, option=_NOT_PLAIN)
     except TypeError:  # it is odd, or no JSON at all
@@ -47,7 +47,7 @@ def seal(value: object) -> Sealed:
 
 
 def unseal(sealed: Sealed) -> Any:
-    """Return the value of JSON that was sealed, or that stands in a journal; ValueError."""
+    """Return the value of JSON that was sealed, or that stands in a journal. Raises ValueError."""
     if sealed.startswith(ODD):
         return parse(sealed[1:])
     try:

@@ -9,12 +9,12 @@ from threading import Lock
 from storage.base import Damaged, Index, Unavailable
 from storage.board import Board
 from storage.compaction import merge
-from storage.documents import Transaction, Written
-from storage.files import Files, put_in_place, refusals
-from storage.journal import Journal, Replaced, changed
+from storage.documents import Transaction
+from storage.files import Files, os_errors_as_unavailable, put_in_place
+from storage.journal import Journal, Replaced, encode_changes
 from storage.loading import Point, follow, load, refuse_lost_end
 from storage.lock import Turn, locked
-from storage.tables import Version
+from storage.tables import Version, Written
 
 LOST = "the disk lost the change"
 
@@ -27,7 +27,10 @@ def _taken() -> Lock:
 
 @dataclass(slots=True, eq=False)
 class Commit:
-    """A transaction that is in the journal and waits for the disk."""
+    """A transaction that is in the journal and waits for the disk.
+
+    `called` is locked until the thread may go on: either its transaction is settled, or it `leads` the next fsync.
+    """
 
     point: Point
     leads: bool = False
@@ -42,11 +45,18 @@ class Commit:
 
 
 class Session:
-    """Two versions: `_tip`, with all that is in the journal, and `_kept`, without what of our own is not durable.
+    """One process's versions of the data, and its part in the fsyncs that all processes share.
 
-    Two turns go round the processes: to write a line, and to make durable what is written. So others write
-    while one waits for the disk, and what a failed fsync loses is cut off before anybody has been told of a
-    line above it. Who needs both takes the turn to sync first.
+    `_tip` is the version after every line of the journal. `_kept` is what readers get: the same without the lines of
+    this process that are not durable yet. A transaction goes through three steps:
+
+    1. In the write turn, which one process has at a time, it appends a line. `_tip` moves on.
+    2. It waits as a `Commit`. One of those that wait, the leader, takes the sync turn and makes every line durable that
+       is written by then (`_sync`); meanwhile others write.
+    3. `_kept` follows, and the threads go on. If the fsync fails, the lines that it was for are cut off (`_lose`)
+       before anybody is told of them; other processes see that by the board.
+
+    Locks are taken in this order: `_syncing`, sync turn, `_writer`, write turn, `_mutex`.
     """
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
@@ -70,7 +80,7 @@ class Session:
     @property
     def behind(self) -> bool:
         """Tell whether a journal that has ended is not in the snapshot yet, nor removed."""
-        with refusals():
+        with os_errors_as_unavailable():
             return any(older < self._tip.journal.generation for older in self._files.generations())
 
     def latest(self) -> Version:
@@ -85,7 +95,7 @@ class Session:
 
     def look(self) -> None:
         """Catch up with the journal, whatever the board says."""
-        with refusals(), self._mutex:
+        with os_errors_as_unavailable(), self._mutex:
             self._catch_up()
 
     @contextmanager
@@ -95,7 +105,7 @@ class Session:
         Where the disk lets nothing be cut off, they may be there all the same. Whoever changes nothing, or is refused,
         waits as well until what it saw is durable.
         """
-        with refusals():
+        with os_errors_as_unavailable():
             self._write_turn.check()
         commit, written = None, list[Written]()
         try:
@@ -111,8 +121,8 @@ class Session:
                 self._settle(commit)
 
     def compact(self, *, wait: bool) -> None:
-        """Move the journal into the snapshot while others go on writing; Locked, if not to wait."""
-        with refusals(), locked(self._files.lock("compact"), wait=wait):
+        """Move the journal into the snapshot while others go on writing. Raises Locked if not to wait."""
+        with os_errors_as_unavailable(), locked(self._files.lock("compact"), wait=wait):
             self.look()
             # Nobody else begins a generation under this lock: what there is of the next was cut short.
             refuse_lost_end(self._files, self._tip.journal)
@@ -122,8 +132,8 @@ class Session:
             merge(self._files, self._tip.journal.generation)
 
     def catch_up_snapshot(self) -> None:
-        """Finish a compaction that was cut short, beginning no further generation; Locked."""
-        with refusals(), locked(self._files.lock("compact"), wait=False):
+        """Finish a compaction that was cut short, beginning no further generation. Raises Locked."""
+        with os_errors_as_unavailable(), locked(self._files.lock("compact"), wait=False):
             self.look()
             merge(self._files, self._tip.journal.generation)
 
@@ -159,7 +169,7 @@ class Session:
             self._kept = self._mine.pop(0)
 
     def _begin(self) -> Version:
-        with refusals(), self._mutex:
+        with os_errors_as_unavailable(), self._mutex:
             if not self._board.is_end(self._tip.place):
                 self._catch_up()
             if not self._board.is_end(self._tip.place):  # somebody was killed while writing, or could not
@@ -169,7 +179,7 @@ class Session:
 
     def _append(self, transaction: Transaction, written: list[Written]) -> Commit | None:
         """Write the line, if anything has changed; else wait for what it saw, if that may still be lost."""
-        with refusals(), self._mutex:
+        with os_errors_as_unavailable(), self._mutex:
             if transaction.base is not self._tip.version:
                 raise Unavailable(f"{LOST} that this one was to follow")
             if not written and self._tip.place.sequence <= self._board.told:
@@ -184,7 +194,7 @@ class Session:
 
     def _write(self, version: Version, written: list[Written]) -> None:
         self._board.wipe_end()
-        place = self._tip.journal.append(self._tip.place, changed(written))
+        place = self._tip.journal.append(self._tip.place, encode_changes(written))
         self._tip = Point(version, self._tip.journal, place)
         self._mine.append(self._tip)
         self._board.tell_end(place)
@@ -193,7 +203,7 @@ class Session:
         commit.called.acquire()
         if commit.leads:
             try:
-                with refusals(), self._syncing, self._sync_turn:
+                with os_errors_as_unavailable(), self._syncing, self._sync_turn:
                     self._sync()
             finally:
                 with self._mutex:
@@ -215,8 +225,8 @@ class Session:
         with self._mutex:
             batch, self._waiting = self._waiting, []
         try:
-            with refusals():
-                self._refuse_lost(batch)
+            with os_errors_as_unavailable():
+                self._go_back_with_others(batch)
                 self._make_durable(self._tip)
         except (Unavailable, Damaged) as error:
             self._lose(batch, error)
@@ -226,8 +236,8 @@ class Session:
             for commit in batch:
                 commit.call()
 
-    def _refuse_lost(self, batch: list[Commit]) -> None:
-        """Go back with another process that has cut off lines, ours among them."""
+    def _go_back_with_others(self, batch: list[Commit]) -> None:
+        """If another process has cut off lines, catch up with it, and mark our commits among them as lost."""
         losses = self._board.losses
         if self._losses != losses:
             with self._mutex:

@@ -103,13 +103,13 @@ class Snapshot:
         self._problem = problem
 
     def rows(self) -> Iterator[Row]:
-        """Yield every document, by kind and in order of creation; Damaged."""
+        """Yield every document, by kind and in order of creation. Raises Damaged."""
         ours = is_ours(self.path)
         with self.path.open("rb") as file:
             yield from self._lines(file) if ours else self._foreign(file.read())
 
     def documents(self) -> Iterator[tuple[Row, Document]]:
-        """Yield every document with its row; Damaged."""
+        """Yield every document with its row. Raises Damaged."""
         for row in self.rows():
             try:
                 document = parse(row.data)
@@ -216,7 +216,7 @@ def read_meta(path: Path) -> Meta | None:
 
 
 def known_meta(path: Path) -> Meta:
-    """Return what a snapshot of ours says of itself; Damaged."""
+    """Return what a snapshot of ours says of itself. Raises Damaged."""
     if not is_ours(path):
         raise Damaged(
             f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
@@ -229,7 +229,7 @@ def known_meta(path: Path) -> Meta:
 
 
 def parse_meta(path: Path, data: bytes) -> Meta | None:
-    """Return the meta table from the lines after its name; None if it is not whole; Damaged, if too new."""
+    """Return the meta table from the lines after its name; None if it is not whole. Raises Damaged if it is too new."""
     if not data.startswith(b'"1":') or not data.endswith(END):
         return None
     try:

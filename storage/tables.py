@@ -10,12 +10,18 @@ from operator import itemgetter
 from typing import Any, Self, cast
 
 from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
+from storage.maps import Buckets, Entries, Pages
 from storage.sealing import seal, unseal
-from storage.versions import Buckets, Entries, Pages
 
 META = "_tinyscim"  # the table of the data file that is no kind of documents
 
-Moves = tuple[Index, Iterable[str], Iterable[str]]
+Change = tuple[str, int, Document | None]
+"""A kind, a position, and what is there now."""
+
+Written = tuple[str, int, Sealed | None]
+"""The same, with the document sealed."""
+
+KeyChanges = tuple[Index, Iterable[str], Iterable[str]]
 """An index, and the keys that a document gains and loses in it."""
 
 
@@ -56,7 +62,7 @@ class Table:
         return None if sealed is None else unseal(sealed)
 
     def position(self, id: str) -> int:
-        """Return the position of the document with the id; Missing."""
+        """Return the position of the document with the id. Raises Missing."""
         position = self.ids.get(id)
         if position is None:
             raise Missing(self.kind, id)
@@ -70,7 +76,7 @@ class Table:
         documents = self.documents.fork()
         return (unseal(cast(bytes, documents.get(place))) for place in places)
 
-    def sealed(self, index: str, key: str) -> tuple[Sealed, ...]:
+    def sealed_lookup(self, index: str, key: str) -> tuple[Sealed, ...]:
         """Return the documents that have the key in the index, in order of creation."""
         if index == ID:
             position = self.ids.get(key)
@@ -113,13 +119,13 @@ class Table:
         if self.ids.get(id) not in (None, position):
             raise Duplicate(self.kind, "id", id)
 
-    def _check_keys(self, moves: Iterable[Moves]) -> None:
+    def _check_keys(self, moves: Iterable[KeyChanges]) -> None:
         for index, gained, _ in moves:
             for key in gained if index.unique else ():
                 if self.entries[index.name].get(key) is not None:
                     raise Duplicate(self.kind, index.name, key)
 
-    def _move(self, position: int, moves: Iterable[Moves]) -> None:
+    def _move(self, position: int, moves: Iterable[KeyChanges]) -> None:
         for index, gained, lost in moves:
             for key in gained:
                 self._writable(index).add(key, position, (position,))
@@ -165,7 +171,7 @@ class Table:
                 self._writable(index).remove(key, position)
 
 
-def _moves(index: Index, before: Document | None, after: Document) -> Moves:
+def _moves(index: Index, before: Document | None, after: Document) -> KeyChanges:
     """Return the keys that a document gains in an index, and those that it loses."""
     has = index.keys(after)
     if before is None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from storage.base import Damaged, Index, Unavailable
 from storage.documents import Transaction, View
-from storage.files import Files, refusals
+from storage.files import Files, os_errors_as_unavailable
 from storage.layout import prepare
 from storage.lock import Locked, lock, unlock
 from storage.session import Session
@@ -39,10 +39,10 @@ class TinyDBStore:
         self._keeper: Thread | None = None
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Read the files, which are made or brought up to date first; Damaged, Unavailable."""
+        """Read the files, which are made or brought up to date first. Raises Damaged, Unavailable."""
         if self._session is not None:
             return
-        with refusals():
+        with os_errors_as_unavailable():
             prepare(self.files)
             presence = lock(self.files.lock("open"), shared=True)
             try:
@@ -76,7 +76,7 @@ class TinyDBStore:
         return self._open_session().transaction()
 
     def compact(self) -> None:
-        """Write a new snapshot now, with all that was kept before; Unavailable, Damaged."""
+        """Write a new snapshot now, with all that was kept before. Raises Unavailable, Damaged."""
         self._open_session().compact(wait=True)
 
     def _open_session(self) -> Session:
@@ -98,5 +98,5 @@ class TinyDBStore:
             except Locked:
                 pass  # somebody else is at it
             except (Damaged, Unavailable) as error:
-                log.error("the store could not be compacted: %s", error)
+                log.error("the store could not be looked after: %s", error)
                 pause = PAUSE

@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Writer
 from storage.documents import View
-from storage.files import Files, refusals
+from storage.files import Files, os_errors_as_unavailable
 from storage.repair import Salvage, alone, replace_all, set_aside
 from storage.sealing import dump, unseal
 from storage.snapshot import Meta, Row, save
@@ -27,13 +27,13 @@ def backup(view: View, path: Path) -> int:
         Row(kind, position, sealed, 0) for kind, table in tables.items() for position, sealed in table.documents.items()
     ]
     last = {kind: table.last for kind, table in tables.items()}
-    with refusals():
+    with os_errors_as_unavailable():
         save(path, (row._replace(data=dump(unseal(row.data))) for row in rows), Meta(last=last))
     return len(rows)
 
 
 def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:
-    """Put a backup, or a file of TinyDB's, in the place of all that is there; Damaged.
+    """Put a backup, or a file of TinyDB's, in the place of all that is there. Raises Damaged.
 
     Returns the number of documents, and the folder with what was there.
     """
@@ -60,7 +60,7 @@ def import_lines(
     done: Callable[[int], object] = lambda size: None,
     check: Callable[[str, Document], object] = lambda kind, document: None,
 ) -> dict[str, int]:
-    """Insert or replace a document for each line; Refused.
+    """Insert or replace a document for each line. Raises Refused.
 
     `done` is told the bytes of each batch; `check` raises ValueError for a document that must not come in.
     """

@@ -24,13 +24,10 @@ import tomlkit
 from app import create_app
 from scim.auth import new_token
 from storage.memory import MemoryStore
+from tests.urns import ERROR, GROUP, PATCH_OP, USER
 
 ROOT = Path(__file__).parent.parent
 BASE_PATH = "/api/scim/v2"
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 CONTENT_TYPE = "application/scim+json; charset=utf-8"
 
 

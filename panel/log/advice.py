@@ -113,12 +113,6 @@ _RULES = (
     ),
     _Rule(
         400,
-        "tooMany",
-        "",
-        "Ask for less at once: a narrower filter, or smaller pages.",
-    ),
-    _Rule(
-        400,
         "",
         "",
         "Nothing in Entra's settings makes such a request. If it was Entra that sent it, report it with the request "

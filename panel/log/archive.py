@@ -19,20 +19,21 @@ class Archive:
     def __init__(self, path: Path, max_bytes: int, days: int) -> None:
         self.path = path
         aside = path.with_name(f"{path.stem}-refused{path.suffix}")
+        self.paths = (path, aside)
         self._clients = LogFiles(path, max_bytes - max_bytes // SHARE, days)
         self._strangers = LogFiles(aside, max_bytes // SHARE, days)
 
     def append(self, lines: Iterable[str]) -> None:
-        """Append what clients did, all of it or nothing; OSError."""
+        """Append what clients did, all of it or nothing. Raises OSError."""
         self._clients.append(lines)
 
     def append_refused(self, lines: Iterable[str]) -> None:
-        """Append what strangers tried, line by line, as many at once may be more than their room; OSError."""
+        """Append what strangers tried, line by line, as many at once may be more than their room. Raises OSError."""
         for line in lines:
             self._strangers.append([line])
 
     def tidy(self) -> None:
-        """Delete what is too old; OSError."""
+        """Delete what is too old. Raises OSError."""
         self._clients.tidy()
         self._strangers.tidy()
 
@@ -48,6 +49,14 @@ class Archive:
         """Return what yields, whenever asked, the lines that have come since: the first time, those since now."""
         both = (self._clients.appended(), self._strangers.appended())
         return (sorted((*one, *other), key=time_of) for one, other in zip(*both, strict=True))
+
+    def files(self) -> list[Path]:
+        """Return the files; those of the day need not be there."""
+        return [*self._clients.all(), *self._strangers.all()]
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path has the name of one of the files."""
+        return self._clients.owns(path) or self._strangers.owns(path)
 
     def state(self) -> State:
         """Return what is another as soon as anything was written or deleted."""

@@ -118,7 +118,7 @@ def to_json(value: Any) -> str:
 
 
 def read_entry(line: str | bytes) -> Entry:
-    """Return the entry in a line; ValueError."""
+    """Return the entry in a line. Raises ValueError."""
     try:
         body = {name: value for name, value in json.loads(line).items() if name in Entry._fields}
         for name in ("joined", "left"):

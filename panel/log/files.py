@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.files import open_private
+from storage.files import make_folder, open_private
 from storage.lock import locked
 
 SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
@@ -38,20 +38,23 @@ class LogFiles:
 
     def __init__(self, path: Path, max_bytes: int, days: int) -> None:
         self.path = path
+        # A file of its own, never moved: a lock on the log would go aside with it.
+        self._lock = path.with_name(path.name + ".lock")
+        self._is_segment = re.compile(rf"{re.escape(path.stem)}\.\d{{8}}-\d{{12}}{re.escape(path.suffix)}").fullmatch
         self._segment_bytes = max(max_bytes // SEGMENTS, 1)
         self._max_bytes, self._days = max_bytes, days
 
     def append(self, lines: Iterable[str]) -> None:
-        """Append the lines, all of them or none; OSError."""
+        """Append the lines, all of them or none. Raises OSError."""
         data = b"".join(line.encode("utf-8", "replace") + b"\n" for line in lines)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with self._locked():
             if self._is_due(len(data)):
                 self._move_aside()
             _append_whole(self.path, data)
 
     def tidy(self) -> None:
-        """Delete what is too old, and move today's file aside when its day is over; OSError."""
+        """Delete what is too old, and move today's file aside when its day is over. Raises OSError."""
         if self.path.parent.exists():
             with self._locked():
                 if self._is_due(0):
@@ -60,11 +63,11 @@ class LogFiles:
 
     def newest_first(self) -> Iterator[bytes]:
         """Yield the lines, the newest first."""
-        return _in_order(_lines(reversed(self._all()), backwards=True), -1)
+        return _in_order(_lines(reversed(self.all()), backwards=True), -1)
 
     def oldest_first(self) -> Iterator[bytes]:
         """Yield the lines, the oldest first."""
-        return _in_order(_lines(self._all()), 1)
+        return _in_order(_lines(self.all()), 1)
 
     def appended(self) -> Iterator[list[bytes]]:
         """Return what yields, whenever asked, the lines that have come since: the first time, those since now."""
@@ -78,7 +81,7 @@ class LogFiles:
 
     def _contents(self, read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
         """Yield, of each file, what it begins with, which no other does; the size of its whole lines; what is new."""
-        for path in self._all():
+        for path in self.all():
             with suppress(*_NO_FILE), path.open("rb") as file:
                 head = file.read(_HEAD)
                 file.seek(read.get(head, 0))
@@ -88,21 +91,25 @@ class LogFiles:
 
     def state(self) -> State:
         """Return the name, the size and the time of change of each file: another as soon as one has changed."""
-        return tuple(_states(self._all()))
+        return tuple(_states(self.all()))
 
     def segments(self) -> list[Path]:
         """Return the files of earlier times, the oldest first; a copy that somebody has put beside them is none."""
-        form = re.compile(rf"{re.escape(self.path.stem)}\.\d{{8}}-\d{{12}}{re.escape(self.path.suffix)}")
         with suppress(*_NO_FILE):
-            return sorted(path for path in self.path.parent.iterdir() if form.fullmatch(path.name))
+            return sorted(path for path in self.path.parent.iterdir() if self._is_segment(path.name))
         return []
 
-    def _all(self) -> list[Path]:
+    def all(self) -> list[Path]:
+        """Return the files, the oldest first; the last need not be there."""
         return [*self.segments(), self.path]
 
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path has the name of one of these files, or of their lock."""
+        ours = path.name in (self.path.name, self._lock.name) or self._is_segment(path.name)
+        return bool(ours) and path.parent.resolve() == self.path.parent.resolve()
+
     def _locked(self) -> AbstractContextManager[None]:
-        # A file of its own, never moved: a lock on the log would go aside with it.
-        return locked(self.path.with_name(self.path.name + ".lock"))
+        return locked(self._lock)
 
     def _is_due(self, coming: int) -> bool:
         try:

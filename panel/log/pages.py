@@ -58,7 +58,7 @@ def unknown() -> ResponseReturnValue:
 
 def deprovisioning() -> ResponseReturnValue:
     """Show what comes when somebody leaves, and what happens here."""
-    days = service().config.now.directory.purge_disabled_after_days
+    days = service().live_config.now.directory.purge_disabled_after_days
     return render_template("log/deprovisioning.html", days=days)
 
 
@@ -104,7 +104,7 @@ def _disabled_since(type: str, document: Document) -> str:
 
 def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
     """Yield the readable name of each attribute that changed, its name in SCIM, its old and its new value."""
-    type, names = service().registry.types.get(entry.type), Names(service().config.now)
+    type, names = service().registry.types.get(entry.type), Names(service().live_config.now)
     for whole, values in entry.changes.items():
         for name, old, new in flat(whole, values):
             target = type.resolve(name) if type else None

@@ -58,7 +58,7 @@ class ProvisioningLog:
     def warnings(self) -> list[Unknown]:
         """Return the attributes that clients sent and no schema knows; the files are read if they have changed."""
         self.flush()
-        state = (self._files.state(), self._service.config.now)
+        state = (self._files.state(), self._service.live_config.now)
         if self._warned is None or self._warned[0] != state:
             self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
         return self._warned[1]

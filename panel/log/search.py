@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from panel.log.entries import Entry, read_entry, timestamp
+from panel.log.files import time_of
 from scim.attributes import fold
 
 RESULTS = ("success", "failure")
-_TIME = slice(9, 36)
 _AGO = re.compile(r"(\d{1,5})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -54,7 +54,7 @@ def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limi
     found: list[Entry] = []
     if criteria.since:
         since = criteria.since.encode()
-        lines = takewhile(lambda line: line[_TIME] >= since, lines)
+        lines = takewhile(lambda line: time_of(line) >= since, lines)
     for entry in matching(_after(lines, before), criteria):
         if len(found) == limit:
             return Page(found, found[-1].id if found else before)
@@ -67,7 +67,7 @@ def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:
     needles = criteria.needles()
     since, until = criteria.since.encode(), criteria.until.encode()
     for line in lines:
-        if (since and line[_TIME] < since) or (until and line[_TIME] > until):
+        if (since and time_of(line) < since) or (until and time_of(line) > until):
             continue
         if all(needle in line for needle in needles):
             with suppress(ValueError):
@@ -77,7 +77,7 @@ def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:
 
 
 def read_time(text: str) -> str:
-    """Return a time given as `2026-01-31`, `2026-01-31T12:00` (UTC) or `2h` ago as a timestamp; ValueError."""
+    """Return a time given as `2026-01-31`, `2026-01-31T12:00` (UTC) or `2h` ago as a timestamp. Raises ValueError."""
     ago = _AGO.fullmatch(text.strip().lower())
     if ago:
         return timestamp((datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())

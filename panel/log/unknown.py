@@ -81,7 +81,7 @@ def _declaration(service: Service, type: str, name: str) -> tuple[str, str]:
     """Return the name that the attribute can have, and the [[schemas]] table, or what to add to the one there is."""
     urn, _, text = name.rpartition(":") if fold(name).startswith("urn:") else ("", "", name)
     attribute = re.sub(r"[^\w$-].*", "", text) or "name"
-    declared = {str(table.get("id")) for table in service.settings.schemas}
+    declared = {str(table.get("id")) for table in service.startup_config.schemas}
     if not urn or (urn in service.registry.schemas and urn not in declared):
         # The standard's schemas are as they are: what is one's own goes into an extension of one's own.
         urn = f"urn:ietf:params:scim:schemas:extension:contoso:2.0:{type}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from scim.attributes import Attribute, fold
-from scim.filters import And, Bare, Compare, Element, Filter, Literal, Not, Or, Present
+from scim.filters import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
 from scim.registry import ResourceType
 
 
@@ -38,13 +38,13 @@ def filter_tree(type: ResourceType, tree: Filter) -> Filter:
             return Or(tuple(filter_tree(type, term) for term in terms))
         case Not(term):
             return Not(filter_tree(type, term))
-        case Element(path, inner, rest):
+        case ValuePath(path, inner, rest):
             name = attribute_name(type, path)
             target = type.resolve(name)
             attribute = target.attribute if target else None
             if rest:  # emails[type eq "work"].value eq "x" [use-scim]; without .value in an older version: seen
                 inner = And((inner, rest))
-            return Element(name, inner_tree(attribute, inner) if attribute else inner)
+            return ValuePath(name, inner_tree(attribute, inner) if attribute else inner)
         case Present(path):
             return Present(attribute_name(type, path))
     return tree
@@ -70,7 +70,7 @@ def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:
     if attribute and attribute.type == "boolean":
         return boolean(text or value)  # type: ignore[no-any-return]
     textual = attribute is None or attribute.type not in ("integer", "decimal")
-    if isinstance(value, Bare) or (text and textual and value is not None):
+    if isinstance(value, Unquoted) or (text and textual and value is not None):
         return text
     return value
 

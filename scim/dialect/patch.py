@@ -132,9 +132,10 @@ _MOST, _LONGEST = 100, MAX_LENGTH // 2  # the other half is for the path and wha
 def _selection(attribute: Attribute, element: Any) -> Filter | None:
     """Return the filter that selects a listed element; None where it is empty."""
     value = single_value(attribute, element, alone=True)
-    if attribute.type != "complex":
-        return None if value is None else Compare("value", "eq", value)
     parts = value if isinstance(value, dict) else {}
+    if attribute.type != "complex":
+        value = parts.get("value") if parts else value  # listed as elements of complex attributes are
+        return None if value is None else Compare("value", "eq", value)
     named = ("value",) if attribute.refers_to else ("value", "type")
     terms = tuple(Compare(name, "eq", parts[name]) for name in named if isinstance(parts.get(name), str))
     return And(terms) if terms else None

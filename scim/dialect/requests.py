@@ -21,7 +21,7 @@ def clean_target(path: str, query: str) -> tuple[str, str]:
     flag at the end of the Tenant URL can come before the path: `?aadOptscim062020/Users?filter=`.
     """
     flag, slash, rest = query.partition("/")
-    if slash and fold(flag.partition("=")[0]) in _FLAGS:
+    if slash and "&" not in flag and fold(flag.partition("=")[0]) in _FLAGS:
         appended, _, query = rest.partition("?")
         path = f"{path}/{unquote(appended, 'latin-1')}"
     cleaned = "/".join(part for part in path.split("/") if part)
@@ -57,7 +57,7 @@ def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
 
 
 def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
-    """Return a message with its names spelled like these; InvalidSyntax where one is there twice."""
+    """Return a message with its names spelled like these. Raises InvalidSyntax where one is there twice."""
     known = _by_folded_name(names)
     result: JsonObject = {}
     for key, value in body.items():

@@ -8,16 +8,16 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from scim.attributes import Attribute, fold
+from scim.attributes import Attribute
 from scim.errors import InvalidFilter
-from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, Present
+from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
 from scim.registry import ResourceType, Target
 from storage.base import Document, Sealed
 
 Predicate = Callable[[Document], bool]
 
 
-class Derived(Protocol):
+class DerivedValues(Protocol):
     """An attribute whose value is not in the document but follows from other documents."""
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ class Derived(Protocol):
         """Return the documents with such an element, or None where only a scan would find them."""
 
 
-DerivedAttributes = Callable[[str | None, str], Derived | None]
+FindDerived = Callable[[str | None, str], DerivedValues | None]
 """Finds the derived attributes of a resource type, by the extension's URN (or None) and the attribute's name."""
 
 
@@ -47,7 +47,7 @@ class _Sub:
     def resolve(self, name: str) -> Target | None:
         """Find a sub-attribute; of a simple attribute, `value` is the value itself."""
         if self._attribute.type != "complex" and name.lower() == "value":
-            return Target(None, Attribute("value", self._attribute.type, case_exact=self._attribute.exact))
+            return Target(None, Attribute("value", self._attribute.type, case_exact=self._attribute.compares_exactly))
         sub = self._attribute.subs.get(name)
         return Target(None, sub) if sub else None
 
@@ -55,23 +55,23 @@ class _Sub:
 def compile_filter(
     tree: Filter,
     scope: ResourceType | Attribute,
-    derived: DerivedAttributes = none_derived,
+    find_derived: FindDerived = none_derived,
     *,
     lenient: bool = False,
 ) -> Predicate:
-    """Return the predicate of a tree over resources, or over the elements of one attribute; InvalidFilter.
+    """Return the predicate of a tree over resources, or over the elements of one attribute. Raises InvalidFilter.
 
     Where `lenient`, an attribute that the resource type does not have is one without a value, as in a query over
     several resource types (RFC 7644 section 3.4.2.1).
     """
     names = _Sub(scope) if isinstance(scope, Attribute) else scope
-    return _Compiler(names, derived, lenient).compile(tree)
+    return _Compiler(names, find_derived, lenient).compile(tree)
 
 
 class _Compiler:
-    def __init__(self, scope: ResourceType | _Sub, derived: DerivedAttributes, lenient: bool) -> None:
+    def __init__(self, scope: ResourceType | _Sub, find_derived: FindDerived, lenient: bool) -> None:
         self._scope = scope
-        self._derived = derived
+        self._find_derived = find_derived
         self._lenient = lenient
 
     def compile(self, tree: Filter) -> Predicate:
@@ -87,7 +87,7 @@ class _Compiler:
                 return lambda document: not predicate(document)
             case Present(path):
                 return self._present(path)
-            case Element(path, filter, None):
+            case ValuePath(path, filter, None):
                 return self._element(path, filter)
         raise InvalidFilter(f'Nothing may follow the "]" of {tree.path}[...] in a filter.')
 
@@ -95,7 +95,7 @@ class _Compiler:
         target = self._resolve(path)
         if target is None:
             return _never
-        read = read_values(target, self._derived)
+        read = read_values(target, self._find_derived)
         return lambda document: any(value not in _EMPTY for value in read(document))
 
     def _compare(self, path: str, op: str, value: Literal) -> Predicate:
@@ -105,11 +105,11 @@ class _Compiler:
         if value is None:
             return self._compare_null(path, op)
         target = with_default_value(target, path)
-        derived = self._derived(target.extension, target.attribute.name) if target.attribute else None
+        derived = self._find_derived(target.extension, target.attribute.name) if target.attribute else None
         if derived and op == "eq" and target.sub and target.sub.name == "value" and isinstance(value, str):
             return lambda document: derived.has(document, value)
         test = comparison(target.leaf, op, value)
-        read = read_values(target, self._derived)
+        read = read_values(target, self._find_derived)
         if op == "ne":  # what is unassigned is not identical to any literal (RFC 7643 section 2.5)
             return lambda document: not (values := read(document)) or any(test(one) for one in values)
         return lambda document: any(test(one) for one in read(document))
@@ -129,7 +129,7 @@ class _Compiler:
         if isinstance(self._scope, _Sub) or target.sub or not target.attribute:
             raise InvalidFilter(f"{path} has no elements that [...] could select.")
         predicate = compile_filter(filter, target.attribute)
-        read = read_values(target, self._derived)
+        read = read_values(target, self._find_derived)
         return lambda document: any(predicate(element) for element in read(document))
 
     def _resolve(self, path: str) -> Target | None:
@@ -140,7 +140,7 @@ class _Compiler:
 
 
 def with_default_value(target: Target, path: str) -> Target:
-    """Return the target that a comparison means: of a complex attribute its `value`; InvalidFilter if it has none."""
+    """Return what a comparison means: of a complex attribute its `value`. Raises InvalidFilter if it has none."""
     attribute = target.attribute
     if attribute is None or (target.sub is None and attribute.type == "complex"):
         sub = attribute.subs.get("value") if attribute else None
@@ -151,8 +151,8 @@ def with_default_value(target: Target, path: str) -> Target:
 
 
 def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
-    """Return the test of one value of the attribute against a literal; InvalidFilter where the types do not go."""
-    if isinstance(value, Bare):
+    """Return the test of one value of the attribute against a literal. Raises InvalidFilter if their types differ."""
+    if isinstance(value, Unquoted):
         raise InvalidFilter(f'The value "{value}" needs quotation marks.')
     fits = _LITERALS[attribute.type]
     if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
@@ -161,32 +161,35 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
         return _text_test(attribute, op, value)
     if op in _ORDERS and attribute.type in ("boolean", "binary"):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}, which has no order for "{op}".')
-    test, key = _TESTS[op], attribute.key
-    try:
-        wanted = key(value)
-    except ValueError as error:
-        raise InvalidFilter(f"{attribute.name}: {error}.") from None
-    return lambda one: test(key(one), wanted)
+    key = attribute.key
+    wanted: Any = key(value)
+    if wanted is None:  # the literal is a text, as it should be, but no dateTime
+        raise InvalidFilter(f'{attribute.name}: "{value}" is no dateTime like 2026-01-31T12:00:00Z.')
+    if op in _ORDERS:
+        order = _ORDERS[op]
+        return lambda one: (found := key(one)) is not None and order(found, wanted)
+    if op == "eq":
+        return lambda one: key(one) == wanted
+    return lambda one: key(one) != wanted
 
 
 def _text_test(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
-    """Return the test for a part of a text; what was stored when the attribute had another type is none."""
+    """Return the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
     if not isinstance(value, str):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
     test = _TEXT_TESTS[op]
-    if attribute.exact or attribute.type == "dateTime":
-        return lambda one: isinstance(one, str) and test(one, value)
-    wanted = fold(value)
-    return lambda one: isinstance(one, str) and test(fold(one), wanted)
+    key = _WRITTEN.key if attribute.type == "dateTime" else attribute.key
+    wanted = key(value)
+    return lambda one: (found := key(one)) is not None and test(found, wanted)
 
 
-def read_values(target: Target, derived: DerivedAttributes = none_derived) -> Callable[[Document], list[Any]]:
+def read_values(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], list[Any]]:
     """Return the function that lists the values at a target, none where nothing is assigned."""
     extension, attribute, sub = target.extension, target.attribute, target.sub
     if attribute is None:
         return lambda document: [document[extension]] if extension and document.get(extension) else []
     name = attribute.name
-    source = derived(extension, name)
+    source = find_derived(extension, name)
     if source:
         values: Callable[[Document], Any] = source.elements
     elif extension:
@@ -212,7 +215,7 @@ def _listed_subs(values: Callable[[Document], Any], sub: str) -> Callable[[Docum
         if value is None:
             return []
         elements = value if isinstance(value, list) else [value]
-        return [element[sub] for element in elements if element.get(sub) is not None]
+        return [element[sub] for element in elements if isinstance(element, dict) and element.get(sub) is not None]
 
     return read
 
@@ -232,8 +235,8 @@ def _never(_: Document) -> bool:
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _NOTHING: dict[str, Any] = {}
 _ORDERS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
-_TESTS: dict[str, Callable[[Any, Any], bool]] = {"eq": operator.eq, "ne": operator.ne, **_ORDERS}
-_TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
+_WRITTEN = Attribute("written", case_exact=True)
+_TEXT_TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "co": operator.contains,
     "sw": str.startswith,
     "ew": str.endswith,

@@ -29,7 +29,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens and then the end; InvalidFilter."""
+    """Yield the tokens and then the end. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
     for match in _TOKEN.finditer(text):
@@ -45,14 +45,14 @@ def _too_long() -> InvalidFilter:
 
 
 def cut_strings(text: str) -> tuple[str, list[str]]:
-    """Return the text with its strings left empty, and the strings; InvalidFilter."""
+    """Return the text with its strings left empty, and the strings. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
     return _STRING.sub('""', text), _STRING.findall(text)
 
 
 def unquote(text: str, place: int = 0) -> str:
-    """Return the text of a string token, which is a JSON string; InvalidFilter."""
+    """Return the text of a string token, which is a JSON string. Raises InvalidFilter."""
     try:
         unquoted: str = _DECODER.raw_decode(text)[0]
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
 from scim.filters.lexer import Token, cut_strings, tokens, unquote
-from scim.filters.tree import And, Bare, Compare, Element, Filter, Literal, Not, Or, PathText, Present
+from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath
 
 _Read = TypeVar("_Read", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def remembered(read: _Read) -> _Read:
 
 
 def parse_filter(text: str) -> Filter:
-    """Return the tree of a filter; InvalidFilter.
+    """Return the tree of a filter. Raises InvalidFilter.
 
     Filters come by the thousand in a few forms, which differ in their strings alone: so those are what is remembered.
     """
@@ -58,8 +58,8 @@ def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
     match tree:
         case Compare(path, op, str(), ""):
             return Compare(path, op, unquote(next(strings)))
-        case Element(path, filter, rest):
-            return Element(path, _filled(filter, strings), rest and _filled(rest, strings))  # type: ignore[arg-type]
+        case ValuePath(path, filter, rest):
+            return ValuePath(path, _filled(filter, strings), rest and _filled(rest, strings))  # type: ignore[arg-type]
         case And(terms) | Or(terms):
             return type(tree)(tuple(_filled(term, strings) for term in terms))
         case Not(term):
@@ -69,7 +69,7 @@ def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
 
 @remembered
 def parse_path(text: str) -> PathText:
-    """Return the parts of a PATCH path; InvalidPath."""
+    """Return the parts of a PATCH path. Raises InvalidPath."""
     try:
         return _Parser(text).path()
     except InvalidFilter as error:
@@ -126,7 +126,7 @@ class _Parser:
         path = self._name()
         if self._take_mark("["):
             filter = self._bracketed("]")
-            return Element(path, filter, self._rest())
+            return ValuePath(path, filter, self._rest())
         return self._comparison(path)
 
     def _rest(self) -> Compare | Present | None:
@@ -160,7 +160,7 @@ class _Parser:
         if _NUMBER.fullmatch(token.text):
             number: int | float = json.loads(token.text)
             return number
-        return Bare(token.text)
+        return Unquoted(token.text)
 
     def _bracketed(self, closing: str) -> Filter:
         self._depth += 1

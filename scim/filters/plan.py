@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from scim.filters.evaluate import DerivedAttributes, with_default_value
-from scim.filters.tree import And, Bare, Compare, Element, Filter
+from scim.filters.evaluate import FindDerived, with_default_value
+from scim.filters.tree import And, Compare, Filter, Unquoted, ValuePath
 from scim.registry import ResourceType, Target
 from storage.base import ID, Index, Reader, Sealed
 
@@ -12,7 +12,7 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 
 
 def decided(
-    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, derived: DerivedAttributes
+    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> tuple[Sealed, ...] | None:
     """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
 
@@ -21,9 +21,9 @@ def decided(
     if not isinstance(tree, Compare) or tree.op != "eq" or not isinstance(tree.value, str):
         return None
     target = type.resolve(tree.path)
-    if isinstance(tree.value, Bare) or target is None or not target.attribute:
+    if isinstance(tree.value, Unquoted) or target is None or not target.attribute:
         return None
-    if derived(target.extension, target.attribute.name):
+    if find_derived(target.extension, target.attribute.name):
         return None  # it has an equality of its own
     target = with_default_value(target, tree.path)
     if target.leaf.type not in ("string", "reference"):
@@ -32,7 +32,7 @@ def decided(
 
 
 def candidates(
-    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, derived: DerivedAttributes
+    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> Iterable[Sealed] | None:
     """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.
 
@@ -43,7 +43,7 @@ def candidates(
         if target is None or not target.attribute:
             continue
         target = with_default_value(target, path)
-        found = _look_up(target, value, type, reader, indexes, derived)
+        found = _look_up(target, value, type, reader, indexes, find_derived)
         if found is not None:
             return found
     return None
@@ -55,13 +55,13 @@ def _look_up(
     type: ResourceType,
     reader: Reader,
     indexes: IndexNames,
-    derived: DerivedAttributes,
+    find_derived: FindDerived,
 ) -> Iterable[Sealed] | None:
     found = _indexed(target, value, type, reader, indexes)
     if found is not None:
         return found
     assert target.attribute
-    source = derived(target.extension, target.attribute.name)
+    source = find_derived(target.extension, target.attribute.name)
     return source.find(value) if source and target.sub and target.sub.name == "value" else None
 
 
@@ -72,9 +72,9 @@ def _indexed(
     assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
-        return reader.sealed(type.name, ID, value)
+        return reader.sealed_lookup(type.name, ID, value)
     index = indexes.get((extension, attribute, sub.name if sub else None))
-    return reader.sealed(type.name, index.name, str(target.leaf.key(value))) if index else None
+    return reader.sealed_lookup(type.name, index.name, str(target.leaf.key(value))) if index else None
 
 
 def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:
@@ -84,7 +84,7 @@ def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:
         match term:
             case Compare(path, "eq", str(value)):
                 yield path, value
-            case Element(path, filter):
+            case ValuePath(path, filter):
                 yield from ((f"{path}.{inner}", value) for inner, value in _equalities(filter))
             case And():
                 yield from _equalities(term)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Bare(str):
+class Unquoted(str):
     """A literal that stood without quotes. No filter of RFC 7644 has one; whoever knows better may rewrite it."""
 
     __slots__ = ()
@@ -53,7 +53,7 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Element:
+class ValuePath:
     """One element of an attribute fulfils a filter of its own: `emails[type eq "work"]`.
 
     `rest` is what stood behind the bracket, as in `emails[type eq "work"].value eq "x"`. No filter of RFC 7644 has
@@ -65,7 +65,7 @@ class Element:
     rest: Compare | Present | None = None
 
 
-Filter = Compare | Present | And | Or | Not | Element
+Filter = Compare | Present | And | Or | Not | ValuePath
 
 
 class PathText(NamedTuple):
@@ -93,7 +93,7 @@ def unparse(tree: Filter) -> str:
         case Present(path):
             return f"{path} pr"
         case Compare(path, op, value):
-            return f"{path} {op} {value if isinstance(value, Bare) else json.dumps(value)}"
-        case Element(path, filter, None):
+            return f"{path} {op} {value if isinstance(value, Unquoted) else json.dumps(value)}"
+        case ValuePath(path, filter, None):
             return f"{path}[{unparse(filter)}]"
     return f"{tree.path}[{unparse(tree.filter)}].{unparse(tree.rest)}" if tree.rest else ""

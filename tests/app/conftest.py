@@ -21,16 +21,19 @@ def config_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a flask command on the configuration, as a shell would."""
+    # A stdout that is not buffered fails at once, and leaves nothing that could fail at the end.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
-    def run(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, stdout: Any = subprocess.PIPE, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flask", *arguments],
             cwd=ROOT,
-            env={**os.environ, "SCIM_CONFIG": str(config_path)},
+            env={**environment, "SCIM_CONFIG": str(config_path)},
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             timeout=60,
+            **options,
         )
 
     return run

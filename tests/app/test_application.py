@@ -5,7 +5,7 @@ import pytest
 from scim.application import Application
 from scim.bulk import BULK_REQUEST
 from storage.memory import MemoryStore
-from tests.conftest import USER
+from tests.urns import USER
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 PATHS = (
@@ -83,6 +83,7 @@ def test_a_host_that_is_none_is_400_everywhere(scim, path, host):
         ("//evil.example", "/evil.example"),
         ("/a b", "/a%20b"),
         ("/\u00c3\u00a9", "/%C3%A9"),
+        ("/%C3%A9", "/%C3%A9"),
         ("/\u00e9", "/%EF%BF%BD"),
     ],
 )

@@ -1,9 +1,10 @@
 import dataclasses
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from werkzeug.security import generate_password_hash
+from werkzeug.security import check_password_hash, generate_password_hash
 
 import config
 from app import create_app
@@ -40,11 +41,41 @@ def test_every_option_stands_in_the_readme():
             '[server]\nbind = "::1:18603"',
             "[server] bind must be an address and a port, like 127.0.0.1:8000 or [::1]:8000",
         ),
-        ('[server]\nbind = "foo bar:80"', "[server] bind must be an address and a port"),
-        ('[server]\nbind = "[::1]:65536"', "[server] bind must be an address and a port"),
+        *(
+            (f'[server]\nbind = "{bind}"', "[server] bind must be an address and a port")
+            for bind in (
+                "foo bar:80",
+                "[::1]:65536",
+                "[:::::]:80",
+                "[1.2.3]:80",
+                "a..b:80",
+                ".a:80",
+                "-:80",
+                "a.-b:80",
+                "a-.b:80",
+                f"{'a' * 64}:80",
+                "unix:/",
+                "unix:///",
+            )
+        ),
         ('[server]\nbase_path = "scim/"', "[server] base_path must be a path like"),
         ('[server]\npublic_url = "scim.example.com"', '[server] public_url must be like "https://'),
         ('[store]\npath = "a\\u0000b"', "[store] path must have no NUL character"),
+        ('[store]\n"a\\u0000b" = 1', r"[store] a\0b must have no NUL character"),
+        ('["a\\u0000b"]', r"[a\0b] must have no NUL character"),
+        (
+            '[server]\ncors_origins = ["https://a", "\\u0000"]',
+            "[server] cors_origins number 2 must have no NUL character",
+        ),
+        (
+            '[directory]\nindexed_attributes = ["\\u0000"]',
+            "[directory] indexed_attributes number 1 must have no NUL character",
+        ),
+        ('[[schemas]]\nid = "urn:x:\\u0000"', "[[schemas]] number 1 id must have no NUL character"),
+        (
+            '[[schemas]]\n[[schemas.attributes]]\n[[schemas.attributes]]\ncanonicalValues = ["\\u0000"]',
+            "[[schemas]] number 1 attributes number 2 canonicalValues number 1 must have no NUL character",
+        ),
         (f"[store]\npath = {'[' * 5_000}{']' * 5_000}", "a value is nested too deeply"),
         (f"[store]\npath{'.a' * 5_000} = 1", "a value is nested too deeply"),
         ("[serve]", "there is no table [serve]; there are"),
@@ -81,6 +112,29 @@ def test_every_option_stands_in_the_readme():
                 "data/tinyscim.json",
                 "data/tinyscim.json.journal.0",
                 "data/tinyscim.json.locks/writer",
+                "data/tinyscim.json.new",
+                "data/tinyscim.secret",
+                "data/tinyscim.secret/log",
+                "data/tinyscim.activity.json",
+                "data/tinyscim.sessions.json",
+                "data/tinyscim.sessions.json.lock",
+                "data/tinyscim.purge.lock",
+                "data/tinyscim.purge",  # whose lock has that name
+                ".",
+                "data",
+            )
+        ),
+        *(
+            (
+                f'[store]\npath = "data/{name}"\n[log]\npath = "data/log.jsonl"',
+                "and so must log-refused.jsonl beside it",
+            )
+            for name in (
+                "log.jsonl",
+                "log-refused.jsonl",
+                "log-refused.20260131-120000000000.jsonl",
+                "log.jsonl.lock",
+                "log.jsonl/tinyscim.json",
             )
         ),
         *(
@@ -96,6 +150,7 @@ def test_every_option_stands_in_the_readme():
                 f"pbkdf2:sha257:1$a${'0' * 64}",
             )
         ),
+        ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first), not "md5$a$b"'),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
@@ -107,6 +162,7 @@ def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, 
     said = capsys.readouterr().err
     assert stopped.value.code != 0
     assert said.count("\n") == 1
+    assert "\0" not in said
     assert str(path) in said
     assert problem in said
 
@@ -117,16 +173,61 @@ def test_every_hash_of_werkzeugs_is_a_password(method):
     assert config.parse({"panel": {"password_hash": hashed}}).panel.password_hash == hashed
 
 
-def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "log").symlink_to("data/tinyscim.json")
+@pytest.mark.parametrize(
+    ("cost", "is_right"),
+    [
+        ("32768:1:1", True),
+        ("65536:1:1", False),  # n is not below 2 to the 16 r
+        ("128:8:1", True),
+        ("64:8:1", False),  # werkzeug gives it too little memory
+        ("2:8:4", True),
+        ("2:8:3", False),
+        ("65536:256:1", False),  # werkzeug gives it more memory than an int of C can say
+        ("1:8:8", False),
+        ("128:0:1", False),
+        ("128:8:0", False),
+    ],
+)
+def test_a_hash_is_taken_just_when_werkzeug_can_check_a_password_against_it(cost, is_right):
+    hashed = f"scrypt:{cost}$salt${'0' * 128}"
+    with nullcontext() if is_right else pytest.raises((ValueError, OverflowError)):
+        assert not check_password_hash(hashed, "correct horse battery")
+    with nullcontext() if is_right else pytest.raises(config.ConfigError):
+        config.parse({"panel": {"password_hash": hashed}})
+
+
+@pytest.mark.parametrize("link", ["log", "log-refused"])
+@pytest.mark.parametrize("kind", ["symbolic", "to nothing yet", "hard"])
+def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys, link, kind):
+    store = tmp_path / "data" / "tinyscim.json"
+    store.parent.mkdir()
+    if kind != "to nothing yet":
+        store.touch()
+    if kind == "hard":
+        (tmp_path / link).hardlink_to(store)
+    else:
+        (tmp_path / link).symlink_to("data/tinyscim.json")
     (tmp_path / "config.toml").write_text('[log]\npath = "log"')
     with pytest.raises(SystemExit):
         create_app(tmp_path / "config.toml")
     assert "[log] path must be a file of its own" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("bind", ["[::1]:8000", "0.0.0.0:80", "tinyscim_1.local:8000", "unix:/run/tinyscim.sock"])
+@pytest.mark.parametrize(
+    "bind",
+    [
+        "[::1]:8000",
+        "[::ffff:127.0.0.1]:80",
+        "[127.0.0.1]:80",
+        "0.0.0.0:80",
+        "localhost:8000",
+        "localhost.:8000",
+        "a-b.example:80",
+        "tinyscim_1.local:8000",
+        "unix:/run/tinyscim.sock",
+        "unix:///s",
+    ],
+)
 def test_an_address_may_be_of_any_kind_that_gunicorn_listens_on(bind):
     assert config.parse({"server": {"bind": bind}}).server.bind == bind
 

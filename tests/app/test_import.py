@@ -4,6 +4,7 @@ import pytest
 
 from app import create_app
 from storage.base import Unavailable
+from tests.urns import ENT
 
 GOOD_META = {
     "resourceType": "User",
@@ -30,6 +31,14 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
     assert "3 unchanged" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
 
 
+def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask, tmp_path):
+    user = {"id": "u", "userName": "a@example.com", "urn:example:gone:2.0:User": {"badge": 5}, "meta": GOOD_META}
+    (tmp_path / "in.jsonl").write_text(json.dumps({"kind": "User", "document": user}))
+    assert "1 inserted" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
+    (tmp_path / "out.jsonl").write_text(flask("store", "export").stdout)
+    assert "1 unchanged" in flask("store", "import", str(tmp_path / "out.jsonl")).stdout
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
@@ -45,9 +54,9 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
             {"kind": "User", "document": {"id": "a/b", "userName": "a", "meta": GOOD_META}},
             "the id 'a/b' cannot",
         ),
-        (
-            {"kind": "User", "document": {"id": "..", "userName": "a", "meta": GOOD_META}},
-            "the id '..' cannot",
+        *(
+            ({"kind": "User", "document": {"id": id, "userName": "a", "meta": GOOD_META}}, f"the id {id!r} cannot")
+            for id in ("", ".", "..", ".search", "a\nb", "a\x00")
         ),
         ({"kind": "User", "document": {"id": "1", "USERNAME": "a", "meta": GOOD_META}}, "USERNAME is kept for no User"),
         (
@@ -57,16 +66,26 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
         ({"kind": "User", "document": []}, 'a document needs an "id"'),
         ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),
         ({"kind": "Membership", "document": {"id": "1", "group": "g", "member": "u"}}, "a membership needs"),
+        ({"kind": "Membership", "document": {"id": "g.g.u", "group": "g.g", "member": "u"}}, "without a dot"),
+        (
+            {
+                "kind": "Group",
+                "document": {"id": "g.g", "displayName": "G", "meta": GOOD_META | {"resourceType": "Group"}},
+            },
+            "has a dot",
+        ),
         ({"document": {"id": "1"}}, 'it needs a "kind" and a "document"'),
         ([], 'it needs a "kind" and a "document"'),
     ],
 )
-def test_what_could_not_have_been_stored_does_not_come_in(flask, tmp_path, entry, reason):
+def test_what_could_not_have_been_stored_does_not_come_in(config_path, tmp_path, entry, reason):
     (tmp_path / "in.jsonl").write_text(json.dumps(entry))
-    run = flask("store", "import", str(tmp_path / "in.jsonl"))
-    assert run.returncode == 1
-    assert f"line 1: {reason}" in run.stderr or (reason in run.stderr and "line 1: " in run.stderr)
-    assert flask("store", "export").stdout == ""
+    runner = create_app(config_path).test_cli_runner()
+    run = runner.invoke(args=["store", "import", str(tmp_path / "in.jsonl")])
+    assert run.exit_code == 1
+    assert "line 1: " in run.output
+    assert reason in run.output
+    assert runner.invoke(args=["store", "export"]).output == ""
 
 
 def test_a_type_that_is_not_there_is_named(flask):
@@ -93,8 +112,45 @@ def test_nothing_is_written_over_the_configuration(config_path, command):
     before = config_path.read_bytes()
     for target in (config_path, config_path.parent / "data" / ".." / "config.toml"):
         run = create_app(config_path).test_cli_runner().invoke(args=[*command, str(target)])
-        assert (run.exit_code, run.output) == (1, f"Error: {target} is the configuration\n")
+        assert (run.exit_code, run.output) == (1, f"Error: {target} is one of the service's own files\n")
     assert config_path.read_bytes() == before
+
+
+BESIDE_STORE = ("secret", "activity.json", "activity.json.lock", "sessions.json", "sessions.json.lock", "purge.lock")
+OF_LOG = ("", "-refused", ".20260131-120000000000", "-refused.20260131-120000000000")
+
+
+@pytest.mark.parametrize("command", [["store", "backup"], ["store", "export", "-o"], ["log", "export", "-o"]])
+def test_nothing_is_written_over_what_the_service_keeps(config_path, command):
+    data = config_path.parent / "data"
+    run = create_app(config_path).test_cli_runner().invoke
+    assert run(args=["store", "compact"]).exit_code == 0
+    kept = [data / f"tinyscim.{end}" for end in BESIDE_STORE] + [data / f"provisioning{end}.jsonl" for end in OF_LOG]
+    kept.append(config_path.with_name("config.toml.lock"))
+    for path in kept:
+        path.write_text("kept")
+    kept += [config_path, data / "tinyscim.json", *data.glob("tinyscim.json.journal.*")]
+    before = [path.read_bytes() for path in kept]
+    hard, symbolic = config_path.with_name("hard"), config_path.with_name("symbolic")
+    unread = [data / name for name in ("tinyscim.json.new", "tinyscim.json.locks/board", "provisioning.jsonl.lock")]
+    for path in kept + unread:
+        path.touch()
+        hard.hardlink_to(path)
+        symbolic.symlink_to(path)
+        for target in (path, symbolic, hard)[: 3 if path in kept else 2]:
+            answer = run(args=[*command, str(target)])
+            assert (answer.exit_code, answer.output) == (1, f"Error: {target} is one of the service's own files\n")
+        hard.unlink()
+        symbolic.unlink()
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_what_lies_beside_the_services_own_files_may_be_written(config_path):
+    run = create_app(config_path).test_cli_runner().invoke
+    for name in ("tinyscim.json.bak", "tinyscim.csv", "provisioning.old.jsonl"):
+        target = config_path.parent / "data" / name
+        assert run(args=["store", "backup", str(target)]).exit_code == 0
+        assert target.exists()
 
 
 def test_a_damaged_secret_is_named(flask, config_path):
@@ -110,7 +166,7 @@ def test_a_document_that_stops_the_start_is_found_and_put_aside(flask, config_pa
     data = config_path.parent / "data"
     data.mkdir()
     sound = {"id": "a", "userName": "a", "meta": GOOD_META}
-    (data / "tinyscim.json").write_text(json.dumps({"User": {"1": {"id": "z", "emails": "q"}, "2": sound}}))
+    (data / "tinyscim.json").write_text(json.dumps({"User": {"1": {"id": "z", ENT: "q"}, "2": sound}}))
     assert flask("store", "export").returncode == 1
     assert flask("store", "check").returncode == 1
     repaired = flask("store", "repair")

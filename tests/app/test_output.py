@@ -26,6 +26,16 @@ def test_output_that_cannot_be_written_is_said_in_one_line(used, flask, command)
     assert (run.returncode, run.stderr) == (1, "Error: output: No space left on device\n")
 
 
+@pytest.mark.parametrize("command", ["log export", "store export"])
+def test_only_a_lone_dash_is_stdout(used, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    app = create_app(tmp_path / "config.toml")
+    named = app.test_cli_runner().invoke(args=[*command.split(), "-o", "./-"])
+    assert (named.exit_code, named.output) == (0, "")
+    dash = app.test_cli_runner().invoke(args=[*command.split(), "-o", "-"])
+    assert dash.stdout == (tmp_path / "-").read_text()
+
+
 def test_a_reader_who_has_seen_enough_is_told_nothing(used, flask):
     with subprocess.Popen(["true"], stdin=subprocess.PIPE) as gone:
         gone.wait()

@@ -8,11 +8,9 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
+from tests.urns import GROUP, IDMELON, USER
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 PEOPLE = (
     ("Ada Lovelace", "Research", True),

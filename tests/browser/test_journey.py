@@ -4,9 +4,7 @@ import re
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
-
+from tests.urns import IDMELON, USER
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 

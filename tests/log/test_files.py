@@ -12,7 +12,7 @@ import pytest
 from config import ConfigError, parse
 from panel.log.entries import Entry, timestamp
 from panel.log.files import LogFiles
-from panel.log.search import Criteria, find_page, matching
+from panel.log.search import Criteria, Page, find_page, matching
 
 
 def line(number: float = 0, text: str = "") -> str:
@@ -179,6 +179,12 @@ def test_looking_for_what_is_new_stops_at_what_is_old():
     page = find_page(newest_first(), Criteria(since=timestamp(1_900_000_000 + 98)))
     assert [entry.id for entry in page.entries] == ["100", "99", "98"]
     assert len(read) == 4
+
+
+def test_a_page_without_room_goes_on_where_it_began():
+    lines = [line(number).encode() for number in (3, 2, 1)]
+    assert find_page(lines, Criteria(), before="3", limit=0) == Page([], "3")
+    assert find_page(lines, Criteria(), before="1", limit=0) == Page([])
 
 
 def test_a_log_that_is_too_large_to_be_served_is_refused():

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.urns import PATCH_OP
+
 SECRET = "Hush-{}-hush"
 VAULT = {
     "id": "urn:ietf:params:scim:schemas:extension:contoso:2.0:User",
@@ -90,9 +92,6 @@ def searches(draw: st.DrawFn) -> Any:
 
 def ops() -> st.SearchStrategy[str]:
     return st.sampled_from(["add", "Replace", "remove", "wrong"])
-
-
-PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 @pytest.fixture

@@ -350,4 +350,4 @@ def test_what_one_worker_saw_others_read(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
 def test_a_damaged_file_of_what_was_seen_says_nothing(tmp_path, text):
     (tmp_path / "seen.json").write_text(text)
-    assert activity.Activity(tmp_path / "seen.json").seen() == activity.Seen()
+    assert activity.Activity(tmp_path / "seen.json").seen() == activity.Activities()

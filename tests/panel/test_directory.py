@@ -8,10 +8,10 @@ import re
 import pytest
 
 from panel.lists import PAGE_SIZE
+from tests.urns import IDMELON
 
 USERS, GROUPS = "/panel/directory/Users", "/panel/directory/Groups"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
 BADGE = f"{IDMELON}:extraAttribute1"
 
 

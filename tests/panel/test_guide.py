@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from tests.urns import IDMELON
+
 GUIDE = "/panel/integrations/entra/guide"
-IDMELON = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
 
 
 def exported():

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -13,6 +16,7 @@ from panel import sessions
 from panel.sessions import LONGEST as LONGEST_SESSION
 from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
 from storage.memory import MemoryStore
+from tests.conftest import ROOT
 from tests.panel.conftest import PASSWORD, Browser, Page
 
 PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
@@ -96,6 +100,29 @@ def test_a_short_password_is_refused(stranger):
 def test_a_password_that_is_no_text_is_refused(stranger):
     result = stranger.command("panel", "password", "--password-stdin", given=b"\xff\xfe bad utf8 password\n")
     assert (result.exit_code, result.output) == (1, "Error: The password is no text in UTF-8.\n")
+
+
+def test_a_hash_that_was_emptied_is_written_anew(make_browser):
+    browser = make_browser(panel={"password_hash": "", "secret": "s" * 40})
+    assert browser.command("panel", "password", "--password-stdin", given="another password\n").exit_code == 0
+    assert (
+        Browser(create_app(browser.path, store=MemoryStore()), browser.path, "").sign_in("another password").status
+        == 302
+    )
+
+
+@pytest.mark.parametrize("option", ["", "--password-stdin"])
+def test_a_password_from_a_closed_input_is_refused(stranger, option):
+    run = subprocess.run(
+        ["sh", "-c", f'"$0" -m flask panel password {option} <&-', sys.executable],
+        cwd=ROOT,
+        env={**os.environ, "SCIM_CONFIG": str(stranger.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,  # without a terminal that could be asked instead
+    )
+    assert (run.returncode, run.stderr) == (1, "Error: Standard input is closed.\n")
 
 
 def test_the_password_is_kept_as_a_scrypt_hash(stranger):

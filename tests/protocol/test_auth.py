@@ -5,8 +5,8 @@ import pytest
 from app import create_app
 from scim.auth import new_token
 from storage.memory import MemoryStore
+from tests.urns import USER
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
 

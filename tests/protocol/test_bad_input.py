@@ -6,9 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT, GROUP, USER
+
 MEGABYTES = 10 * 1024 * 1024
 
 NO_OBJECTS = [

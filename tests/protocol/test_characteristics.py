@@ -79,6 +79,17 @@ def test_immutable_value_may_be_set_where_there_is_none(scim):
     assert refusal(scim.patch_op(path, {"op": "add", "path": "maker", "value": "Other"})) == (400, "mutability")
 
 
+@pytest.mark.parametrize(
+    "operation", [{"op": "replace", "value": {"urn:example:seal": None}}, {"op": "remove", "path": "urn:example:seal"}]
+)
+def test_immutable_value_stays_where_its_extension_is_removed(make_scim, operation):
+    attributes = [{"name": "number", "mutability": "immutable"}, {"name": "colour"}]
+    scim = make_scim(schemas=[{"id": "urn:example:seal", "name": "Seal", "extends": "User", "attributes": attributes}])
+    sealed, plain = (scim.create_user(**{"urn:example:seal": value}) for value in ({"number": "1"}, {"colour": "red"}))
+    assert refusal(scim.patch_op(f"/Users/{sealed['id']}", operation)) == (400, "mutability")
+    assert "urn:example:seal" not in scim.patch_op(f"/Users/{plain['id']}", operation).body
+
+
 def test_read_only_value_is_left_out_of_bodies_and_refused_in_patch(scim):
     device = create(scim, state="broken")
     path = f"/Devices/{device['id']}"
@@ -179,6 +190,15 @@ def test_values_of_another_type_are_refused(scim, device, name, value):
     assert refusal(scim.put(path, {**body, "maker": "Acme"})) == (400, "invalidValue")
     assert refusal(scim.patch_op(path, {"op": "replace", "path": name, "value": value})) == (400, "invalidValue")
     assert scim.read(path) == device
+
+
+def test_plain_values_are_removed_however_they_are_listed(make_scim):
+    attributes = [{"name": "rooms", "type": "integer", "multiValued": True}]
+    scim = make_scim(schemas=[{"id": "urn:example:hall", "name": "Hall", "extends": "User", "attributes": attributes}])
+    path = f"/Users/{scim.create_user(**{'urn:example:hall': {'rooms': [5, 6, 7]}})['id']}"
+    for value, left in (([{"value": 5}], [6, 7]), ([6], [7])):
+        answer = scim.patch_op(path, {"op": "Remove", "path": "urn:example:hall:rooms", "value": value})
+        assert answer.body["urn:example:hall"]["rooms"] == left
 
 
 def test_plain_values_of_a_list(scim):

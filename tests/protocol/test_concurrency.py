@@ -2,8 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT, USER
 
 
 def at_once(action, arguments):

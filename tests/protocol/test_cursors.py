@@ -5,8 +5,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-
 
 @pytest.fixture
 def users(scim):

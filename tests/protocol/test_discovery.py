@@ -2,10 +2,8 @@
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-IDM = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+from tests.urns import ENT, GROUP, IDMELON, USER
+
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 DEVICE = "urn:example:params:scim:schemas:core:2.0:Device"
 EXTRA = "urn:example:params:scim:schemas:extension:Shoes:2.0:User"
@@ -68,7 +66,7 @@ def test_resource_types(scim):
     assert (types["User"]["endpoint"], types["User"]["schema"]) == ("/Users", USER)
     assert (types["Group"]["endpoint"], types["Group"]["schema"]) == ("/Groups", GROUP)
     extensions = {one["schema"]: one["required"] for one in types["User"]["schemaExtensions"]}
-    assert extensions == {ENT: False, IDM: False}
+    assert extensions == {ENT: False, IDMELON: False}
     for name, one in types.items():
         assert one["schemas"] == ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"]
         assert scim.read(f"/ResourceTypes/{name}") == one
@@ -77,7 +75,7 @@ def test_resource_types(scim):
 
 def test_schemas(scim):
     body = scim.read("/Schemas")
-    assert {one["id"] for one in body["Resources"]} >= {USER, GROUP, ENT, IDM}
+    assert {one["id"] for one in body["Resources"]} >= {USER, GROUP, ENT, IDMELON}
     for one in body["Resources"]:
         assert scim.read(f"/Schemas/{one['id']}") == one
         assert one["schemas"] == ["urn:ietf:params:scim:schemas:core:2.0:Schema"]
@@ -93,7 +91,7 @@ def attributes(scim, urn):
         pending += [(f"{prefix}{one['name']}.", sub) for sub in one.get("subAttributes", [])]
 
 
-@pytest.mark.parametrize("urn", [USER, GROUP, ENT, IDM])
+@pytest.mark.parametrize("urn", [USER, GROUP, ENT, IDMELON])
 def test_every_attribute_tells_its_characteristics(scim, urn):
     for name, one in attributes(scim, urn):
         assert isinstance(one["multiValued"], bool), name
@@ -120,7 +118,7 @@ def test_every_attribute_tells_its_characteristics(scim, urn):
         (GROUP, "description", {"type": "string", "multiValued": False}),
         (ENT, "manager.displayName", {"mutability": "readOnly"}),
         (ENT, "manager.value", {"caseExact": True}),
-        (IDM, "immutable_id", {"type": "string", "multiValued": False, "mutability": "readWrite"}),
+        (IDMELON, "immutable_id", {"type": "string", "multiValued": False, "mutability": "readWrite"}),
     ],
 )
 def test_characteristics(scim, urn, name, expected):

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from scim.filters import And, Compare, Element, Not, Or, parse_filter
+from scim.filters import And, Compare, Not, Or, ValuePath, parse_filter
 from storage.tinydb_store import TinyDBStore
+from tests.urns import ENT, USER
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
 
 SHIP_SCHEMA = {
@@ -345,7 +344,7 @@ def strings_in(tree):
                 yield from strings_in(part)
         case Not(part):
             yield from strings_in(part)
-        case Element(_, filter, rest):
+        case ValuePath(_, filter, rest):
             yield from strings_in(filter)
             yield from strings_in(rest)
 

@@ -6,9 +6,8 @@ import pytest
 
 from app import create_app
 from scim import answers, derived
-from tests.conftest import USER
+from tests.urns import ENT, USER
 
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 HALF = '{"value":"\\ud800"}'
 NUL = '{"value":"a\\u0000b"}'
 
@@ -131,10 +130,10 @@ def test_a_malformed_host_gives_no_broken_location(scim, host):
 
 
 def test_groups_that_answers_meet_are_kept_while_there_is_room(monkeypatch, make_scim):
-    monkeypatch.setattr(answers, "KEPT_BYTES", 10_000)
+    monkeypatch.setattr(answers, "CACHE_BYTES", 10_000)
     found = []
-    init = derived.Met.__init__
-    monkeypatch.setattr(derived.Met, "__init__", lambda self, *take: found.append(self) or init(self, *take))
+    init = derived.GroupCache.__init__
+    monkeypatch.setattr(derived.GroupCache, "__init__", lambda self, *take: found.append(self) or init(self, *take))
     scim = make_scim()
     user = scim.create_user()
     for _ in range(20):

@@ -5,9 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.tinydb_store import TinyDBStore
-
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT, USER
 
 some = settings(max_examples=60, deadline=None)
 

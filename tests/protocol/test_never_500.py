@@ -9,10 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-IDM = "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User"
+from tests.urns import ENT, GROUP, IDMELON, USER
 
 some = settings(max_examples=120, deadline=None)
 
@@ -54,7 +51,7 @@ SUBS = [
     "created",
     "x",
 ]
-URNS = [USER, GROUP, ENT, IDM, ENT.upper(), "urn:example:none"]
+URNS = [USER, GROUP, ENT, IDMELON, ENT.upper(), "urn:example:none"]
 noise = st.text(st.characters(), max_size=12) | st.text(string.printable, max_size=12)
 names = st.one_of(
     st.sampled_from(NAMES),

@@ -2,8 +2,7 @@
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+from tests.urns import PATCH_OP, USER
 
 
 @pytest.fixture

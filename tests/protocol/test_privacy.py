@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from storage.memory import MemoryStore
+from tests.urns import USER
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",
     "X-Forwarded-Proto": "https",

@@ -2,9 +2,7 @@
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT, GROUP, USER
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT
+
 REF = {"name": "$ref", "type": "reference", "referenceTypes": ["User"], "mutability": "readOnly"}
 
 

@@ -6,8 +6,7 @@ import pytest
 import tomlkit
 
 from scim.auth import new_token
-
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+from tests.urns import USER
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-ENT = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+from tests.urns import ENT, USER
+
 SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
 SHIP_SCHEMA = {
     "id": SHIP,

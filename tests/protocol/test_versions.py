@@ -2,7 +2,8 @@
 
 import pytest
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+from tests.urns import USER
+
 TITLE = {"op": "add", "path": "title", "value": "Cook"}
 
 

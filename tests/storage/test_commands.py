@@ -11,6 +11,7 @@ from tinydb import TinyDB
 
 from commands.store import group
 from config import Config
+from scim.indexes import Indexes
 from scim.live import LiveConfig
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
@@ -22,7 +23,10 @@ from tests.storage.test_files import flip, journal_of
 def runner(store):
     app = Flask("test")
     app.extensions["tinyscim"] = SimpleNamespace(
-        store=store, indexes=INDEXES, config=LiveConfig(Config()), check_document=lambda kind, document: None
+        store=store,
+        indexes=Indexes(INDEXES, {}),
+        live_config=LiveConfig(Config()),
+        check_document=lambda kind, document: None,
     )
     app.cli.add_command(group)
     return lambda *args: app.test_cli_runner().invoke(args=["store", *map(str, args)])
@@ -203,7 +207,7 @@ def test_a_damaged_backup_is_not_restored(filled, flask, tmp_path):
 
 def test_a_backup_never_overwrites_the_store(filled, flask):
     for file in (filled, journal_of(filled)):
-        assert "one of the store's own files" in flask("backup", file).output
+        assert "one of the service's own files" in flask("backup", file).output
     assert flask("check").exit_code == 0
 
 

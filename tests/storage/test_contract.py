@@ -186,19 +186,19 @@ def test_scan_goes_on_after_a_position_though_its_document_is_gone(full):
 
 def test_the_sealed_form_of_a_document_is_the_document(full):
     with full.reading() as reader:
-        (sealed,) = reader.sealed("User", "id", "u3")
+        (sealed,) = reader.sealed_lookup("User", "id", "u3")
         assert reader.unseal(sealed) == reader.get("User", "u3")
-        found = reader.sealed("User", "title", "odd")
+        found = reader.sealed_lookup("User", "title", "odd")
         assert [reader.unseal(one) for one in found] == list(reader.lookup("User", "title", "odd"))
         page = reader.sealed_scan("User", offset=2, limit=3)
         assert [reader.unseal(one) for one in page] == list(reader.scan("User", offset=2, limit=3))
-        assert reader.sealed("User", "id", "nobody") == reader.sealed("User", "title", "none") == ()
+        assert reader.sealed_lookup("User", "id", "nobody") == reader.sealed_lookup("User", "title", "none") == ()
 
 
 def test_the_sealed_form_stays_until_the_document_changes(full):
     def sealed(id):
         with full.reading() as reader:
-            return reader.sealed("User", "id", id)
+            return reader.sealed_lookup("User", "id", id)
 
     before = {id: sealed(id) for id in ("u1", "u2")}
     with full.writing() as tx:

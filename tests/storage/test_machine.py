@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from storage.base import Duplicate, Missing
+from storage.maps import Pages
 from storage.tinydb_store import TinyDBStore
-from storage.versions import Pages
 from tests.storage.processes import die_at_step, run
 from tests.storage.samples import INDEXES
 

@@ -12,7 +12,7 @@ import pytest
 
 from storage.base import Duplicate, Unavailable
 from storage.board import SIZE, Board
-from storage.journal import goes_on
+from storage.journal import has_more_than_header
 from storage.session import Session
 from tests.storage.processes import run
 from tests.storage.samples import user
@@ -477,9 +477,9 @@ def test_compactions_that_overtake_whoever_opens_the_store_are_no_damage(open_st
         with monkeypatch.context() as patch:
             patch.setattr("storage.session.merge", lambda *args: None)
             first.compact()
-        return goes_on(path)
+        return has_more_than_header(path)
 
-    monkeypatch.setattr("storage.loading.goes_on", overtaken)
+    monkeypatch.setattr("storage.loading.has_more_than_header", overtaken)
     assert ids(open_store()) == ["u1", "u2"]
 
 

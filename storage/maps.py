@@ -16,7 +16,7 @@ BUCKETS = 2048  # few entries to a bucket at 100,000: to copy one is to touch al
 NODE = FAN * FAN  # positions to a node
 
 
-class _Parts(Generic[K, V]):
+class _ForkableMap(Generic[K, V]):
     """The parts of a map, and, unless all is shared, which of them and of the nodes are its own to change."""
 
     __slots__ = ("_nodes", "_own_nodes", "_own_parts", "_shared")
@@ -25,6 +25,7 @@ class _Parts(Generic[K, V]):
     _own_parts: set[int]
 
     def __init__(self, nodes: int) -> None:
+        # One empty part and one node, many times over: whoever writes copies first.
         self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
         self._shared = True
 
@@ -55,7 +56,7 @@ class _Parts(Generic[K, V]):
         return self._nodes[number]
 
 
-class Buckets(_Parts[str, V]):
+class Buckets(_ForkableMap[str, V]):
     """Values by key, in no order."""
 
     __slots__ = ()
@@ -77,7 +78,7 @@ class Buckets(_Parts[str, V]):
             bucket[key] = value
 
 
-class Pages(_Parts[int, V]):
+class Pages(_ForkableMap[int, V]):
     """Values by position, in order of position, with a count for each node."""
 
     __slots__ = ("_counts",)

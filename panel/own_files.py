@@ -1,0 +1,67 @@
+"""The files that the service itself keeps: no command writes over them, and the log does not move them aside."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from config import Config, ConfigError
+from panel.log.archive import Archive
+from storage.files import Files
+
+
+class OwnFiles:
+    """The configuration, the store with what lies beside it, and the log, which is None where it is off."""
+
+    def __init__(self, settings: Config, store: Files | None = None) -> None:
+        path, log = settings.resolve(settings.store.path), settings.log
+        self._settings = settings
+        self.store = store or Files(path)
+        self.secret, self.activity = path.with_suffix(".secret"), path.with_suffix(".activity.json")
+        self.sessions, self.purge_lock = path.with_suffix(".sessions.json"), path.with_suffix(".purge.lock")
+        is_on = log.path and (settings.path or log.path.startswith("/"))
+        self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
+        single = [self.secret, self.activity, self.sessions, self.purge_lock, *filter(None, [settings.path])]
+        # Each may have its lock, and what is about to replace it, beside it.
+        self._single = {_placed(one.with_name(one.name + end)) for one in single for end in ("", ".lock", ".new")}
+
+    def has(self, path: Path) -> bool:
+        """Tell whether a path leads to one of them, by a link too."""
+        return self._has_another(path) or (self.log is not None and _leads_to(path, self.log.owns, self.log.files))
+
+    def refuse_shared_log(self) -> None:
+        """Refuse a log where something else is kept, which it would move aside. Raises ConfigError."""
+        if self.log and (any(map(self._is_taken, self.log.paths)) or any(map(self.log.owns, self._others()))):
+            raise ConfigError(
+                f"{self._settings.path or 'configuration'}: [log] path must be a file of its own, and so must"
+                f" {self.log.paths[1].name} beside it, not {self._settings.log.path}"
+            )
+
+    def _is_taken(self, path: Path) -> bool:
+        is_folder = path.resolve() in self.store.snapshot.resolve().parents  # which need not be there yet
+        with suppress(OSError):
+            is_folder |= path.is_dir()
+        return is_folder or self._has_another(path)
+
+    def _has_another(self, path: Path) -> bool:
+        return _leads_to(path, lambda one: _placed(one) in self._single or self.store.owns(one), self._others)
+
+    def _others(self) -> Iterator[Path]:
+        yield from (self.store.snapshot, *self._single)
+        with suppress(OSError):
+            yield from map(self.store.journal, self.store.generations())
+
+
+def _placed(path: Path) -> Path:
+    return path.parent.resolve() / path.name
+
+
+def _leads_to(path: Path, owns: Callable[[Path], bool], files: Callable[[], Iterable[Path]]) -> bool:
+    """Tell whether a path has one of the names, is below one, or is one of the files under a name of its own."""
+    target = path.resolve()
+    return any(map(owns, (path, target, *target.parents))) or any(_is_same(path, one) for one in files())
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    with suppress(OSError):  # one of them is not there, or not any more
+        return path.samefile(other)
+    return False
