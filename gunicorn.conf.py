@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import socket
 import struct
 from collections import Counter
@@ -69,11 +70,15 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_: Any, worker: Any) -> None:
-    """Keep a worker to its CPU.
+    """Let a worker that is still booting be stopped, and keep it to its CPU.
 
-    Its threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to be
-    woken and has nothing at hand of what was just used: a PATCH would cost a quarter more (bench/README.md).
+    Before gunicorn's handler is there, the worker has its master's, which would lose the signal: to stop the service
+    would then take all of `graceful_timeout`.
+
+    A worker's threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to
+    be woken and has nothing at hand of what was just used: a PATCH would cost a quarter more (bench/README.md).
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.cpu})

@@ -166,11 +166,16 @@ def serve() -> Callable[..., Any]:
     return serving
 
 
-@contextmanager
-def serving(folder: Path, *tokens: Any, **server: Any):
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(folder: Path, *tokens: Any, **server: Any):
+    bind = f"127.0.0.1:{free_port()}"
     config = {"server": {"bind": bind, **server}, "store": {"path": "data.json"}, "tokens": list(tokens)}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (

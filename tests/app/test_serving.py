@@ -11,15 +11,14 @@ import httpx
 import pytest
 
 from scim.auth import new_token
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_flask_run_serves_and_logs_no_filter(config_path, flask):
     token = flask("token", "new", "--name", "t").stdout.strip()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = config_path.with_name("log")
     with (
         log.open("w") as output,
@@ -69,6 +68,22 @@ def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
     assert "lovelace" not in log
     assert "Worker exiting" in log
     assert "Logging error" not in log
+
+
+def test_a_service_that_is_stopped_while_it_boots_stops_at_once(tmp_path):
+    (tmp_path / "config.toml").write_text(f'[server]\nbind = "127.0.0.1:{free_port()}"\n')
+    # gunicorn calls this in a worker, shortly before it takes up signals there.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time, gunicorn.util\ngunicorn.util.seed = lambda: time.sleep(2)\n"
+    )
+    environment = {**os.environ, "SCIM_CONFIG": str(tmp_path / "config.toml"), "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert any("Booting worker" in line for line in process.stderr)
+        time.sleep(0.5)
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
 
 
 @pytest.mark.long

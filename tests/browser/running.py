@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from scim.auth import new_token
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -44,9 +44,7 @@ class Running:
 @contextmanager
 def running(folder: Path, **tables: Any) -> Iterator[Running]:
     """Run the service, with two workers, from a folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    bind = f"127.0.0.1:{free_port()}"
     token, table = new_token("entra")
     panel = {"password_hash": generate_password_hash(PASSWORD, method="scrypt:1024:8:1"), "secret": "s" * 40}
     config = {"panel": panel, "tokens": [table], **tables}

@@ -16,6 +16,7 @@ from entra.people import demo
 from entra.validate.cases import Status
 from entra.validate.reports import to_html
 from entra.validate.runner import CASES, Run
+from tests.conftest import free_port
 from tests.emulator.endpoint import TOKEN
 from tests.emulator.helpers import Job, assert_equal_groups
 
@@ -30,9 +31,7 @@ def answers(port):
 
 @pytest.fixture(scope="module")
 def endpoint():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [COMMAND, "--port", str(port), "--bearer-token", TOKEN]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until = time.monotonic() + 20
