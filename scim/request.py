@@ -68,20 +68,26 @@ class Request(flask.Request):
     def _read(self) -> bytes:
         length = self.content_length
         try:
-            raw = self.stream.read()
-            if length is None and self._goes_on():
+            if length is None:
+                return self._read_chunks()
+            if length > cast(int, self.max_content_length):
                 raise RequestEntityTooLarge
+            # `stream` would keep count of what is read, in Python, for longer than it takes to parse the JSON.
+            raw: bytes = self.environ["wsgi.input"].read(length)
         except RequestEntityTooLarge:
             raise
         except Exception as error:  # a server raises what it likes for chunks that are none
             raise InvalidSyntax(_BROKEN_OFF) from error
-        if length and len(raw) < length:
+        if len(raw) < length:
             raise InvalidSyntax(_BROKEN_OFF)
         return raw
 
-    def _goes_on(self) -> bool:
-        """Tell whether reading a body of unknown length has stopped at the size limit instead of at its end."""
-        return "wsgi.input_terminated" in self.environ and bool(self.environ["wsgi.input"].read(1))
+    def _read_chunks(self) -> bytes:
+        """Return a body of unknown length. Raises RequestEntityTooLarge."""
+        raw = self.stream.read()
+        if "wsgi.input_terminated" in self.environ and self.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge  # reading has stopped at the size limit instead of at the end
+        return raw
 
 
 # Both look behind Flask's proxies, since each look through one takes ten times as long.
