@@ -128,12 +128,14 @@ def _configured_store(settings: Config) -> Store:
 
 def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
     """Clean the address as Entra writes it, and believe as many proxies as the configuration does."""
+    base_path = settings.server.base_path
 
     def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
-        path, query = dialect.clean_target(environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
-        if path.startswith(settings.server.base_path):
+        path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+        path, query = dialect.clean_target(path, query, base_path)
+        if path.startswith(base_path):
             environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)
 

@@ -78,7 +78,8 @@ def post_fork(_: Any, worker: Any) -> None:
     A worker's threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to
     be woken and has nothing at hand of what was just used: a PATCH would cost a quarter more (bench/README.md).
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for stop in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        signal.signal(stop, lambda *_: os._exit(0))
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.cpu})

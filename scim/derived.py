@@ -205,6 +205,8 @@ def _kind(type: ResourceType, target: Target, registry: Registry) -> Callable[..
 def _stored_reference(value: Any) -> Any:
     if isinstance(value, list):
         return [kept for element in value if (kept := _stored_reference(element))]
+    if not isinstance(value, dict):  # stored before it became a reference
+        return value
     return {name: part for name, part in value.items() if name not in _FOLLOWING}
 
 

@@ -24,6 +24,7 @@ from storage.base import Damaged, StoreError, Unavailable
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+_DRAINED = 32 * 1024 * 1024  # bytes
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
 _CLIENT_REQUEST_ID = "HTTP_CLIENT_REQUEST_ID"
@@ -208,7 +209,8 @@ def _authenticated(asked: Request, config: Config) -> Token:
 
 def _drain(asked: Request) -> None:
     """Read on for a while: a client that is still sending would not get to see the answer."""
-    left = 32 * 1024 * 1024
+    length = asked.content_length
+    left = _DRAINED if length is None else min(length, _DRAINED)  # behind the end some servers wait for more
     stream = asked.environ["wsgi.input"]
     with suppress(Exception):  # it breaks off, or a server raises what it likes for chunks that are none
         while left > 0 and (chunk := stream.read(min(left, 65_536))):

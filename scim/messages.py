@@ -225,10 +225,10 @@ def _without_path(type: ResourceType, op: str, value: Any, unknown: list[str]) -
         target = Target(urn, None) if urn and urn != type.schema.id else type.resolve(name)
         if urn == type.schema.id:
             yield from _without_path(type, op, one, unknown)
-        elif target:
-            yield from _at(type, op, Path(target), one, unknown)
-        else:
+        elif target is None:
             unknown.append(name)
+        elif op != "add" or one is not None or not _takes_more(Path(target)):
+            yield from _at(type, op, Path(target), one, unknown)
 
 
 def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str]) -> Iterator[Operation]:

@@ -78,8 +78,13 @@ class _Change:
             self._simple()
             return
         elements = self._elements()
-        touched = self._removed(elements) if self.operation.op == "remove" else self._written(elements)
-        keep_one_primary(elements, touched)
+        selected = self._selected(elements)
+        if self.operation.op == "remove":
+            if (self.operation.filter or self.sub) and not selected:
+                return
+            self._remove(elements, selected)
+        else:
+            keep_one_primary(elements, self._written(elements, selected))
         self._put([element for element in elements if element not in ({}, None)])
 
     def _simple(self) -> None:
@@ -116,20 +121,18 @@ class _Change:
         target = self.operation.target
         return [place for place, element in enumerate(elements) if predicate(self.answered(target, element))]
 
-    def _removed(self, elements: list[Any]) -> list[int]:
-        for place in self._selected(elements):
+    def _remove(self, elements: list[Any], selected: list[int]) -> None:
+        for place in selected:
             if self.sub:
                 guard_immutable(self.sub, elements[place].get(self.sub.name), None)
                 elements[place] = {key: kept for key, kept in elements[place].items() if key != self.sub.name}
             else:
                 elements[place] = None
-        return []
 
-    def _written(self, elements: list[Any]) -> list[int]:
+    def _written(self, elements: list[Any], selected: list[int]) -> list[int]:
         """Write into the elements and return the places of those that were written."""
         if self.sub is None and self.operation.filter is None and self.attribute.multi_valued:
             return self._listed(elements)
-        selected = self._selected(elements)
         if not selected:
             elements.append(self._new_element())
             return [len(elements) - 1]

@@ -1,6 +1,7 @@
 """What every endpoint asks of a request: whose it is, where it came, what is in it."""
 
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = (MEDIA_TYPE, "application/json", "")
 _BROKEN_OFF = "The body broke off, or is not as long as was said."
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other is of what a proxy has quoted already
 _OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
 
 
@@ -111,5 +113,5 @@ def base_url() -> str:
         return server.url()
     if not asked.host:
         raise InvalidSyntax("The Host header names no host.")
-    prefix = quote(asked.root_path, "/%") if asked.root_path else ""  # a proxy may have quoted it already
+    prefix = quote(_LONE_PERCENT.sub("%25", asked.root_path), "/%") if asked.root_path else ""
     return server.url(f"{asked.scheme}://{asked.host}{prefix}")

@@ -23,7 +23,7 @@ from scim.registry import Registry, ResourceType, Target
 from scim.relations import Relations
 from scim.tolerance import STRICT, Tolerance
 from scim.validation import load_resource
-from storage.base import ID, Document, Duplicate, Reader, Store, Unavailable, Writer
+from storage.base import ID, Damaged, Document, Duplicate, Reader, Store, Unavailable, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
@@ -269,22 +269,22 @@ class _Translated(Generic[R]):
         try:
             self._opened = self._open()
             return self._opened.__enter__()
-        except Unavailable as error:
+        except (Unavailable, Damaged) as error:
             raise _translated(error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         try:
             self._opened.__exit__(kind, error, trace)
-        except Unavailable as unavailable:
-            raise _translated(unavailable) from unavailable
-        if isinstance(error, Duplicate | Unavailable):
+        except (Unavailable, Damaged) as failure:
+            raise _translated(failure) from failure
+        if isinstance(error, Duplicate | Unavailable | Damaged):
             raise _translated(error) from error
 
 
-def _translated(error: Duplicate | Unavailable) -> ScimError:
+def _translated(error: Duplicate | Unavailable | Damaged) -> ScimError:
     if isinstance(error, Duplicate):
         return Uniqueness(f'Another {error.kind} has the {error.index} "{error.key}".')
-    kind = StoreFull if error.full else StoreUnavailable
+    kind = StoreFull if isinstance(error, Unavailable) and error.full else StoreUnavailable
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from scim.attributes import instant
+from scim.attributes import fold, instant
 from scim.errors import ScimError
 from scim.members import GROUP, membership_id
 from scim.registry import DISABLED, MEMBERSHIP, Registry, ResourceType
@@ -48,10 +48,15 @@ def _check_resource(type: ResourceType, document: Document) -> None:
         loaded, _ = load_resource(type, document)
     except ScimError as error:
         raise ValueError(error.detail) from None
-    # An extension that the configuration no longer has stays in the store, and comes from there.
-    known = {name: value for name, value in document.items() if ":" not in name or type.urn(name)}
+    known = {name: value for name, value in document.items() if not _is_former_extension(type, name, value)}
     for name in _names_beside(loaded | {"schemas": [], "id": id, "meta": meta}, known):
         raise ValueError(f"{name} is kept for no {type.name}, or not under a name that is written so")
+
+
+def _is_former_extension(type: ResourceType, name: str, value: Any) -> bool:
+    """Tell whether this may be an extension that the configuration no longer has: it stays in the store."""
+    inside = any(fold(name).startswith(f"{fold(urn)}{end}") for urn in type.schemas for end in ":.")
+    return isinstance(value, dict) and fold(name).startswith("urn:") and not type.urn(name) and not inside
 
 
 def _names_beside(loaded: Any, document: Any) -> Iterator[str]:

@@ -90,8 +90,10 @@ def check_required(type: ResourceType, document: Document) -> None:
             if attribute.required and attribute.name not in holder:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
             for sub in attribute.required_subs:
-                elements = holder.get(attribute.name, [])
-                if any(sub.name not in one for one in (elements if isinstance(elements, list) else [elements])):
+                held = holder.get(attribute.name, [])
+                elements = held if isinstance(held, list) else [held]
+                # What was stored before it became complex lacks nothing: else no PATCH at all would be possible.
+                if any(isinstance(one, dict) and sub.name not in one for one in elements):
                     raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
 
 

@@ -14,21 +14,32 @@ from scim.registry import ResourceType
 JsonObject = dict[str, Any]
 
 
-def clean_target(path: str, query: str) -> tuple[str, str]:
+def clean_target(path: str, query: str, base_path: str) -> tuple[str, str]:
     """Return path and query of a request as they were meant.
 
-    A Tenant URL that ends in a slash gives `//Users`, Microsoft's Postman collection has `/Users/?filter=`, and a
-    flag at the end of the Tenant URL can come before the path: `?aadOptscim062020/Users?filter=`.
+    A Tenant URL that ends in a slash gives `//Users`, Microsoft's Postman collection has `/Users/?filter=`, and the
+    path comes behind the flag where the Tenant URL ends in one: `?aadOptscim062020/Users?filter=`.
     """
-    flag, slash, rest = query.partition("/")
-    if slash and "&" not in flag and fold(flag.partition("=")[0]) in _FLAGS:
+    cleaned = _with_single_slashes(path)
+    given, slash, rest = query.partition("/")
+    if slash and cleaned == base_path and _ends_a_tenant_url(given):
         appended, _, query = rest.partition("?")
-        path = f"{path}/{unquote(appended, 'latin-1')}"
-    cleaned = "/".join(part for part in path.split("/") if part)
-    return f"/{cleaned}", query
+        cleaned = _with_single_slashes(f"{base_path}/{unquote(appended, 'latin-1')}")
+    return cleaned, query
 
 
-_FLAGS = ("aadoptscim062020", "azureadscimpatch2017")
+def _with_single_slashes(path: str) -> str:
+    return "/" + "/".join(part for part in path.split("/") if part)
+
+
+def _ends_a_tenant_url(query: str) -> bool:
+    """Tell whether a query has a flag and nothing of a search, in whose values a slash begins no path."""
+    names = {fold(one.partition("=")[0]) for one in query.split("&")}
+    return not _FLAGS.isdisjoint(names) and _PARAMETERS.isdisjoint(names)
+
+
+_FLAGS = {"aadoptscim062020", "azureadscimpatch2017"}
+_PARAMETERS = {fold(name) for name in SEARCH_PARAMETERS}
 
 
 def bearer_token(header: str) -> tuple[str, bool]:

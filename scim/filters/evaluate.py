@@ -184,7 +184,10 @@ def _text_test(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
 
 
 def read_values(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], list[Any]]:
-    """Return the function that lists the values at a target, none where nothing is assigned."""
+    """Return the function that lists the values at a target, none where nothing is assigned.
+
+    What was stored before the configuration made an attribute complex is no element of it.
+    """
     extension, attribute, sub = target.extension, target.attribute, target.sub
     if attribute is None:
         return lambda document: [document[extension]] if extension and document.get(extension) else []
@@ -198,26 +201,18 @@ def read_values(target: Target, find_derived: FindDerived = none_derived) -> Cal
         values = lambda one: one.get(name) if isinstance(one, dict) else one  # noqa: E731
     else:
         values = lambda document: document.get(name)  # noqa: E731
-    return _listed(values) if sub is None else _listed_subs(values, sub.name)
+    if attribute.type != "complex":
+        return lambda document: _listed(values(document))
+    if sub is None:
+        return lambda document: [one for one in _listed(values(document)) if isinstance(one, dict)]
+    part = sub.name
+    return lambda document: [
+        one[part] for one in _listed(values(document)) if isinstance(one, dict) and one.get(part) is not None
+    ]
 
 
-def _listed(values: Callable[[Document], Any]) -> Callable[[Document], list[Any]]:
-    def read(document: Document) -> list[Any]:
-        value = values(document)
-        return [] if value is None else value if isinstance(value, list) else [value]
-
-    return read
-
-
-def _listed_subs(values: Callable[[Document], Any], sub: str) -> Callable[[Document], list[Any]]:
-    def read(document: Document) -> list[Any]:
-        value = values(document)
-        if value is None:
-            return []
-        elements = value if isinstance(value, list) else [value]
-        return [element[sub] for element in elements if isinstance(element, dict) and element.get(sub) is not None]
-
-    return read
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def _every(predicates: list[Predicate]) -> Predicate:

@@ -84,6 +84,7 @@ def test_a_host_that_is_none_is_400_everywhere(scim, path, host):
         ("/a b", "/a%20b"),
         ("/\u00c3\u00a9", "/%C3%A9"),
         ("/%C3%A9", "/%C3%A9"),
+        ("/100%", "/100%25"),
         ("/\u00e9", "/%EF%BF%BD"),
     ],
 )

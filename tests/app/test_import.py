@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from storage.base import Unavailable
-from tests.urns import ENT
+from tests.urns import ENT, USER
 
 GOOD_META = {
     "resourceType": "User",
@@ -62,6 +62,16 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
         (
             {"kind": "User", "document": {"id": "1", "userName": "a", "name": NICKED, "meta": GOOD_META}},
             "nick is kept for no User",
+        ),
+        *(
+            ({"kind": "User", "document": {"id": "1", "userName": "a", name: value, "meta": GOOD_META}}, f"{name} is")
+            for name, value in [
+                (f"{ENT}:department", "Dock"),
+                (f"{ENT.lower()}.manager", {"value": "1"}),
+                (f"{USER}:title", "Dock"),
+                ("urn:example:gone:2.0:User", "Dock"),
+                ("x:y", {"z": 5}),
+            ]
         ),
         ({"kind": "User", "document": []}, 'a document needs an "id"'),
         ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),

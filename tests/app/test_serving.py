@@ -70,7 +70,8 @@ def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
     assert "Logging error" not in log
 
 
-def test_a_service_that_is_stopped_while_it_boots_stops_at_once(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+def test_a_service_that_is_stopped_while_it_boots_stops_at_once(tmp_path, stop):
     (tmp_path / "config.toml").write_text(f'[server]\nbind = "127.0.0.1:{free_port()}"\n')
     # gunicorn calls this in a worker, shortly before it takes up signals there.
     (tmp_path / "sitecustomize.py").write_text(
@@ -81,9 +82,9 @@ def test_a_service_that_is_stopped_while_it_boots_stops_at_once(tmp_path):
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert any("Booting worker" in line for line in process.stderr)
         time.sleep(0.5)
-        process.terminate()
-        process.communicate(timeout=10)
-    assert process.returncode == 0
+        process.send_signal(stop)
+        _, log = process.communicate(timeout=10)
+    assert (process.returncode, "Traceback" in log) == (0, False)
 
 
 @pytest.mark.long

@@ -230,6 +230,12 @@ def test_flag_empty_string_then_null_unset(patch):
         assert changed[ENT] == {"employeeNumber": "11"}
 
 
+def test_nothing_added_to_what_is_read_only_is_no_failure(patch):
+    changed = patch({"op": "add", "value": {"groups": None, "schemas": None, "emails": None, "title": "Lead"}})
+    assert changed["title"] == "Lead"
+    assert changed["emails"]
+
+
 def test_unsetting_all_of_an_extension_takes_its_schema_away(patch):
     names = (f"{ENT}:department", f"{ENT}:employeeNumber")
     changed = patch(*({"op": "replace", "path": path, "value": ""} for path in names))

@@ -132,7 +132,16 @@ def test_flag_before_the_path_is_no_failure(scim, path):
     assert scim.get(path).status < 500
 
 
-@pytest.mark.parametrize("flag", ["aadOptscim062020", "aadOptscim062020=", "AzureAdScimPatch2017=true"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "aadOptscim062020",
+        "aadOptscim062020=",
+        "AzureAdScimPatch2017=true",
+        "aadOptscim062020=true&x=1",
+        "x=1&aadOptscim062020",
+    ],
+)
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_search_behind_a_flag_finds_nobody_else(scim, flag, slash):
     user = scim.create_user(userName="quy@contoso.example")
@@ -147,6 +156,8 @@ def test_a_slash_behind_a_flag_in_its_place_is_no_path(scim, flag):
     for value, found in (("corp/ada", [user["id"]]), ("nobody/", [])):
         answer = scim.get(f"/Users?{flag}&filter=externalId+eq+%22{value}%22")
         assert [one["id"] for one in answer.body["Resources"]] == found
+        everywhere = scim.get(f"?{flag}&filter=externalId+eq+%22{value}%22")
+        assert [one["id"] for one in everywhere.body["Resources"]] == found
     assert scim.post(f"/Users?{flag}&x=a/b", {"schemas": [USER], "userName": "a/b"}).status == 201
 
 

@@ -1,5 +1,6 @@
 """What comes from outside and is wrong gets a SCIM error body and loses nothing."""
 
+import io
 import json
 import socket
 from uuid import uuid4
@@ -180,6 +181,22 @@ def test_ten_megabytes_are_413(scim, live, method, path):
 def test_ten_megabytes_that_do_not_tell_their_length_are_413(live):
     chunks = (b"x" * 1024 * 1024 for _ in range(10))
     assert live.request("POST", "/Users", data=chunks).status == 413
+
+
+def test_no_more_is_asked_of_a_body_that_is_too_large_than_there_is(scim):
+    """Behind its end some servers wait for more."""
+    asked = []
+
+    class Stream(io.BytesIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    headers = {"Authorization": f"Bearer {scim.token}", "Content-Length": str(MEGABYTES)}
+    sent = Stream(b"x" * MEGABYTES)
+    assert scim.app.test_client().post(f"{scim.base_path}/Users", headers=headers, input_stream=sent).status_code == 413
+    assert min(asked) > 0
+    assert sum(asked) <= MEGABYTES
 
 
 def test_the_limit_of_a_body_is_an_option(make_scim):

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from storage.base import Unavailable
+from storage.base import Damaged, Unavailable
 from storage.memory import MemoryStore
 from tests.urns import ENT, GROUP, PATCH_OP, USER
 
@@ -255,3 +255,19 @@ def test_a_store_that_fills_up_on_the_way_hides_no_operation_that_was_carried_ou
     assert answer.status == 200, answer.body
     assert sorted(statuses(answer.body["Operations"])) == ["201", "201", "507"]
     assert scim.get("/Users").body["totalResults"] == 2
+
+
+def test_a_store_that_is_damaged_on_the_way_fails_the_operation_alone(make_scim):
+    class Breaking(MemoryStore):
+        number = count()
+
+        def writing(self):
+            if next(self.number) == 1:
+                raise Damaged("line 3 does not match its checksum")
+            return super().writing()
+
+    scim = make_scim(store=Breaking())
+    operations = [post_user(name, name) for name in ("one", "two", "three")]
+    answer = scim.post("/Bulk", {"schemas": [REQUEST], "Operations": operations})
+    assert statuses(answer.body["Operations"]) == ["201", "503", "201"]
+    assert "checksum" not in answer.text
