@@ -41,7 +41,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     try:
         settings = _configuration(config)
         own = OwnFiles(settings)
-        own.refuse_shared_log()
+        own.refuse_shared()
         service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))

@@ -17,10 +17,21 @@ HERE = Path(__file__).resolve().parent
 class ConfigError(Exception):
     """The configuration is wrong; the message is one line for the administrator."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__("".join(map(_visible, reason)))
 
-def option(default: Any, check: Callable[[Any], bool] = lambda _: True, must: str = "") -> Any:
-    """Declare an option: its default, what its value must fulfil, and how that is said."""
-    return field(default=default, metadata={"check": check, "must": must})
+
+def _visible(character: str) -> str:
+    if character == "\0":
+        return r"\0"
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def option(
+    default: Any, check: Callable[[Any], bool] = lambda _: True, must: str = "", *, is_secret: bool = False
+) -> Any:
+    """Declare an option: its default, what its value must fulfil, how that is said, and whether errors hide a value."""
+    return field(default=default, metadata={"check": check, "must": must, "is_secret": is_secret})
 
 
 _LABEL = r"\w(?:[\w-]{0,61}\w)?"
@@ -49,6 +60,10 @@ def _is_public_url(text: str) -> bool:
     return not text or bool(re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*/?", text))
 
 
+def _is_file(text: str) -> bool:
+    return Path(text).name not in ("", "..")
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """[server]: where the service is and what it takes in."""
@@ -73,7 +88,7 @@ class Server:
 class StoreOptions:
     """[store]: where and how resources are kept."""
 
-    path: str = option("data/tinyscim.json", bool, "a file's path")
+    path: str = option("data/tinyscim.json", _is_file, "a file's path")
     durability: str = option("fsync", lambda word: word in ("fsync", "os"), '"fsync" or "os"')
     compact_after: int = option(16_000_000, lambda n: n >= 10_000, "10000 or more")
 
@@ -109,7 +124,7 @@ class Limits:
 class LogOptions:
     """[log]: the provisioning log."""
 
-    path: str = option("data/provisioning.jsonl")
+    path: str = option("data/provisioning.jsonl", lambda text: not text or _is_file(text), "a file of its own")
     max_bytes: int = option(20_000_000, lambda n: 100_000 <= n <= 200_000_000, "from 100000 to 200000000")
     days: int = option(90, lambda n: 1 <= n <= 3_650, "from 1 to 3650")
 
@@ -123,7 +138,10 @@ class Token:
 
     name: str = option("", bool, "a name")
     sha256: str = option(
-        "", lambda text: len(text) == 64 and set(text) <= set("0123456789abcdef"), "a SHA-256 hash in hex"
+        "",
+        lambda text: len(text) == 64 and set(text) <= set("0123456789abcdef"),
+        "a SHA-256 hash in hex",
+        is_secret=True,  # it may be the token itself
     )
     created: datetime | None = option(None)
     expires: datetime | None = option(None, lambda moment: moment.tzinfo is not None, "a date and time with its zone")
@@ -168,8 +186,9 @@ class Panel:
         "",
         lambda text: not text or _is_hash(text),
         'what `flask panel password` writes (to have it written anew, set it to "" first)',
+        is_secret=True,  # it may be the password itself
     )
-    secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more")
+    secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more", is_secret=True)
 
     @property
     def is_on(self) -> bool:
@@ -275,7 +294,7 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
 def _refuse_nul(value: Any, where: str) -> None:
     """Refuse a NUL in any key or text: no file's name may have one, and nothing else has a use for it."""
     if isinstance(value, str) and "\0" in value:
-        raise ConfigError(f"{where} must have no NUL character".replace("\0", r"\0"))
+        raise ConfigError(f"{where} must have no NUL character")
     if isinstance(value, Mapping):
         for key, inner in value.items():
             _refuse_nul(key, f"{where} {key}")
@@ -312,13 +331,15 @@ def _value(option: Any, value: Any, where: str) -> Any:
     if option.type in wanted:
         plain = tuple if option.type == tuple[str, ...] else option.type
         if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-            raise ConfigError(f"{where} must be {wanted[option.type]}, not {_shown(value)}")
+            raise ConfigError(f"{where} must be {wanted[option.type]}{_shown(option, value)}")
     elif value is not None and not isinstance(value, datetime):
-        raise ConfigError(f"{where} must be a date and time, not {_shown(value)}")
+        raise ConfigError(f"{where} must be a date and time{_shown(option, value)}")
     if not option.metadata["check"](value):
-        raise ConfigError(f"{where} must be {option.metadata['must']}, not {_shown(value)}")
+        raise ConfigError(f"{where} must be {option.metadata['must']}{_shown(option, value)}")
     return value
 
 
-def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+def _shown(option: Any, value: Any) -> str:
+    if option.metadata["is_secret"]:
+        return ""
+    return f', not "{value}"' if isinstance(value, str) else f", not {str(value).lower()}"

@@ -48,15 +48,17 @@ def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
     return click.ClickException(f"{error.filename or 'output'}: {error.strerror}{outcome}")
 
 
-def refuse_closed_stdout() -> None:
-    """Refuse to make what is shown once where nobody would see it: click prints nothing, and calls that a success."""
+def refuse_closed_stdout(outcome: str = "") -> None:
+    """Refuse to write where nobody would see it: click prints nothing, and calls that a success."""
     if sys.stdout is None:
-        raise click.ClickException("output: stdout is closed, so nobody would see the token: none was made")
+        raise click.ClickException(f"output: stdout is closed{outcome}")
 
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[str]]:
     """Open what an export writes: a file, which nobody else may read if it is new, or stdout."""
+    if output == STDOUT:
+        refuse_closed_stdout()
     with click.open_file(STDOUT, "w", "utf-8") if output == STDOUT else _private(Path(output)) as file:
         yield file
 

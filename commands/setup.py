@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from commands.output import refuse_closed_stdout
 from commands.paths import config_path
-from commands.token import show
+from commands.token import NONE_MADE, show
 from config import Server
 from panel import settings
 
@@ -24,8 +24,9 @@ def setup() -> None:
     config = current_app.extensions["tinyscim"].live_config.now
     if config.tokens:
         return
-    refuse_closed_stdout()
+    refuse_closed_stdout(NONE_MADE)
     path = config_path()
+    password = "" if config.panel.is_on else _first_password()
 
     def take_back() -> None:
         settings.remove_token(path, FIRST_TOKEN)
@@ -33,8 +34,7 @@ def setup() -> None:
             settings.restore_panel(path, config.panel)
 
     try:
-        text = settings.add_token(path, FIRST_TOKEN)
-        password = "" if config.panel.is_on else _set_first_password()
+        text = settings.set_up(path, FIRST_TOKEN, password)
         show("\n".join(_told(config.server, text, password)), take_back)
     except settings.Refused as error:
         raise click.ClickException(str(error)) from None
@@ -56,7 +56,5 @@ def _told(server: Server, token: str, password: str) -> Iterator[str]:
         yield "Set public_url under [server] to your proxy's address: bind is a socket, which has none of its own."
 
 
-def _set_first_password() -> str:
-    password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
-    settings.set_password(config_path(), password)
-    return password
+def _first_password() -> str:
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))

@@ -10,6 +10,8 @@ from commands.paths import config_path
 from config import Token
 from panel import settings
 
+NONE_MADE = ", so nobody would see the token: none was made"
+
 token = Group("token", help="Bearer tokens of the clients that may use the service.")
 
 
@@ -18,7 +20,7 @@ token = Group("token", help="Bearer tokens of the clients that may use the servi
 @click.option("--read-only", is_flag=True, help="Let the token read and search, but change nothing.")
 def new(name: str, read_only: bool) -> None:
     """Make a token and print it. It is shown this once: only its hash is kept."""
-    refuse_closed_stdout()
+    refuse_closed_stdout(NONE_MADE)
     path = config_path()
     try:
         text = settings.add_token(path, name, read_only=read_only)
@@ -31,9 +33,11 @@ def show(text: str, take_back: Callable[[], None]) -> None:
     """Print what a new token is shown in; if that fails, it is taken back."""
     try:
         click.echo(text)
-    except OSError as error:
+    except BaseException as error:
         take_back()
-        raise unwritten(error, "; nobody has seen the token, so it is taken back") from error
+        if isinstance(error, OSError):
+            raise unwritten(error, "; nobody has seen the token, so it is taken back") from error
+        raise
 
 
 @token.command("list")

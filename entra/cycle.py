@@ -50,7 +50,9 @@ class Cycle:
     concurrency: int = 5
     seed: int = 0
     clock: Callable[[], float] = time.time
+    goes_on: bool = False  # another cycle follows, from the state in memory
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    unsaved: OSError | None = field(default=None, init=False)
 
     @property
     def initial(self) -> bool:
@@ -73,7 +75,17 @@ class Cycle:
             self._export(work)
             self._settle()
         finally:
+            self._save()
+
+    def _save(self) -> None:
+        """Save the state; what is in the way is kept for who goes on, and else raised."""
+        try:
             self.state.save()
+            self.unsaved = None
+        except OSError as error:
+            if not self.goes_on:
+                raise
+            self.unsaved = error
 
     def probe(self) -> None:
         """Test the connection. Raises CycleStoppedError when the endpoint fails the test."""
@@ -148,7 +160,7 @@ class Cycle:
                     future.result()
                 running |= {pool.submit(work, item) for item in islice(waiting, len(done))}
                 if time.monotonic() - saved > SAVE_EVERY:
-                    self.state.save()
+                    self._save()
                     saved = time.monotonic()
 
     def shuffled(self, items: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -69,11 +70,12 @@ class StateFile(OutputFile):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Take a path; a usage error names the folder in which no file can be made."""
         found = super().convert(value, param, ctx)
+        folder = Path(os.path.realpath(found)).parent  # of the file that a link leads to, if it is one
         try:
-            with tempfile.NamedTemporaryFile(dir=found.parent):
+            with tempfile.NamedTemporaryFile(dir=folder):
                 return found
         except OSError as error:
-            self.fail(f"no file can be made in {str(found.parent)!r}: {error.strerror}", param, ctx)
+            self.fail(f"no file can be made in {str(folder)!r}: {error.strerror}", param, ctx)
 
 
 OUTPUT = OutputFile()

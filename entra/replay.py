@@ -75,7 +75,7 @@ def _raw(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _lines(text: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 and its like may stand in a text
         if line.strip():
             try:
                 yield texts.parse(line)

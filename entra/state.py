@@ -96,7 +96,7 @@ class State:
             return
         text = json.dumps(self._to_json(), indent=1, ensure_ascii=False)
         try:
-            _replace(self.path, text)
+            _replace(Path(os.path.realpath(self.path)), text)  # a link stays, and leads to the new contents
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
@@ -145,6 +145,16 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the folder's names durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _from_json(raw: dict[str, Any]) -> State:

@@ -56,6 +56,7 @@ class Job:
             stopped = str(error)
         finally:
             summary(self.console, journal, time.monotonic() - started)
+            self._tell_unsaved(cycle.unsaved)
         if stopped:
             self.console.print(f"[red]stopped:[/] {escape(stopped)}")
             return STOPPED
@@ -69,6 +70,11 @@ class Job:
             until = time.monotonic() + self._pause()
             while time.monotonic() < until and self.tenant_file.stat().st_mtime_ns == changed:
                 time.sleep(LOOK_EVERY)
+
+    def _tell_unsaved(self, error: OSError | None) -> None:
+        if error:
+            reason = f"{error.filename}: {error.strerror}"
+            self.console.print(f"[red]the state is not saved:[/] {escape(reason)}; the next cycle tries again")
 
     def _pause(self) -> float:
         interval = float(self.settings["interval"]) * 60
@@ -90,6 +96,7 @@ class Job:
             _policy(self.settings),
             journal,
             concurrency=self.settings["concurrency"],
+            goes_on=self.settings["watch"],
         )
 
 

@@ -1,5 +1,6 @@
-"""The files that the service itself keeps: no command writes over them, and the log does not move them aside."""
+"""The files that the service itself keeps: no command writes over them, and neither does the store or the log."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,36 +29,62 @@ class OwnFiles:
         """Tell whether a path leads to one of them, by a link too."""
         return self._has_another(path) or (self.log is not None and _leads_to(path, self.log.owns, self.log.files))
 
-    def refuse_shared_log(self) -> None:
-        """Refuse a log where something else is kept, which it would move aside. Raises ConfigError."""
+    def refuse_shared(self) -> None:
+        """Refuse a store or a log where something else is kept, which it would destroy. Raises ConfigError."""
+        source = self._settings.path or "configuration"
+        if self._has_shared_store():
+            raise ConfigError(
+                f"{source}: [store] path must be a file of its own, and so must those beside it that begin with its"
+                f" name, not {self._settings.store.path}"
+            )
         if self.log and (any(map(self._is_taken, self.log.paths)) or any(map(self.log.owns, self._others()))):
             raise ConfigError(
-                f"{self._settings.path or 'configuration'}: [log] path must be a file of its own, and so must"
+                f"{source}: [log] path must be a file of its own, and so must"
                 f" {self.log.paths[1].name} beside it, not {self._settings.log.path}"
             )
 
+    def _has_shared_store(self) -> bool:
+        snapshot = self.store.snapshot
+        is_another = any(_leads_to(one, self.store.owns, self._of_store) for one in self._single)
+        return is_another or _is_folder(snapshot) or _leads_to(snapshot, self._is_single, lambda: ())
+
     def _is_taken(self, path: Path) -> bool:
-        is_folder = path.resolve() in self.store.snapshot.resolve().parents  # which need not be there yet
-        with suppress(OSError):
-            is_folder |= path.is_dir()
-        return is_folder or self._has_another(path)
+        is_above = _real(path) in _real(self.store.snapshot).parents  # which need not be there yet
+        return is_above or _is_folder(path) or self._has_another(path)
 
     def _has_another(self, path: Path) -> bool:
-        return _leads_to(path, lambda one: _placed(one) in self._single or self.store.owns(one), self._others)
+        return _leads_to(path, lambda one: self._is_single(one) or self.store.owns(one), self._others)
+
+    def _is_single(self, path: Path) -> bool:
+        return _placed(path) in self._single
 
     def _others(self) -> Iterator[Path]:
-        yield from (self.store.snapshot, *self._single)
+        yield from self._single
+        yield from self._of_store()
+
+    def _of_store(self) -> Iterator[Path]:
+        yield self.store.snapshot
         with suppress(OSError):
             yield from map(self.store.journal, self.store.generations())
 
 
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve() raises RuntimeError for a link that leads to itself
+
+
 def _placed(path: Path) -> Path:
-    return path.parent.resolve() / path.name
+    return _real(path.parent) / path.name
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def _leads_to(path: Path, owns: Callable[[Path], bool], files: Callable[[], Iterable[Path]]) -> bool:
     """Tell whether a path has one of the names, is below one, or is one of the files under a name of its own."""
-    target = path.resolve()
+    target = _real(path)
     return any(map(owns, (path, target, *target.parents))) or any(_is_same(path, one) for one in files())
 
 

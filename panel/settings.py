@@ -58,11 +58,21 @@ def add_token(
                 one["expires"] = min(end, one.get("expires", end))
         if replaces and not is_there:
             raise Refused(f'The token "{replaces}" is gone: it was revoked or has expired. Choose what to replace.')
-        if any(one["name"] == name for one in _tokens(document)):
-            raise Refused(f'There is a token "{name}" already; choose another name.')
-        added = tomlkit.table()
-        added.update(table)
-        _tokens(document).append(added)
+        _add(document, table)
+    return text
+
+
+def set_up(path: Path, name: str, password: str) -> str:
+    """Add the first token, which is returned, and set the panel's first password unless it is "". Raises Refused.
+
+    Both are written or neither: of a token alone nobody would be told.
+    """
+    text, table = new_token(name)
+    panel = _panel(password) if password else None
+    with _changing(path) as document:
+        _add(document, table)
+        if panel:
+            _update(document, "panel", panel)
     return text
 
 
@@ -89,8 +99,7 @@ def set_password(path: Path, password: str) -> None:
     """Set the panel's password, which signs everybody out. Raises Refused."""
     if len(password) < MIN_PASSWORD:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
-    hashed = generate_password_hash(password, method="scrypt")
-    _set(path, "panel", {"password_hash": hashed, "secret": secrets.token_urlsafe(32)})
+    _set(path, "panel", _panel(password))
 
 
 def restore_panel(path: Path, panel: Panel) -> None:
@@ -100,7 +109,16 @@ def restore_panel(path: Path, panel: Panel) -> None:
 
 def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
     with _changing(path) as document:
-        document.setdefault(name, tomlkit.table()).update(values)
+        _update(document, name, values)
+
+
+def _update(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> None:
+    document.setdefault(name, tomlkit.table()).update(values)
+
+
+def _panel(password: str) -> dict[str, str]:
+    hashed = generate_password_hash(password, method="scrypt")
+    return {"password_hash": hashed, "secret": secrets.token_urlsafe(32)}
 
 
 @contextmanager
@@ -109,13 +127,18 @@ def _changing(path: Path) -> Iterator[TOMLDocument]:
     try:
         with locked(path.with_name(path.name + ".lock")):
             read(path)  # what is wrong already is told before anything goes by it
-            document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
+            document = tomlkit.parse(_ended(path.read_text(encoding="utf-8-sig")))
             yield document
-            text = tomlkit.dumps(document)
+            text = _ended(tomlkit.dumps(document))
             parse(tomllib.loads(text), path)
             _replace(path.resolve(), text)
     except (OSError, ConfigError, tomlkit.exceptions.ParseError, tomllib.TOMLDecodeError) as error:
         raise Refused(f"{path} was not changed: {error}") from None
+
+
+def _ended(text: str) -> str:
+    """Return the text with its last line ended, behind which tomlkit, or whoever edits the file, may add another."""
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def _replace(path: Path, text: str) -> None:
@@ -133,6 +156,15 @@ def _replace(path: Path, text: str) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
+    """Add a token's table. Raises Refused if there is one of its name."""
+    if any(one["name"] == table["name"] for one in _tokens(document)):
+        raise Refused(f'There is a token "{table["name"]}" already; choose another name.')
+    added = tomlkit.table()
+    added.update(table)
+    _tokens(document).append(added)
 
 
 def _tokens(document: TOMLDocument) -> AoT:

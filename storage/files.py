@@ -41,7 +41,7 @@ class Files:
         """Tell whether a path has the name of one of these files."""
         own = self.snapshot.name
         ours = path.name in (own, f"{own}.new") or path.name.startswith((f"{own}.journal.", f"{own}.locks"))
-        return ours and path.parent.resolve() == self.snapshot.parent.resolve()
+        return ours and os.path.realpath(path.parent) == os.path.realpath(self.snapshot.parent)
 
     def aside(self, label: str) -> Path:
         """Return a name beside the snapshot that nothing has yet."""
@@ -70,16 +70,24 @@ def give(descriptor: int, like: Path) -> None:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
-def open_private(path: Path, flags: int) -> int:
-    """Open a file of the owner's alone, which is made if there is none; root's belongs to whom the folder does."""
-    flags |= os.O_CREAT | os.O_CLOEXEC
-    try:
-        # A file that is there already, or what a link leads to, is not given away.
-        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return os.open(path, flags, 0o600)
+def make_private(path: Path, flags: int) -> int:
+    """Make a file of the owner's alone; root's belongs to whom the folder does. Raises FileExistsError."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     give(descriptor, path.parent)
     return descriptor
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file of the owner's alone, which is made if there is none; one that is there is not given away."""
+    while True:
+        with suppress(FileExistsError):
+            return make_private(path, flags)
+        try:
+            # Not made here: a link is followed, and whoever put it there would choose where root makes a file.
+            return os.open(path, flags | os.O_CLOEXEC)
+        except FileNotFoundError:  # removed meanwhile, so that it can be made, unless it is a link to nothing
+            if path.is_symlink():
+                raise
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
@@ -106,7 +114,7 @@ def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
     new = path.with_name(path.name + ".new")
     try:
         new.unlink(missing_ok=True)
-        with os.fdopen(open_private(new, os.O_WRONLY | os.O_EXCL), "wb") as file:
+        with os.fdopen(make_private(new, os.O_WRONLY), "wb") as file:
             give(file.fileno(), path)
             for piece in pieces:
                 file.write(piece)

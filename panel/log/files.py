@@ -106,7 +106,7 @@ class LogFiles:
     def owns(self, path: Path) -> bool:
         """Tell whether a path has the name of one of these files, or of their lock."""
         ours = path.name in (self.path.name, self._lock.name) or self._is_segment(path.name)
-        return bool(ours) and path.parent.resolve() == self.path.parent.resolve()
+        return bool(ours) and os.path.realpath(path.parent) == os.path.realpath(self.path.parent)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self._lock)

@@ -8,6 +8,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 import config
 from app import create_app
+from panel import settings
 from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,10 @@ def test_every_option_stands_in_the_readme():
         ),
         (f"[store]\npath = {'[' * 5_000}{']' * 5_000}", "a value is nested too deeply"),
         (f"[store]\npath{'.a' * 5_000} = 1", "a value is nested too deeply"),
+        ('[server]\nbind = "a\\nb\\u2028"', r'not "a\nb\u2028"'),
+        ('[server]\n"a\\nb" = 1', r"[server]: there is no option a\nb; there are"),
+        ('["a\\r\\u001b"]', r"there is no table [a\r\x1b]; there are"),
+        ('[[schemas]]\nid = "urn:x:y"\nextends = "a\\nb"\nattributes = [{name = "a"}]', r'extends "a\nb"; there are'),
         ("[serve]", "there is no table [serve]; there are"),
         ("server = 1", "[server] must be a table"),
         ("tokens = 1", "[[tokens]] must be an array of tables"),
@@ -124,6 +129,23 @@ def test_every_option_stands_in_the_readme():
                 "data",
             )
         ),
+        ('[log]\npath = "/"', "[log] path must be a file of its own"),
+        *(
+            (f'[store]\npath = "{path}"', "[store] path must be a file")
+            for path in (
+                "config.toml",
+                "./data/../config.toml",
+                "config.toml.lock",
+                "config.toml.new",
+                "config.toml/tinyscim.json",
+                "config.toml.lock/tinyscim.json",
+                "data/tinyscim.secret",
+                ".",
+                "..",
+                "/",
+                "/usr",
+            )
+        ),
         *(
             (
                 f'[store]\npath = "data/{name}"\n[log]\npath = "data/log.jsonl"',
@@ -150,7 +172,7 @@ def test_every_option_stands_in_the_readme():
                 f"pbkdf2:sha257:1$a${'0' * 64}",
             )
         ),
-        ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first), not "md5$a$b"'),
+        ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first)\n'),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
@@ -165,6 +187,30 @@ def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, 
     assert "\0" not in said
     assert str(path) in said
     assert problem in said
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ("[panel]", 'password_hash = "Hush-1"'),
+        ("[panel]", 'password_hash = ["Hush-1"]'),
+        ("[panel]", 'secret = "Hush-1"'),
+        ('[[tokens]]\nname = "entra"', 'sha256 = "Hush-1"'),
+        ('[[tokens]]\nname = "entra"', "sha256 = { Hush-1 = 1 }"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_told(tmp_path, capsys, caplog, table, line):
+    path = tmp_path / "config.toml"
+    path.touch()
+    token = settings.add_token(path, "known")
+    client = create_app(path, store=MemoryStore()).test_client()
+    path.write_text(f"{table}\n{line}\n")
+    assert client.get("/api/scim/v2/Users", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    with pytest.raises(SystemExit):
+        create_app(path, store=MemoryStore())
+    for said in (caplog.text, capsys.readouterr().err):
+        assert f"{line.split()[0]} must be" in said
+        assert "hush" not in said.lower()
 
 
 @pytest.mark.parametrize("method", ["scrypt", "scrypt:1024:8:1", "scrypt:65536:16:2", "pbkdf2", "pbkdf2:sha512:1000"])
@@ -211,6 +257,48 @@ def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys, link, kind
     with pytest.raises(SystemExit):
         create_app(tmp_path / "config.toml")
     assert "[log] path must be a file of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+@pytest.mark.parametrize("link", ["tinyscim.json", "tinyscim.json.journal.0"])
+def test_a_link_to_the_configuration_is_no_file_of_a_store(tmp_path, capsys, link, kind):
+    path = tmp_path / "config.toml"
+    path.write_text('[store]\npath = "tinyscim.json"')
+    if kind == "hard":
+        (tmp_path / link).hardlink_to(path)
+    else:
+        (tmp_path / link).symlink_to(path)
+    with pytest.raises(SystemExit):
+        create_app(path)
+    assert "[store] path must be a file of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["tinyscim.json.journal.0", "tinyscim.json.locks", "tinyscim.json.new"])
+def test_a_configuration_is_no_file_of_a_store(tmp_path, capsys, name):
+    path = tmp_path / name
+    path.write_text('[store]\npath = "tinyscim.json"')
+    with pytest.raises(SystemExit):
+        create_app(path)
+    assert "[store] path must be a file of its own" in capsys.readouterr().err
+
+
+def test_a_repair_leaves_a_configuration_that_is_named_as_the_store_alone(flask, config_path):
+    config_path.write_text('[store]\npath = "config.toml"\n')
+    run = flask("store", "repair")
+    assert (run.returncode, run.stderr.count("\n")) == (3, 1)
+    assert config_path.read_text() == '[store]\npath = "config.toml"\n'
+    assert [path.name for path in config_path.parent.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize("path", ["loop", "loop/log.jsonl"])
+def test_a_link_that_leads_to_itself_stops_no_start(tmp_path, path):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "config.toml").write_text(f'[log]\npath = "{path}"\n')
+    app = create_app(tmp_path / "config.toml", store=MemoryStore())
+    assert app.test_client().get("/api/scim/v2/Users").status_code == 401
+    answer = app.test_cli_runner().invoke(args=["log", "tail"])
+    assert (answer.exit_code, answer.stderr.count("\n")) == (1, 1)
+    assert "Too many levels of symbolic links" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a command prints is read by people, and by the next program of a pipe."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,23 @@ def test_output_that_cannot_be_written_is_said_in_one_line(used, flask, command)
     with Path("/dev/full").open("w") as full:
         run = flask(*command.split(), stdout=full)
     assert (run.returncode, run.stderr) == (1, "Error: output: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["log export", "store export", "log export --format csv"])
+def test_an_export_to_a_stdout_that_is_closed_is_refused_in_one_line(used, flask, command):
+    run = flask(*command.split(), preexec_fn=lambda: os.close(1))
+    assert (run.returncode, run.stderr) == (1, "Error: output: stdout is closed\n")
+
+
+@pytest.mark.parametrize("command", ["log export -o", "store export -o", "store backup"])
+def test_a_link_that_leads_to_itself_is_no_traceback(used, flask, tmp_path, command):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    run = flask(*command.split(), str(loop))
+    if command == "store backup":  # which replaces what is there
+        assert (run.returncode, loop.is_symlink()) == (0, False)
+    else:
+        assert (run.returncode, run.stderr) == (1, f"Error: {loop}: Too many levels of symbolic links\n")
 
 
 @pytest.mark.parametrize("command", ["log export", "store export"])

@@ -66,6 +66,15 @@ def test_what_is_there_already_is_not_given_away(flask, folder, tmp_path_factory
     assert elsewhere.stat().st_uid == (folder / "kept").stat().st_uid == 0
 
 
+def test_a_link_to_nothing_does_not_choose_where_root_makes_a_file(flask, folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file"
+    (folder / "config.toml.lock").symlink_to(elsewhere)
+    run = flask("token", "new", "--name", "entra")
+    assert run.returncode == 1
+    assert "No such file or directory" in run.stderr
+    assert not elsewhere.exists()
+
+
 def test_a_file_that_is_replaced_keeps_its_owner(flask, folder):
     assert flask("store", "compact").returncode == 0
     data = folder / "kept" / "data" / "tinyscim.json"

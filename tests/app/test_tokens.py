@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import time
@@ -46,6 +47,24 @@ def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, con
     assert tokens(config_path)[:-1] == [old, two]
     assert flask("token", "revoke", "old").returncode == 0
     assert [table["name"] for table in tokens(config_path)] == ["two", "new"]
+
+
+def test_a_token_can_be_made_when_one_of_an_array_has_been_revoked(flask, config_path):
+    config_path.write_text(f'tokens = [ {{name="old", sha256="{"a" * 64}"}}, {{name="two", sha256="{"b" * 64}"}} ]\n')
+    assert flask("token", "revoke", "old").returncode == 0
+    assert config_path.read_text().endswith("\n")
+    run = flask("token", "new", "--name", "new")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [table["name"] for table in tokens(config_path)] == ["two", "new"]
+
+
+@pytest.mark.parametrize("end", ["", " # mine\n# more"])
+def test_a_token_can_be_added_to_a_file_whose_last_line_has_no_end(flask, config_path, end):
+    config_path.write_text(f'[[tokens]]\nname = "old"\nsha256 = "{"a" * 64}"{end}')
+    run = flask("token", "new", "--name", "new")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [table["name"] for table in tokens(config_path)] == ["old", "new"]
+    assert end in config_path.read_text()
 
 
 def test_comments_in_one_array_of_tokens_stay_in_the_file(flask, config_path):
@@ -154,6 +173,33 @@ def test_a_password_that_is_there_stays_when_a_token_is_taken_back(flask, config
     before = config.read(config_path)
     with Path("/dev/full").open("w") as full:
         assert flask("setup", stdout=full).returncode == 1
+    assert config.read(config_path) == before
+
+
+def test_a_setup_without_a_password_makes_no_token(config_path, monkeypatch):
+    usual = settings._replace
+
+    def replace(path, text):
+        if "password_hash" in text:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        usual(path, text)
+
+    config_path.write_text("")
+    monkeypatch.setattr(settings, "_replace", replace)
+    run = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"])
+    assert (run.exit_code, run.stdout) == (1, "")
+    assert config_path.read_text() == ""
+
+
+@pytest.mark.parametrize("command", ["token new --name lost", "setup"])
+def test_a_token_is_taken_back_whatever_keeps_it_from_being_shown(config_path, monkeypatch, command):
+    def failing(text):
+        raise UnicodeError("no letter of this terminal's")
+
+    monkeypatch.setattr("click.echo", failing)
+    before = config.read(config_path)
+    run = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=command.split())
+    assert isinstance(run.exception, UnicodeError)
     assert config.read(config_path) == before
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 
 from entra.cli import main
 from entra.people import demo
+from entra.state import State
 from entra.tenant import to_json
 from tests.emulator import broken
 from tests.emulator.endpoint import TOKEN, Endpoint
@@ -238,6 +240,35 @@ def test_a_state_that_can_no_longer_be_written_is_named(fresh, tenant, tmp_path,
     assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"Error: {state}: No space left on device")
 
 
+def test_a_state_that_is_a_link_is_written_where_it_leads(fresh, tenant, tmp_path):
+    (tmp_path / "kept").mkdir()
+    state, kept = tmp_path / "links.json", tmp_path / "kept" / "links.json"
+    state.symlink_to("kept/links.json")
+    for _ in range(2):
+        assert run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state).exit_code == 0
+        assert state.is_symlink()
+        assert json.loads(kept.read_text())["links"]
+    assert [path.name for path in kept.parent.iterdir()] == ["links.json"]
+
+
+def test_a_state_behind_a_link_into_no_folder_is_refused_before_anything_is_done(fresh, tenant, tmp_path):
+    fresh.requests.clear()
+    state = tmp_path / "links.json"
+    state.symlink_to("none/links.json")
+    result = run("sync", tenant, "--url", fresh.url, "--state", state)
+    assert result.exit_code == 2, result.output
+    assert f"no file can be made in '{tmp_path / 'none'}'" in result.output
+    assert fresh.requests == []
+
+
+def test_a_state_is_durable_under_its_name(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    state = State(path=tmp_path / "links.json")
+    state.save()
+    assert synced == [state.path.stat().st_ino, tmp_path.stat().st_ino]
+
+
 @pytest.mark.parametrize("command", ["day {tenant} -o", "schema {schema} -o", "sync {tenant} --url {url} --log"])
 def test_what_cannot_be_written_is_named(fresh, tenant, tmp_path, command):
     (tmp_path / "schema").write_text(json.dumps(exported()))
@@ -428,6 +459,27 @@ def test_watch_runs_a_cycle_when_the_file_changes(fresh, tenant, tmp_path):
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 130, output
     assert output.count("cycle, dialect") >= 2
+
+
+def test_watch_goes_on_with_a_state_that_cannot_be_saved_and_saves_it_when_it_can(fresh, tenant, tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    state = folder / "links.json"
+    state.symlink_to(folder / "gone" / "links.json")
+    (folder / "gone").mkdir()
+    process = start("sync", tenant, "--url", fresh.url, "--rate", 0, "--watch", "--interval", 0.02, "--state", state)
+    try:
+        wait_until(lambda: fresh.store["User"])
+        wait_until(state.exists)
+        shutil.rmtree(folder / "gone")
+        wait_until(lambda: process.stdout.readline().startswith("the state is not saved: "))
+        (folder / "gone").mkdir()
+        wait_until(state.exists)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 130, output
+    assert len(json.loads(state.read_text())["links"]) == len(fresh.store["User"]) + len(fresh.store["Group"])
 
 
 def test_a_demonstration_whose_port_is_taken_is_refused_first(tmp_path):

@@ -153,6 +153,14 @@ def test_lines_with_absent_keys_and_bodies_as_text_are_read():
     assert (log[0].request, log[0].response, log[0].status) == ({"userName": "x"}, "oops", None)
 
 
+@pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x85"])
+def test_what_ends_a_line_elsewhere_ends_none_of_the_log(inside):
+    names = [f"a{inside}b", "c"]
+    posts = [{"method": "POST", "path": "/Users", "request": {"userName": name}} for name in names]
+    text = "\r\n".join(json.dumps(post, ensure_ascii=False) for post in posts)
+    assert [recorded.request["userName"] for recorded in read(text)] == names
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

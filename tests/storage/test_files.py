@@ -3,14 +3,16 @@
 import contextlib
 import gc
 import json
+import os
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from zlib import crc32
 
 import pytest
 from tinydb import TinyDB, where
 
 from storage.base import Damaged, Duplicate, Index
-from storage.files import Files
+from storage.files import Files, open_private
 from storage.repair import check, repair
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, user
@@ -474,3 +476,45 @@ def test_repair_puts_positions_that_go_backwards_in_order_and_says_so(filled):
     outcomes = list(repair(Files(filled))[0].outcomes())
     assert f"{filled}, line 6: User 3 is out of order; it is kept, but not to be trusted" in outcomes
     assert [position for position, _ in state(filled)["User"]] == list(range(1, 16))
+
+
+def test_a_private_file_is_what_a_link_leads_to_but_not_made_there(tmp_path):
+    there, link, nothing = (tmp_path / name for name in ("there", "link", "nothing"))
+    there.write_bytes(b"kept")
+    link.symlink_to(there)
+    nothing.symlink_to("none")
+    descriptor = open_private(link, os.O_RDONLY)
+    assert os.read(descriptor, 9) == b"kept"
+    os.close(descriptor)
+    with pytest.raises(FileNotFoundError):
+        open_private(nothing, os.O_RDWR)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_private_file_that_is_removed_while_it_is_opened_is_made_anew(tmp_path, monkeypatch):
+    path, usual, tried = tmp_path / "file", os.open, []
+
+    def removing(name, flags, *mode):
+        tried.append(flags)
+        if len(tried) == 2:
+            path.unlink()
+        return usual(name, flags, *mode)
+
+    path.touch()
+    monkeypatch.setattr(os, "open", removing)
+    descriptor = open_private(path, os.O_RDWR)
+    assert os.path.samestat(os.fstat(descriptor), path.stat())
+    os.close(descriptor)
+
+
+def test_processes_that_make_a_private_file_at_once_share_it(tmp_path):
+    def opened(name):
+        descriptor = open_private(tmp_path / name, os.O_RDWR)
+        try:
+            return os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            assert len(set(pool.map(opened, [str(number)] * 8))) == 1
