@@ -188,7 +188,7 @@ def _tail(found: Found, load: str, sizes: list[int]) -> Iterable[list[object]]:
 
 def _judge(name: str, wanted: float, measured: float | None) -> Iterable[list[object]]:
     if measured is not None:
-        yield [name, wanted, measured, "met" if measured >= wanted else "not met"]
+        yield [name, wanted, f"{measured:.3f}", "met" if measured >= wanted else "not met"]
 
 
 def draw(rows: list[Row], path: Path) -> None:

@@ -38,6 +38,7 @@ class Job:
         self.endpoint: Endpoint = options.make_endpoint(settings["url"], settings["token"], settings)
         self.mappings: MappingSet = options.job_mappings(settings)
         self.state: State = options.load_state(settings, self.endpoint)
+        self._unsaved: OSError | None = None
         if settings["restart"] or settings["reset"]:
             self.state.restart(full=settings["reset"])
 
@@ -56,7 +57,8 @@ class Job:
             stopped = str(error)
         finally:
             summary(self.console, journal, time.monotonic() - started)
-            self._tell_unsaved(cycle.unsaved)
+            self._unsaved = cycle.unsaved
+            self._tell_unsaved()
         if stopped:
             self.console.print(f"[red]stopped:[/] {escape(stopped)}")
             return STOPPED
@@ -64,17 +66,21 @@ class Job:
 
     def watch(self) -> int:
         """Run a cycle whenever the tenant file changes or the interval has passed, until interrupted."""
-        while True:
-            changed = self.tenant_file.stat().st_mtime_ns
-            self.cycle()
-            until = time.monotonic() + self._pause()
-            while time.monotonic() < until and self.tenant_file.stat().st_mtime_ns == changed:
-                time.sleep(LOOK_EVERY)
+        try:
+            while True:
+                changed = self.tenant_file.stat().st_mtime_ns
+                self.cycle()
+                until = time.monotonic() + self._pause()
+                while time.monotonic() < until and self.tenant_file.stat().st_mtime_ns == changed:
+                    time.sleep(LOOK_EVERY)
+        finally:
+            if self._unsaved:
+                self.state.save()  # for the last time: what is in the way is an error now
 
-    def _tell_unsaved(self, error: OSError | None) -> None:
-        if error:
-            reason = f"{error.filename}: {error.strerror}"
-            self.console.print(f"[red]the state is not saved:[/] {escape(reason)}; the next cycle tries again")
+    def _tell_unsaved(self) -> None:
+        if self._unsaved:
+            reason = f"{self._unsaved.filename}: {self._unsaved.strerror}"
+            self.console.print(f"[red]the state is not saved:[/] {escape(reason)}; it will be tried again")
 
     def _pause(self) -> float:
         interval = float(self.settings["interval"]) * 60

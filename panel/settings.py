@@ -181,7 +181,7 @@ def _tokens(document: TOMLDocument) -> AoT:
 
 
 def _drop(document: TOMLDocument, token: Table) -> None:
-    """Take a token's table away; the comments in it, which may be about what follows, stay in the file."""
+    """Take a token's table away; comments on lines of their own, which may be about what follows, stay in the file."""
     tokens = _tokens(document)
     comments = [str(item.as_string()) for key, item in token.value.body if key is None]
     del tokens[list(tokens).index(token)]

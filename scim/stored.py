@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from scim.attributes import fold, instant
+from scim.attributes import Schema, fold, instant
 from scim.errors import ScimError
 from scim.members import GROUP, membership_id
 from scim.registry import DISABLED, MEMBERSHIP, Registry, ResourceType
@@ -55,8 +55,14 @@ def _check_resource(type: ResourceType, document: Document) -> None:
 
 def _is_former_extension(type: ResourceType, name: str, value: Any) -> bool:
     """Tell whether this may be an extension that the configuration no longer has: it stays in the store."""
-    inside = any(fold(name).startswith(f"{fold(urn)}{end}") for urn in type.schemas for end in ":.")
-    return isinstance(value, dict) and fold(name).startswith("urn:") and not type.urn(name) and not inside
+    is_known = type.urn(name) or any(_is_inside(schema, name) for schema in type.schemas.values())
+    return isinstance(value, dict) and fold(name).startswith("urn:") and not is_known
+
+
+def _is_inside(schema: Schema, name: str) -> bool:
+    """Tell whether a name leads to one of the schema's attributes, as a path does."""
+    urn, rest = fold(name[: len(schema.id)]), name[len(schema.id) :]
+    return urn == fold(schema.id) and rest[:1] in (":", ".") and bool(schema.by_name.get(re.split("[:.]", rest[1:])[0]))
 
 
 def _names_beside(loaded: Any, document: Any) -> Iterator[str]:

@@ -137,7 +137,8 @@ class LogFiles:
 
 
 def _append_whole(path: Path, data: bytes) -> None:
-    descriptor = open_private(path, os.O_RDWR | os.O_APPEND)
+    # The log may be a link, to a file that is not there yet too: whoever configures the service has put it there.
+    descriptor = open_private(Path(os.path.realpath(path)), os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         try:

@@ -31,8 +31,9 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
     assert "3 unchanged" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
 
 
-def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask, tmp_path):
-    user = {"id": "u", "userName": "a@example.com", "urn:example:gone:2.0:User": {"badge": 5}, "meta": GOOD_META}
+@pytest.mark.parametrize("urn", ["urn:example:gone:2.0:User", f"{ENT}:contoso", f"{ENT}.1"])
+def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask, tmp_path, urn):
+    user = {"id": "u", "userName": "a@example.com", urn: {"badge": 5}, "meta": GOOD_META}
     (tmp_path / "in.jsonl").write_text(json.dumps({"kind": "User", "document": user}))
     assert "1 inserted" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
     (tmp_path / "out.jsonl").write_text(flask("store", "export").stdout)

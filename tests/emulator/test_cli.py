@@ -482,6 +482,22 @@ def test_watch_goes_on_with_a_state_that_cannot_be_saved_and_saves_it_when_it_ca
     assert len(json.loads(state.read_text())["links"]) == len(fresh.store["User"]) + len(fresh.store["Group"])
 
 
+def test_a_watch_that_ends_with_a_state_that_cannot_be_saved_says_so(fresh, tenant, tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    state = folder / "links.json"
+    process = start("sync", tenant, "--url", fresh.url, "--rate", 0, "--watch", "--interval", 0.02, "--state", state)
+    try:
+        wait_until(state.exists)
+        shutil.rmtree(folder)
+        wait_until(lambda: process.stdout.readline().startswith("the state is not saved: "))
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    assert process.returncode == 1, output
+    assert output.endswith(f"Error: {state}: No such file or directory\n")
+
+
 def test_a_demonstration_whose_port_is_taken_is_refused_first(tmp_path):
     """Its users would else go to whatever service is there."""
     (tmp_path / "bin").mkdir()

@@ -191,3 +191,11 @@ def test_a_log_that_is_too_large_to_be_served_is_refused():
     assert parse({"log": {"max_bytes": 200_000_000}}).log.max_bytes == 200_000_000
     with pytest.raises(ConfigError, match=r"max_bytes.*from 100000 to 200000000"):
         parse({"log": {"max_bytes": 200_000_001}})
+
+
+def test_a_log_that_is_a_link_is_written_where_it_leads(tmp_path):
+    path, target = tmp_path / "log.jsonl", tmp_path / "elsewhere.jsonl"
+    path.symlink_to(target)
+    LogFiles(path, 1_000_000, 1).append(["one"])
+    assert target.read_text() == "one\n"
+    assert path.is_symlink()
