@@ -188,8 +188,8 @@ _PROJECTION = ("attributes", "excludedAttributes")
 def load_patch(type: ResourceType, body: Mapping[str, Any]) -> tuple[list[Operation], list[str]]:
     """Return the operations of a PatchOp message and the names in their values that no schema knows.
 
-    What a value without a path holds becomes one operation for each attribute. InvalidSyntax, InvalidPath,
-    InvalidFilter, InvalidValue, NoTarget, Mutability.
+    What a value without a path holds becomes one operation for each attribute. Raises InvalidSyntax,
+    InvalidPath, InvalidFilter, InvalidValue, NoTarget, Mutability.
     """
     expect(body, PATCH_OP)
     try:

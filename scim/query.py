@@ -192,7 +192,6 @@ class Search:
         def first(document: Document) -> Any:
             elements = read(document)
             if sub:
-                elements = [element for element in elements if isinstance(element, dict)]
                 preferred = sorted(elements, key=lambda element: element.get("primary") is not True)
                 elements = [element[sub] for element in preferred if element.get(sub) is not None]
             return elements[0] if elements else None

@@ -19,7 +19,7 @@ def load_resource(type: ResourceType, body: Mapping[str, Any]) -> tuple[Document
     """Return a resource as it will be stored, without id and meta, and the names that no schema knows.
 
     Read-only attributes are left out (RFC 7644 section 3.3), and so is what would never be returned; null and an
-    empty list are no value (RFC 7643 section 2.5). InvalidValue, InvalidSyntax.
+    empty list are no value (RFC 7643 section 2.5). Raises InvalidValue, InvalidSyntax.
     """
     unknown: list[str] = []
     core: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
 
     For a multi-valued attribute that is a list, whether one element was sent or several; with `element` it is the
     part of an element that a filter selects. Within a single complex value, null says what to take away.
-    InvalidValue, Mutability.
+    Raises InvalidValue, Mutability.
     """
     leaf = target.leaf
     many = leaf.multi_valued and not element

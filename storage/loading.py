@@ -29,9 +29,8 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
             journal = Journal(files.journal(meta.generation), meta.sequence)
             point = follow(files, Point(version, journal, start_place(meta.sequence)), until)
             generation = point.journal.generation
-            if has_more_than_header(
-                files.journal(generation + 1)
-            ):  # a compaction is at it, or has lost the line that leads there
+            if has_more_than_header(files.journal(generation + 1)):
+                # A compaction is at it, or the line that leads there is lost.
                 point = follow(files, point, until)
                 if until == NO_END and point.journal.generation == generation:
                     refuse_lost_end(files, point.journal)
