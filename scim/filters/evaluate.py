@@ -25,10 +25,12 @@ V = TypeVar("V")
 Predicate = Callable[[Document], bool]
 
 Test = Callable[[list[Any]], bool]
-"""Tells of all the keys at a target together whether a comparison holds."""
+"""Returns whether a comparison holds for the keys of all values at a target."""
 
-CHARACTERS = 4_096  # that are searched in about the time of one step
-LONGEST_NEEDLE = 100  # characters from which on Python searches in a time that depends on the text alone
+REREADING = 2  # steps for reading an element again
+CHARACTERS = 4_096  # a step for so many comparisons of characters, when a text is searched
+LONGEST_NEEDLE = 100  # a longer text is searched for in linear time (CPython's two-way algorithm)
+SHORT = CHARACTERS // LONGEST_NEEDLE  # searching a text of so many characters takes less than a step
 
 
 class DerivedValues(Protocol):
@@ -123,7 +125,7 @@ class _Compiler:
         self._lenient = lenient
         self._budget = budget
         self._predicates: dict[Hashable, Predicate] = {}
-        self._readers: dict[Hashable, Callable[[Document], tuple[list[Any], int]]] = {}
+        self._readers: dict[Hashable, Callable[[Document], list[Any]]] = {}
         self._inner: dict[Target, _Compiler] = {}
 
     def compile(self, tree: Filter) -> Predicate:
@@ -164,34 +166,25 @@ class _Compiler:
             return _never
         return self._tested(target, None, lambda values: any(value not in _EMPTY for value in values))
 
-    def _tested(self, target: Target, key: Callable[[Any], Key] | None, test: Test, width: int = 1) -> Predicate:
-        """Return the test of the keys at a target; `width` is how often it may look at each character."""
+    def _tested(self, target: Target, key: Callable[[Any], Key] | None, test: Test) -> Predicate:
+        """Return the test of the keys of all values at a target."""
         read, spend = self._reader(target, key), self._budget.spend
 
         def matches(document: Document) -> bool:
-            keys, characters = read(document)
-            steps = len(keys) + characters * width // CHARACTERS
-            if steps > 1:  # the first is counted for the term itself
-                spend(steps - 1)
+            keys = read(document)
+            if len(keys) > 1:  # the first is counted for the term itself
+                spend(len(keys) - 1)
             return test(keys)
 
         return matches
 
-    def _reader(
-        self, target: Target, key: Callable[[Any], Key] | None = None
-    ) -> Callable[[Document], tuple[list[Any], int]]:
-        """Return what gives the values at a target, as they are compared, and how many characters they have."""
+    def _reader(self, target: Target, key: Callable[[Any], Key] | None = None) -> Callable[[Document], list[Any]]:
+        """Return what gives the values at a target, or their keys, and reads a document once for all terms."""
         found = self._readers.get((target, key))
         if found is None:
             read = read_values(target, self._find_derived)
-
-            def read_keys(document: Document) -> tuple[list[Any], int]:
-                keys = read(document)
-                if key:
-                    keys = [key(value) for value in keys]
-                return keys, sum([len(one) for one in keys if isinstance(one, str)])
-
-            found = self._readers[target, key] = remember_last(read_keys)
+            found = remember_last((lambda document: list(map(key, read(document)))) if key else read)
+            self._readers[target, key] = found
         return found
 
     def _compare(self, path: str, op: str, value: Literal) -> Predicate:
@@ -204,8 +197,7 @@ class _Compiler:
         derived = self._find_derived(target.extension, target.attribute.name) if target.attribute else None
         if derived and op == "eq" and target.sub and target.sub.name == "value" and isinstance(value, str):
             return lambda document: derived.has(document, value)
-        width = min(len(value), LONGEST_NEEDLE) if op == "co" and isinstance(value, str) else 1
-        return self._tested(target, *comparison(target.leaf, op, value), width)
+        return self._tested(target, *comparison(target.leaf, op, value, self._budget))
 
     def _compare_null(self, path: str, op: str) -> Predicate:
         present = self._present(path)
@@ -223,8 +215,15 @@ class _Compiler:
             raise InvalidFilter(f"{path} has no elements that [...] could select.")
         if target not in self._inner:
             self._inner[target] = _Compiler(_Sub(target.attribute), none_derived, False, self._budget)
-        predicate, read = self._inner[target].compile(filter), self._reader(target)
-        return lambda document: any(map(predicate, read(document)[0]))
+        predicate, read, spend = self._inner[target].compile(filter), self._reader(target), self._budget.spend
+
+        def matches(document: Document) -> bool:
+            elements = read(document)
+            if len(elements) > 1:  # each of several is read anew by each filter, while the last one is remembered
+                spend(REREADING * len(elements))
+            return any(map(predicate, elements))
+
+        return matches
 
     def _resolve(self, path: str) -> Target | None:
         target = self._scope.resolve(path)
@@ -244,7 +243,7 @@ def with_default_value(target: Target, path: str) -> Target:
     return target
 
 
-def comparison(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[[Any], Key], Test]:
+def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
     """Return by which key values of the attribute are compared with a literal, and the test of their keys.
 
     Raises InvalidFilter if the types differ.
@@ -257,7 +256,7 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[
             f'{attribute.name} is of type {attribute.type}: "{str(value)[:100]}" cannot be compared with it.'
         )
     if op in _TEXT_TESTS:
-        return _text_test(attribute, op, value)
+        return _text_test(attribute, op, value, budget)
     if op in _ORDERS and attribute.type in ("boolean", "binary"):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}, which has no order for "{op}".')
     key = attribute.key
@@ -272,14 +271,29 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[
     return key, lambda keys: not keys or any(one != wanted for one in keys)
 
 
-def _text_test(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[[Any], Key], Test]:
+def _text_test(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
     """Return the key and the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
     if not isinstance(value, str):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
-    test = _TEXT_TESTS[op]
     key = _WRITTEN.key if attribute.type == "dateTime" else attribute.key
     wanted = key(value)
-    return key, _any_key(test, wanted)
+    return key, _contains(str(wanted), budget) if op == "co" else _any_key(_TEXT_TESTS[op], wanted)
+
+
+def _contains(wanted: str, budget: Budget) -> Test:
+    """Return the test of `co`, which counts long texts for more: in repetitive ones a search is quadratic."""
+    width = min(len(wanted), LONGEST_NEEDLE)
+
+    def find(keys: list[Any]) -> bool:
+        for one in keys:
+            if one is not None:
+                if len(one) > SHORT:
+                    budget.spend(len(one) * width // CHARACTERS)
+                if wanted in one:
+                    return True
+        return False
+
+    return find
 
 
 def _any_key(test: Callable[[Any, Any], bool], wanted: Any) -> Test:
@@ -306,10 +320,12 @@ def read_values(target: Target, find_derived: FindDerived = none_derived) -> Cal
         values: Callable[[Document], Any] = source.elements
     elif extension:
         values = lambda document: document.get(extension, _NOTHING).get(name)  # noqa: E731
-    elif attribute.name == "value" and attribute.type != "complex":
+    elif attribute.type == "complex":
+        values = lambda document: document.get(name)  # noqa: E731
+    elif name == "value":
         values = lambda one: one.get(name) if isinstance(one, dict) else one  # noqa: E731
     else:
-        values = lambda document: document.get(name)  # noqa: E731
+        return lambda document: _listed(document.get(name))
     if attribute.type != "complex":
         return lambda document: _listed(values(document))
     if sub is None:

@@ -1,0 +1,380 @@
+"""What a query costs: counted work grows no faster than its filter and the directory, and its steps are limited."""
+
+import sys
+import time
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scim import registry
+from scim.budget import Budget
+from scim.errors import TooMany
+from scim.filters import And, Compare, Not, Or, Present, compile_filter, lexer, parse_filter
+from storage.memory import MemoryStore
+from tests.urns import ENT, USER
+
+SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+USERS, MOST = 60, 9_000
+HUGE = 1_000_000_000
+
+
+class CountingStore(MemoryStore):
+    """Counts what is looked up and which documents are read."""
+
+    def __init__(self):
+        super().__init__()
+        self.counted = Counter()
+
+    def lookup(self, kind, index, key):
+        self.counted[index] += 1
+        return super().lookup(kind, index, key)
+
+    def unseal(self, sealed):
+        self.counted["unseal"] += 1
+        return super().unseal(sealed)
+
+
+def joined(form, count, word="or"):
+    return f" {word} ".join(form.format(number) for number in range(count))
+
+
+def search(scim, path="/Users", **parameters):
+    return scim.post(f"{path}/.search", {"schemas": [SEARCH], **parameters})
+
+
+def fill(scim, users=USERS, emails=2):
+    """Create users, each one a report of the one before it, who are in two groups of which one is in the other."""
+    manager, everybody = {}, scim.create_group()
+    for number in range(users):
+        addresses = [{"value": f"{number}.{place}@x.example"} for place in range(emails)]
+        user = scim.create_user(title=f"Title {number}", emails=addresses, **manager)
+        manager = {ENT: {"manager": {"value": user["id"]}}}
+        scim.patch_op(f"/Groups/{everybody['id']}", {"op": "add", "path": "members", "value": [{"value": user["id"]}]})
+    scim.create_group(members=[{"value": everybody["id"]}])
+    return scim
+
+
+@pytest.fixture(scope="module")
+def limited(make_scim):
+    return fill(make_scim(limits={"max_query_steps": MOST}))
+
+
+@pytest.fixture(scope="module")
+def counting(make_scim):
+    store = CountingStore()
+    return fill(make_scim(store=store, limits={"max_query_steps": HUGE})), store
+
+
+@pytest.fixture(scope="module")
+def directories(make_scim):
+    """Directories by their number of users."""
+    return {size: fill(make_scim(), size) for size in (8, 16, 32)}
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        joined('groups.value eq "{}"', 400),
+        joined('groups.display co "x{}"', 400),
+        joined('groups[display co "x{}"]', 200),
+        joined('emails[value co "x{}"]', 200),
+        joined('emails.value sw "x{}"', 400),
+        joined('id co "x{}"', 900),
+        joined('id ne "{}"', 900, "and"),
+        joined("(id pr and nickName eq 'x{}')".replace("'", '"'), 300),
+        "not (" + joined('id co "x{}"', 900) + ")",
+        joined(f'{ENT}:manager.displayName co "x{{}}"', 160),
+    ],
+    ids=lambda filter: filter[:30],
+)
+def test_a_filter_that_costs_too_much_is_refused_with_what_to_narrow(limited, filter):
+    answer = search(limited, filter=filter)
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
+    assert "eq" in answer.body["detail"]
+    assert "indexed attribute" in answer.body["detail"]
+    for parameters in ({"cursor": ""}, {"sortBy": "userName"}, {"count": 0}):
+        assert search(limited, filter=filter, **parameters).body["scimType"] == "tooMany"
+
+
+def test_what_stalled_a_directory_is_refused_by_default(make_scim):
+    store = MemoryStore()
+    scim = make_scim(store=store)
+    scim.get("/Users")  # which opens the store
+    with store.writing() as writer:
+        for number in range(2_100):
+            meta = {"resourceType": "User", "created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z"}
+            writer.insert("User", {"id": str(number), "userName": f"u{number}", "meta": {**meta, "version": 'W/"1"'}})
+    assert search(scim, filter=joined('id co "x{}"', 1_000)).body["scimType"] == "tooMany"
+    assert search(scim, filter=joined('id co "x{}"', 10)).body["totalResults"] == 0
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        (joined("id pr", 1_000, "and"), USERS),
+        (joined('groups.value eq "x"', 500), 0),
+        (joined('groups[display co "x"]', 500), 0),
+        (joined('emails[value ew "x.example"]', 400, "and"), USERS),
+        (joined('(title sw "title" and (id pr))', 200, "and"), USERS),
+        (joined('not (title eq "x")', 500, "and"), USERS),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_repeated_term_counts_once(limited, filter, found):
+    assert search(limited, filter=filter).body["totalResults"] == found
+
+
+@pytest.mark.parametrize(
+    "first",
+    ['userName eq "{}"', 'emails.value eq "{}"', 'groups.value eq "{}"', 'title eq "{}"', 'nickName pr and id eq "{}"'],
+)
+def test_many_terms_are_cheap_where_another_decides_first(limited, first):
+    rest = joined('id co "x{}"', 900)
+    assert search(limited, filter=f"{first.format('none')} and ({rest})").status == 200
+
+
+def test_sorting_by_other_documents_counts(make_scim):
+    scim = fill(make_scim(limits={"max_query_steps": 1_000}))
+    for _ in range(4):
+        scim.create_group(members=[{"value": id} for id in scim.found("/Users", "id pr")])
+    assert search(scim, "/Groups", sortBy="displayName").status == 200
+    assert search(scim, "/Groups", sortBy="members.value").body["scimType"] == "tooMany"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'groups.value eq "{}"',
+        'groups.display co "x{}"',
+        'groups[display co "x{}"]',
+        'groups.type eq "x{0}" and groups.display co "x{0}"',
+        f'{ENT}:manager.displayName co "x{{}}"',
+    ],
+)
+@pytest.mark.parametrize("sorting", [{}, {"sortBy": "groups.display"}])
+def test_derived_values_are_computed_once_a_document(counting, form, sorting):
+    scim, store = counting
+
+    def lookups(count):
+        store.counted.clear()
+        assert search(scim, filter=joined(form, count), count=0, **sorting).status == 200
+        return store.counted.copy()
+
+    lookups(2)  # what groups are in what is known from here on
+    few, many = lookups(2), lookups(40)
+    assert few["unseal"] == USERS
+    assert few == many
+
+
+def test_the_first_page_by_cursor_reads_every_document_once(counting):
+    scim, store = counting
+    for parameters in ({"filter": "id pr"}, {"sortBy": "userName"}, {"filter": "id pr", "sortBy": "userName"}):
+        store.counted.clear()
+        answer = search(scim, cursor="", count=7, attributes=["userName"], **parameters)
+        assert answer.body["totalResults"] == USERS
+        assert store.counted["unseal"] == USERS + 7
+
+
+def calls(scim, **parameters):
+    """Count the functions that Python calls for a search."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event == "call"
+
+    search(scim, **parameters)  # what is remembered is known from here on
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        search(scim, **parameters)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+FORMS = (
+    'groups.value eq "x{}"',
+    'groups.display co "x{}"',
+    'groups[display co "x{}"]',
+    'emails[value co "x{0}" or type eq "{0}"]',
+    'emails.value co "x{}"',
+    'id co "x{}"',
+    'meta.created lt "2000-01-01T00:00:{0:02}Z"',
+    f'{ENT}:manager.displayName co "x{{}}"',
+)
+
+
+def grows_with(sizes, work):
+    """Tell whether twice the size makes at most twice the work."""
+    counts = [work(size) for size in sizes]
+    return all(later <= 2.1 * earlier for earlier, later in pairwise(counts)), counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_work_grows_with_the_terms(counting, form):
+    scim, _ = counting
+    fine, counts = grows_with((12, 24, 48), lambda size: calls(scim, filter=joined(form, size), count=0))
+    assert fine, counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_work_grows_with_the_directory(directories, form):
+    fine, counts = grows_with(directories, lambda size: calls(directories[size], filter=joined(form, 10), count=0))
+    assert fine, counts
+
+
+@pytest.mark.parametrize(
+    "form", ['emails[value co "x{}"]', 'emails.value co "x{}"', 'emails[value co "x{}" or type pr]']
+)
+def test_work_grows_with_the_elements(make_scim, form):
+    directories = {size: fill(make_scim(), 2, size) for size in (20, 40, 80)}
+    fine, counts = grows_with(directories, lambda size: calls(directories[size], filter=joined(form, 10), count=0))
+    assert fine, counts
+
+
+def test_work_grows_with_the_nesting(counting):
+    scim, _ = counting
+    nested = {size: "(" * size + joined('id co "x{}"', 20) + ")" * size for size in (12, 24, 48)}
+    fine, counts = grows_with(nested, lambda size: calls(scim, filter=nested[size], count=0))
+    assert fine, counts
+
+
+def test_work_grows_with_the_attributes_that_are_asked_for(scim):
+    scim.create_user()
+    sizes = (50, 100, 200)
+    fine, counts = grows_with(sizes, lambda size: calls(scim, attributes=[f"attribute{size}.{n}" for n in range(size)]))
+    assert fine, counts
+
+
+USER_TYPE = registry.load().types["User"]
+
+
+def spent(filter, document):
+    budget = Budget()
+    compile_filter(parse_filter(filter), USER_TYPE, budget=budget)(document)
+    return budget.spent
+
+
+@pytest.mark.parametrize(
+    ("filter", "name"),
+    [('emails.value co "x"', "emails"), ('emails[value co "x"]', "emails"), ("emails[not (value pr)]", "emails")],
+)
+def test_every_element_that_a_term_is_compared_with_counts(filter, name):
+    counts = [spent(filter, {"emails": [{"value": str(n)} for n in range(size)]}) for size in (100, 200, 400)]
+    assert 100 <= counts[0] <= 600
+    assert [later / earlier for earlier, later in pairwise(counts)] == pytest.approx([2, 2], 0.05)
+
+
+def test_long_texts_count_for_more():
+    short, *long = [spent(f'title co "{"x" * 30}y"', {"title": "x" * size}) for size in (30, 100_000, 200_000)]
+    assert short == 1
+    assert [count / 100_000 for count in long] == pytest.approx([31 / 4_096, 2 * 31 / 4_096], 0.01)
+
+
+def test_a_budget_says_at_its_end_what_to_narrow():
+    budget = Budget(3, "Ask for less.")
+    for _ in range(3):
+        budget.spend()
+    with pytest.raises(TooMany, match=r"3 steps.*Ask for less\."):
+        budget.spend()
+
+
+def test_a_scan_lets_other_threads_run(counting, monkeypatch):
+    scim, _ = counting
+    pauses = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    assert search(scim, filter=joined('id co "x{}"', 500), count=0).status == 200
+    assert pauses
+    assert set(pauses) == {0}
+    few = len(pauses)
+    assert search(scim, filter=joined('id co "x{}"', 1_000), count=0).status == 200
+    assert len(pauses) - few > 1.5 * few
+
+
+LEAVES = [*(Compare("title", op, text) for op in ("eq", "sw") for text in ("a", "ab")), Present("nickName")]
+TREES = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda trees: st.one_of(
+        st.lists(trees, min_size=2, max_size=4).map(lambda terms: And(tuple(terms))),
+        st.lists(trees, min_size=2, max_size=4).map(lambda terms: Or(tuple(terms))),
+        trees.map(Not),
+    ),
+    max_leaves=20,
+)
+DOCUMENTS = st.lists(
+    st.fixed_dictionaries({"title": st.sampled_from(["a", "ab", "b"])}, optional={"nickName": st.just("n")})
+)
+
+
+def holds(tree, document):
+    match tree:
+        case And(terms):
+            return all(holds(term, document) for term in terms)
+        case Or(terms):
+            return any(holds(term, document) for term in terms)
+        case Not(term):
+            return not holds(term, document)
+        case Present():
+            return "nickName" in document
+    return document["title"] == tree.value if tree.op == "eq" else document["title"].startswith(tree.value)
+
+
+@given(TREES, DOCUMENTS)
+def test_terms_that_are_shared_find_what_they_would_alone(tree, documents):
+    predicate = compile_filter(tree, USER_TYPE)
+    assert [predicate(one) for one in documents] == [holds(tree, one) for one in documents]
+
+
+def test_literals_of_two_types_are_two_terms(scim):
+    for filter in (
+        "active eq true or active eq 1",
+        'active eq true and active eq "1"',
+        "active eq 1 or active eq true",
+    ):
+        assert scim.query("/Users", filter=filter).body["scimType"] == "invalidFilter"
+
+
+UNCLOSED = ['"' + r"\"" * 4_000, '"' + "\\" * 8_001, r"\"" * 4_000, '"" ' * 2_000 + '"', '"x' * 2_001]
+
+
+@pytest.mark.parametrize("text", UNCLOSED, ids=lambda text: text[:6])
+def test_a_string_that_is_not_closed_is_refused(scim, text):
+    answer = search(scim, filter=f"title eq {text}")
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
+    assert "quotation mark" in answer.body["detail"]
+    user = scim.create_user()
+    operation = {"op": "remove", "path": f"emails[value eq {text}]"}
+    assert scim.patch_op(f"/Users/{user['id']}", operation).body["scimType"] in ("invalidPath", "invalidFilter")
+
+
+@given(st.text('"\\a \n[]()'))
+def test_no_character_of_a_filter_is_read_twice(text):
+    """The pattern matches at every quotation mark, at the first attempt: there is nothing to which it could go back."""
+    for place, character in enumerate(text):
+        if character == '"':
+            found = lexer._STRING.match(text, place)
+            assert found
+            assert found["closed"] or not text[found.end() :].strip("\\")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"attributes": [f"a{n}" for n in range(1_001)]},
+        {"excludedAttributes": ["userName"] * 1_001},
+        {"schemas": [SEARCH] * 101},
+    ],
+    ids=["attributes", "excludedAttributes", "schemas"],
+)
+def test_lists_of_names_are_limited(scim, parameters):
+    assert search(scim, **parameters).body["scimType"] == "invalidValue"
+
+
+def test_a_message_of_patch_has_a_limited_list_of_schemas(scim):
+    user = scim.create_user()
+    body = {"schemas": [USER] * 101, "Operations": []}
+    assert scim.patch(f"/Users/{user['id']}", body).status == 400
