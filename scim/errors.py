@@ -43,6 +43,12 @@ class InvalidFilter(ScimError):
     scim_type = "invalidFilter"
 
 
+class TooMany(ScimError):
+    """The request asks for more work than one request may; the detail says what to narrow."""
+
+    scim_type = "tooMany"
+
+
 class InvalidPath(ScimError):
     """A path cannot be read or names no attribute."""
 
