@@ -14,7 +14,7 @@ from scim import inactive, members, messages, patch, relations
 from scim.answers import Answer, AnswerCache, Answers
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.derived import Locate
-from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
+from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness, shorten
 from scim.indexes import Indexes
 from scim.patch import guard_all_immutable
 from scim.projection import EVERYTHING, Projection
@@ -283,7 +283,7 @@ class _Translated(Generic[R]):
 
 def _translated(error: Duplicate | Unavailable | Damaged) -> ScimError:
     if isinstance(error, Duplicate):
-        return Uniqueness(f'Another {error.kind} has the {error.index} "{error.key}".')
+        return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
     kind = StoreFull if isinstance(error, Unavailable) and error.full else StoreUnavailable
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
@@ -294,7 +294,7 @@ def new_id() -> str:
 
 
 def _not_found(type: ResourceType, id: str) -> NotFound:
-    return NotFound(f"There is no {type.name} with the id {id}.")
+    return NotFound(f"There is no {type.name} with the id {shorten(id)}.")
 
 
 def _list_response(page: Page, query: Query, resources: list[bytes]) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from scim.attributes import Attribute
-from scim.errors import InvalidFilter
+from scim.errors import InvalidFilter, shorten
 from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
 from scim.registry import ResourceType, Target
 from storage.base import Document, Sealed
@@ -89,7 +89,7 @@ class _Compiler:
                 return self._present(path)
             case ValuePath(path, filter, None):
                 return self._element(path, filter)
-        raise InvalidFilter(f'Nothing may follow the "]" of {tree.path}[...] in a filter.')
+        raise InvalidFilter(f'Nothing may follow the "]" of {shorten(tree.path)}[...] in a filter.')
 
     def _present(self, path: str) -> Predicate:
         target = self._resolve(path)
@@ -127,7 +127,7 @@ class _Compiler:
         if target is None:
             return _never
         if isinstance(self._scope, _Sub) or target.sub or not target.attribute:
-            raise InvalidFilter(f"{path} has no elements that [...] could select.")
+            raise InvalidFilter(f"{shorten(path)} has no elements that [...] could select.")
         predicate = compile_filter(filter, target.attribute)
         read = read_values(target, self._find_derived)
         return lambda document: any(predicate(element) for element in read(document))
@@ -135,7 +135,7 @@ class _Compiler:
     def _resolve(self, path: str) -> Target | None:
         target = self._scope.resolve(path)
         if target is None and not self._lenient:
-            raise InvalidFilter(f'There is no attribute "{path}" to filter by.')
+            raise InvalidFilter(f'There is no attribute "{shorten(path)}" to filter by.')
         return target
 
 
@@ -145,7 +145,7 @@ def with_default_value(target: Target, path: str) -> Target:
     if attribute is None or (target.sub is None and attribute.type == "complex"):
         sub = attribute.subs.get("value") if attribute else None
         if sub is None:
-            raise InvalidFilter(f"{path} is complex: name the sub-attribute to compare.")
+            raise InvalidFilter(f"{shorten(path)} is complex: name the sub-attribute to compare.")
         return Target(target.extension, attribute, sub)
     return target
 
@@ -153,10 +153,12 @@ def with_default_value(target: Target, path: str) -> Target:
 def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
     """Return the test of one value of the attribute against a literal. Raises InvalidFilter if their types differ."""
     if isinstance(value, Unquoted):
-        raise InvalidFilter(f'The value "{value}" needs quotation marks.')
+        raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
     fits = _LITERALS[attribute.type]
     if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
-        raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{value}" cannot be compared with it.')
+        raise InvalidFilter(
+            f'{attribute.name} is of type {attribute.type}: "{shorten(str(value))}" cannot be compared with it.'
+        )
     if op in _TEXT_TESTS:
         return _text_test(attribute, op, value)
     if op in _ORDERS and attribute.type in ("boolean", "binary"):
@@ -164,7 +166,7 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
     key = attribute.key
     wanted: Any = key(value)
     if wanted is None:  # the literal is a text, as it should be, but no dateTime
-        raise InvalidFilter(f'{attribute.name}: "{value}" is no dateTime like 2026-01-31T12:00:00Z.')
+        raise InvalidFilter(f'{attribute.name}: "{shorten(str(value))}" is no dateTime like 2026-01-31T12:00:00Z.')
     if op in _ORDERS:
         order = _ORDERS[op]
         return lambda one: (found := key(one)) is not None and order(found, wanted)
