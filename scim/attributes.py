@@ -58,7 +58,7 @@ class DefinitionError(ValueError):
 class Lengths:
     """How many characters a value may have: text, and binary data, which a `data:` reference holds as well."""
 
-    max_text_length: int = 4_000
+    max_text_length: int = 10_000
     max_binary_length: int = 200_000
 
 

@@ -10,6 +10,13 @@ class Budget:
         self._limit = self._left = limit
         self._advice = advice
 
+    def check(self, count: int) -> None:
+        """Raise TooMany if so many steps are beyond the limit, and take none."""
+        try:
+            self.spend(count)
+        finally:
+            self._left += count
+
     def spend(self, count: int = 1) -> None:
         """Count steps that are about to be taken. Raises TooMany if they are beyond the limit."""
         self._left -= count

@@ -1,16 +1,21 @@
 """PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
-from scim.attributes import Attribute
+from scim.attributes import Attribute, Key
+from scim.budget import Budget
 from scim.errors import Mutability, NoTarget
-from scim.filters import Filter, compile_filter
+from scim.filters import And, Compare, Filter, Not, Or, compile_filter
 from scim.registry import ResourceType, Target
 from scim.tolerance import STRICT, Element, Fill
 from scim.validation import check_required, load_value, refuse_read_only, refuse_too_many, set_schemas
 from storage.base import Document
+
+DERIVING = 5  # steps that it takes to derive what an element has from the resource that it refers to
+ADVICE = "Send fewer operations in one request, name elements by their value, or list several values in one operation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,16 @@ class Operation:
     filter: Filter | None = None
     value: Any = None
 
+    @property
+    def steps(self) -> int:
+        """How many steps the operation takes for each element of a multi-valued attribute, none if it finds them."""
+        attribute = self.target.attribute
+        if attribute is None or not attribute.multi_valued:
+            return 0
+        if self.filter is None:
+            return 1 if self.target.sub else 0
+        return sum(steps(term, attribute) for term, key in alternatives(self.filter, attribute) if key is None)
+
 
 Answered = Callable[[Target, Any], Any]
 """Gives an element of the attribute at a target as it is answered, with what is derived: filters go by that."""
@@ -31,122 +46,318 @@ def apply(
     type: ResourceType,
     resource: Document,
     operations: list[Operation],
+    budget: Budget,
     fill: Fill = STRICT.fill,
     answered: Answered = lambda target, element: element,
 ) -> Document:
-    """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter.
+    """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter, TooMany.
 
     The resource that came in is left as it was, so that nothing has happened where an operation fails.
     """
-    result = _copy(resource)
+    changing = _Resource(type, resource, budget, fill, answered)
     for operation in operations:
-        _apply(type, result, operation, fill, answered)
+        changing.apply(operation)
+    result = changing.result()
     check_required(type, result)
     set_schemas(type, result)
     return result
 
 
-def _apply(type: ResourceType, resource: Document, operation: Operation, fill: Fill, answered: Answered) -> None:
-    target = operation.target
-    if target.attribute is None:  # an extension's URN alone, which only "remove" keeps
-        assert target.extension
-        removed = resource.pop(target.extension, {})
-        for attribute in type.schemas[target.extension].attributes:
+class Elements:
+    """The elements of one attribute while operations change them.
+
+    An element keeps its place until it is removed, so that the index by value and type is built once for all
+    operations.
+    """
+
+    def __init__(self, attribute: Attribute, held: Any) -> None:
+        listed = held if isinstance(held, list) else [] if held is None else [held]
+        # What was stored before the attribute became complex, or ceased to be, is no element.
+        kept = [one for one in listed if isinstance(one, dict) == (attribute.type == "complex")]
+        self.changed = False
+        self._attribute, self._held = attribute, held
+        self._by_place: dict[int, Any] = dict(enumerate(kept))
+        self._next_place = len(kept)
+        self._primaries = {place for place, one in self._by_place.items() if _is_primary(one)}
+        self._index: _Index | None = None
+
+    def __len__(self) -> int:
+        return len(self._by_place)
+
+    def __getitem__(self, place: int) -> Any:
+        return self._by_place[place]
+
+    def places(self) -> list[int]:
+        """Return the places of all elements, in their order."""
+        return list(self._by_place)
+
+    def places_of(self, value: Key) -> list[int]:
+        """Return the places of the elements whose `value` has this key."""
+        return self._indexed().places_of(value)
+
+    @property
+    def value(self) -> Any:
+        """The attribute's value; None where there is none."""
+        if not self.changed:
+            return self._held
+        values = list(self._by_place.values())
+        return (values if self._attribute.multi_valued else values[0]) if values else None
+
+    def put(self, place: int, element: Any) -> None:
+        """Put an element in a place; an empty one is dropped."""
+        self.changed = True
+        if element in _EMPTY:
+            self._by_place.pop(place, None)
+            self._primaries.discard(place)
+            if self._index:
+                self._index.remove(place)
+            return
+        self._by_place[place] = element
+        (self._primaries.add if _is_primary(element) else self._primaries.discard)(place)
+        if self._index:
+            self._index.put(place, element)
+
+    def append(self, element: Any) -> int:
+        """Put an element behind the others and return its place."""
+        place = self._next_place
+        self._next_place += 1
+        self.put(place, element)
+        return place
+
+    def clear(self) -> None:
+        """Remove every element."""
+        self.changed = True
+        self._by_place.clear()
+        self._primaries.clear()
+        self._index = None
+
+    def join(self, added: Iterable[Any]) -> list[int]:
+        """Add elements, and return the places that were written; one that matches an element is merged into it.
+
+        Two match if their `value` is equal and their `type` does not differ: a service should not return the same pair
+        twice (RFC 7643 section 2.4), and a client that adds what it added before changes nothing.
+        """
+        before: dict[int, Any] = {}
+        for one in added:
+            place = self._indexed().find(one)
+            if place is None:
+                before[self.append(one)] = None
+            elif isinstance(one, dict):
+                before.setdefault(place, self[place])
+                self.put(place, self[place] | one)
+        self.changed = True
+        return [place for place in sorted(before) if self._by_place.get(place) != before[place]]
+
+    def keep_one_primary(self, written: list[int]) -> None:
+        """Let the last element that became primary be the only one (RFC 7644 section 3.5.2)."""
+        last = next((place for place in reversed(written) if place in self._primaries), None)
+        if last is not None:
+            for place in self._primaries - {last}:
+                self.put(place, self[place] | {"primary": False})
+
+    def _indexed(self) -> "_Index":
+        if self._index is None:
+            self._index = _Index(self._attribute)
+            for place, element in self._by_place.items():
+                self._index.put(place, element)
+        return self._index
+
+
+class _Index:
+    """The places of elements by `value`, and by `value` and `type`.
+
+    The lists of places are heaps. An element that has changed or gone leaves its place in them; such places are
+    recognised by their present key.
+    """
+
+    def __init__(self, attribute: Attribute) -> None:
+        self._attribute = attribute
+        self._keys: dict[int, tuple[Any, Key]] = {}
+        self._by_value: dict[Any, list[int]] = {}
+        self._by_key: dict[tuple[Any, Key], list[int]] = {}
+
+    def put(self, place: int, element: Any) -> None:
+        key = self._key(element)
+        if self._keys.get(place) != key:
+            self._keys[place] = key
+            heappush(self._by_value.setdefault(key[0], []), place)
+            heappush(self._by_key.setdefault(key, []), place)
+
+    def remove(self, place: int) -> None:
+        self._keys.pop(place, None)
+
+    def places_of(self, value: Any) -> list[int]:
+        current = sorted({place for place in self._by_value.get(value, ()) if self._value_at(place) == value})
+        self._by_value[value] = current  # which is a heap, too
+        return list(current)
+
+    def find(self, element: Any) -> int | None:
+        """Return the first place of an element with the same `value` and no other `type`."""
+        value, kind = self._key(element)
+        if kind is None:
+            return self._first(self._by_value.get(value, []), lambda key: bool(key[0] == value))
+        found = [self._first(self._by_key.get(key, []), key.__eq__) for key in ((value, kind), (value, None))]
+        return min((place for place in found if place is not None), default=None)
+
+    def _first(self, places: list[int], is_right: Callable[[tuple[Any, Key]], bool]) -> int | None:
+        while places and not is_right(self._keys.get(places[0], _GONE)):
+            heappop(places)
+        return places[0] if places else None
+
+    def _value_at(self, place: int) -> Any:
+        return self._keys.get(place, _GONE)[0]
+
+    def _key(self, element: Any) -> tuple[Any, Key]:
+        """Return what identifies an element: its `value`, or all that it holds if it has none, and its `type`."""
+        if self._attribute.type != "complex":
+            return self._attribute.key(element), None
+        value, kind = self._attribute.subs.get("value"), self._attribute.subs.get("type")
+        type_key = kind.key(element["type"]) if kind and element.get("type") is not None else None
+        if value and element.get("value") is not None:
+            return value.key(element["value"]), type_key
+        return frozenset((name, repr(part)) for name, part in element.items()), type_key
+
+
+class _Resource:
+    """A resource while operations change it."""
+
+    def __init__(self, type: ResourceType, resource: Document, budget: Budget, fill: Fill, answered: Answered) -> None:
+        self.budget, self.fill, self.answered = budget, fill, answered
+        self._type = type
+        self._document = _copy(resource)
+        self._elements: dict[str | None, dict[str, Elements]] = {}
+
+    def apply(self, operation: Operation) -> None:
+        """Carry out an operation."""
+        target = operation.target
+        attribute, extension = target.attribute, target.extension
+        if attribute is None:  # an extension's URN alone, which only "remove" keeps
+            assert extension
+            self._remove_extension(extension)
+            return
+        refuse_read_only(target)
+        if attribute.multi_valued:
+            _Change(self, operation, self._elements_of(extension, attribute)).apply()
+        elif attribute.type == "complex" or operation.filter:
+            elements = Elements(attribute, self._holder(extension).get(attribute.name))
+            _Change(self, operation, elements).apply()
+            self._store(extension, attribute.name, elements)
+        else:
+            self._assign(extension, attribute, operation.value if operation.op != "remove" else None)
+
+    def result(self) -> Document:
+        """Return the resource as it has become."""
+        for extension in list(self._elements):
+            self._store_all(extension)
+        return self._document
+
+    def _remove_extension(self, extension: str) -> None:
+        self._store_all(extension)
+        removed = self._document.pop(extension, {})
+        for attribute in self._type.schemas[extension].attributes:
             guard_immutable(attribute, removed.get(attribute.name), None)
-        return
-    refuse_read_only(target)
-    holder = resource.setdefault(target.extension, {}) if target.extension else resource
-    _Change(holder, operation, fill, answered).apply()
-    if target.extension and not holder:
-        del resource[target.extension]
+
+    def _elements_of(self, extension: str | None, attribute: Attribute) -> Elements:
+        elements = self._elements.setdefault(extension, {})
+        if attribute.name not in elements:
+            elements[attribute.name] = Elements(attribute, self._holder(extension).get(attribute.name))
+        return elements[attribute.name]
+
+    def _store_all(self, extension: str | None) -> None:
+        for name, elements in self._elements.pop(extension, {}).items():
+            self._store(extension, name, elements)
+
+    def _store(self, extension: str | None, name: str, elements: Elements) -> None:
+        if elements.changed:
+            self._put(extension, name, elements.value)
+
+    def _assign(self, extension: str | None, attribute: Attribute, value: Any) -> None:
+        guard_immutable(attribute, self._holder(extension).get(attribute.name), value)
+        self._put(extension, attribute.name, value)
+
+    def _holder(self, extension: str | None) -> dict[str, Any]:
+        return self._document.get(extension, {}) if extension else self._document
+
+    def _put(self, extension: str | None, name: str, value: Any) -> None:
+        """Put a value where it belongs, or remove what is there; an extension without attributes goes with it."""
+        holder = self._document.setdefault(extension, {}) if extension else self._document
+        if value is None:
+            holder.pop(name, None)
+        else:
+            holder[name] = value
+        if extension and not holder:
+            del self._document[extension]
 
 
 class _Change:
-    """One operation on the attributes of a resource, or of an extension in it."""
+    """One operation on the elements of an attribute; a single value is one element."""
 
-    def __init__(self, holder: dict[str, Any], operation: Operation, fill: Fill, answered: Answered) -> None:
+    def __init__(self, resource: _Resource, operation: Operation, elements: Elements) -> None:
         assert operation.target.attribute
-        self.holder = holder
+        self.resource = resource
         self.operation = operation
+        self.elements = elements
         self.attribute = operation.target.attribute
         self.sub = operation.target.sub
-        self.fill = fill
-        self.answered = answered
 
     def apply(self) -> None:
-        if self.attribute.type != "complex" and not self.operation.filter:
-            self._simple()
-            return
-        elements = self._elements()
-        selected = self._selected(elements)
+        guarded = self.attribute.mutability == "immutable"
+        before = self._whole_value() if guarded else None
         if self.operation.op == "remove":
-            if (self.operation.filter or self.sub) and not selected:
-                return
-            self._remove(elements, selected)
+            self._remove()
         else:
-            keep_one_primary(elements, self._written(elements, selected))
-        self._put([element for element in elements if element not in ({}, None)])
+            self.elements.keep_one_primary(self._write())
+        if guarded:
+            guard_immutable(self.attribute, before, self._whole_value())
+        refuse_too_many(self.attribute, self.elements)
 
-    def _simple(self) -> None:
-        name, value = self.attribute.name, self.operation.value
-        if self.operation.op == "add" and self.attribute.multi_valued:
-            value = _joined(self.attribute, self._elements(), value)
-            refuse_too_many(self.attribute, value)
-        guard_immutable(self.attribute, self.holder.get(name), value)
-        if self.operation.op == "remove" or value == []:
-            self.holder.pop(name, None)
-        else:
-            self.holder[name] = value
+    def _whole_value(self) -> Any:
+        self.resource.budget.spend(len(self.elements))
+        return self.elements.value
 
-    def _elements(self) -> list[Any]:
-        """Return what the attribute holds; what was stored before it became complex, or ceased to be, is no element."""
-        value = self.holder.get(self.attribute.name)
-        held = value if isinstance(value, list) else [] if value is None else [value]
-        return [one for one in held if isinstance(one, dict) == (self.attribute.type == "complex")]
-
-    def _put(self, elements: list[Any]) -> None:
-        before = self.holder.get(self.attribute.name)
-        value = elements if self.attribute.multi_valued else elements[0] if elements else None
-        guard_immutable(self.attribute, before, value)
-        refuse_too_many(self.attribute, elements)
-        if elements:
-            self.holder[self.attribute.name] = value
-        else:
-            self.holder.pop(self.attribute.name, None)
-
-    def _selected(self, elements: list[Any]) -> list[int]:
+    def _selected(self) -> list[int]:
+        """Return the places of the elements that the operation is about. Raises InvalidFilter, TooMany."""
+        elements, budget, target = self.elements, self.resource.budget, self.operation.target
         if self.operation.filter is None:
-            return list(range(len(elements)))
-        predicate = compile_filter(self.operation.filter, self.attribute)
-        target = self.operation.target
-        return [place for place, element in enumerate(elements) if predicate(self.answered(target, element))]
+            budget.spend(len(elements))
+            return elements.places()
+        found: set[int] = set()
+        for term, key in alternatives(self.operation.filter, self.attribute):
+            matches = compile_filter(term, self.attribute)
+            places = elements.places() if key is None else elements.places_of(key)
+            budget.spend(len(places) * steps(term, self.attribute))
+            found.update(place for place in places if matches(self.resource.answered(target, elements[place])))
+        return sorted(found)
 
-    def _remove(self, elements: list[Any], selected: list[int]) -> None:
-        for place in selected:
+    def _remove(self) -> None:
+        if self.operation.filter is None and self.sub is None:
+            self.elements.clear()
+            return
+        for place in self._selected():
+            element = self.elements[place]
             if self.sub:
-                guard_immutable(self.sub, elements[place].get(self.sub.name), None)
-                elements[place] = {key: kept for key, kept in elements[place].items() if key != self.sub.name}
+                guard_immutable(self.sub, element.get(self.sub.name), None)
+                self.elements.put(place, {key: kept for key, kept in element.items() if key != self.sub.name})
             else:
-                elements[place] = None
+                self.elements.put(place, None)
 
-    def _written(self, elements: list[Any], selected: list[int]) -> list[int]:
+    def _write(self) -> list[int]:
         """Write into the elements and return the places of those that were written."""
         if self.sub is None and self.operation.filter is None and self.attribute.multi_valued:
-            return self._listed(elements)
+            return self._list()
+        selected = self._selected()
         if not selected:
-            elements.append(self._new_element())
-            return [len(elements) - 1]
+            return [self.elements.append(self._new_element())]
         for place in selected:
-            elements[place] = self._merged(elements[place])
+            self.elements.put(place, self._merged(self.elements[place]))
         return selected
 
-    def _listed(self, elements: list[Any]) -> list[int]:
+    def _list(self) -> list[int]:
         if self.operation.op == "replace":
-            elements.clear()
-        joined = _joined(self.attribute, elements, self.operation.value)
-        touched = [place for place, one in enumerate(joined) if place >= len(elements) or one != elements[place]]
-        elements[:] = joined
-        return touched
+            self.elements.clear()
+            if self.attribute.type != "complex":
+                return [self.elements.append(one) for one in self.operation.value]
+        return self.elements.join(self.operation.value)
 
     def _merged(self, element: Any) -> Any:
         if not isinstance(element, dict):
@@ -161,8 +372,63 @@ class _Change:
     def _new_element(self) -> Any:
         if self.operation.filter is None:
             return self._merged({})
-        element = self.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
+        element = self.resource.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
         return filled_element(self.operation.target, element)
+
+
+def alternatives(filter: Filter, attribute: Attribute) -> Iterator[tuple[Filter, Key]]:
+    """Yield filters of which one must hold, each with the key of the `value` that it demands; None: it demands none."""
+    terms = list(_terms(filter))
+    keys = [_demanded(term, attribute) for term in terms]
+    if None in keys:
+        yield filter, None
+    else:
+        yield from zip(terms, keys, strict=True)
+
+
+def _terms(filter: Filter) -> Iterator[Filter]:
+    if isinstance(filter, Or):
+        for term in filter.terms:
+            yield from _terms(term)
+    else:
+        yield filter
+
+
+def _demanded(term: Filter, attribute: Attribute) -> Key:
+    match term:
+        case And(terms):
+            return next((key for one in terms if (key := _demanded(one, attribute)) is not None), None)
+        case Compare(path, "eq", value) if path.lower() == "value":
+            leaf = attribute.subs.get("value") if attribute.type == "complex" else attribute
+            return leaf.key(value) if leaf else None
+    return None
+
+
+def steps(filter: Filter, attribute: Attribute) -> int:
+    """Return how many steps it takes to ask an element of the attribute whether it fulfils a filter."""
+    return size(filter) + (DERIVING if attribute.refers_to else 0)
+
+
+def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
+    """Return how many steps operations take on the elements that a resource has now."""
+    total = 0
+    for operation in operations:
+        target = operation.target
+        if target.attribute and operation.steps:
+            holder = resource.get(target.extension, {}) if target.extension else resource
+            held = holder.get(target.attribute.name)
+            total += operation.steps * (len(held) if isinstance(held, list) else 0)
+    return total
+
+
+def size(filter: Filter) -> int:
+    """Return how many terms a filter has."""
+    match filter:
+        case And(terms) | Or(terms):
+            return sum(map(size, terms))
+        case Not(term):
+            return size(term)
+    return 1
 
 
 def filled_element(target: Target, element: Element | None) -> Element:
@@ -175,14 +441,6 @@ def filled_element(target: Target, element: Element | None) -> Element:
     if loaded.keys() != wanted.keys():
         raise NoTarget(f"No element of {whole} matches the filter in the path, and none can be made to.")
     return loaded
-
-
-def keep_one_primary(elements: list[Any], touched: list[int]) -> None:
-    """Let the last element that became primary be the only one (RFC 7644 section 3.5.2)."""
-    primaries = [place for place in touched if isinstance(elements[place], dict) and elements[place].get("primary")]
-    for place, element in enumerate(elements):
-        if primaries and place != primaries[-1] and isinstance(element, dict) and element.get("primary"):
-            elements[place] = element | {"primary": False}
 
 
 def guard_immutable(attribute: Attribute, before: Any, after: Any) -> None:
@@ -199,41 +457,8 @@ def guard_all_immutable(type: ResourceType, before: Document, after: Document) -
             guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
 
 
-def _joined(attribute: Attribute, elements: list[Any], added: list[Any]) -> list[Any]:
-    """Return the elements and the added ones; an added one that matches an element is merged into it.
-
-    Two match if their `value` is equal and their `type` does not differ: a service should not return the same pair
-    twice (RFC 7643 section 2.4), and a client that adds what it added before changes nothing.
-    """
-    result = list(elements)
-    places: dict[Any, list[int]] = {}
-    for place, element in enumerate(result):
-        places.setdefault(_value_key(attribute, element), []).append(place)
-    for one in added:
-        alike = places.setdefault(_value_key(attribute, one), [])
-        found = next((place for place in alike if _same_type(attribute, result[place], one)), None)
-        if found is None:
-            alike.append(len(result))
-            result.append(one)
-        elif isinstance(one, dict):
-            result[found] = result[found] | one
-    return result
-
-
-def _value_key(attribute: Attribute, element: Any) -> Any:
-    """Return what identifies an element: its `value`, or all that it holds if it has none."""
-    if attribute.type != "complex":
-        return attribute.key(element)
-    value = attribute.subs.get("value")
-    if value and element.get("value") is not None:
-        return value.key(element["value"])
-    return frozenset((name, repr(part)) for name, part in element.items())
-
-
-def _same_type(attribute: Attribute, one: Any, other: Any) -> bool:
-    kind = attribute.subs.get("type")
-    types = {kind.key(element["type"]) for element in (one, other) if kind and element.get("type") is not None}
-    return len(types) < 2
+def _is_primary(element: Any) -> bool:
+    return isinstance(element, dict) and bool(element.get("primary"))
 
 
 def _without_nulls(element: Any) -> Any:
@@ -245,3 +470,7 @@ def _without_nulls(element: Any) -> Any:
 def _copy(resource: Document) -> Document:
     """Copy as deep as operations write: elements are never changed in place, they are replaced."""
     return {key: dict(value) if isinstance(value, dict) else value for key, value in resource.items()}
+
+
+_EMPTY: tuple[Any, ...] = ({}, None)
+_GONE = object(), None

@@ -22,8 +22,8 @@ def read_path(text: str, type: ResourceType) -> Path:
     target = type.resolve(attribute)
     if target is None:
         raise InvalidPath(
-            f'There is no attribute "{shorten(attribute)}" in {type.name}. Remove its mapping at the client, or declare '
-            "the attribute in a [[schemas]] table of the configuration."
+            f'There is no attribute "{shorten(attribute)}" in {type.name}. Remove its mapping at the client, or '
+            "declare the attribute in a [[schemas]] table of the configuration."
         )
     if filter is None:
         return Path(target)
