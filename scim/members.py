@@ -8,7 +8,7 @@ from scim.attributes import Attribute
 from scim.budget import Budget
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, compile_filter
-from scim.patch import Operation, alternatives, filled_element, steps
+from scim.patch import Operation, alternatives, filled_element, size, steps_of
 from scim.registry import MEMBERSHIP, ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import Document, Index, Reader, Writer
@@ -167,11 +167,12 @@ class _Group:
         return list(selected)
 
     def _matching(self, attribute: Attribute, filter: Filter, memberships: Iterable[Document]) -> list[str]:
-        matches, cost = compile_filter(filter, attribute), steps(filter, attribute)
+        matches, terms = compile_filter(filter, attribute), size(filter)
         found = []
         for membership in memberships:
-            self._budget.spend(cost)
-            if matches(self._answered(membership)):
+            element = self._answered(membership)
+            self._budget.spend(steps_of(element, attribute, terms))
+            if matches(element):
                 found.append(membership["member"])
         return found
 

@@ -35,7 +35,8 @@ class Operation:
             return 0
         if self.filter is None:
             return 1 if self.target.sub else 0
-        return sum(steps(term, attribute) for term, key in alternatives(self.filter, attribute) if key is None)
+        listed = [term for term, key in alternatives(self.filter, attribute) if key is None]
+        return sum(steps_of(None, attribute, size(term)) for term in listed)
 
 
 Answered = Callable[[Target, Any], Any]
@@ -78,6 +79,7 @@ class Elements:
         self._attribute, self._held = attribute, held
         self._by_place: dict[int, Any] = dict(enumerate(kept))
         self._next_place = len(kept)
+        self.weight = sum(map(weight, kept))
         self._primaries = {place for place, one in self._by_place.items() if _is_primary(one)}
         self._index: _Index | None = None
 
@@ -106,6 +108,8 @@ class Elements:
     def put(self, place: int, element: Any) -> None:
         """Put an element in a place; an empty one is dropped."""
         self.changed = True
+        if place in self._by_place:
+            self.weight -= weight(self._by_place[place])
         if element in _EMPTY:
             self._by_place.pop(place, None)
             self._primaries.discard(place)
@@ -113,6 +117,7 @@ class Elements:
                 self._index.remove(place)
             return
         self._by_place[place] = element
+        self.weight += weight(element)
         (self._primaries.add if _is_primary(element) else self._primaries.discard)(place)
         if self._index:
             self._index.put(place, element)
@@ -127,6 +132,7 @@ class Elements:
     def clear(self) -> None:
         """Remove every element."""
         self.changed = True
+        self.weight = 0
         self._by_place.clear()
         self._primaries.clear()
         self._index = None
@@ -317,17 +323,28 @@ class _Change:
 
     def _selected(self) -> list[int]:
         """Return the places of the elements that the operation is about. Raises InvalidFilter, TooMany."""
-        elements, budget, target = self.elements, self.resource.budget, self.operation.target
         if self.operation.filter is None:
-            budget.spend(len(elements))
-            return elements.places()
+            self.resource.budget.spend(len(self.elements))
+            return self.elements.places()
         found: set[int] = set()
         for term, key in alternatives(self.operation.filter, self.attribute):
-            matches = compile_filter(term, self.attribute)
-            places = elements.places() if key is None else elements.places_of(key)
-            budget.spend(len(places) * steps(term, self.attribute))
-            found.update(place for place in places if matches(self.resource.answered(target, elements[place])))
+            places = self.elements.places() if key is None else self.elements.places_of(key)
+            found.update(self._matching(term, places))
         return sorted(found)
+
+    def _matching(self, filter: Filter, places: list[int]) -> list[int]:
+        matches, terms = compile_filter(filter, self.attribute), size(filter)
+        spend, answered, target = self.resource.budget.spend, self.resource.answered, self.operation.target
+        if not self.attribute.refers_to and len(places) == len(self.elements):
+            spend(self.elements.weight * terms)  # of all at once, which costs less than each
+            return [place for place in places if matches(answered(target, self.elements[place]))]
+        found = []
+        for place in places:
+            element = answered(target, self.elements[place])
+            spend(steps_of(element, self.attribute, terms))
+            if matches(element):
+                found.append(place)
+        return found
 
     def _remove(self) -> None:
         if self.operation.filter is None and self.sub is None:
@@ -404,9 +421,15 @@ def _demanded(term: Filter, attribute: Attribute) -> Key:
     return None
 
 
-def steps(filter: Filter, attribute: Attribute) -> int:
-    """Return how many steps it takes to ask an element of the attribute whether it fulfils a filter."""
-    return size(filter) + (DERIVING if attribute.refers_to else 0)
+def steps_of(element: Any, attribute: Attribute, terms: int) -> int:
+    """Return how many steps it takes to ask an element whether it fulfils a filter of so many terms."""
+    return weight(element) * terms + (DERIVING if attribute.refers_to else 0)
+
+
+def weight(element: Any) -> int:
+    """Return how many steps it takes to look at an element: more than one if it has long texts."""
+    texts = element.values() if isinstance(element, dict) else (element,)
+    return 1 + sum([len(one) // (4_096 if one.isascii() else 10) for one in texts if isinstance(one, str)])
 
 
 def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
