@@ -257,7 +257,7 @@ _OTHER_KEYS: dict[str, Callable[[Any], Key]] = {
 def instant(text: str) -> float:
     """Return a dateTime as seconds since 1970, whatever its offset. Raises ValueError if it is none."""
     if not _DATE_TIME.fullmatch(text):
-        raise ValueError(f"{shorten(text)!r} is no dateTime like 2026-01-31T12:00:00Z")
+        raise ValueError(f"{shorten(repr(text))} is no dateTime like 2026-01-31T12:00:00Z")
     moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

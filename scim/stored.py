@@ -34,9 +34,11 @@ def check_stored(registry: Registry, kind: str, document: Document) -> None:
 def _check_resource(type: ResourceType, document: Document) -> None:
     id = document["id"]
     if type.name == GROUP and "." in id:
-        raise ValueError(f"the id {shorten(id)!r} of a group has a dot, by which the ids of memberships are told apart")
+        raise ValueError(
+            f"the id {shorten(repr(id))} of a group has a dot, by which the ids of memberships are told apart"
+        )
     if not id.isprintable() or "/" in id or id in ("", ".", "..", ".search"):
-        raise ValueError(f"the id {shorten(id)!r} cannot stand in an address")
+        raise ValueError(f"the id {shorten(repr(id))} cannot stand in an address")
     meta = document.get("meta")
     if not isinstance(meta, dict) or meta.get("resourceType") != type.name:
         raise ValueError(f'a {type.name} needs "meta" with its resourceType')
