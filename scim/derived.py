@@ -3,7 +3,7 @@
 They are not stored, so they are never stale. Which there are follows from the type, and is worked out once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -70,13 +70,13 @@ class DerivedAttribute:
         self.attribute = type.attribute(extension, name)
         self.read = read_values(Target(extension, self.attribute))
 
-    def elements(self, context: ReadContext, document: Document) -> list[Element]:
-        """Return the attribute's value, as a list even where it is single-valued."""
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        """Yield the elements of the attribute's value, the only one where it is single-valued."""
         raise NotImplementedError
 
-    def has(self, context: ReadContext, document: Document, value: str) -> bool:
-        """Tell whether an element's `value` is this one."""
-        return False
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        """Return what tells which `value`s the elements have, without making the elements."""
+        return ()
 
     def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
         """Return the documents with such an element, or None where only a scan would find them."""
@@ -94,8 +94,8 @@ class DerivedAttribute:
 class _Meta(DerivedAttribute):
     """`meta`, with the location."""
 
-    def elements(self, context: ReadContext, document: Document) -> list[Element]:
-        return [{**document["meta"], "location": context.locate(self.type, document["id"])}]
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        yield {**document["meta"], "location": context.locate(self.type, document["id"])}
 
 
 class _Reference(DerivedAttribute):
@@ -105,11 +105,11 @@ class _Reference(DerivedAttribute):
         super().__init__(type, extension, name)
         self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
 
-    def elements(self, context: ReadContext, document: Document) -> list[Element]:
-        return [self.element(context, stored) for stored in self.read(document)]
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (self.element(context, stored) for stored in self.read(document))
 
-    def has(self, context: ReadContext, document: Document, value: str) -> bool:
-        return any(stored.get("value") == value for stored in self.read(document))
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return {value for stored in self.read(document) if isinstance(value := stored.get("value"), str)}
 
     def element(self, context: ReadContext, stored: Element) -> Element:
         found = context.find(self.attribute.refers_to, stored.get("value", ""))
@@ -139,11 +139,11 @@ class _Reference(DerivedAttribute):
 class _Members(DerivedAttribute):
     """`members` of a group, each with its address, type and name while it is known here."""
 
-    def elements(self, context: ReadContext, document: Document) -> list[Element]:
-        return [self.element(context, one) for one in members.of_group(context.reader, document["id"])]
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (self.element(context, one) for one in members.of_group(context.reader, document["id"]))
 
-    def has(self, context: ReadContext, document: Document, value: str) -> bool:
-        return members.has(context.reader, document["id"], value)
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return members.Values(context.reader, document["id"])
 
     def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
         return _in_order(context.reader, self.type, (one["group"] for one in members.of_member(context.reader, value)))
@@ -164,11 +164,11 @@ class _Members(DerivedAttribute):
 class _Groups(DerivedAttribute):
     """`groups` of a user: those it is a member of, then those that these are members of, each once."""
 
-    def elements(self, context: ReadContext, document: Document) -> list[Element]:
-        return [_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items()]
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items())
 
-    def has(self, context: ReadContext, document: Document, value: str) -> bool:
-        return value in _groups_of(context, document["id"])
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return _groups_of(context, document["id"])
 
     def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
         found, waiting = dict[str, None](), [value]

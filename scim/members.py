@@ -11,7 +11,7 @@ from scim.filters import Compare, Filter, compile_filter
 from scim.patch import Operation, alternatives, filled_element, size, steps_of
 from scim.registry import MEMBERSHIP, ResourceType
 from scim.tolerance import Element, Fill
-from storage.base import Document, Index, Reader, Writer
+from storage.base import ID, Document, Index, Reader, Writer
 
 GROUP = "Group"
 MEMBERS = "members"
@@ -58,8 +58,19 @@ def of_member(reader: Reader, member: str) -> Iterable[Document]:
 
 
 def has(reader: Reader, group: str, member: str) -> bool:
-    """Tell whether the group has the member itself, not through another group."""
-    return reader.get(MEMBERSHIP, membership_id(group, member)) is not None
+    """Return whether the group has the member itself, not through another group."""
+    return bool(reader.sealed_lookup(MEMBERSHIP, ID, membership_id(group, member)))
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The `value`s of a group's members: which of them there are is looked up, and never listed."""
+
+    reader: Reader
+    group: str
+
+    def __contains__(self, member: object) -> bool:
+        return isinstance(member, str) and has(self.reader, self.group, member)
 
 
 def is_members(type: ResourceType, extension: str | None, attribute: Attribute | None) -> bool:

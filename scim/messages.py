@@ -20,6 +20,8 @@ from scim.validation import load_value, refuse_read_only
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
+MAX_NAMES = 1_000  # in `attributes` or `excludedAttributes`
+MAX_SCHEMAS = 100  # in a message's `schemas`
 MAX_START_INDEX = 2**53 - 1  # the largest whole number that every reader of JSON reads exactly
 
 
@@ -71,7 +73,16 @@ class _Any(Field[Any], ma.fields.Raw):
 
 
 class List(Field[list[Any]], ma.fields.List[Any]):
-    """A list."""
+    """A list; where it may have only so many elements, they are counted before any is read."""
+
+    def __init__(self, element: ma.fields.Field[Any], *, at_most: int | None = None, **options: Any) -> None:
+        super().__init__(element, **options)
+        self._at_most = at_most
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:
+        if self._at_most is not None and isinstance(value, list) and len(value) > self._at_most:
+            raise ma.ValidationError(f"must have at most {self._at_most} elements")
+        return super()._deserialize(value, attr, data) or []
 
 
 class Part(Field[dict[str, Any]]):
@@ -92,6 +103,8 @@ class _Names(Field[tuple[str, ...]]):
         names = value.split(",") if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ma.ValidationError("must list names of attributes")
+        if len(names) > MAX_NAMES:
+            raise ma.ValidationError(f"must list at most {MAX_NAMES} names")
         return tuple(name.strip() for name in names if name.strip())
 
 
@@ -112,7 +125,7 @@ _DIGITS = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 class _QuerySchema(Message):
     """The parameters of a query, in a URL or in the body of a .search."""
 
-    schemas = List(Text())
+    schemas = List(Text(), at_most=MAX_SCHEMAS)
     filter = Text()
     sort_by = Text(data_key="sortBy")
     sort_order = Word("ascending", "descending", data_key="sortOrder")
@@ -132,7 +145,7 @@ class _OperationSchema(Message):
 
 
 class _PatchSchema(Message):
-    schemas = List(Text(), required=True)
+    schemas = List(Text(), at_most=MAX_SCHEMAS, required=True)
     operations = List(Part(_OperationSchema()), data_key="Operations", required=True)
 
 
@@ -141,7 +154,7 @@ _QUERY, _PATCH = _QuerySchema(), _PatchSchema()
 
 
 def load_query(
-    parameters: Mapping[str, Any], *, default_count: int, max_count: int, message: bool = False
+    parameters: Mapping[str, Any], *, default_count: int, max_count: int, max_steps: int, message: bool = False
 ) -> tuple[Query, Projection]:
     """Return a query and what of each resource it asks for. Raises InvalidValue, InvalidFilter, InvalidCount.
 
@@ -162,6 +175,7 @@ def load_query(
         start_index=min(max(loaded.get("start_index", 1), 1), MAX_START_INDEX),
         count=min(max(loaded.get("count", default_count), 0), max_count),
         cursor=loaded.get("cursor"),
+        max_steps=max_steps,
     )
     return query, _projection(loaded)
 

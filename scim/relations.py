@@ -1,27 +1,29 @@
 """Adds derived attributes to stored resources, shows them to filters, and removes them from what is to be stored."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Container, Iterable, Sized
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
 
 from scim import members
+from scim.budget import Budget
 from scim.derived import AttributeKey, DerivedAttribute, ReadContext, derived_attributes
-from scim.filters import FindDerived
+from scim.filters import FindDerived, remember_last
 from scim.projection import Wanted
 from scim.registry import Registry, ResourceType, Target
 from scim.tolerance import Element
 from scim.validation import set_schemas
 from storage.base import Document, Sealed
 
+_STEPS = 5  # the steps of a budget that one element counts for: reading another document takes so many times as long
+
 
 class Relations(ReadContext):
     """Derives attributes from what a reader sees."""
 
-    def find_derived(self, type: ResourceType) -> FindDerived:
-        """Return what finds the derived attributes of a type, as filters need them."""
-        return partial(self._bound, derived_attributes(type, self.registry))
+    def find_derived(self, type: ResourceType, budget: Budget) -> FindDerived:
+        """Return what finds the derived attributes of a type for one query, which computes each once a document."""
+        return cache(partial(self._bound, derived_attributes(type, self.registry), budget))
 
     def wanted_attributes(self, type: ResourceType, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
         """Return those derived attributes of a type that are wanted, for `complete`."""
@@ -31,7 +33,7 @@ class Relations(ReadContext):
         """Return the resource with these derived attributes."""
         result = dict(document)
         for derived in wanted:
-            elements = derived.elements(self, document)
+            elements = list(derived.elements(self, document))
             if not elements:
                 continue
             value: Any = elements if derived.attribute.multi_valued else elements[0]
@@ -52,27 +54,37 @@ class Relations(ReadContext):
         return derived.element(self, element) if derived else element
 
     def _bound(
-        self, derived: dict[AttributeKey, DerivedAttribute], extension: str | None, name: str
+        self, derived: dict[AttributeKey, DerivedAttribute], budget: Budget, extension: str | None, name: str
     ) -> "_BoundDerived | None":
         found = derived.get((extension, name))
-        return _BoundDerived(self, found) if found else None
+        return _BoundDerived(self, found, budget) if found else None
 
 
-@dataclass(frozen=True, slots=True)
 class _BoundDerived:
-    """A derived attribute as a reader sees it."""
+    """A derived attribute as one query sees it: computed once for each document, at the expense of a budget."""
 
-    relations: Relations
-    derived: DerivedAttribute
-
-    def elements(self, document: Document) -> list[Element]:
-        return self.derived.elements(self.relations, document)
+    def __init__(self, relations: Relations, derived: DerivedAttribute, budget: Budget) -> None:
+        self._relations, self._derived, self._budget = relations, derived, budget
+        self.elements = remember_last(self._elements)
+        self._values = remember_last(self._all_values)
 
     def has(self, document: Document, value: str) -> bool:
-        return self.derived.has(self.relations, document, value)
+        return value in self._values(document)
 
     def find(self, value: str) -> Iterable[Sealed] | None:
-        return self.derived.find(self.relations, value)
+        return self._derived.find(self._relations, value)
+
+    def _elements(self, document: Document) -> list[Element]:
+        found = []
+        for element in self._derived.elements(self._relations, document):
+            self._budget.spend(_STEPS)  # before the next one: there may be many
+            found.append(element)
+        return found
+
+    def _all_values(self, document: Document) -> Container[str]:
+        values = self._derived.values(self._relations, document)
+        self._budget.spend(_STEPS * len(values) if isinstance(values, Sized) else 0)
+        return values
 
 
 @lru_cache(maxsize=256)

@@ -165,7 +165,11 @@ def _answer_query(
 ) -> Response:
     limits = service().startup_config.limits
     query, projection = load_query(
-        parameters, default_count=limits.page_size, max_count=limits.max_page_size, message=message
+        parameters,
+        default_count=limits.page_size,
+        max_count=limits.max_page_size,
+        max_steps=limits.max_query_steps,
+        message=message,
     )
     client = asked.token.name if asked.token else ""
     secret = b"" if query.cursor is None else service().cursor_secret(client)

@@ -1,6 +1,6 @@
 """Filters (RFC 7644 section 3.4.2.2): text -> tokens -> tree -> predicate, and the plan that narrows a scan."""
 
-from scim.filters.evaluate import DerivedValues, FindDerived, compile_filter, read_values
+from scim.filters.evaluate import DerivedValues, FindDerived, compile_filter, read_values, remember_last
 from scim.filters.parser import REMEMBERED, parse_filter, parse_path, remembered
 from scim.filters.plan import candidates, decided
 from scim.filters.tree import (
@@ -37,6 +37,7 @@ __all__ = [
     "parse_filter",
     "parse_path",
     "read_values",
+    "remember_last",
     "remembered",
     "unparse",
 ]

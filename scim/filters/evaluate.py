@@ -2,19 +2,33 @@
 
 Comparison goes by the attribute's type and caseExact (`Attribute.key`); of a multi-valued attribute one value that
 matches is enough (RFC 7644 section 3.4.2.2).
+
+Each term counts against a budget for every value that it is compared with. Equal terms share one predicate, and what a
+document has at a target is read once for all terms.
 """
 
 import operator
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from scim.attributes import Attribute
+from scim.attributes import Attribute, Key
+from scim.budget import Budget
 from scim.errors import InvalidFilter, shorten
-from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
+from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath, unparse
 from scim.registry import ResourceType, Target
 from storage.base import Document, Sealed
 
+D = TypeVar("D")
+V = TypeVar("V")
+
 Predicate = Callable[[Document], bool]
+
+Test = Callable[[list[Any]], bool]
+"""Tells of all the keys at a target together whether a comparison holds."""
+
+CHARACTERS = 4_096  # that are searched in about the time of one step
+LONGEST_NEEDLE = 100  # characters from which on Python searches in a time that depends on the text alone
 
 
 class DerivedValues(Protocol):
@@ -24,7 +38,7 @@ class DerivedValues(Protocol):
         """Return the attribute's value, as a list even where it is single-valued."""
 
     def has(self, document: Document, value: str) -> bool:
-        """Tell whether an element's `value` is this one."""
+        """Return whether an element's `value` is this one."""
 
     def find(self, value: str) -> Iterable[Sealed] | None:
         """Return the documents with such an element, or None where only a scan would find them."""
@@ -43,11 +57,12 @@ class _Sub:
 
     def __init__(self, attribute: Attribute) -> None:
         self._attribute = attribute
+        self._value = Attribute("value", attribute.type, case_exact=attribute.compares_exactly)
 
     def resolve(self, name: str) -> Target | None:
         """Find a sub-attribute; of a simple attribute, `value` is the value itself."""
         if self._attribute.type != "complex" and name.lower() == "value":
-            return Target(None, Attribute("value", self._attribute.type, case_exact=self._attribute.compares_exactly))
+            return Target(None, self._value)
         sub = self._attribute.subs.get(name)
         return Target(None, sub) if sub else None
 
@@ -58,33 +73,85 @@ def compile_filter(
     find_derived: FindDerived = none_derived,
     *,
     lenient: bool = False,
+    budget: Budget | None = None,
 ) -> Predicate:
     """Return the predicate of a tree over resources, or over the elements of one attribute. Raises InvalidFilter.
+
+    The predicate spends the budget, and raises TooMany at its end. It is for one thread, and for documents that do not
+    change: it remembers what it found of the last one.
 
     Where `lenient`, an attribute that the resource type does not have is one without a value, as in a query over
     several resource types (RFC 7644 section 3.4.2.1).
     """
     names = _Sub(scope) if isinstance(scope, Attribute) else scope
-    return _Compiler(names, find_derived, lenient).compile(tree)
+    return _Compiler(names, find_derived, lenient, budget or Budget()).compile(tree)
+
+
+def remember_last(compute: Callable[[D], V]) -> Callable[[D], V]:
+    """Let a function of a document remember its last result: a query asks much of one document before the next."""
+    last: object = _NOTHING
+    result: V
+
+    def known(document: D) -> V:
+        nonlocal last, result
+        if document is not last:
+            result, last = compute(document), document
+        return result
+
+    return known
+
+
+def _counted(matches: Predicate, spend: Callable[[], None]) -> Predicate:
+    """Let a predicate count each time that it is asked, and remember its last result as `remember_last` does."""
+    last: object = _NOTHING
+    result = False
+
+    def counted(document: Document) -> bool:
+        nonlocal last, result
+        spend()
+        if document is not last:
+            result, last = matches(document), document
+        return result
+
+    return counted
 
 
 class _Compiler:
-    def __init__(self, scope: ResourceType | _Sub, find_derived: FindDerived, lenient: bool) -> None:
+    def __init__(self, scope: ResourceType | _Sub, find_derived: FindDerived, lenient: bool, budget: Budget) -> None:
         self._scope = scope
         self._find_derived = find_derived
         self._lenient = lenient
+        self._budget = budget
+        self._predicates: dict[Hashable, Predicate] = {}
+        self._readers: dict[Hashable, Callable[[Document], tuple[list[Any], int]]] = {}
+        self._inner: dict[Target, _Compiler] = {}
 
     def compile(self, tree: Filter) -> Predicate:
+        """Return the predicate of a tree: the same one for equal trees, which is evaluated once for a document."""
+        match tree:
+            case And(terms):
+                return self._joined(_every, terms)
+            case Or(terms):
+                return self._joined(_some, terms)
+            case Not(term):
+                predicate = self.compile(term)
+                return self._shared((operator.not_, predicate), lambda: lambda document: not predicate(document))
+        return self._shared(unparse(tree), partial(self._term, tree))
+
+    def _joined(self, join: Callable[[tuple[Predicate, ...]], Predicate], terms: Iterable[Filter]) -> Predicate:
+        parts = tuple(dict.fromkeys(map(self.compile, terms)))
+        return parts[0] if len(parts) == 1 else self._shared((join, parts), partial(join, parts))
+
+    def _shared(self, key: Hashable, make: Callable[[], Predicate]) -> Predicate:
+        found = self._predicates.get(key)
+        if found is None:
+            found = self._predicates[key] = _counted(make(), self._budget.spend)
+        return found
+
+    def _term(self, tree: Compare | Present | ValuePath) -> Predicate:
         match tree:
             case Compare(path, op, value):
                 return self._compare(path, op, value)
-            case And(terms):
-                return _every([self.compile(term) for term in terms])
-            case Or(terms):
-                return _some([self.compile(term) for term in terms])
-            case Not(term):
-                predicate = self.compile(term)
-                return lambda document: not predicate(document)
             case Present(path):
                 return self._present(path)
             case ValuePath(path, filter, None):
@@ -95,8 +162,37 @@ class _Compiler:
         target = self._resolve(path)
         if target is None:
             return _never
-        read = read_values(target, self._find_derived)
-        return lambda document: any(value not in _EMPTY for value in read(document))
+        return self._tested(target, None, lambda values: any(value not in _EMPTY for value in values))
+
+    def _tested(self, target: Target, key: Callable[[Any], Key] | None, test: Test, width: int = 1) -> Predicate:
+        """Return the test of the keys at a target; `width` is how often it may look at each character."""
+        read, spend = self._reader(target, key), self._budget.spend
+
+        def matches(document: Document) -> bool:
+            keys, characters = read(document)
+            steps = len(keys) + characters * width // CHARACTERS
+            if steps > 1:  # the first is counted for the term itself
+                spend(steps - 1)
+            return test(keys)
+
+        return matches
+
+    def _reader(
+        self, target: Target, key: Callable[[Any], Key] | None = None
+    ) -> Callable[[Document], tuple[list[Any], int]]:
+        """Return what gives the values at a target, as they are compared, and how many characters they have."""
+        found = self._readers.get((target, key))
+        if found is None:
+            read = read_values(target, self._find_derived)
+
+            def read_keys(document: Document) -> tuple[list[Any], int]:
+                keys = read(document)
+                if key:
+                    keys = [key(value) for value in keys]
+                return keys, sum([len(one) for one in keys if isinstance(one, str)])
+
+            found = self._readers[target, key] = remember_last(read_keys)
+        return found
 
     def _compare(self, path: str, op: str, value: Literal) -> Predicate:
         target = self._resolve(path)
@@ -108,11 +204,8 @@ class _Compiler:
         derived = self._find_derived(target.extension, target.attribute.name) if target.attribute else None
         if derived and op == "eq" and target.sub and target.sub.name == "value" and isinstance(value, str):
             return lambda document: derived.has(document, value)
-        test = comparison(target.leaf, op, value)
-        read = read_values(target, self._find_derived)
-        if op == "ne":  # what is unassigned is not identical to any literal (RFC 7643 section 2.5)
-            return lambda document: not (values := read(document)) or any(test(one) for one in values)
-        return lambda document: any(test(one) for one in read(document))
+        width = min(len(value), LONGEST_NEEDLE) if op == "co" and isinstance(value, str) else 1
+        return self._tested(target, *comparison(target.leaf, op, value), width)
 
     def _compare_null(self, path: str, op: str) -> Predicate:
         present = self._present(path)
@@ -128,9 +221,10 @@ class _Compiler:
             return _never
         if isinstance(self._scope, _Sub) or target.sub or not target.attribute:
             raise InvalidFilter(f"{shorten(path)} has no elements that [...] could select.")
-        predicate = compile_filter(filter, target.attribute)
-        read = read_values(target, self._find_derived)
-        return lambda document: any(predicate(element) for element in read(document))
+        if target not in self._inner:
+            self._inner[target] = _Compiler(_Sub(target.attribute), none_derived, False, self._budget)
+        predicate, read = self._inner[target].compile(filter), self._reader(target)
+        return lambda document: any(map(predicate, read(document)[0]))
 
     def _resolve(self, path: str) -> Target | None:
         target = self._scope.resolve(path)
@@ -150,8 +244,11 @@ def with_default_value(target: Target, path: str) -> Target:
     return target
 
 
-def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
-    """Return the test of one value of the attribute against a literal. Raises InvalidFilter if their types differ."""
+def comparison(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[[Any], Key], Test]:
+    """Return by which key values of the attribute are compared with a literal, and the test of their keys.
+
+    Raises InvalidFilter if the types differ.
+    """
     if isinstance(value, Unquoted):
         raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
     fits = _LITERALS[attribute.type]
@@ -168,21 +265,31 @@ def comparison(attribute: Attribute, op: str, value: Literal) -> Callable[[Any],
     if wanted is None:  # the literal is a text, as it should be, but no dateTime
         raise InvalidFilter(f'{attribute.name}: "{shorten(str(value))}" is no dateTime like 2026-01-31T12:00:00Z.')
     if op in _ORDERS:
-        order = _ORDERS[op]
-        return lambda one: (found := key(one)) is not None and order(found, wanted)
+        return key, _any_key(_ORDERS[op], wanted)
     if op == "eq":
-        return lambda one: key(one) == wanted
-    return lambda one: key(one) != wanted
+        return key, lambda keys: wanted in keys
+    # What is unassigned is not identical to any literal (RFC 7643 section 2.5).
+    return key, lambda keys: not keys or any(one != wanted for one in keys)
 
 
-def _text_test(attribute: Attribute, op: str, value: Literal) -> Callable[[Any], bool]:
-    """Return the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
+def _text_test(attribute: Attribute, op: str, value: Literal) -> tuple[Callable[[Any], Key], Test]:
+    """Return the key and the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
     if not isinstance(value, str):
         raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
     test = _TEXT_TESTS[op]
     key = _WRITTEN.key if attribute.type == "dateTime" else attribute.key
     wanted = key(value)
-    return lambda one: (found := key(one)) is not None and test(found, wanted)
+    return key, _any_key(test, wanted)
+
+
+def _any_key(test: Callable[[Any, Any], bool], wanted: Any) -> Test:
+    def find(keys: list[Any]) -> bool:
+        for one in keys:  # noqa: SIM110 - most attributes have one value, for which a generator takes twice as long
+            if one is not None and test(one, wanted):
+                return True
+        return False
+
+    return find
 
 
 def read_values(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], list[Any]]:
@@ -217,11 +324,11 @@ def _listed(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
-def _every(predicates: list[Predicate]) -> Predicate:
+def _every(predicates: tuple[Predicate, ...]) -> Predicate:
     return lambda document: all(predicate(document) for predicate in predicates)
 
 
-def _some(predicates: list[Predicate]) -> Predicate:
+def _some(predicates: tuple[Predicate, ...]) -> Predicate:
     return lambda document: any(predicate(document) for predicate in predicates)
 
 

@@ -10,8 +10,10 @@ from scim.errors import InvalidFilter
 
 MAX_LENGTH = 16_384
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<string>{_STRING.pattern})|(?P<word>[^\s()\[\]"]+)|(?P<open>")""")
+# A string, up to the end of the text if it is not closed: since the pattern matches at every quotation mark, no
+# character is looked at twice.
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>"?)', re.DOTALL)
+_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+)|(?P<string>{_STRING.pattern})""", re.DOTALL)
 
 _DECODER = json.JSONDecoder()
 
@@ -33,10 +35,10 @@ def tokens(text: str) -> Iterator[Token]:
     if len(text) > MAX_LENGTH:
         raise _too_long()
     for match in _TOKEN.finditer(text):
-        kind, place = match.lastgroup or "", match.start() + 1
-        if kind == "open":
-            raise InvalidFilter(f"The quotation mark at character {place} is not closed.")
-        yield Token(kind, match[0], place)
+        place = match.start() + 1
+        if match["string"] is not None and not match["closed"]:
+            raise _not_closed(place)
+        yield Token(match.lastgroup or "", match[0], place)
     yield Token("end", "", len(text.rstrip()) + 1)
 
 
@@ -44,11 +46,18 @@ def _too_long() -> InvalidFilter:
     return InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
 
 
+def _not_closed(place: int) -> InvalidFilter:
+    return InvalidFilter(f"The quotation mark at character {place} is not closed.")
+
+
 def cut_strings(text: str) -> tuple[str, list[str]]:
     """Return the text with its strings left empty, and the strings. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
-    return _STRING.sub('""', text), _STRING.findall(text)
+    strings = list(_STRING.finditer(text))
+    if strings and not strings[-1]["closed"]:
+        raise _not_closed(strings[-1].start() + 1)
+    return _STRING.sub('""', text), [string[0] for string in strings]
 
 
 def unquote(text: str, place: int = 0) -> str:
