@@ -8,7 +8,7 @@ from scim.attributes import Attribute
 from scim.budget import Budget
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, compile_filter
-from scim.patch import Operation, alternatives, filled_element, size, steps_of
+from scim.patch import Operation, alternatives, filled_element, steps_of
 from scim.registry import MEMBERSHIP, ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import ID, Document, Index, Reader, Writer
@@ -178,11 +178,11 @@ class _Group:
         return list(selected)
 
     def _matching(self, attribute: Attribute, filter: Filter, memberships: Iterable[Document]) -> list[str]:
-        matches, terms = compile_filter(filter, attribute), size(filter)
+        matches = compile_filter(filter, attribute, budget=self._budget)
         found = []
         for membership in memberships:
             element = self._answered(membership)
-            self._budget.spend(steps_of(element, attribute, terms))
+            self._budget.spend(steps_of(element, attribute))
             if matches(element):
                 found.append(membership["member"])
         return found

@@ -37,7 +37,7 @@ class Operation:
         if self.filter is None:
             return 1 + WRITING if self.target.sub else 0
         listed = [term for term, key in alternatives(self.filter, attribute) if key is None]
-        return sum(steps_of(None, attribute, size(term)) for term in listed)
+        return sum(size(term) + steps_of(None, attribute) for term in listed)
 
 
 Answered = Callable[[Target, Any], Any]
@@ -338,15 +338,15 @@ class _Change:
         return sorted(found)
 
     def _matching(self, filter: Filter, places: list[int]) -> list[int]:
-        matches, terms = compile_filter(filter, self.attribute), size(filter)
-        spend, answered, target = self.resource.budget.spend, self.resource.answered, self.operation.target
+        budget, answered, target = self.resource.budget, self.resource.answered, self.operation.target
+        matches = compile_filter(filter, self.attribute, budget=budget)
         if not self.attribute.refers_to and len(places) == len(self.elements):
-            spend(self.elements.weight * terms)  # of all at once, which costs less than each
-            return [place for place in places if matches(answered(target, self.elements[place]))]
+            budget.spend(self.elements.weight - len(places))  # of all at once, which costs less than each
+            return [place for place in places if matches(self.elements[place])]
         found = []
         for place in places:
             element = answered(target, self.elements[place])
-            spend(steps_of(element, self.attribute, terms))
+            budget.spend(steps_of(element, self.attribute))
             if matches(element):
                 found.append(place)
         return found
@@ -426,9 +426,9 @@ def _demanded(term: Filter, attribute: Attribute) -> Key:
     return None
 
 
-def steps_of(element: Any, attribute: Attribute, terms: int) -> int:
-    """Return how many steps it takes to ask an element whether it fulfils a filter of so many terms."""
-    return weight(element) * terms + (DERIVING if attribute.refers_to else 0)
+def steps_of(element: Any, attribute: Attribute) -> int:
+    """Return how many steps it takes to ask an element whether it fulfils a filter, beside those for its terms."""
+    return weight(element) - 1 + (DERIVING if attribute.refers_to else 0)
 
 
 def weight(element: Any) -> int:
