@@ -22,9 +22,9 @@ class Elements:
         self._attribute, self._held = attribute, held
         self._by_place: dict[int, Any] = dict(enumerate(kept))
         self._next_place = len(kept)
-        self.weight = sum(map(weight, kept))
         self._primaries = {place for place, one in self._by_place.items() if _is_primary(one)}
         self._index: _Index | None = None
+        self._weight: int | None = None
 
     def __len__(self) -> int:
         return len(self._by_place)
@@ -48,12 +48,19 @@ class Elements:
         values = list(self._by_place.values())
         return (values if self._attribute.multi_valued else values[0]) if values else None
 
+    @property
+    def weight(self) -> int:
+        """How many steps it takes to look at all elements."""
+        if self._weight is None:
+            self._weight = sum(map(weight, self._by_place.values()))
+        return self._weight
+
     def put(self, place: int, element: Any) -> None:
         """Put an element in a place; an empty one is dropped."""
         self.changed = True
         before = self._by_place.get(place)
-        if before is not None:
-            self.weight -= weight(before)
+        if self._weight is not None:
+            self._weight += weight(element) - weight(before)
         if element in _EMPTY:
             self._by_place.pop(place, None)
             self._primaries.discard(place)
@@ -61,7 +68,6 @@ class Elements:
                 self._index.remove(place)
             return
         self._by_place[place] = element
-        self.weight += weight(element)
         (self._primaries.add if _is_primary(element) else self._primaries.discard)(place)
         if self._index and not _is_found_alike(before, element):
             self._index.put(place, element)
@@ -76,7 +82,7 @@ class Elements:
     def clear(self) -> None:
         """Remove every element."""
         self.changed = True
-        self.weight = 0
+        self._weight = None
         self._by_place.clear()
         self._primaries.clear()
         self._index = None
@@ -171,6 +177,8 @@ class _Index:
 
 def weight(element: Any) -> int:
     """Return how many steps it takes to look at an element: more than one if it has long texts."""
+    if element in _EMPTY:
+        return 0
     texts = element.values() if isinstance(element, dict) else (element,)
     return 1 + sum([len(one) // (4_096 if one.isascii() else 10) for one in texts if isinstance(one, str)])
 

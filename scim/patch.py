@@ -37,7 +37,7 @@ class Operation:
         if self.filter is None:
             return 1 + WRITING if self.target.sub else 0
         listed = [term for term, key in alternatives(self.filter, attribute) if key is None]
-        return sum(size(term) + steps_of(None, attribute) for term in listed)
+        return sum(size(term) + _deriving(attribute) for term in listed)
 
 
 Answered = Callable[[Target, Any], Any]
@@ -166,7 +166,8 @@ class _Change:
         """Return the places of the elements that the operation is about. Raises InvalidFilter, TooMany."""
         spend = self.resource.budget.spend
         if self.operation.filter is None:
-            spend(self.elements.weight + WRITING * len(self.elements))
+            if self.attribute.multi_valued:
+                spend(self.elements.weight + WRITING * len(self.elements))
             return self.elements.places()
         found: set[int] = set()
         for term, key in alternatives(self.operation.filter, self.attribute):
@@ -266,7 +267,11 @@ def _demanded(term: Filter, attribute: Attribute) -> Key:
 
 def steps_of(element: Any, attribute: Attribute) -> int:
     """Return how many steps it takes to ask an element whether it fulfils a filter, beside those for its terms."""
-    return weight(element) - 1 + (DERIVING if attribute.refers_to else 0)
+    return weight(element) - 1 + _deriving(attribute)
+
+
+def _deriving(attribute: Attribute) -> int:
+    return DERIVING if attribute.refers_to else 0
 
 
 def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
