@@ -19,7 +19,7 @@ from panel.purge import Purge
 from scim import dialect, discovery, http, indexes, lines, registry, views
 from scim.activity import Activity
 from scim.application import Application
-from scim.attributes import DefinitionError
+from scim.attributes import DefinitionError, Lengths
 from scim.live import LiveConfig
 from scim.service import Service
 from storage.base import Store, StoreError
@@ -110,7 +110,12 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
 
 def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:
     try:
-        types = registry.load(settings.schemas, unique_group_names=settings.directory.unique_group_names)
+        limits = settings.limits
+        types = registry.load(
+            settings.schemas,
+            unique_group_names=settings.directory.unique_group_names,
+            lengths=Lengths(limits.max_text_length, limits.max_binary_length),
+        )
         declared = indexes.declare(types, settings.directory.indexed_attributes)
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None

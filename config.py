@@ -119,6 +119,9 @@ class Limits:
     max_page_size: int = option(1_000, lambda n: 1 <= n <= 10_000, "from 1 to 10000")
     max_bulk_operations: int = option(1_000, lambda n: 1 <= n <= 100_000, "from 1 to 100000")
     max_query_steps: int = option(2_000_000, lambda n: 1_000 <= n <= 1_000_000_000, "from 1000 to 1000000000")
+    max_patch_steps: int = option(250_000, lambda n: 1_000 <= n <= 1_000_000_000, "from 1000 to 1000000000")
+    max_text_length: int = option(10_000, lambda n: 500 <= n <= 1_000_000, "from 500 to 1000000")
+    max_binary_length: int = option(200_000, lambda n: 500 <= n <= 100_000_000, "from 500 to 100000000")
 
 
 @dataclass(frozen=True, slots=True)

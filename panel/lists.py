@@ -8,7 +8,6 @@ import orjson
 from werkzeug.datastructures import MultiDict
 
 from panel.names import Names
-from scim.attributes import COMMON
 from scim.filters import And, Compare, Filter, Not, Or
 from scim.projection import Projection
 from scim.query import Query
@@ -134,7 +133,7 @@ def _projection(listing: Listing) -> Projection:
 def column_names(type: ResourceType) -> list[str]:
     """Return the attributes that can be columns, the common ones last: those with a value that fits into a cell."""
     targets = [target for target in type.targets() if _fits(target)]
-    return [str(target) for target in sorted(targets, key=lambda target: target.attribute in COMMON)]
+    return [str(target) for target in sorted(targets, key=lambda target: target.attribute in type.common)]
 
 
 def default_columns(type: ResourceType) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from config import Config
 from panel.page import moment
-from scim.attributes import COMMON, Attribute
+from scim.attributes import Attribute
 from scim.filters import read_values
 from scim.registry import ResourceType, Target
 from storage.base import Document
@@ -97,10 +97,10 @@ def sections(type: ResourceType, document: Document, names: Names) -> list[Secti
     """Return every attribute that the resource has, by schema."""
     places = [(_section_title(type, extension), extension, own) for extension, own in type.attributes_by_schema()]
     title, _, top_level = places[0]
-    places[0] = (title, None, tuple(one for one in top_level if one not in COMMON))
+    places[0] = (title, None, tuple(one for one in top_level if one not in type.common))
     found = (
         Section(title, _section_rows(extension, attributes, document, names))
-        for title, extension, attributes in (*places, ("Record", None, COMMON))
+        for title, extension, attributes in (*places, ("Record", None, type.common))
     )
     return [section for section in found if section.rows]
 

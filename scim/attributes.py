@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from unicodedata import normalize
+from unicodedata import combining, normalize
+
+from scim.errors import shorten
 
 TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex")
 MUTABILITIES = ("readOnly", "readWrite", "immutable", "writeOnly")
@@ -17,7 +19,9 @@ UNIQUENESS = ("none", "server", "global")
 
 # xsd:dateTime with the zone that RFC 7643 section 2.3.5 leaves optional; without one it is taken as UTC.
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE)
-_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]*", re.ASCII)
+_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]{0,99}", re.ASCII)
+_LONGEST_URN = 250
+LONGEST_NAME = 500  # a URN, an attribute's name and a sub-attribute's together are shorter
 
 Key = str | int | float | bool | None
 """What values are compared by: their keys are equal where they are, and sort as they do. None: no value of the type."""
@@ -25,11 +29,37 @@ Key = str | int | float | bool | None
 
 def fold(text: str) -> str:
     """Return the text as it is compared where case does not count, however its accents are composed (RFC 7613)."""
-    return text.casefold() if text.isascii() else normalize("NFC", normalize("NFC", text).casefold())
+    if text.isascii() or not _is_stream_safe(text):
+        return text.casefold()
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
+def _is_stream_safe(text: str) -> bool:
+    """Return whether no run of combining characters is longer than any script's (Unicode Annex #15, section 13).
+
+    To normalize a run takes time in the square of its length.
+    """
+    run = 0
+    for character in text if len(text) > _LONGEST_RUN else "":
+        run = run + 1 if combining(character) else 0
+        if run > _LONGEST_RUN:
+            return False
+    return True
+
+
+_LONGEST_RUN = 30
 
 
 class DefinitionError(ValueError):
     """An attribute or a schema is defined wrongly; the message names the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How many characters a value may have: text, and binary data, which a `data:` reference holds as well."""
+
+    max_text_length: int = 10_000
+    max_binary_length: int = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +78,11 @@ class Attribute:
     canonical_values: tuple[str, ...] = ()
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple["Attribute", ...] = field(default=(), repr=False)
+    lengths: Lengths = field(default=Lengths(), repr=False)
+
+    def within(self, lengths: Lengths) -> "Attribute":
+        """Return the attribute with other limits on the length of its values."""
+        return replace(self, lengths=lengths, sub_attributes=tuple(sub.within(lengths) for sub in self.sub_attributes))
 
     @cached_property
     def subs(self) -> "AttributeMap":
@@ -119,7 +154,8 @@ class AttributeMap:
 
     def get(self, name: str) -> Attribute | None:
         """Return the attribute of that name, if there is one."""
-        return self._by_spelling.get(name) or self._by_name.get(fold(name))
+        found = self._by_spelling.get(name)
+        return found or (self._by_name.get(fold(name)) if len(name) <= LONGEST_NAME else None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_spelling)
@@ -141,6 +177,10 @@ class Schema:
     def by_name(self) -> AttributeMap:
         """The attributes by name."""
         return AttributeMap(self.attributes)
+
+    def within(self, lengths: Lengths) -> "Schema":
+        """Return the schema with other limits on the length of values."""
+        return replace(self, attributes=tuple(attribute.within(lengths) for attribute in self.attributes))
 
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
@@ -217,7 +257,7 @@ _OTHER_KEYS: dict[str, Callable[[Any], Key]] = {
 def instant(text: str) -> float:
     """Return a dateTime as seconds since 1970, whatever its offset. Raises ValueError if it is none."""
     if not _DATE_TIME.fullmatch(text):
-        raise ValueError(f"{text!r} is no dateTime like 2026-01-31T12:00:00Z")
+        raise ValueError(f"{shorten(repr(text))} is no dateTime like 2026-01-31T12:00:00Z")
     moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -261,7 +301,9 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
     """Read an attribute from the notation of RFC 7643 section 7. Raises DefinitionError, which names what is wrong."""
     name = table.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise DefinitionError(f'an attribute{inside} needs a "name" of letters, digits, "_", "-", "." and "$"')
+        raise DefinitionError(
+            f'an attribute{inside} needs a "name" of at most 100 letters, digits, "_", "-", "." and "$"'
+        )
     for key, value in table.items():
         _check_characteristic(f"attribute {name}{inside}", key, value)
     kind = table.get("type", "string")
@@ -281,6 +323,8 @@ def read_schema(table: Mapping[str, Any]) -> Schema:
     id = table.get("id")
     if not isinstance(id, str) or not id.lower().startswith("urn:"):
         raise DefinitionError('"id" must be a URN like "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"')
+    if len(id) > _LONGEST_URN:
+        raise DefinitionError(f'"id" must have at most {_LONGEST_URN} characters, not {len(id)}')
     listed = table.get("attributes")
     if not isinstance(listed, list) or not listed or not all(isinstance(one, Mapping) for one in listed):
         raise DefinitionError('"attributes" must list at least one attribute')

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from scim.errors import InvalidSyntax, InvalidValue
+from scim.errors import InvalidSyntax, InvalidValue, shorten
 
 MAX_DEPTH = 50
 
@@ -55,7 +55,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         (name, _), *_rest = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{name[:100]!r} is there twice")
+        raise ValueError(f"{shorten(repr(name))} is there twice")
     return result
 
 

@@ -12,6 +12,13 @@ class Budget:
         self.spent = 0
         self._limit, self._advice = limit, advice
 
+    def check(self, count: int) -> None:
+        """Raise TooMany if so many steps are beyond the limit, and take none."""
+        try:
+            self.spend(count)
+        finally:
+            self.spent -= count
+
     def spend(self, count: int = 1) -> None:
         """Count steps that are about to be taken. Raises TooMany if they are beyond the limit."""
         self.spent += count

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import marshmallow as ma
 
 from scim.conditions import Conditions, version_of
-from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge
+from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge, shorten
 from scim.messages import List, Message, Part, Text, Word, expect, first_sentence
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome, Resources, new_id
@@ -126,7 +126,7 @@ class Bulk:
         try:
             self._resources.break_promise(self._promised[bulk_id])
         except Exception:  # the answer must still tell what the other operations did
-            log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(bulk_id))
+            log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(shorten(bulk_id)))
 
     def _order(self) -> Iterator[int]:
         """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
@@ -141,7 +141,8 @@ class Bulk:
                 elif place not in begun:
                     begun.add(place)
                     waiting.append((place, True))
-                    needed = [creating[id] for id in self._operations[place].references() if id in creating]
+                    mentioned = dict.fromkeys(self._operations[place].references())
+                    needed = [creating[id] for id in mentioned if id in creating]
                     waiting += [(other, False) for other in reversed(needed) if other not in begun]
 
     def _one(self, operation: BulkOperation) -> dict[str, Any]:
@@ -192,15 +193,16 @@ class Bulk:
         """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
         for bulk_id in operation.references():
             if bulk_id in self._failed or bulk_id not in self._promised:
-                raise Conflict(f'The resource with the bulkId "{bulk_id}" was not created.')
+                raise Conflict(f'The resource with the bulkId "{shorten(bulk_id)}" was not created.')
         path = self._with_ids(operation.path, "path")
         return replace(operation, path=path, data=self._with_ids(operation.data))
 
     def _with_ids(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
-            for bulk_id in _mentioned(name, value):
-                value = value.replace(f"bulkId:{bulk_id}", self._promised[bulk_id])
-            return value
+            whole = _WHOLE.fullmatch(value)
+            if whole:
+                return self._promised[whole[1]]
+            return _IN_PATH.sub(lambda found: self._promised[found[1]], value) if _is_path(name) else value
         if isinstance(value, list):
             return [self._with_ids(one) for one in value]
         if isinstance(value, dict):
@@ -216,7 +218,7 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
     endpoint, _, id = operation.path.strip("/").partition("/")
     type = registry.at(endpoint)
     if type is None or "/" in id or (operation.method == "POST" and id):
-        raise NotFound(f"There is nothing at {operation.path}.")
+        raise NotFound(f"There is nothing at {shorten(operation.path)}.")
     id = unquote(id)
     if operation.method != "POST" and not id:
         raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
@@ -228,7 +230,11 @@ def _mentioned(name: str, text: str) -> list[str]:
     whole = _WHOLE.fullmatch(text)
     if whole:
         return [whole[1]]
-    return _IN_PATH.findall(text) if name.lower() == "path" else []
+    return _IN_PATH.findall(text) if _is_path(name) else []
+
+
+def _is_path(name: str) -> bool:
+    return name.lower() == "path"
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:

@@ -140,7 +140,7 @@ class _Members(DerivedAttribute):
     """`members` of a group, each with its address, type and name while it is known here."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        return (self._element(context, one) for one in members.of_group(context.reader, document["id"]))
+        return (self.element(context, one) for one in members.of_group(context.reader, document["id"]))
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return members.Values(context.reader, document["id"])
@@ -152,10 +152,10 @@ class _Members(DerivedAttribute):
         sent: list[Element] = resource.pop(self.name, [])
         return sent
 
-    def _element(self, context: ReadContext, membership: Document) -> Element:
-        found = context.find(self.attribute.refers_to, membership["member"])
+    def element(self, context: ReadContext, stored: Element) -> Element:
+        found = context.find(self.attribute.refers_to, stored["member"])
         if not found:
-            return members.stored_element(membership)
+            return members.stored_element(stored)
         type, document = found
         element = {"value": document["id"], "$ref": context.locate(type, document["id"]), "type": type.name}
         return {**element, "display": document["displayName"]} if "displayName" in document else element

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from config import Config
-from scim.errors import Forbidden, NotFound
+from scim.errors import Forbidden, NotFound, shorten
 from scim.http import json_response
 from scim.registry import Registry, ResourceType
 from scim.request import base_url
@@ -30,7 +30,7 @@ def create_blueprint(config: Config, registry: Registry) -> Blueprint:
     def schema(urn: str) -> Response:
         known = next((one for one in registry.schemas if one.lower() == urn.lower()), None)
         if known is None:
-            raise NotFound(f"There is no schema {urn}.")
+            raise NotFound(f"There is no schema {shorten(urn)}.")
         return json_response(schema_document(registry, known))
 
     def resource_types() -> Response:
@@ -38,7 +38,7 @@ def create_blueprint(config: Config, registry: Registry) -> Blueprint:
 
     def resource_type(name: str) -> Response:
         if name not in registry.types:
-            raise NotFound(f"There is no resource type {name}.")
+            raise NotFound(f"There is no resource type {shorten(name)}.")
         return json_response(resource_type_document(registry.types[name]))
 
     def service_provider_config() -> Response:

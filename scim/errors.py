@@ -4,6 +4,14 @@ from typing import Any
 
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 
+SHOWN = 100  # characters of a request's text that a message repeats
+_MAX_DETAIL = 600
+
+
+def shorten(text: str, length: int = SHOWN) -> str:
+    """Return a text as messages show it: what a request sends can be megabytes long."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
 
 class ScimError(Exception):
     """A request that is answered with an error; `detail` is written for the administrator who reads it.
@@ -15,8 +23,8 @@ class ScimError(Exception):
     scim_type: str | None = None
 
     def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = shorten(detail, _MAX_DETAIL)
+        super().__init__(self.detail)
 
     def to_body(self) -> dict[str, Any]:
         """Return the error as the message of RFC 7644 section 3.12, the status as a string."""

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import marshmallow as ma
 
-from scim.attributes import Attribute, AttributeMap, instant, is_base64
+from scim.attributes import Attribute, AttributeMap, Lengths, instant, is_base64
 from scim.body import is_keepable
 from scim.errors import InvalidSyntax
 
@@ -26,14 +26,30 @@ class Field(ma.fields.Field[_T]):
 
 
 class _Text(Field[str]):
-    """A text."""
+    """A text of limited length."""
+
+    def __init__(self, lengths: Lengths, **options: Any) -> None:
+        super().__init__(**options)
+        self._lengths = lengths
+        self._max_length = lengths.max_text_length
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if not isinstance(value, str):
             raise ma.ValidationError("must be a string")
+        if len(value) > self._max_length:
+            self._check_length(value)
         if not is_keepable(value):
             raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value
+
+    def _check_length(self, value: str) -> None:
+        option = "max_binary_length" if self._holds_data(value) else "max_text_length"
+        limit = getattr(self._lengths, option)
+        if len(value) > limit:
+            raise ma.ValidationError(f"must have at most {limit} characters ({option}), not {len(value)}")
+
+    def _holds_data(self, value: str) -> bool:
+        return False
 
 
 class _String(_Text):
@@ -41,9 +57,16 @@ class _String(_Text):
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **context: Any) -> Any:
         """Return the text, without a further call: most values are one."""
-        if isinstance(value, str) and is_keepable(value):
+        if isinstance(value, str) and len(value) <= self._max_length and is_keepable(value):
             return value
         return super().deserialize(value, attr, data, **context)
+
+
+class _Reference(_String):
+    """A reference, which may be a `data:` URI: a photo, for example (RFC 7643 section 4.1.2)."""
+
+    def _holds_data(self, value: str) -> bool:
+        return value[:5].lower() == "data:"
 
 
 class _DateTime(_Text):
@@ -60,6 +83,9 @@ class _DateTime(_Text):
 
 class _Binary(_Text):
     """Binary data as base64, kept as it was sent."""
+
+    def _holds_data(self, value: str) -> bool:
+        return True
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         text = super()._deserialize(value, attr, data)
@@ -192,11 +218,13 @@ class _Elements(Field[list[Any]]):
         return loaded
 
 
-_FIELDS: dict[str, Any] = {
+_TEXT_FIELDS: dict[str, type[_Text]] = {
     "string": _String,
-    "reference": _String,
+    "reference": _Reference,
     "dateTime": _DateTime,
     "binary": _Binary,
+}
+_OTHER_FIELDS: dict[str, Any] = {
     "boolean": _Boolean,
     "decimal": _Number,
     "integer": lambda **options: _Number(whole=True, **options),
@@ -216,7 +244,9 @@ def field_of(attribute: Attribute, *, many: bool, partial: bool) -> ma.fields.Fi
         return _Elements(one, **options) if many else one
     if many:
         return ma.fields.List(field_of(attribute, many=False, partial=partial), **options)
-    return _FIELDS[attribute.type](**options)  # type: ignore[no-any-return]
+    if attribute.type in _TEXT_FIELDS:
+        return _TEXT_FIELDS[attribute.type](attribute.lengths, **options)
+    return _OTHER_FIELDS[attribute.type](**options)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from config import Config, Token
 from scim import cors, dialect
 from scim.auth import authenticate
-from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body
+from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body, shorten
 from scim.events import Event, shown_query
 from scim.lines import record
 from scim.request import MEDIA_TYPE, Request, current, service
@@ -173,7 +173,7 @@ def install(app: Flask, base_path: str) -> None:
         code = error.code or 500
         methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
         allowed = [("Allow", ", ".join(sorted(methods)))] if methods else []
-        return json_response(error_body(code, _DETAILS.get(code, str(error.description))), code, allowed)
+        return json_response(error_body(code, _DETAILS.get(code, shorten(str(error.description)))), code, allowed)
 
     @app.errorhandler(Exception)
     def unforeseen(_: Exception) -> Response:

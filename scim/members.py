@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim.attributes import Attribute
+from scim.budget import Budget
 from scim.errors import Mutability
-from scim.filters import Compare, Filter, Or, compile_filter
-from scim.patch import Operation, filled_element
+from scim.filters import Compare, Filter, compile_filter
+from scim.patch import Operation, alternatives, filled_element, steps_of
 from scim.registry import MEMBERSHIP, ResourceType
 from scim.tolerance import Element, Fill
 from storage.base import ID, Document, Index, Reader, Writer
@@ -18,6 +19,8 @@ INDEXES = (
     Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
     Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
 )
+
+_NONE = Budget(0, "")  # for what needs no filter
 
 LISTED = 1_000  # members that an event names; how many moved in all is counted
 
@@ -90,14 +93,26 @@ def put(writer: Writer, group: str, elements: Iterable[Element]) -> Moves:
     return _Group(writer, group).put(elements)
 
 
-def apply(
-    writer: Writer, group: str, operations: Iterable[Operation], fill: Fill, elements: Callable[[], list[Element]]
-) -> Moves:
-    """Carry out operations on the members of the group. Raises Mutability, NoTarget.
+Answered = Callable[[Document], Element]
+"""Gives a membership as an element that is answered, for a filter that asks for more than its value."""
 
-    `elements` gives the members as they are answered, for a filter that asks for more than their value.
-    """
-    changing = _Group(writer, group, elements)
+
+def foreseen_steps(reader: Reader, group: str, operations: Iterable[Operation]) -> int:
+    """Return how many steps operations take on the members that a group has now."""
+    each = sum(operation.steps for operation in operations)
+    return each * len(reader.sealed_lookup(MEMBERSHIP, "group", group)) if each else 0
+
+
+def apply(
+    writer: Writer,
+    group: str,
+    operations: Iterable[Operation],
+    budget: Budget,
+    fill: Fill,
+    answered: Answered,
+) -> Moves:
+    """Carry out operations on the members of the group. Raises Mutability, NoTarget, TooMany."""
+    changing = _Group(writer, group, budget, answered)
     for operation in operations:
         changing.apply(operation, fill)
     return changing.moves
@@ -115,9 +130,9 @@ def forget(writer: Writer, id: str) -> list[str]:
 class _Group:
     """A group whose members change, and who has joined and left meanwhile."""
 
-    def __init__(self, writer: Writer, id: str, elements: Callable[[], list[Element]] = list) -> None:
+    def __init__(self, writer: Writer, id: str, budget: Budget = _NONE, answered: Answered = dict) -> None:
         self.moves = Moves()
-        self._writer, self._id, self._elements = writer, id, elements
+        self._writer, self._id, self._budget, self._answered = writer, id, budget, answered
 
     def put(self, elements: Iterable[Element]) -> Moves:
         wanted = {element["value"]: element for element in elements if "value" in element}
@@ -153,11 +168,24 @@ class _Group:
 
     def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
         """Return the members that a filter selects; those named by their value cost nothing for the others."""
-        named = _named(filter)
-        if named is not None:
-            return [member for member in named if has(self._writer, self._id, member)]
-        matches = compile_filter(filter, attribute)
-        return [element["value"] for element in self._elements() if matches(element)]
+        selected: dict[str, None] = {}
+        for term, named in alternatives(filter, attribute):
+            if named is None:
+                selected.update(dict.fromkeys(self._matching(attribute, term, of_group(self._writer, self._id))))
+            elif membership := self._writer.get(MEMBERSHIP, membership_id(self._id, str(named))):
+                alone = isinstance(term, Compare)  # the look-up has decided it
+                selected.update(dict.fromkeys([str(named)] if alone else self._matching(attribute, term, [membership])))
+        return list(selected)
+
+    def _matching(self, attribute: Attribute, filter: Filter, memberships: Iterable[Document]) -> list[str]:
+        matches = compile_filter(filter, attribute, budget=self._budget)
+        found = []
+        for membership in memberships:
+            element = self._answered(membership)
+            self._budget.spend(steps_of(element, attribute))
+            if matches(element):
+                found.append(membership["member"])
+        return found
 
     def add(self, element: Mapping[str, Any]) -> None:
         member = element.get("value")
@@ -183,16 +211,6 @@ def _refuse_change(operation: Operation, selected: list[str]) -> None:
     wanted = value.get("value") if isinstance(value, dict) else value if sub and sub.name == "value" else None
     if operation.op == "remove" or (wanted is not None and selected != [wanted]):
         raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
-
-
-def _named(filter: Filter) -> list[str] | None:
-    match filter:
-        case Compare(path, "eq", str(value)) if path.lower() == "value":
-            return [value]
-        case Or(terms):
-            named = [_named(term) for term in terms]
-            return None if None in named else [value for values in named if values for value in values]
-    return None
 
 
 def stored_element(membership: Document) -> Element:

@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget
+from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget, shorten
 from scim.fields import Field, first_error
 from scim.filters import parse_filter
 from scim.patch import Operation
@@ -227,7 +227,7 @@ def _operations(type: ResourceType, raw: Mapping[str, Any], unknown: list[str]) 
         return
     path = read_path(text, type)
     if op != "remove" and "value" not in raw:
-        raise InvalidValue(f'"{op}" of {text} needs a value.')
+        raise InvalidValue(f'"{op}" of {shorten(text)} needs a value.')
     yield from _at(type, op, path, value, unknown)
 
 

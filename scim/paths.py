@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scim.errors import InvalidPath
+from scim.errors import InvalidPath, shorten
 from scim.filters import Filter, parse_path, remembered
 from scim.registry import ResourceType, Target
 
@@ -22,8 +22,8 @@ def read_path(text: str, type: ResourceType) -> Path:
     target = type.resolve(attribute)
     if target is None:
         raise InvalidPath(
-            f'There is no attribute "{attribute}" in {type.name}. Remove its mapping at the client, or declare the '
-            "attribute in a [[schemas]] table of the configuration."
+            f'There is no attribute "{shorten(attribute)}" in {type.name}. Remove its mapping at the client, or '
+            "declare the attribute in a [[schemas]] table of the configuration."
         )
     if filter is None:
         return Path(target)
@@ -33,5 +33,5 @@ def read_path(text: str, type: ResourceType) -> Path:
         return Path(target, filter)
     found = target.attribute.subs.get(sub)
     if found is None:
-        raise InvalidPath(f'{target} has no sub-attribute "{sub}".')
+        raise InvalidPath(f'{target} has no sub-attribute "{shorten(sub)}".')
     return Path(Target(target.extension, target.attribute, found), filter)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from scim.budget import Budget
 from scim.cursor import Cursor, decode, digest
-from scim.errors import InvalidValue
+from scim.errors import InvalidValue, shorten
 from scim.filters import Filter, candidates, compile_filter, decided, read_values
 from scim.filters.evaluate import with_default_value
 from scim.indexes import Indexes
@@ -201,10 +201,10 @@ class Search:
         target = type.resolve(self._tolerance.name(type, name))
         if target is None:
             if len(self._types) == 1:
-                raise InvalidValue(f'There is no attribute "{name[:100]}" in {type.name} to sort by.')
+                raise InvalidValue(f'There is no attribute "{shorten(name)}" in {type.name} to sort by.')
             return _no_key
         if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
-            raise InvalidValue(f"{name} is complex: name the sub-attribute to sort by.")
+            raise InvalidValue(f"{shorten(name)} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name)
         read = self._first_value(type, target)
 

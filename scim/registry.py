@@ -9,9 +9,19 @@ from importlib import resources
 from itertools import chain
 from typing import Any
 
-from scim.attributes import COMMON, Attribute, AttributeMap, DefinitionError, Schema, fold, read_schema
+from scim.attributes import (
+    COMMON,
+    LONGEST_NAME,
+    Attribute,
+    AttributeMap,
+    DefinitionError,
+    Lengths,
+    Schema,
+    fold,
+    read_schema,
+)
 
-LONGEST_NAME = 500
+_LENGTHS = Lengths()
 MEMBERSHIP, DISABLED = "Membership", "Disabled"  # kinds of documents that are no resources
 
 
@@ -51,6 +61,7 @@ class ResourceType:
     schema: Schema
     extensions: tuple[Schema, ...] = ()
     required_extensions: frozenset[str] = frozenset()
+    common: tuple[Attribute, ...] = COMMON
     _targets: dict[str, Target | None] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -61,12 +72,12 @@ class ResourceType:
     @cached_property
     def by_name(self) -> AttributeMap:
         """The attributes that stand at the top level."""
-        return AttributeMap((*COMMON, *self.schema.attributes))
+        return AttributeMap(self.top_level)
 
     @cached_property
     def top_level(self) -> tuple[Attribute, ...]:
         """The attributes that stand at the top level, in the order in which they are answered."""
-        return (*COMMON, *self.schema.attributes)
+        return (*self.common, *self.schema.attributes)
 
     def attribute(self, extension: str | None, name: str) -> Attribute:
         """Return the attribute of that name in an extension, or at the top level."""
@@ -77,7 +88,7 @@ class ResourceType:
 
     def urn(self, text: str) -> str | None:
         """Return which of the URNs of this type the text is, in whatever case, or None."""
-        return self._urns.get(fold(text))
+        return self._urns.get(fold(text)) if len(text) <= LONGEST_NAME else None
 
     def resolve(self, name: str) -> Target | None:
         """Find what a name in the notation of RFC 7644 section 3.10 means here, or None.
@@ -158,7 +169,9 @@ class Registry:
         return dict(chain.from_iterable(type.schemas.items() for type in self.types.values()))
 
 
-def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True) -> Registry:
+def load(
+    tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True, lengths: Lengths = _LENGTHS
+) -> Registry:
     """Make the registry of the built-in schemas and of further tables in the same notation. Raises DefinitionError.
 
     Beside the keys of RFC 7643 section 7 a table has `endpoint` (it makes a resource type of the schema's name) or
@@ -170,10 +183,13 @@ def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool =
         for one in declared:
             if one.schema.name == "Group":
                 one.schema = one.schema.with_attribute("displayName", uniqueness="server")
+    for one in declared:
+        one.schema = one.schema.within(lengths)
     types = {one.schema.name: one for one in declared if one.endpoint}
     for one in declared:
         if one.extends and one.extends not in types:
             raise DefinitionError(f'{one.schema.id} extends "{one.extends}"; there are {", ".join(types)}')
+    common = tuple(attribute.within(lengths) for attribute in COMMON)
     return Registry(
         ResourceType(
             name=name,
@@ -183,6 +199,7 @@ def load(tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool =
             required_extensions=frozenset(
                 other.schema.id for other in declared if other.extends == name and other.required
             ),
+            common=common,
         )
         for name, one in types.items()
     )

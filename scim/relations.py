@@ -43,9 +43,9 @@ class Relations(ReadContext):
                 result[derived.name] = value
         return result
 
-    def members(self, type: ResourceType, group: Document) -> list[Element]:
-        """Return the members of a group as they are answered."""
-        return list(derived_attributes(type, self.registry)[None, members.MEMBERS].elements(self, group))
+    def member(self, type: ResourceType, membership: Document) -> Element:
+        """Return a membership as the element of `members` that is answered."""
+        return derived_attributes(type, self.registry)[None, members.MEMBERS].element(self, membership)
 
     def answered(self, type: ResourceType, target: Target, element: Any) -> Any:
         """Return an element of an attribute as it is answered, if it refers to a resource; else as it is stored."""

@@ -14,7 +14,7 @@ from werkzeug.utils import cached_property
 
 from config import Token
 from scim.body import parse_json
-from scim.errors import InvalidSyntax, UnsupportedMediaType
+from scim.errors import InvalidSyntax, UnsupportedMediaType, shorten
 from scim.resources import Outcome
 from scim.service import Service
 
@@ -61,7 +61,7 @@ class Request(flask.Request):
         """Return the JSON object in the body. Raises UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
         media_type = self.header("CONTENT_TYPE").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
-            raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {media_type}.")
+            raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {shorten(media_type)}.")
         raw = self._read()
         body = parse_json(raw)
         self.sent = body if len(raw) <= _OBSERVED_BYTES else None

@@ -12,11 +12,12 @@ import orjson
 
 from scim import inactive, members, messages, patch, relations
 from scim.answers import Answer, AnswerCache, Answers
+from scim.budget import Budget
 from scim.conditions import UNCONDITIONAL, Conditions, new_version, now, version_of
 from scim.derived import Locate
-from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness
+from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness, shorten
 from scim.indexes import Indexes
-from scim.patch import guard_all_immutable
+from scim.patch import Operation, guard_all_immutable
 from scim.projection import EVERYTHING, Projection
 from scim.query import Page, Query, Search
 from scim.registry import Registry, ResourceType, Target
@@ -26,6 +27,7 @@ from scim.validation import load_resource
 from storage.base import ID, Damaged, Document, Duplicate, Reader, Store, Unavailable, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+_FEW_STEPS = 20  # for each element: so few are not worth a look at the resource before the lock is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,23 +138,41 @@ class Resources:
             return self._outcome(writer, type, before, saved, unknown, moves)
 
     def patch(
-        self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
+        self,
+        type: ResourceType,
+        id: str,
+        body: Mapping[str, Any],
+        budget: Budget,
+        conditions: Conditions = UNCONDITIONAL,
     ) -> Outcome:
         """Apply a PatchOp message, all of it or nothing (RFC 7644 section 3.5.2).
 
-        Raises what `messages.load_patch` and `replace` do.
+        Raises what `messages.load_patch` and `replace` do, and TooMany.
         """
         operations, unknown = messages.load_patch(type, body)
         own, moving = members.split(type, operations)
+        if sum(operation.steps for operation in operations) > _FEW_STEPS:
+            self._check_budget(type, id, own, moving, budget)
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
             relating = self._relations(writer)
             answered = partial(relating.answered, type)
-            after = patch.apply(type, before, own, self.tolerance.fill, answered) if own else before
+            fill = self.tolerance.fill
+            after = patch.apply(type, before, own, budget, fill, answered) if own else before
             after, _ = self._detach(type, after)
-            moves = members.apply(writer, id, moving, self.tolerance.fill, partial(relating.members, type, before))
+            moves = members.apply(writer, id, moving, budget, fill, partial(relating.member, type))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
+
+    def _check_budget(
+        self, type: ResourceType, id: str, own: list[Operation], moving: list[Operation], budget: Budget
+    ) -> None:
+        """Raise TooMany before the lock is taken for operations that cannot be carried out."""
+        with self._reading() as reader:
+            document = reader.get(type.name, id)
+            if document:
+                foreseen = members.foreseen_steps(reader, id, moving) + patch.foreseen_steps(document, own)
+                budget.check(foreseen)
 
     def delete(self, type: ResourceType, id: str, conditions: Conditions = UNCONDITIONAL) -> Outcome:
         """Delete a resource and every mention of it in others. Raises NotFound, PreconditionFailed."""
@@ -283,7 +303,7 @@ class _Translated(Generic[R]):
 
 def _translated(error: Duplicate | Unavailable | Damaged) -> ScimError:
     if isinstance(error, Duplicate):
-        return Uniqueness(f'Another {error.kind} has the {error.index} "{error.key}".')
+        return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
     kind = StoreFull if isinstance(error, Unavailable) and error.full else StoreUnavailable
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
@@ -294,7 +314,7 @@ def new_id() -> str:
 
 
 def _not_found(type: ResourceType, id: str) -> NotFound:
-    return NotFound(f"There is no {type.name} with the id {id}.")
+    return NotFound(f"There is no {type.name} with the id {shorten(id)}.")
 
 
 def _list_response(page: Page, query: Query, resources: list[bytes]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scim.attributes import Schema, fold, instant
-from scim.errors import ScimError
+from scim.errors import ScimError, shorten
 from scim.members import GROUP, membership_id
 from scim.registry import DISABLED, MEMBERSHIP, Registry, ResourceType
 from scim.validation import load_resource
@@ -28,29 +28,31 @@ def check_stored(registry: Registry, kind: str, document: Document) -> None:
     elif kind == DISABLED:
         instant(str(document.get("since")))
     else:
-        raise ValueError(f"there is no resource type {kind}; there are {', '.join(registry.types)}")
+        raise ValueError(f"there is no resource type {shorten(kind)}; there are {', '.join(registry.types)}")
 
 
 def _check_resource(type: ResourceType, document: Document) -> None:
     id = document["id"]
     if type.name == GROUP and "." in id:
-        raise ValueError(f"the id {id!r} of a group has a dot, by which the ids of memberships are told apart")
+        raise ValueError(
+            f"the id {shorten(repr(id))} of a group has a dot, by which the ids of memberships are told apart"
+        )
     if not id.isprintable() or "/" in id or id in ("", ".", "..", ".search"):
-        raise ValueError(f"the id {id!r} cannot stand in an address")
+        raise ValueError(f"the id {shorten(repr(id))} cannot stand in an address")
     meta = document.get("meta")
     if not isinstance(meta, dict) or meta.get("resourceType") != type.name:
         raise ValueError(f'a {type.name} needs "meta" with its resourceType')
     for name in ("created", "lastModified"):
         instant(str(meta.get(name)))
     if not _VERSION.fullmatch(str(meta.get("version"))):
-        raise ValueError(f'{meta.get("version")} is no version like W/"1a2b"')
+        raise ValueError(f'{shorten(str(meta.get("version")))} is no version like W/"1a2b"')
     try:
         loaded, _ = load_resource(type, document)
     except ScimError as error:
         raise ValueError(error.detail) from None
     known = {name: value for name, value in document.items() if not _is_former_extension(type, name, value)}
     for name in _names_beside(loaded | {"schemas": [], "id": id, "meta": meta}, known):
-        raise ValueError(f"{name} is kept for no {type.name}, or not under a name that is written so")
+        raise ValueError(f"{shorten(name)} is kept for no {type.name}, or not under a name that is written so")
 
 
 def _is_former_extension(type: ResourceType, name: str, value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Takes in a resource or a PATCH value: every value through a marshmallow field, then what goes beyond one value."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from functools import lru_cache
 from typing import Any
 
@@ -120,7 +120,7 @@ def _load(
     return loaded
 
 
-def refuse_too_many(attribute: Attribute, elements: list[Any]) -> None:
+def refuse_too_many(attribute: Attribute, elements: Sized) -> None:
     """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
-from scim import dialect
+from scim import dialect, patch
+from scim.budget import Budget
 from scim.bulk import BULK_REQUEST, Bulk, BulkOperation, load_bulk
 from scim.conditions import UNCONDITIONAL, Conditions, version_of
 from scim.errors import NotImplementedHere
@@ -106,7 +107,7 @@ def _bulk(asked: Request, _: None) -> Response:
     limit = service().startup_config.limits.max_bulk_operations
     body = dialect.bulk_request(asked.read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
-    bulk = Bulk(resources, partial(perform, resources), _report)
+    bulk = Bulk(resources, partial(perform, resources, _patch_budget()), _report)
     return json_response(bulk.run(operations, fail_on_errors))
 
 
@@ -125,26 +126,34 @@ def _write(
 ) -> tuple[int, Outcome]:
     """Carry out the one write of a request, under its conditions."""
     conditions = UNCONDITIONAL if method == "POST" else _conditions(asked)
-    status, asked.outcome = perform(resources, method, type, id, body, conditions)
+    status, asked.outcome = perform(resources, _patch_budget(), method, type, id, body, conditions)
     return status, asked.outcome
+
+
+def _patch_budget() -> Budget:
+    return Budget(service().startup_config.limits.max_patch_steps, patch.ADVICE)
 
 
 def perform(
     resources: Resources,
+    budget: Budget,
     method: str,
     type: ResourceType,
     id: str | None,
     body: Mapping[str, Any],
     conditions: Conditions = UNCONDITIONAL,
 ) -> tuple[int, Outcome]:
-    """Carry out one write, of a request of its own or of one in Bulk, and return its status; as `Resources`."""
+    """Carry out one write, of a request of its own or of one in Bulk, and return its status; as `Resources`.
+
+    The budget is that of the whole request.
+    """
     if method == "POST":
         status, outcome = 201, resources.create(type, dialect.resource(type, body), id=id)
     elif method == "PUT":
         status, outcome = 200, resources.replace(type, id or "", dialect.resource(type, body), conditions)
     elif method == "PATCH":
         status = 200 if dialect.answers_patch_with_resource(type) else 204
-        outcome = resources.patch(type, id or "", dialect.patch_request(type, body), conditions)
+        outcome = resources.patch(type, id or "", dialect.patch_request(type, body), budget, conditions)
     else:
         status, outcome = 204, resources.delete(type, id or "", conditions)
     note_unknown(outcome.unknown)

@@ -117,11 +117,13 @@ def _removals(operation: JsonObject, path: Path) -> Iterator[JsonObject]:
 def _together(selections: Iterable[str]) -> Iterator[list[str]]:
     """Yield the selections in lots: a filter's length and its number of terms are bounded."""
     lot: list[str] = []
+    length = 0
     for one in selections:
-        if lot and (len(lot) == _MOST or sum(map(len, lot)) + len(one) > _LONGEST):
+        if lot and (len(lot) == _MOST or length + len(one) > _LONGEST):
             yield lot
-            lot = []
+            lot, length = [], 0
         lot.append(one)
+        length += len(one)
     if lot:
         yield lot
 

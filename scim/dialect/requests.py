@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from scim.attributes import fold
-from scim.errors import InvalidSyntax
+from scim.errors import InvalidSyntax, shorten
 from scim.members import GROUP
 from scim.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
 from scim.registry import ResourceType
@@ -74,7 +74,7 @@ def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
     for key, value in body.items():
         name = known.get(fold(key), key)
         if name in result:
-            raise InvalidSyntax(f"{name} is there twice.")
+            raise InvalidSyntax(f"{shorten(name)} is there twice.")
         result[name] = value
     return result
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from scim.attributes import Attribute, Key
 from scim.budget import Budget
-from scim.errors import InvalidFilter
+from scim.errors import InvalidFilter, shorten
 from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath, unparse
 from scim.registry import ResourceType, Target
 from storage.base import Document, Sealed
@@ -158,7 +158,7 @@ class _Compiler:
                 return self._present(path)
             case ValuePath(path, filter, None):
                 return self._element(path, filter)
-        raise InvalidFilter(f'Nothing may follow the "]" of {tree.path}[...] in a filter.')
+        raise InvalidFilter(f'Nothing may follow the "]" of {shorten(tree.path)}[...] in a filter.')
 
     def _present(self, path: str) -> Predicate:
         target = self._resolve(path)
@@ -212,7 +212,7 @@ class _Compiler:
         if target is None:
             return _never
         if isinstance(self._scope, _Sub) or target.sub or not target.attribute:
-            raise InvalidFilter(f"{path} has no elements that [...] could select.")
+            raise InvalidFilter(f"{shorten(path)} has no elements that [...] could select.")
         if target not in self._inner:
             self._inner[target] = _Compiler(_Sub(target.attribute), none_derived, False, self._budget)
         predicate, read, spend = self._inner[target].compile(filter), self._reader(target), self._budget.spend
@@ -228,7 +228,7 @@ class _Compiler:
     def _resolve(self, path: str) -> Target | None:
         target = self._scope.resolve(path)
         if target is None and not self._lenient:
-            raise InvalidFilter(f'There is no attribute "{path[:100]}" to filter by.')
+            raise InvalidFilter(f'There is no attribute "{shorten(path)}" to filter by.')
         return target
 
 
@@ -238,7 +238,7 @@ def with_default_value(target: Target, path: str) -> Target:
     if attribute is None or (target.sub is None and attribute.type == "complex"):
         sub = attribute.subs.get("value") if attribute else None
         if sub is None:
-            raise InvalidFilter(f"{path} is complex: name the sub-attribute to compare.")
+            raise InvalidFilter(f"{shorten(path)} is complex: name the sub-attribute to compare.")
         return Target(target.extension, attribute, sub)
     return target
 
@@ -249,11 +249,11 @@ def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) ->
     Raises InvalidFilter if the types differ.
     """
     if isinstance(value, Unquoted):
-        raise InvalidFilter(f'The value "{value[:100]}" needs quotation marks.')
+        raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
     fits = _LITERALS[attribute.type]
     if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
         raise InvalidFilter(
-            f'{attribute.name} is of type {attribute.type}: "{str(value)[:100]}" cannot be compared with it.'
+            f'{attribute.name} is of type {attribute.type}: "{shorten(str(value))}" cannot be compared with it.'
         )
     if op in _TEXT_TESTS:
         return _text_test(attribute, op, value, budget)
@@ -262,7 +262,7 @@ def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) ->
     key = attribute.key
     wanted: Any = key(value)
     if wanted is None:  # the literal is a text, as it should be, but no dateTime
-        raise InvalidFilter(f'{attribute.name}: "{str(value)[:100]}" is no dateTime like 2026-01-31T12:00:00Z.')
+        raise InvalidFilter(f'{attribute.name}: "{shorten(str(value))}" is no dateTime like 2026-01-31T12:00:00Z.')
     if op in _ORDERS:
         return key, _any_key(_ORDERS[op], wanted)
     if op == "eq":

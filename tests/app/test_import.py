@@ -47,6 +47,10 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
         ({"kind": "User", "document": {"id": "1", "meta": GOOD_META}}, "userName is required"),
         ({"kind": "User", "document": {"id": "1", "userName": 5, "meta": GOOD_META}}, "userName must be a string"),
         (
+            {"kind": "User", "document": {"id": "1", "userName": "a" * 10_001, "meta": GOOD_META}},
+            "userName must have at most 10000 characters (max_text_length), not 10001",
+        ),
+        (
             {"kind": "User", "document": {"id": "1", "userName": "a", "meta": GOOD_META | {"version": "x"}}},
             "no version",
         ),
