@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from unicodedata import normalize
 
 from scim.attributes import fold
@@ -75,7 +76,7 @@ def _is_secret_name(name: str) -> bool:
         return True
     words = [word.lower() for word in _IN_CAMEL_CASE.findall(plain)]
     # India's postal code is called a pinCode.
-    return any(word in _WORDS and (word, after) != ("pin", "code") for word, after in zip(words, [*words[1:], ""]))
+    return any(word in _WORDS and (word, after) != ("pin", "code") for word, after in pairwise([*words, ""]))
 
 
 _known_name = lru_cache(maxsize=4_096)(_is_secret_name)
@@ -129,7 +130,7 @@ def _without_token(found: re.Match[str]) -> str:
         return LEFT_OUT
     if "eyJ" in run:
         parts = run.split(".")
-        if any("eyJ" in part and len(after) >= 4 for part, after in zip(parts, parts[1:])):
+        if any("eyJ" in part and len(after) >= 4 for part, after in pairwise(parts)):
             return LEFT_OUT
     return run
 

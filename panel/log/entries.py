@@ -122,11 +122,11 @@ class Entry(NamedTuple):
         room that is left, and who joined and left has the rest.
         """
         room = Room(max_line - _NOTES)
-        short = self._replace(**{name: _word(getattr(self, name), room, length) for name, length in _WORDS.items()})
-        short = short._replace(
+        words: dict[str, Any] = {name: _word(getattr(self, name), room, length) for name, length in _WORDS.items()}
+        short = self._replace(
+            **words,
             actions=tuple(fitted(self.actions, room)),
             who=_bounded_who(self.who, room),
-            status=self.status,
             unknown=tuple(_word(one, room, MAX_NAME) for one in self.unknown[:MAX_UNKNOWN]),
             query={_word(name, room): _word(value, room, MAX_PATH) for name, value in self.query.items()},
         )
@@ -399,7 +399,8 @@ def _in_half(value: Any, room: Room) -> Any:
 
 
 def _bounded_changes(changed: Mapping[str, Any], room: Room) -> dict[str, Any]:
-    half, kept = room.half(), {}
+    half = room.half()
+    kept: dict[str, Any] = {}
     for name, (old, new) in changed.items():
         if not half.takes(name):
             kept[f"(and {len(changed) - len(kept)} more)"] = (None, TOO_LONG)
