@@ -19,18 +19,21 @@ LEFT_OUT = "(left out)"
 _ENOUGH = 8  # characters behind the prefix that make it a token of ours
 _LONGEST_KNOWN = 100  # names up to this length are remembered
 
-_SIGNS = re.compile(rf"{PREFIX}|eyJ|=|:|bearer|basic|-----BEGIN", re.IGNORECASE)
+_SIGNS = re.compile(rf"""{PREFIX}|eyJ|=|["']\s*:|bearer|basic|-----BEGIN""", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN (?:(?!-----END ).)*+(?:-----END [^-]*-*)?", re.DOTALL)
-_SCHEME = re.compile(
-    r"\b(bearer|basic)((?:[\s:+\"']|%20)++)(?!tokens?\b|auth\w*\b)([A-Za-z0-9._~+/-]{6,}+=*)", re.IGNORECASE
+_AFTER_SCHEME = r"""((?:[\s:+"']|%20|(?:bearer|basic)(?=[\s:+"'%]))++)"""  # the scheme may be there twice
+# Both match without credentials too: what they have passed is not tried again from its middle.
+_BEARER = re.compile(
+    rf"\b(bearer){_AFTER_SCHEME}((?!(?:tokens?|authentication|authori[sz]ation)\b)[A-Za-z0-9._~+/-]{{6,}}+=*)?+",
+    re.IGNORECASE,
 )
+_BASIC = re.compile(rf"\b(basic){_AFTER_SCHEME}([A-Za-z0-9+/]{{4,}}+=*)?+", re.IGNORECASE)
 _RUN = re.compile(r"(?<![\w.~-])[\w.~-]{8,}+")
-_ASSIGNED = re.compile(
-    r"""(?<![\w.$-])([\w.$-]++)        # a name
-        (["']?\s*+=\s*+|["']\s*+:\s*+) # = behind it, or behind a quoted name a colon
-        ("(?:[^"\\]|\\.)*+"?|'[^']*+'?|[^\s&;,"'<>]++)""",
-    re.VERBOSE | re.DOTALL,
+# A name of one word or two, and behind it a = or, if it is quoted, a :, perhaps all as a text within a text.
+_NAMED = re.compile(
+    r"""(?<![\w.$-])([\w.$-]++(?:[\s\u200b-\u200f\ufeff][\w.$-]++)?+)(?:\\*+["']?\s*+=|\\*+["']\s*+:)\s*+"""
 )
+_VALUE = re.compile(r"""\\*+"(?:[^"\\]|\\.)*+"?|\\*+'[^']*+'?|[^\s&;,"'<>\\]++""", re.DOTALL)
 
 _NOT_SECRET = re.compile("secretar(?:y|ies|iat)|tokeni[sz]|passwordless")
 _PARTS = (
@@ -54,9 +57,10 @@ def redact(text: str) -> str:
     if not _SIGNS.search(text):
         return text
     text = _PEM.sub(LEFT_OUT, text)
-    text = _SCHEME.sub(_without_credentials, text)
+    text = _BEARER.sub(lambda found: _without_credentials(found, bool(found[3])), text)
+    text = _BASIC.sub(lambda found: _without_credentials(found, _is_basic(found[3] or "")), text)
     text = _RUN.sub(_without_token, text)
-    return _ASSIGNED.sub(_without_value, text)
+    return _without_values(text)
 
 
 def cut(text: str, length: int) -> str:
@@ -71,7 +75,7 @@ def is_secret_name(name: str) -> bool:
 
 def _is_secret_name(name: str) -> bool:
     plain = normalize("NFKC", name)
-    joined = _NOT_SECRET.sub(" ", _SEPARATORS.sub("", fold(plain)))
+    joined = _NOT_SECRET.sub(" ", _plain(plain))
     if any(part in joined for part in _PARTS):
         return True
     words = [word.lower() for word in _IN_CAMEL_CASE.findall(plain)]
@@ -88,17 +92,30 @@ class SecretNames:
     def __init__(self, never: Iterable[str] = (), readable: Iterable[str] = (), urns: Iterable[str] = ()) -> None:
         self._never, self._readable = frozenset(map(fold, never)), frozenset(map(fold, readable))
         self._urns = tuple(map(fold, urns))
+        self._known = lru_cache(maxsize=4_096)(self._are_in)
+        signs = {*_PARTS, *_WORDS, *map(_plain, self._never), _plain(PREFIX), "eyj", "basic", "begin", "filter"}
+        self._signs = [one.encode() for one in signs if not any(other in one for other in signs - {one})]
 
     def are_in(self, text: str) -> bool:
         """Return whether any name in a text, such as an attribute's path, is that of a secret."""
-        undeclared = []
-        for word in _NAME.findall(self._without_urn(text)):
-            folded = fold(word)
-            if folded in self._never:
-                return True
-            if folded not in self._readable:
-                undeclared.append(word)
-        return any(map(is_secret_name, undeclared)) or (len(undeclared) > 1 and is_secret_name("".join(undeclared)))
+        return self._known(text) if len(text) <= _LONGEST_KNOWN else self._are_in(text)
+
+    def may_be_in(self, line: str) -> bool:
+        """Return whether a line of JSON may have a secret in it. Most lines show at once that they have none."""
+        if not line.isascii() or "\\" in line:
+            return True
+        plain = line.encode().lower().translate(None, _ASCII_SEPARATORS)
+        return any(map(plain.__contains__, self._signs))
+
+    def _are_in(self, text: str) -> bool:
+        words = _NAME.findall(self._without_urn(text))
+        if any(fold(word) in self._never for word in words):
+            return True
+        # To a path, api.key is two words.
+        undeclared = ["" if fold(word) in self._readable else word for word in words]
+        return any(map(is_secret_name, undeclared)) or any(
+            one and is_secret_name(one + two) for one, two in pairwise(undeclared)
+        )
 
     def _without_urn(self, text: str) -> str:
         """Remove the URN of a schema that is known here: its words are not names of attributes."""
@@ -109,9 +126,15 @@ class SecretNames:
         return text
 
 
-def _without_credentials(found: re.Match[str]) -> str:
-    scheme, between, credentials = found.groups()
-    return f"{scheme}{between}{LEFT_OUT}" if scheme[1] in "eE" or _is_basic(credentials) else found[0]
+_ASCII_SEPARATORS = bytes(one for one in range(128) if not chr(one).isalnum())
+
+
+def _plain(text: str) -> str:
+    return _SEPARATORS.sub("", fold(text))
+
+
+def _without_credentials(found: re.Match[str], has_some: bool) -> str:
+    return f"{found[1]}{found[2]}{LEFT_OUT}" if has_some else found[0]
 
 
 def _is_basic(text: str) -> bool:
@@ -135,6 +158,13 @@ def _without_token(found: re.Match[str]) -> str:
     return run
 
 
-def _without_value(found: re.Match[str]) -> str:
-    name, between, value = found.groups()
-    return f"{name}{between}{LEFT_OUT}" if not LEFT_OUT.startswith(value) and is_secret_name(name) else found[0]
+def _without_values(text: str) -> str:
+    """Leave out what is assigned to secret names; other values are not skipped, as there may be names in them."""
+    parts, place = [], 0
+    for named in _NAMED.finditer(text):
+        if named.start() >= place and is_secret_name(named[1]) and not text.startswith(LEFT_OUT, named.end()):
+            value = _VALUE.match(text, named.end())
+            if value:
+                parts += [text[place : named.end()], LEFT_OUT]
+                place = value.end()
+    return "".join((*parts, text[place:]))

@@ -35,10 +35,12 @@ class Secrets:
 
     def clean(self, entry: Entry) -> str:
         """Return the entry's line without what is secret, and with at most `max_line` bytes."""
-        cleaned = _Cleaning(self._names).entry(entry)
-        line = cleaned.to_line()
+        line = entry.to_line()
+        if self._names.may_be_in(line):
+            entry = _Cleaning(self._names).entry(entry)
+            line = entry.to_line()
         # Where the whole is short, no part of it is long.
-        return line if len(line) <= MAX_TEXT else cleaned.bounded(self._max_line).to_line()
+        return line if len(line) <= MAX_TEXT else entry.bounded(self._max_line).to_line()
 
 
 class _Cleaning:
@@ -113,15 +115,22 @@ class _Cleaning:
             try:
                 inner = orjson.loads(text)
             except orjson.JSONDecodeError:
-                return self._leave_out() if self._names.are_in(text) else redact(text)
+                return self._leave_out() if self._names.are_in(text) else self._redacted(text)
             return text if self._cleaned(inner, depth + 1) == inner else self._leave_out()
-        return redact(text)
+        return self._redacted(text)
+
+    def _redacted(self, text: str) -> str:
+        """Redact a text; an answer may repeat it in lower case, where the form does not show what it is."""
+        kept = redact(text)
+        if kept != text:
+            self._remember(text)
+        return kept
 
     def _expression(self, text: str) -> str:
         """Leave out a filter, or a path with one, that names a secret; the name alone tells nothing."""
         if self._names.are_in(without_values(text)) and not _PLAIN_PATH.fullmatch(text):
             return self._leave_out()
-        return redact(text)
+        return self._redacted(text)
 
     def _leave_out(self) -> str:
         self._unreadable = True
