@@ -125,7 +125,6 @@ class Entry(NamedTuple):
         words: dict[str, Any] = {name: _word(getattr(self, name), room, length) for name, length in _WORDS.items()}
         short = self._replace(
             **words,
-            actions=tuple(fitted(self.actions, room)),
             who=_bounded_who(self.who, room),
             unknown=tuple(_word(one, room, MAX_NAME) for one in self.unknown[:MAX_UNKNOWN]),
             query={_word(name, room): _word(value, room, MAX_PATH) for name, value in self.query.items()},

@@ -52,6 +52,8 @@ class _Cleaning:
         self._unreadable = False
 
     def entry(self, entry: Entry) -> Entry:
+        # An answer may quote any part of what was asked for.
+        self._unreadable = any(LEFT_OUT in text for text in (entry.path, *entry.query.values()))
         return entry._replace(
             method=redact(entry.method),
             path=redact(entry.path),
@@ -130,7 +132,9 @@ class _Cleaning:
         """Leave out a filter, or a path with one, that names a secret; the name alone tells nothing."""
         if self._names.are_in(without_values(text)) and not _PLAIN_PATH.fullmatch(text):
             return self._leave_out()
-        return self._redacted(text)
+        kept = redact(text)
+        self._unreadable |= kept != text
+        return kept
 
     def _leave_out(self) -> str:
         self._unreadable = True
