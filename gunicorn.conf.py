@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import struct
@@ -12,6 +13,7 @@ from typing import Any
 
 import app as application
 import config as configuration
+from scim.redact import redact
 
 try:
     _server = configuration.read(configuration.default_path()).server
@@ -51,9 +53,10 @@ def _make_discreet(record: logging.LogRecord) -> bool:
     """Leave out of gunicorn's own lines what was asked for, which may be about people, and where a client stalled."""
     text = str(record.msg)
     if text.startswith("Invalid request from "):
-        record.msg, record.args = ": ".join(text.split(": ")[:2]), ()
+        # Behind the reason, errors quote what was sent.
+        record.msg, record.args = re.split("[\"'(]", ": ".join(text.split(": ")[:2]))[0], ()
     elif text.startswith("Error handling request ") and isinstance(record.args, tuple):
-        record.args = tuple(str(part).partition("?")[0] for part in record.args)
+        record.args = tuple(redact(str(part).partition("?")[0]) for part in record.args)
     elif record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
         record.msg, record.exc_info = f"a client did not go on for {STALLED} s", None
         record.levelno, record.levelname = logging.WARNING, "WARNING"

@@ -55,7 +55,7 @@ class BulkOperation:
 
     def references(self) -> Iterator[str]:
         """Yield the bulkIds that the operation mentions."""
-        yield from _IN_PATH.findall(self.path)
+        yield from _mentioned("path", self.path)
         for name, text in _texts(self.data):
             yield from _mentioned(name, text)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim.messages import SEARCH_PARAMETERS
+from scim.redact import cut
 from scim.resources import Outcome
 
 
@@ -40,10 +41,10 @@ Observer = Callable[[Event], None]
 
 def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the protocol's own parameters, and of the filter only its form: its values are about people."""
-    shown = {name: value[:500] for name, value in parameters.items() if name in SEARCH_PARAMETERS}
+    shown = {name: value for name, value in parameters.items() if name in SEARCH_PARAMETERS}
     if "filter" in shown:
         shown["filter"] = without_values(shown["filter"])
-    return shown
+    return {name: cut(value, 500) for name, value in shown.items()}
 
 
 def without_values(filter: str) -> str:
@@ -52,5 +53,6 @@ def without_values(filter: str) -> str:
     return _UNQUOTED.sub(r"\1?", closed)
 
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)')
+# Both match wherever they begin, so no part of a text is read twice.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+["\\]?', re.DOTALL)
 _UNQUOTED = re.compile(r"(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?![\"\s])[^\s)\]]+", re.IGNORECASE)

@@ -15,8 +15,9 @@ from config import Config, Token
 from scim import cors, dialect
 from scim.auth import authenticate
 from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body, shorten
-from scim.events import Event, shown_query
+from scim.events import Event, shown_query, without_values
 from scim.lines import record
+from scim.redact import cut
 from scim.request import MEDIA_TYPE, Request, current, service
 from scim.service import Service
 from storage.base import Damaged, StoreError, Unavailable
@@ -75,7 +76,7 @@ def note_unknown(names: Iterable[str]) -> None:
     """Log the names of attributes that were left out of what is kept, as no schema has them."""
     listed = list(names)
     if listed:
-        shown = json.dumps([name[:100] for name in listed[:_SHOWN_NAMES]])
+        shown = json.dumps([cut(without_values(name), 100) for name in listed[:_SHOWN_NAMES]])
         log.warning("request=%s left out %d unknown attributes: %s", current().id, len(listed), shown)
 
 
@@ -85,11 +86,11 @@ def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) 
     if found.observers:
         event = Event(
             method,
-            path[:500],
+            cut(path, 500),
             status,
             milliseconds=milliseconds,
             request_id=asked.id,
-            client_request_id=asked.header(_CLIENT_REQUEST_ID)[:100],
+            client_request_id=cut(asked.header(_CLIENT_REQUEST_ID), 100),
             token=asked.token.name if asked.token else "",
             query=shown_query(asked.args) if asked.query_string else {},
             **rest,
@@ -225,9 +226,9 @@ def _log_request(asked: Request, status: int) -> None:
         request_log.name,
         "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
         asked.id,
-        json.dumps(asked.header(_CLIENT_REQUEST_ID)[:100] or "-"),
+        json.dumps(cut(asked.header(_CLIENT_REQUEST_ID), 100) or "-"),
         asked.method if asked.method.isalpha() else "-",
-        json.dumps(asked.path[:500]),
+        json.dumps(cut(asked.path, 500)),
         status,
         asked.milliseconds,
         json.dumps(asked.token.name) if asked.token else "-",

@@ -10,6 +10,7 @@ from contextlib import suppress
 from threading import Lock
 
 from scim.later import Later
+from scim.redact import redact
 
 PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
 MOST = 1_000  # lines that may wait
@@ -47,11 +48,15 @@ def record(name: str, message: str, *args: object) -> logging.LogRecord:
 
 
 class Formatter(logging.Formatter):
-    """Formats records, and each second's time once."""
+    """Formats records without the credentials in them, and each second's time once."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
         self._second, self._text = 0, ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text, and its exception's, redacted."""
+        return redact(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """Return the time as logging's own formatter does."""

@@ -11,7 +11,11 @@ _MAPPING = "Entra's Provisioning > Mappings"
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Which failures it is about, and the sentence; `{0}` in it is the first group of the pattern."""
+    """Which failures it is about, and the sentence; `{0}` in it is the first group of the pattern.
+
+    Patterns are matched at the beginning of the detail, which takes time in proportion to its length: searching from
+    each place would take the square of it.
+    """
 
     status: int
     scim_type: str
@@ -37,7 +41,7 @@ _RULES = (
     _Rule(
         409,
         "",
-        "bulkId",
+        ".*bulkId",
         "An operation of the same bulk request that this one refers to failed: see its entry, and correct that one.",
     ),
     _Rule(
@@ -77,7 +81,7 @@ _RULES = (
     _Rule(
         400,
         "invalidValue",
-        r'more than one element whose "primary" is true',
+        r'\S+ has more than one element whose "primary" is true',
         f"Leave one mapping alone whose target sets “primary” of this attribute, in {_MAPPING}.",
     ),
     _Rule(
@@ -134,7 +138,7 @@ _RULES = (
     _Rule(
         403,
         "",
-        "(?i)turned off|is off|connection",
+        "(?i).*(?:turned off|is off|connection)",
         "Turn the connection on, on the panel's connection page or with enabled = true under [connection].",
     ),
     _Rule(403, "", "", "Let the client ask for something else: this service never allows that."),
@@ -163,7 +167,7 @@ _RULES = (
     _Rule(
         413,
         "",
-        "maxOperations",
+        ".*maxOperations",
         "Raise max_bulk_operations under [limits] in the configuration, or let the client send fewer at once.",
     ),
     _Rule(
@@ -198,7 +202,7 @@ def advice(entry: Entry) -> str:
     scim_type, detail = str(answer.get("scimType", "")), str(answer.get("detail", ""))
     for rule in _RULES:
         if rule.status == entry.status and rule.scim_type in ("", scim_type):
-            found = re.search(rule.detail, detail)
+            found = re.match(rule.detail, detail, re.DOTALL)
             if found:
                 return rule.advice.format(*found.groups())
     return _OTHERWISE

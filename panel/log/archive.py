@@ -1,16 +1,18 @@
 """The whole of the log: what clients did, and in files of their own what strangers tried.
 
 Whoever reaches the service can write what strangers tried, as often as he likes. It has a twentieth of the room to
-itself, so it can push out nothing but its own kind.
+itself, so it can push out nothing but its own kind. Clients with a token share the rest (`shares`).
 """
 
 import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from panel.log.entries import MAX_LINE
 from panel.log.files import LogFiles, State, time_of
 
 SHARE = 20
+LINES = 24  # of the longest, that the log has room for at least: three to a segment
 
 
 class Archive:
@@ -20,8 +22,14 @@ class Archive:
         self.path = path
         aside = path.with_name(f"{path.stem}-refused{path.suffix}")
         self.paths = (path, aside)
+        self.max_line = min(MAX_LINE, max_bytes // LINES)
         self._clients = LogFiles(path, max_bytes - max_bytes // SHARE, days)
         self._strangers = LogFiles(aside, max_bytes // SHARE, days)
+
+    @property
+    def batch_bytes(self) -> int:
+        """How many bytes may be appended at a time."""
+        return self._clients.batch_bytes
 
     def append(self, lines: Iterable[str]) -> None:
         """Append what clients did, all of it or nothing. Raises OSError."""

@@ -1,15 +1,19 @@
 """The entries of the log: what a request did, to whom, and from which value to which."""
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 
+from panel.log.fitting import TOO_LONG, Room, fitted, shortened
 from scim.events import Event
 from scim.registry import Registry, ResourceType
 from scim.resources import Outcome
@@ -29,8 +33,12 @@ ACTIONS = (
     "failed",
     "lost",
 )
-MAX_LINE = 200_000
-TOO_LONG = "(too long for the log)"
+MAX_LINE = 200_000  # bytes
+MAX_NAME = 200  # characters of each of a resource's names
+MAX_WORD = 100  # characters of an id, a token's name and the like
+MAX_PATH = 500
+MAX_UNKNOWN = 50
+_NOTES = 1_500  # bytes for the words that say what is missing, of which each level of nesting has two
 _DERIVED = ("id", "schemas", "meta")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -105,8 +113,31 @@ class Entry(NamedTuple):
 
     def to_line(self) -> str:
         """Return the entry as one line of JSON, its time first."""
-        line = _dumped(self)
-        return line if len(line) <= MAX_LINE else _dumped(_shortened(self))
+        return to_json({name: value for name, value in zip(self._fields, self, strict=True) if value})
+
+    def bounded(self, max_line: int = MAX_LINE) -> "Entry":
+        """Return the entry with every field so short that its line has at most `max_line` bytes.
+
+        What says who did what comes first. Then the answer, the changes and the request may each have half of the
+        room that is left, and who joined and left has the rest.
+        """
+        room = Room(max_line - _NOTES)
+        words: dict[str, Any] = {name: _word(getattr(self, name), room, length) for name, length in _WORDS.items()}
+        short = self._replace(
+            **words,
+            who=_bounded_who(self.who, room),
+            unknown=tuple(_word(one, room, MAX_NAME) for one in self.unknown[:MAX_UNKNOWN]),
+            query={_word(name, room): _word(value, room, MAX_PATH) for name, value in self.query.items()},
+        )
+        response = _in_half(self.response, room)
+        changes = _bounded_changes(self.changes, room)
+        request = _in_half(self.request, room)
+        joined, left = _bounded_people(self.joined, self.left, room)
+        return short._replace(response=response, changes=changes, request=request, joined=joined, left=left)
+
+
+_WORDS = {"method": 20, "path": MAX_PATH, "by": MAX_WORD, "type": MAX_WORD, "request_id": MAX_WORD}
+_WORDS |= {"client_request_id": MAX_WORD, "cause": MAX_WORD}
 
 
 def to_json(value: Any) -> str:
@@ -118,17 +149,104 @@ def to_json(value: Any) -> str:
 
 
 def read_entry(line: str | bytes) -> Entry:
-    """Return the entry in a line. Raises ValueError."""
+    """Return the entry in a line, each of its fields as `Entry` says, whatever the line has in it. Raises ValueError.
+
+    Anybody who can write the file can put any JSON into it, and other versions have other fields. What is not of the
+    right type is taken for empty, so what works with entries need not ask. A line without a valid time and id is no
+    entry.
+    """
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
     try:
-        body = {name: value for name, value in json.loads(line).items() if name in Entry._fields}
-        for name in ("joined", "left"):
-            body[name] = tuple(Who(**who) for who in body.get(name, ()))
-        body["who"] = Who(**body.get("who", {}))
-        for name in ("actions", "unknown"):
-            body[name] = tuple(body.get(name, ()))
-        return Entry(**body)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(str(error)) from None
+        body = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("the line is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise ValueError("the line is not an object")
+    if _is_unusual(text):
+        body = fitted(body, Room(2 * MAX_LINE))
+    time, id = body.get("time"), body.get("id")
+    if not (isinstance(time, str) and _is_time(time) and isinstance(id, str) and _ID.fullmatch(id)):
+        raise ValueError("the line has no valid time and id")
+    return Entry(
+        time,
+        id,
+        _read_texts(body.get("actions")),
+        status=int(_read_number(body.get("status"), 999)),
+        ms=_read_number(body.get("ms"), _MOST),
+        who=_read_who(body.get("who")),
+        changes={name: pair for name, pair in _read_object(body.get("changes")).items() if _is_pair(pair)},
+        joined=_read_people(body.get("joined")),
+        left=_read_people(body.get("left")),
+        moved=int(_read_number(body.get("moved"), _MOST)),
+        unknown=_read_texts(body.get("unknown"))[:MAX_UNKNOWN],
+        query={name: one for name, one in _read_object(body.get("query")).items() if isinstance(one, str)},
+        request=body.get("request"),
+        response=body.get("response"),
+        **{name: _read_text(body.get(name)) for name in _WORDS},
+    )
+
+
+def _is_time(text: str) -> bool:
+    """Return whether a text is a time as `timestamp` has it."""
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_MOST = 10**12
+_MOST_BRACKETS = 100  # no value is nested deeper than this without being looked at
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text[:20])
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+
+
+def _is_unusual(text: str) -> bool:
+    """Return whether a line is too long, or may be nested too deeply or have half a surrogate pair in it."""
+    return len(text) > MAX_LINE or text.count("{") + text.count("[") > _MOST_BRACKETS or "\\u" in text
+
+
+def _read_text(value: Any) -> str:
+    return value[:MAX_PATH] if isinstance(value, str) else ""
+
+
+def _read_texts(value: Any) -> tuple[str, ...]:
+    return tuple(filter(None, map(_read_text, value))) if isinstance(value, list) else ()
+
+
+def _read_number(value: Any, most: int) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most else 0
+
+
+def _read_object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_who(value: Any) -> Who:
+    given = _read_object(value)
+    return Who(*(_read_text(given.get(name)) for name in ("id", "user_name", "display_name")))
+
+
+def _read_people(value: Any) -> tuple[Who, ...]:
+    return tuple(filter(None, map(_read_who, value))) if isinstance(value, list) else ()
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2
 
 
 def timestamp(moment: float) -> str:
@@ -235,7 +353,7 @@ def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
         "joined": tuple(map(who, outcome.joined)),
         "left": tuple(map(who, outcome.left)),
         "moved": outcome.moved,
-        "unknown": tuple(name[:200] for name in outcome.unknown[:50]),
+        "unknown": outcome.unknown[:MAX_UNKNOWN],
     }
 
 
@@ -253,11 +371,7 @@ def _of_failure(event: Event, registry: Registry) -> dict[str, Any]:
 def _named(request: Any, id: str) -> Who:
     body = request if isinstance(request, Mapping) else {}
     names = (body.get(name) for name in ("userName", "displayName"))
-    return Who(id, *(name[:200] if isinstance(name, str) else "" for name in names))
-
-
-def _dumped(entry: Entry) -> str:
-    return to_json({name: value for name, value in zip(Entry._fields, entry, strict=True) if value})
+    return Who(id, *(name if isinstance(name, str) else "" for name in names))
 
 
 def _of_who(value: Who) -> dict[str, str]:
@@ -267,11 +381,44 @@ def _of_who(value: Who) -> dict[str, str]:
 _encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_of_who)
 
 
-def _shortened(entry: Entry) -> Entry:
-    """Return an entry that is too long for a line without its longest parts."""
-    return entry._replace(
-        changes=dict.fromkeys(list(entry.changes)[:100], (None, TOO_LONG)),
-        request=TOO_LONG,
-        joined=entry.joined[:100],
-        left=entry.left[:100],
-    )
+def _word(text: str, room: Room, length: int = MAX_WORD) -> str:
+    kept = shortened(text, length)
+    return kept if room.takes(kept) else ""
+
+
+def _bounded_who(value: Who, room: Room) -> Who:
+    return Who(*(_word(text, room, MAX_NAME) for text in (value.id, value.user_name, value.display_name)))
+
+
+def _in_half(value: Any, room: Room) -> Any:
+    half = room.half()
+    kept = fitted(value, half)
+    room.give_back(half)
+    return kept
+
+
+def _bounded_changes(changed: Mapping[str, Any], room: Room) -> dict[str, Any]:
+    half = room.half()
+    kept: dict[str, Any] = {}
+    for name, (old, new) in changed.items():
+        if not half.takes(name):
+            kept[f"(and {len(changed) - len(kept)} more)"] = (None, TOO_LONG)
+            break
+        kept[shortened(name)] = (fitted(old, half, 1), fitted(new, half, 1))
+    room.give_back(half)
+    return kept
+
+
+def _bounded_people(
+    joined: tuple[Who, ...], left: tuple[Who, ...], room: Room
+) -> tuple[tuple[Who, ...], tuple[Who, ...]]:
+    """Return the first who joined and who left. Both lists are cut at the same length, as `unlisted` expects."""
+    kept: tuple[list[Who], list[Who]] = ([], [])
+    for both in zip_longest(joined, left):
+        found = [one and _bounded_who(one, room) for one in both]
+        if not room.takes("user_name display_name id user_name display_name id"):
+            break
+        for people, one in zip(kept, found, strict=True):
+            if one is not None:
+                people.append(one)
+    return tuple(kept[0]), tuple(kept[1])

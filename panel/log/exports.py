@@ -126,7 +126,9 @@ def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
     document: dict[str, Any] = {"id": entry.who.id}
     for name, (_, value) in entry.changes.items():
         urn, _, attribute = name.rpartition(":")
-        (document.setdefault(urn, {}) if urn else document)[attribute] = value
+        holder = document.setdefault(urn, {}) if urn else document
+        if isinstance(holder, dict):  # a log that another program wrote can have the URN as an attribute too
+            holder[attribute] = value
     if type:
         set_schemas(type, document)
     return document

@@ -3,27 +3,37 @@
 One file rather than one for each worker: `tail -f` shows everything, the bound on the size is one number, and a
 worker that is gone leaves nothing behind that nobody looks after. A lock makes sure that lines stay whole and that
 nobody writes into a file that has just been moved; it is taken once for many entries, and never by a request.
+
+The files are the current one and segments of earlier times, each at most an eighth of the whole. When the segments are
+too many, each client's oldest lines above its share are removed from them (`shares`). The newest segment is left as it
+is, which those who follow the log rely on. So a client is sure of its share of six eighths, and a flood has no more
+than the other two beside its own share.
 """
 
 import heapq
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from storage.files import make_folder, open_private
+from panel.log.entries import MAX_LINE
+from panel.log.shares import excess, sizes_by_owner, without_excess
+from storage.files import make_folder, open_private, put_in_place
 from storage.lock import locked
 
-SEGMENTS = 8  # the whole is dropped by eighths, so that most of it is there at any time
+SEGMENTS = 8
 _TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
 _HEAD = 64  # bytes of a line's beginning, with its time and its id
 _NO_FILE = (FileNotFoundError, NotADirectoryError)  # none yet, or moved aside or deleted meanwhile
 _NO_DIGITS = b'-T:.Z"'
 _BLOCK = 65_536
 _WINDOW = 2_000  # workers write what they have gathered by turns: that far a line may be from where its time puts it
+_WINDOW_BYTES = 8_000_000  # of memory; reached only where entries are very long, so that few are written at a time
 
 State = tuple[tuple[str, int, int], ...]
 
@@ -43,6 +53,11 @@ class LogFiles:
         self._is_segment = re.compile(rf"{re.escape(path.stem)}\.\d{{8}}-\d{{12}}{re.escape(path.suffix)}").fullmatch
         self._segment_bytes = max(max_bytes // SEGMENTS, 1)
         self._max_bytes, self._days = max_bytes, days
+
+    @property
+    def batch_bytes(self) -> int:
+        """How many bytes may be appended at a time: more would not fit into a segment."""
+        return self._segment_bytes
 
     def append(self, lines: Iterable[str]) -> None:
         """Append the lines, all of them or none. Raises OSError."""
@@ -71,17 +86,21 @@ class LogFiles:
 
     def appended(self) -> Iterator[list[bytes]]:
         """Return what yields, whenever asked, the lines that have come since: the first time, those since now."""
-        return self._following({head: size for head, size, _ in self._contents({})})
+        known = {path.name for path in self.segments()}
+        return self._following(known, {head: size for head, size, _ in self._contents([self.path], {})})
 
-    def _following(self, read: dict[bytes, int]) -> Iterator[list[bytes]]:
+    def _following(self, known: set[str], read: dict[bytes, int]) -> Iterator[list[bytes]]:
+        """Yield what is new in the current file and in segments that were not there: those only ever lose lines."""
         while True:
-            new = list(self._contents(read))
-            read |= {head: size for head, size, _ in new}
+            segments = self.segments()
+            new = list(self._contents([*(path for path in segments if path.name not in known), self.path], read))
+            known = {path.name for path in segments}
+            read = {head: size for head, size, _ in new}
             yield [line for _, _, content in new for line in content.split(b"\n")]
 
-    def _contents(self, read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
+    def _contents(self, paths: Iterable[Path], read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
         """Yield, of each file, what it begins with, which no other does; the size of its whole lines; what is new."""
-        for path in self.all():
+        for path in paths:
             with suppress(*_NO_FILE), path.open("rb") as file:
                 head = file.read(_HEAD)
                 file.seek(read.get(head, 0))
@@ -104,8 +123,9 @@ class LogFiles:
         return [*self.segments(), self.path]
 
     def owns(self, path: Path) -> bool:
-        """Tell whether a path has the name of one of these files, or of their lock."""
-        ours = path.name in (self.path.name, self._lock.name) or self._is_segment(path.name)
+        """Tell whether a path has the name of one of these files, of their lock, or of what replaces a segment."""
+        name = path.name
+        ours = name in (self.path.name, self._lock.name) or self._is_segment(name.removesuffix(".new"))
         return bool(ours) and os.path.realpath(path.parent) == os.path.realpath(self.path.parent)
 
     def _locked(self) -> AbstractContextManager[None]:
@@ -128,12 +148,55 @@ class LogFiles:
     def _delete_old(self) -> None:
         """Keep to the bounds; today's file counts as full, so that it may become so."""
         oldest = (datetime.now(UTC) - timedelta(days=self._days)).timestamp()
-        left = self._max_bytes - self._segment_bytes
-        for segment in reversed(self.segments()):
-            status = segment.stat()
-            left -= status.st_size
-            if left < 0 or status.st_mtime < oldest:
+        for segment in self.segments():
+            if segment.stat().st_mtime < oldest:
                 segment.unlink()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Remove from all segments but the newest what their clients have above their shares, the oldest first."""
+        *older, newest = self.segments() or [self.path]
+        room = self._max_bytes - self._segment_bytes - _sizes([newest])
+        if _sizes(older) > room:
+            over = excess(sizes_by_owner(_lines(older)), room)
+            kept = [segment for segment in older if not sum(over.values()) or _thin(segment, over)]
+            while _sizes(kept) > room:  # there is something in them that is no entry
+                kept.pop(0).unlink()
+            if len(kept) > SEGMENTS:
+                self._join(kept)
+
+    def _join(self, segments: list[Path]) -> None:
+        """Join neighbours of the same day that fit into one segment: there are many where little is left of each."""
+        for before, after in pairwise(segments):
+            if _day_of(before) == _day_of(after) and _sizes((before, after)) <= self._segment_bytes:
+                _replace(after, before.read_bytes() + after.read_bytes())
+                before.unlink()
+
+
+def _sizes(paths: Iterable[Path]) -> int:
+    return sum(size for _, size, _ in _states(paths))
+
+
+def _thin(segment: Path, over: Counter[str]) -> bool:
+    """Remove lines of clients that are over their share from a segment, and return whether it still exists."""
+    kept = b"".join(line + b"\n" for line in without_excess(_lines([segment]), over))
+    over += Counter()  # those that are down to their share drop out
+    if kept:
+        _replace(segment, kept)
+    else:
+        segment.unlink()
+    return bool(kept)
+
+
+def _replace(segment: Path, content: bytes) -> None:
+    """Replace a segment's content; it stays as old as it is."""
+    status = segment.stat()
+    put_in_place(segment, [content])
+    os.utime(segment, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _day_of(segment: Path) -> str:
+    return segment.name.rpartition("-")[0]
 
 
 def _append_whole(path: Path, data: bytes) -> None:
@@ -174,12 +237,17 @@ def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]
 
 
 def _from_start(file: BinaryIO) -> Iterator[bytes]:
-    return (line[:-1] for line in file if line.endswith(b"\n"))
+    is_whole = True  # what is longer than any entry comes in pieces, none of which is one
+    while piece := file.readline(MAX_LINE + 1):
+        if is_whole and piece.endswith(b"\n"):
+            yield piece[:-1]
+        is_whole = piece.endswith(b"\n")
 
 
 def _from_end(file: BinaryIO) -> Iterator[bytes]:
     place = file.seek(0, os.SEEK_END)
     parts: list[bytes] = []  # of a line whose beginning is yet to be read, the last part first
+    size_of_line = 0
     is_whole = False  # what comes after the last end of a line is being written
     while place:
         size = min(place, _BLOCK)
@@ -187,26 +255,32 @@ def _from_end(file: BinaryIO) -> Iterator[bytes]:
         file.seek(place)
         first, *rest = file.read(size).split(b"\n")
         for piece in reversed(rest):
-            if is_whole:
+            if is_whole and size_of_line + len(piece) <= MAX_LINE:
                 yield b"".join((piece, *reversed(parts)))
-            parts, is_whole = [], True
-        parts.append(first)
-    if is_whole:
+            parts, size_of_line, is_whole = [], 0, True
+        size_of_line += len(first)
+        if size_of_line <= MAX_LINE:
+            parts.append(first)
+        else:
+            parts = []
+    if is_whole and size_of_line <= MAX_LINE:
         yield b"".join(reversed(parts))
 
 
 def _in_order(lines: Iterable[bytes], sign: int) -> Iterator[bytes]:
     """Put lines that are nearly in the order of their times fully into it."""
     waiting: list[tuple[int, int, bytes]] = []
+    size = 0
     for number, line in enumerate(lines):
         digits = line[_TIME].translate(None, _NO_DIGITS)
         if not digits.isdigit():
             continue
-        item = (sign * int(digits), number, line)
-        if len(waiting) < _WINDOW:
-            heapq.heappush(waiting, item)
-        else:
-            yield heapq.heappushpop(waiting, item)[2]
+        heapq.heappush(waiting, (sign * int(digits), number, line))
+        size += len(line)
+        while len(waiting) > _WINDOW or size > _WINDOW_BYTES:
+            first = heapq.heappop(waiting)[2]
+            size -= len(first)
+            yield first
     while waiting:
         yield heapq.heappop(waiting)[2]
 

@@ -19,7 +19,7 @@ class ProvisioningLog:
 
     def __init__(self, files: Archive, service: Service) -> None:
         self._files, self._service = files, service
-        self._secrets = Secrets(service.registry)
+        self._secrets = Secrets(service.registry, files.max_line)
         self._writer = LogWriter(files, self._line)
         self._warned: tuple[Any, list[Unknown]] | None = None
 

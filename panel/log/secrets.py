@@ -4,65 +4,66 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from panel.log.entries import Entry, to_json
+import orjson
+
+from panel.log.entries import MAX_LINE, Entry, Who
+from panel.log.fitting import MAX_DEPTH, MAX_TEXT
 from scim.attributes import Attribute, fold
 from scim.events import without_values
+from scim.redact import LEFT_OUT, SecretNames, redact
 from scim.registry import Registry
 
-LEFT_OUT = "(left out)"
-_USUAL = "password passwd pwd secret token authorization access_token refresh_token client_secret api_key apikey"
-_WORD = re.compile(r"[\w$-]+")
-_OWN_TOKEN = re.compile(r"tscim_[\w-]{8,}")
-MAX_TEXT = 2_000
-MAX_ELEMENTS = 1_000
-MAX_DEPTH = 16
+_ABOUT = ("path", "name", "key", "type", "attribute")  # members that say what the `value` beside them is
+_MOST_REMEMBERED = 100
+_MOST_SEARCHED = 5_000  # characters of an answer
 
 
 class Secrets:
-    """What is secret follows from the schemas: attributes that are never returned, and the usual names for such."""
+    """What is secret follows from the schemas, as attributes that are never returned, and from usual names and forms.
 
-    def __init__(self, registry: Registry) -> None:
+    Each entry is cleaned first and made to fit afterwards: what is cut in the middle could not be recognised.
+    """
+
+    def __init__(self, registry: Registry, max_line: int = MAX_LINE) -> None:
         attributes = list(_attributes(registry))
-        never = {fold(one.name) for one in attributes if one.returned == "never"}
-        readable = {fold(one.name) for one in attributes if one.returned != "never"}
-        self._names = never | (set(_USUAL.split()) - readable)
-        # Whatever has access_token in it has token in it: fewer signs to look for in each line.
-        signs = self._names | {"tscim_", '"filter"'}
-        self._signs = [one for one in signs if not any(other in one for other in signs - {one})]
+        self._names = SecretNames(
+            never=(one.name for one in attributes if one.returned == "never"),
+            readable=(one.name for one in attributes if one.returned != "never"),
+            urns=registry.schemas,
+        )
+        self._max_line = max_line
 
     def clean(self, entry: Entry) -> str:
-        """Return the entry's line without what is secret. Most lines show at once that nothing is."""
+        """Return the entry's line without what is secret, and with at most `max_line` bytes."""
         line = entry.to_line()
-        if not self._may_be_in(line) and not _may_be_large(line, entry.request):
-            return line
-        return _OWN_TOKEN.sub(LEFT_OUT, _Cleaning(self._names).entry(entry).to_line())
-
-    def _may_be_in(self, line: str) -> bool:
-        return any(map(fold(line).__contains__, self._signs))
-
-
-def _may_be_large(line: str, request: Any) -> bool:
-    """Tell whether anything may be over the bounds: within what is short as a whole, no text and no list is."""
-    if len(line) <= MAX_TEXT:
-        return False
-    asked = to_json(request)
-    brackets = asked.count("{") + asked.count("[")  # what is stored is no deeper than its schema
-    return max(len(asked), len(line) - len(asked)) > MAX_TEXT or brackets > MAX_DEPTH
+        if self._names.may_be_in(line):
+            entry = _Cleaning(self._names).entry(entry)
+            line = entry.to_line()
+        # Where the whole is short, no part of it is long.
+        return line if len(line) <= MAX_TEXT else entry.bounded(self._max_line).to_line()
 
 
 class _Cleaning:
     """Cleans one entry, and remembers what was left out of the request so that the answer cannot repeat it."""
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self, names: SecretNames) -> None:
         self._names = names
         self._secrets: set[str] = set()
         self._unreadable = False
 
     def entry(self, entry: Entry) -> Entry:
+        # An answer may quote any part of what was asked for.
+        self._unreadable = any(LEFT_OUT in text for text in (entry.path, *entry.query.values()))
         return entry._replace(
-            changes={name: tuple(self._cleaned(list(values))) for name, values in entry.changes.items()},
-            unknown=tuple(map(without_values, entry.unknown)),
-            query={name: self._expression(value) if name == "filter" else value for name, value in entry.query.items()},
+            method=redact(entry.method),
+            path=redact(entry.path),
+            client_request_id=redact(entry.client_request_id),
+            who=_who(entry.who),
+            joined=tuple(map(_who, entry.joined)),
+            left=tuple(map(_who, entry.left)),
+            changes={redact(name): tuple(self._cleaned(list(values))) for name, values in entry.changes.items()},
+            unknown=tuple(redact(without_values(name)) for name in entry.unknown),
+            query={name: self._expression(value) for name, value in entry.query.items()},
             request=self._cleaned(entry.request),
             response=self._response(entry.response),
         )
@@ -72,76 +73,104 @@ class _Cleaning:
         if not isinstance(value, Mapping):
             return None
         body = dict(value)
-        if self._unreadable or self._repeats(str(body.get("detail", ""))):
+        detail = str(body.get("detail", ""))
+        if self._unreadable or self._repeats(detail[:_MOST_SEARCHED]) or len(detail) > _MOST_SEARCHED:
             body["detail"] = LEFT_OUT
-        return body
+        return {name: redact(one) if isinstance(one, str) else one for name, one in body.items()}
 
     def _cleaned(self, value: Any, depth: int = 0) -> Any:
-        if depth > MAX_DEPTH:
+        if isinstance(value, str):
+            return self._text(value, depth)
+        if isinstance(value, Mapping | list) and depth > MAX_DEPTH:
             return self._leave_out()
         if isinstance(value, Mapping):
             return self._object(value, depth)
-        if isinstance(value, list):
-            kept = [self._cleaned(one, depth + 1) for one in value[:MAX_ELEMENTS]]
-            return [*kept, f"(and {len(value) - len(kept)} more)"] if len(kept) < len(value) else kept
-        return self._text(value) if isinstance(value, str) else value
+        return [self._cleaned(one, depth + 1) for one in value] if isinstance(value, list) else value
 
     def _object(self, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        """Clean an object; in an operation of PATCH, a path that names a secret makes its value one."""
-        paths = [one for name, one in value.items() if fold(name) == "path" and isinstance(one, str)]
-        about_secret = any(map(self._names_secret, paths))
+        """Clean an object; where a member such as the path in a PATCH names a secret, its `value` is one."""
+        about_secret = any(self._is_about_secret(name, one) for name, one in value.items())
         result: dict[str, Any] = {}
         for name, one in value.items():
-            if self._names_secret(name) or (about_secret and fold(name) == "value"):
+            known = fold(name)
+            if self._names.are_in(name) or (about_secret and known == "value"):
                 self._remember(one)
-                result[without_values(name)[:MAX_TEXT]] = LEFT_OUT
-            elif isinstance(one, str) and fold(name) in ("path", "filter"):
-                result[name] = self._expression(one if fold(name) == "path" else without_values(one))
+                # Whether there is a value, and whether it is true, tells nothing.
+                kept = one if one is None or isinstance(one, bool) else LEFT_OUT
+                result[redact(without_values(name))] = kept
+            elif isinstance(one, str) and known in ("path", "filter"):
+                result[name] = self._expression(one if known == "path" else without_values(one))
             else:
-                result[name[:MAX_TEXT]] = self._cleaned(one, depth + 1)
+                result[redact(name)] = self._cleaned(one, depth + 1)
         return result
 
-    def _text(self, text: str) -> str:
-        """Shorten a text; JSON in it, as app roles have it, is left out where it names a secret."""
-        if text.lstrip().startswith(("{", "[")) and self._names_secret(text):
-            return self._leave_out()
-        return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}... ({len(text)} characters)"
+    def _is_about_secret(self, name: str, value: Any) -> bool:
+        if not isinstance(value, str) or fold(name) not in _ABOUT:
+            return False
+        return (fold(name) == "path" or bool(_PLAIN_PATH.fullmatch(value))) and self._names.are_in(
+            without_values(value)
+        )
+
+    def _text(self, text: str, depth: int) -> str:
+        """Redact a text; JSON in it, as app roles have it, is left out where something in it is secret."""
+        if text.lstrip()[:1] in ("{", "["):
+            try:
+                inner = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                return self._leave_out() if self._names.are_in(text) else self._redacted(text)
+            return text if self._cleaned(inner, depth + 1) == inner else self._leave_out()
+        return self._redacted(text)
+
+    def _redacted(self, text: str) -> str:
+        """Redact a text; an answer may repeat it in lower case, where the form does not show what it is."""
+        kept = redact(text)
+        if kept != text:
+            self._remember(text)
+        return kept
 
     def _expression(self, text: str) -> str:
         """Leave out a filter, or a path with one, that names a secret; the name alone tells nothing."""
-        if self._names_secret(text) and not _PLAIN_PATH.fullmatch(text):
+        if self._names.are_in(without_values(text)) and not _PLAIN_PATH.fullmatch(text):
             return self._leave_out()
-        return self._text(text)
+        kept = redact(text)
+        self._unreadable |= kept != text
+        return kept
 
     def _leave_out(self) -> str:
         self._unreadable = True
         return LEFT_OUT
 
-    def _names_secret(self, text: str) -> bool:
-        return any(fold(word) in self._names for word in _WORD.findall(text))
-
     def _remember(self, value: Any) -> None:
-        if isinstance(value, Mapping):
-            for one in value.values():
-                self._remember(one)
-        elif isinstance(value, list):
-            for one in value:
-                self._remember(one)
-        elif value is not None and not isinstance(value, bool):
-            self._secrets.add(fold(str(value)))
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, Mapping):
+                waiting += one.values()
+            elif isinstance(one, list):
+                waiting += one
+            elif one is not None and not isinstance(one, bool):
+                self._secrets.add(fold(str(one)))
+        if len(self._secrets) > _MOST_REMEMBERED:
+            self._unreadable = True
+            self._secrets.clear()
 
     def _repeats(self, detail: str) -> bool:
         folded = fold(detail)
         return any(_is_in(form, folded) for secret in self._secrets for form in (secret, fold(repr(secret)[1:-1])))
 
 
+def _who(value: Who) -> Who:
+    return Who(redact(value.id), redact(value.user_name), redact(value.display_name))
+
+
 def _is_in(secret: str, text: str) -> bool:
-    """Tell whether a text has the secret in it; a very short one, as a word of its own."""
+    """Return whether a text has the secret in it; a very short one, as a word of its own."""
     if len(secret) > 3:
-        return secret in text
+        return secret in text or (len(secret) > _ECHOED and secret[:_ECHOED] in text)
     return bool(secret and re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text))
 
 
+_ECHOED = 40  # characters of a long secret by which it is recognised: an answer may have its beginning alone
 _PLAIN_PATH = re.compile(r"[\w$.:-]+")
 
 

@@ -11,7 +11,11 @@ from panel.log.search import Criteria, matching
 from scim.attributes import fold
 from scim.service import Service
 
-_NO_ATTRIBUTE = re.compile(r'There is no attribute "(.*)" in \w+\. Remove')
+MOST = 200  # attributes that are told of: the newest
+_NO_ATTRIBUTE = re.compile(r'There is no attribute "(.*)" in \w+\. Remove', re.DOTALL)
+# What can stand in a TOML string as it is, and is worth declaring.
+_URN = re.compile(r"urn(?::[\w.~-]+){2,}", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_$-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,16 @@ def unknown_attributes(lines: Iterable[bytes], service: Service) -> list[Unknown
     """Return the attributes in these lines, the newest first, that no schema knew and none knows now."""
     counts: Counter[tuple[str, str]] = Counter()
     last: dict[tuple[str, str], str] = {}
+    known: set[tuple[str, str]] = set()
     for entry in matching(_with_unknown(lines), Criteria()):
         for name in _names(entry):
-            counts[entry.type, name] += 1
-            last.setdefault((entry.type, name), entry.time)
+            found = (entry.type, name)
+            if found not in last and found not in known and len(last) < MOST:
+                (known.add(found) if _is_known(service, *found) else last.setdefault(found, entry.time))
+            counts[found] += found in last
     return [
         Unknown(type, name, counts[type, name], moment, *_declaration(service, type, name))
         for (type, name), moment in last.items()
-        if not _is_known(service, type, name)
     ]
 
 
@@ -61,7 +67,7 @@ def _names(entry: Entry) -> Iterator[str]:
     for name in entry.unknown:
         yield from _inside(name, entry.request)
     answer = entry.response if isinstance(entry.response, Mapping) else {}
-    found = _NO_ATTRIBUTE.search(str(answer.get("detail", "")))
+    found = _NO_ATTRIBUTE.match(str(answer.get("detail", "")))
     if found:
         yield found[1]
 
@@ -80,9 +86,10 @@ def _is_known(service: Service, type: str, name: str) -> bool:
 def _declaration(service: Service, type: str, name: str) -> tuple[str, str]:
     """Return the name that the attribute can have, and the [[schemas]] table, or what to add to the one there is."""
     urn, _, text = name.rpartition(":") if fold(name).startswith("urn:") else ("", "", name)
-    attribute = re.sub(r"[^\w$-].*", "", text) or "name"
+    found = _ATTRIBUTE.match(text)
+    attribute = found[0] if found else "name"
     declared = {str(table.get("id")) for table in service.startup_config.schemas}
-    if not urn or (urn in service.registry.schemas and urn not in declared):
+    if not _URN.fullmatch(urn) or (urn in service.registry.schemas and urn not in declared):
         # The standard's schemas are as they are: what is one's own goes into an extension of one's own.
         urn = f"urn:ietf:params:scim:schemas:extension:contoso:2.0:{type}"
     lines = ["  [[schemas.attributes]]", f'  name = "{attribute}"', '  type = "string"']
@@ -96,4 +103,4 @@ def _declaration(service: Service, type: str, name: str) -> tuple[str, str]:
 def _schema_name(urn: str, type: str) -> str:
     """Return a name such as ContosoUser for urn:...:extension:contoso:2.0:User."""
     words = [word for word in urn.split(":")[:-1] if word.isalpha()]
-    return f"{words[-1].capitalize()}{type}"
+    return f"{words[-1].capitalize() if words else 'Custom'}{type}"

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import Lock
 
@@ -26,7 +26,7 @@ class LogWriter:
 
     def __init__(self, files: Archive, line: Callable[[Event, str], str | None]) -> None:
         self._files, self._line = files, line
-        self._queue: deque[Event] = deque()
+        self._queue = _Queue()
         self._writing = Lock()
         self._later = Later("provisioning-log", self._work, before=PAUSE, every=TIDY)
         self._tidied = -TIDY  # the clock may have begun just now
@@ -40,23 +40,20 @@ class LogWriter:
         if is_stranger and not self._strangers.take():
             self.refused += 1
             return
-        if len(self._queue) >= QUEUE:
-            self.lost += 1
-            return
-        self._queue.append(_bare(event) if is_stranger else event)
+        self.lost += self._queue.add(_bare(event) if is_stranger else event)
         self._later.ask()
 
     def flush(self) -> None:
         """Write what waits."""
         with self._writing:
             lost, self.lost = self.lost, 0
-            events = [self._queue.popleft() for _ in range(len(self._queue))]
+            events = self._queue.take_all()
             known = [event for event in events if not _is_stranger(event)]
-            lines = list(self._lines(known))
-            if lost:
-                lines.append(_loss(lost).to_line())
-            if lines and not self._append(self._files.append, lines):
-                self.lost += lost + len(known)
+            for lines in self._in_batches(self._lines(known)):
+                if not self._append(self._files.append, lines):
+                    self.lost += len(lines)
+            if lost and not self._append(self._files.append, [_loss(lost).to_line()]):
+                self.lost += lost
             self._flush_refused([event for event in events if _is_stranger(event)])
 
     def _flush_refused(self, events: list[Event]) -> None:
@@ -78,6 +75,20 @@ class LogWriter:
             except Exception:
                 log.exception("request=%s has no entry in the provisioning log", event.request_id)
                 self.lost += 1
+
+    def _in_batches(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the lines together as far as the files take them together."""
+        batch: list[str] = []
+        size = 0
+        for line in lines:
+            length = len(line.encode("utf-8", "replace")) + 1
+            if batch and size + length > self._files.batch_bytes:
+                yield batch
+                batch, size = [], 0
+            batch.append(line)
+            size += length
+        if batch:
+            yield batch
 
     def _append(self, append: Callable[[list[str]], None], lines: list[str]) -> bool:
         try:
@@ -101,6 +112,38 @@ class LogWriter:
             self._files.tidy()
         except OSError as error:
             log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
+
+
+class _Queue:
+    """Events that wait, at most `QUEUE`. When it is full, the client that has most in it loses the newest of them."""
+
+    def __init__(self) -> None:
+        self._events: defaultdict[str, deque[Event]] = defaultdict(deque)
+        self._count = 0
+        self._changing = Lock()
+
+    def add(self, event: Event) -> int:
+        """Add an event, and return how many were lost for it: one or none."""
+        with self._changing:
+            own = self._events[event.token]
+            if self._count >= QUEUE:
+                longest = max(self._events.values(), key=len)
+                if len(longest) <= len(own) + 1:
+                    return 1
+                longest.pop()
+                own.append(event)
+                return 1
+            own.append(event)
+            self._count += 1
+            return 0
+
+    def take_all(self) -> list[Event]:
+        """Return the events in the order of time, and be empty."""
+        with self._changing:
+            events = [event for waiting in self._events.values() for event in waiting]
+            self._events.clear()
+            self._count = 0
+        return sorted(events, key=lambda event: event.time)
 
 
 class _Allowance:

@@ -135,7 +135,7 @@ def test_a_carriage_return_in_a_name_begins_no_row(logged):
     logged.scim.create_user(displayName="\r=1")
     logged.scim.create_user(displayName="Ann\r=1")
     rows = list(csv.reader(io.StringIO(logged.run("export", "--format", "csv").output, newline="")))
-    assert [row[COLUMNS.index("display_name")] for row in rows] == ["display_name", "'\r=1", "Ann\r=1"]
+    assert [row[COLUMNS.index("display_name")] for row in rows] == ["display_name", "'\r'=1", "Ann\r'=1"]
 
 
 def test_a_name_does_nothing_to_the_terminal(logged):
