@@ -14,6 +14,7 @@ from config import Token
 from panel import probe
 from scim import activity
 from storage.memory import MemoryStore
+from tests.conftest import rewrite
 from tests.panel.conftest import Browser
 
 ENTRA = "/panel/integrations/entra"
@@ -98,7 +99,7 @@ def test_an_address_of_a_form_leads_to_its_page(browser, path, leads_to):
 @pytest.mark.parametrize("word", ["", "on", "YES"])
 def test_the_switch_knows_two_words(browser, word):
     assert browser.post(f"{ENTRA}/switch", {"enabled": word}, form=ENTRA).status == 400
-    assert "connection" not in browser.config
+    assert browser.config["connection"]["enabled"] is True
 
 
 def test_a_mistake_in_the_configuration_is_said_on_every_page(browser):
@@ -152,7 +153,7 @@ def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
     browser = make_browser()
     browser.sign_in()
     text = browser.path.read_text()
-    browser.path.write_text(text.replace('scope = "read-write"', f"expires = {past.isoformat()}\nscope = 'read-write'"))
+    rewrite(browser.path, text.replace('expires = "never"', f"expires = {past.isoformat()}"))
     assert browser.scim("GET", "/Users").status_code == 401
     assert "There is no token yet" in browser.get(ENTRA).text
 
@@ -171,7 +172,7 @@ def test_a_wrong_configuration_is_not_written(browser):
     page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
     assert page.status == 409
     assert "there is no table [nonsense]" in page.text
-    assert "connection" not in browser.config
+    assert browser.config["connection"]["enabled"] is True
 
 
 @pytest.mark.parametrize(
