@@ -56,7 +56,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     provisioning_log.install(app, service, own.log)
     panel.install(app, service, own.sessions if settings.path else None)
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
-    app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
+    app.add_url_rule(http.HEALTH, "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
