@@ -324,7 +324,8 @@ def default_path() -> Path:
 def read(path: Path) -> Config:
     """Read a file. Raises ConfigError."""
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8-sig")), path)
+        text = path.read_text(encoding="utf-8-sig")
+        config = parse(tomllib.loads(text), path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
@@ -333,6 +334,9 @@ def read(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: a value is nested too deeply") from None
+    if text[-1:].isdigit():  # 365 days, cut off, would be 3
+        raise ConfigError(f"{path}: the last line may be cut off in a number: end it with a line break")
+    return config
 
 
 def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
