@@ -54,9 +54,9 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     provisioning_log.install(app, service, own.log)
-    panel.install(app, service, own.sessions if settings.path else None)
+    panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
-    app.add_url_rule("/healthz", "healthz", lambda: _healthz(service))
+    app.add_url_rule(http.HEALTH, "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app

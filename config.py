@@ -8,8 +8,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,10 +31,18 @@ def _visible(character: str) -> str:
 
 
 def option(
-    default: Any, check: Callable[[Any], bool] = lambda _: True, must: str = "", *, is_secret: bool = False
+    default: Any,
+    check: Callable[[Any], bool] = lambda _: True,
+    must: str = "",
+    *,
+    is_secret: bool = False,
+    none: str = "",
 ) -> Any:
-    """Declare an option: its default, what its value must fulfil, how that is said, and whether errors hide a value."""
-    return field(default=default, metadata={"check": check, "must": must, "is_secret": is_secret})
+    """Declare an option: its default, what its value must fulfil and how that is said.
+
+    `is_secret` says that errors hide the value, and `none` is the word for None.
+    """
+    return field(default=default, metadata={"check": check, "must": must, "is_secret": is_secret, "none": none})
 
 
 _LABEL = r"\w(?:[\w-]{0,61}\w)?"
@@ -64,6 +75,30 @@ def _is_file(text: str) -> bool:
     return Path(text).name not in ("", "..")
 
 
+def _is_host(name: Any) -> bool:
+    return isinstance(name, str) and bool(re.fullmatch(rf"{_LABEL}(\.{_LABEL})*\.?", name, re.ASCII) or _is_ip(name))
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header as names are compared: without port and brackets, in lower case."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_address(name)) if _is_ip(name) else name
+
+
+def _is_loopback(name: str) -> bool:
+    return name == "localhost" or (_is_ip(name) and ipaddress.ip_address(name).is_loopback)
+
+
+def _is_network(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and bool(ipaddress.ip_network(text))
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """[server]: where the service is and what it takes in."""
@@ -78,10 +113,41 @@ class Server:
     cors_origins: tuple[str, ...] = option(
         (), lambda origins: all(isinstance(one, str) for one in origins), 'a list like ["https://tool.example.com"]'
     )
+    hosts: tuple[str, ...] = option(
+        (), lambda names: all(map(_is_host, names)), 'a list of names without ports, like ["scim.example.com"]'
+    )
 
     def url(self, origin: str = "") -> str:
         """Return the address of the endpoints: under public_url, else under the origin that is given."""
-        return (self.public_url or origin or f"http://{self.bind}").rstrip("/") + self.base_path
+        return (self.public_url or origin or self.local_origin).rstrip("/") + self.base_path
+
+    @property
+    def socket(self) -> str:
+        """The path of the Unix socket that gunicorn listens on, or ""."""
+        return self.bind.removeprefix("unix:") if self.bind.startswith("unix:") else ""
+
+    @property
+    def local_origin(self) -> str:
+        """The origin under which this machine reaches the service: `bind`, or loopback if that is every address."""
+        if self.socket:
+            return "http://localhost"
+        host, _, port = self.bind.rpartition(":")
+        return f"http://{_LOOPBACKS.get(_host_name(host), host)}:{port}"
+
+    def answers_for(self, host: str) -> bool:
+        """Return whether a request may name this host. Without `hosts` it may name any."""
+        return not self.hosts or _is_known_host(self, host)
+
+
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # by the address that stands for all
+
+
+@lru_cache(maxsize=64)  # the host comes from outside, and is nearly always the same
+def _is_known_host(server: Server, host: str) -> bool:
+    name = _host_name(host)
+    own = (urlsplit(server.public_url).netloc, urlsplit(server.local_origin).netloc)
+    bracketed = (f"[{one}]" if ":" in one else one for one in server.hosts)
+    return bool(name) and (_is_loopback(name) or name in map(_host_name, (*own, *bracketed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +200,7 @@ class LogOptions:
 
 
 SCOPES = ("read-write", "read-only")
+NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +215,9 @@ class Token:
         is_secret=True,  # it may be the token itself
     )
     created: datetime | None = option(None)
-    expires: datetime | None = option(None, lambda moment: moment.tzinfo is not None, "a date and time with its zone")
+    expires: datetime | None = option(
+        None, lambda moment: moment.tzinfo is not None, f'a date and time with its zone, or "{NEVER}"', none=NEVER
+    )
     scope: str = option("read-write", lambda word: word in SCOPES, 'one of "read-write" and "read-only"')
 
     @property
@@ -193,6 +262,9 @@ class Panel:
         is_secret=True,  # it may be the password itself
     )
     secret: str = option("", lambda text: not text or len(text) >= 32, "32 characters or more", is_secret=True)
+    allow: tuple[str, ...] = option(
+        (), lambda networks: all(map(_is_network, networks)), 'a list of networks, like ["10.0.0.0/8", "2001:db8::/32"]'
+    )
 
     @property
     def is_on(self) -> bool:
@@ -256,7 +328,8 @@ def default_path() -> Path:
 def read(path: Path) -> Config:
     """Read a file. Raises ConfigError."""
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8-sig")), path)
+        text = path.read_text(encoding="utf-8-sig")
+        config = parse(tomllib.loads(text), path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
@@ -265,6 +338,9 @@ def read(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: a value is nested too deeply") from None
+    if text[-1:].isdigit():  # 365 days, cut off, would be 3
+        raise ConfigError(f"{path}: the last line may be cut off in a number: end it with a line break")
+    return config
 
 
 def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
@@ -279,7 +355,7 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
             raise ConfigError(f"{source}: there is no table [{name}]; there are {', '.join(sorted(known))}")
     read_tables = {name: _table(kind, tables.get(name, {}), f"{source}: [{name}]") for name, kind in TABLES.items()}
     tokens = tuple(
-        _table(Token, table, f"{source}: [[tokens]] number {number}", needed=("name", "sha256"))
+        _table(Token, table, f"{source}: [[tokens]] number {number}", needed=_NEEDED)
         for number, table in enumerate(_array(tables, "tokens", source), 1)
     )
     names = [token.name for token in tokens]
@@ -292,7 +368,29 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
         raise ConfigError(f"{source}: [server] base_path must not be under /panel, where the web panel is")
     if config.limits.page_size > config.limits.max_page_size:
         raise ConfigError(f"{source}: [limits] page_size must not be above max_page_size")
+    if path:
+        _refuse_unsaid(tables, config, source)
     return config
+
+
+# What limits a right must be written: a file that was cut off, or has lost a line, must not grant more than before.
+_NEEDED = {
+    "name": "",
+    "sha256": "",
+    "scope": ': write scope = "read-write" or scope = "read-only"',
+    "expires": f': write expires = "{NEVER}", or until when the token works, such as 2030-01-31T12:00:00Z',
+}
+
+
+def _refuse_unsaid(tables: Mapping[str, Any], config: Config, source: str) -> None:
+    """Refuse a file that grants access and does not say within which limits. Raises ConfigError."""
+    if config.tokens and "enabled" not in tables.get("connection", {}):
+        raise ConfigError(f"{source}: [connection] enabled is missing: write enabled = true or enabled = false")
+    if config.panel.is_on and "allow" not in tables["panel"]:
+        raise ConfigError(
+            f"{source}: [panel] allow is missing: write allow = [] to let every network reach the panel, or the "
+            'networks that may, such as allow = ["10.0.0.0/8"]'
+        )
 
 
 def _refuse_nul(value: Any, where: str) -> None:
@@ -315,17 +413,18 @@ def _array(tables: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[s
     return tuple(value)
 
 
-def _table(kind: Any, table: Any, where: str, needed: tuple[str, ...] = ()) -> Any:
+def _table(kind: Any, table: Any, where: str, needed: Mapping[str, str] = MappingProxyType({})) -> Any:
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where} must be a table")
     options = {one.name: one for one in dataclasses.fields(kind)}
     for key in table:
         if key not in options:
             raise ConfigError(f"{where}: there is no option {key}; there are {', '.join(options)}")
-    for key in needed:
-        if key not in table:
-            raise ConfigError(f"{where}: {key} is missing")
-    return kind(**{key: _value(options[key], value, f"{where} {key}") for key, value in table.items()})
+    values = {key: _value(options[key], value, f"{where} {key}") for key, value in table.items()}
+    for key, remedy in needed.items():
+        if key not in values:
+            raise ConfigError(f"{where}: {key} is missing{remedy}")
+    return kind(**values)
 
 
 def _value(option: Any, value: Any, where: str) -> Any:
@@ -336,8 +435,10 @@ def _value(option: Any, value: Any, where: str) -> Any:
         plain = tuple if option.type == tuple[str, ...] else option.type
         if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
             raise ConfigError(f"{where} must be {wanted[option.type]}{_shown(option, value)}")
+    elif value and value == option.metadata["none"]:
+        return None
     elif value is not None and not isinstance(value, datetime):
-        raise ConfigError(f"{where} must be a date and time{_shown(option, value)}")
+        raise ConfigError(f"{where} must be {option.metadata['must'] or 'a date and time'}{_shown(option, value)}")
     if not option.metadata["check"](value):
         raise ConfigError(f"{where} must be {option.metadata['must']}{_shown(option, value)}")
     return value

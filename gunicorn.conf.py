@@ -13,6 +13,7 @@ from typing import Any
 
 import app as application
 import config as configuration
+from scim.live import wait_until_whole
 from scim.redact import redact
 
 try:
@@ -83,6 +84,8 @@ def post_fork(_: Any, worker: Any) -> None:
     """
     for stop in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(stop, lambda *_: os._exit(0))
+    # A worker that takes another's place may start while the file is rewritten.
+    wait_until_whole(configuration.default_path())
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.cpu})

@@ -114,6 +114,7 @@ def _serving(options: argparse.Namespace, *, logged: bool) -> Iterator[Server]:
             "server": {"bind": address, "workers": options.workers},
             "store": {"path": "data.json", "durability": options.durability},
             "log": {"path": "log.jsonl" if logged else ""},
+            "connection": {"enabled": True},
             "tokens": [table],
         }
         (folder / "config.toml").write_text(tomlkit.dumps(config))

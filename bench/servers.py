@@ -115,6 +115,7 @@ def _configure(target: Target, directory: Directory, folder: Path, port: int, to
         "server": {"bind": f"127.0.0.1:{port}", "workers": target.workers},
         "store": {"path": "data.json"},
         "log": {"path": "provisioning.jsonl"},
+        "connection": {"enabled": True},
         "tokens": [token],
     }
     (folder / "config.toml").write_text(tomlkit.dumps(settings))

@@ -12,14 +12,18 @@ from panel.guard import PREFIX, Guard
 from panel.log import pages as log_pages
 from panel.sessions import Ended
 from panel.signin import SignIn
+from panel.throttle import Throttle
 from scim.request import service
 from scim.service import Service
 
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, served: Service, ended_path: Path | None = None) -> None:
-    """Give an application the panel, and lead its root there; the file is of the sessions that were signed out."""
+def install(app: Flask, served: Service, ended_path: Path | None = None, failures_path: Path | None = None) -> None:
+    """Give an application the panel, and lead its root there.
+
+    The workers share two files: of the sessions that were signed out, and of failures to sign in.
+    """
     ended = Ended(ended_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     Guard(app, served, ended).watch(app, panel)
@@ -27,7 +31,7 @@ def install(app: Flask, served: Service, ended_path: Path | None = None) -> None
     _add_filters(panel)
     shared = {"navigation": _navigation, "live_config": served.live_config}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
-    _add_pages(panel, SignIn(ended))
+    _add_pages(panel, SignIn(ended, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_panel)
 

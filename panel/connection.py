@@ -53,7 +53,7 @@ def test() -> ResponseReturnValue:
     name = probe.new_name()
     text = settings.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
     try:
-        result = probe.run(base_url(), text, is_configured=bool(server.public_url))
+        result = probe.test_configured(server, text)
     finally:
         settings.remove_token(path, name)
     log.info("the connection was tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")

@@ -1,16 +1,19 @@
 """Who may see the panel, and what a browser may do with its pages."""
 
 from flask import Blueprint, Flask, Request, Response, redirect, render_template, request, url_for
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
-from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
+from itsdangerous import URLSafeTimedSerializer
+from werkzeug.exceptions import Forbidden
 
-from panel import sessions
+from panel import networks, sessions
 from panel.page import error_page, is_sent
 from scim.request import current
 from scim.service import Service
 
 PREFIX = "/panel"
+_SECRET = "tinyscim.session_secret"  # noqa: S105  # the key in the WSGI environment
 OPEN = ("panel.sign_in", "panel.static")
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -19,25 +22,60 @@ POLICY = (
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Sessions of the panel alone, in a cookie signed with the secret that the configuration has now."""
+    """Sessions of the panel alone, in a cookie signed with the secret that was configured when the request began.
+
+    A new password brings a new secret, so it ends every session, those of requests that are under way included.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the request's session; a new secret makes every older one worthless."""
-        if not request.path.startswith(PREFIX):
+        """Return the request's session, and note its secret with the request."""
+        if not _is_panel(request.path):
             return None
-        app.secret_key = self._service.live_config.now.panel.secret or None
+        request.environ[_SECRET] = self._service.live_config.now.panel.secret
         return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Save the session, unless its secret is no longer the configured one."""
+        if request_secret() == self._service.live_config.now.panel.secret:
+            super().save_session(app, session, response)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs the request's session; there is no session without a secret."""
+        options = {"key_derivation": self.key_derivation, "digest_method": self.digest_method}
+        secret = request_secret()
+        if not secret:
+            return None
+        return URLSafeTimedSerializer(secret, salt=self.salt, serializer=self.serializer, signer_kwargs=options)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over TLS, forbid other hosts to set the cookie (RFC 6265bis section 4.1.3).
+
+        Below a proxy's prefix the host has other services, which must not share the cookie: it keeps its path.
+        """
+        prefix = ("__Secure-" if request.script_root else "__Host-") if self.get_cookie_secure(app) else ""
+        return prefix + super().get_cookie_name(app)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep the cookie to TLS wherever the panel is seen over TLS, be it that the proxy does not say so."""
         return request.is_secure or self._service.startup_config.server.public_url.startswith("https:")
 
     def get_cookie_path(self, app: Flask) -> str:
-        """Send the cookie to the panel alone."""
-        return request.script_root + PREFIX
+        """Send the cookie to the panel alone, unless its name demands "/"."""
+        return "/" if self.get_cookie_name(app).startswith("__Host-") else request.script_root + PREFIX
+
+
+def request_secret() -> str:
+    """Return the secret that signs the request's session, or ""."""
+    secret: str = request.environ.get(_SECRET, "")
+    return secret
+
+
+def _csrf_token() -> str:
+    token: str = generate_csrf(secret_key=request_secret())
+    return token
 
 
 class Guard:
@@ -50,20 +88,29 @@ class Guard:
             SESSION_COOKIE_NAME="tinyscim_panel",
             SESSION_COOKIE_SAMESITE="Lax",
             PERMANENT_SESSION_LIFETIME=sessions.LONGEST,
-            WTF_CSRF_CHECK_DEFAULT=False,  # clients of SCIM have tokens, no cookies
-            # Behind a proxy that does not forward Host, the Referer's host is never this one's, and nobody could sign
-            # in. The form's token and the cookie's SameSite keep other sites out without it.
-            WTF_CSRF_SSL_STRICT=False,
             WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as the session
         )
-        self._csrf = CSRFProtect(app)
+        app.jinja_env.globals["csrf_token"] = _csrf_token
 
     def watch(self, app: Flask, panel: Blueprint) -> None:
         """Stand before every page of the panel, and behind it; behind addresses too that lead to none of its pages."""
+        app.before_request(self._refuse_network)
         app.before_request(self._turn_back)
         panel.before_request(self._admit)
         panel.after_request(self._look_again)
         app.after_request(_harden)
+
+    def _refuse_network(self) -> ResponseReturnValue | None:
+        """Refuse networks that may not reach the panel; static files and unknown addresses are part of it."""
+        allow = self._service.live_config.now.panel.allow if _is_panel(current().path) else ()
+        if not allow:
+            return None
+        if "X-Forwarded-For" in request.headers and not self._service.startup_config.server.trusted_proxies:
+            return Forbidden("A proxy forwarded this request. Set trusted_proxies under [server].").get_response()
+        address = request.remote_addr or ""
+        if not networks.is_within(address, allow):
+            return Forbidden(f"[panel] allow does not list {address[:100] or 'this address'}.").get_response()
+        return None
 
     def _turn_back(self) -> ResponseReturnValue | None:
         asked = current()
@@ -76,7 +123,7 @@ class Guard:
         if request.endpoint == "panel.static":
             return None
         if is_sent() and self._service.live_config.now.panel.is_on:
-            self._csrf.protect()
+            _check_form()
         return self._refuse()
 
     def _look_again(self, response: Response) -> Response:
@@ -87,11 +134,21 @@ class Guard:
 
     def _refuse(self) -> ResponseReturnValue | None:
         """Refuse who is not signed in."""
-        if not self._service.live_config.now.panel.is_on:
+        panel = self._service.live_config.now.panel
+        if not panel.is_on:
             return render_template("panel/off.html"), 503
-        if sessions.is_signed_in(self._ended) or request.endpoint in OPEN:
+        is_current = request_secret() == panel.secret  # the password may have changed while the form came in
+        if (is_current and sessions.is_signed_in(self._ended)) or request.endpoint in OPEN:
             return None
         return redirect(url_for("panel.sign_in", next=None if is_sent() else request.full_path))
+
+
+def _check_form() -> None:
+    """Raise CSRFError if the form was not made for this session."""
+    try:
+        validate_csrf(request.form.get("csrf_token"), secret_key=request_secret())
+    except ValueError as error:
+        raise CSRFError(str(error)) from None
 
 
 def _is_panel(path: str) -> bool:

@@ -5,13 +5,14 @@ import secrets
 import socket
 import ssl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from config import Server
 from scim.request import MEDIA_TYPE
 from scim.resources import LIST_RESPONSE
 
@@ -67,19 +68,31 @@ def is_name(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def make_client() -> "httpx.Client":
-    """Return a client that goes straight to the address, believes public authorities alone, and follows nothing."""
+def make_client(socket: str = "") -> "httpx.Client":
+    """Return a client that goes straight to the address, believes public authorities alone, and follows nothing.
+
+    With the path of a Unix socket, it connects to that instead.
+    """
     import httpx
 
-    return httpx.Client(timeout=TIMEOUT, trust_env=False)
+    transport = httpx.HTTPTransport(uds=socket) if socket else None
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, transport=transport)
 
 
-def run(base_url: str, token: str, *, is_configured: bool = True) -> Result:
+def test_configured(server: Server, token: str) -> Result:
+    """Test the service at its configured address. No request's header has a say in where the token is sent."""
+    if server.public_url:
+        return run(server.url(), token)
+    return run(server.url(server.local_origin), token, socket=server.socket, first=(_LOCAL,))
+
+
+def run(base_url: str, token: str, *, socket: str = "", first: Iterable[Step] = ()) -> Result:
     """Look for somebody who is not there, among users and among groups, as Entra does."""
-    steps = [] if is_configured else [_GUESSED]
+    steps = list(first)
     try:
-        steps.extend(_address(base_url))
-        with closing(make_client()) as client:
+        if not socket:
+            steps.extend(_address(base_url))
+        with closing(make_client(socket) if socket else make_client()) as client:
             for kind, query in _QUERIES.items():
                 parameters = {key: text.format(uuid.uuid4()) for key, text in query.items()}
                 _search(client, f"{base_url}/{kind}", parameters, token)
@@ -102,10 +115,10 @@ ALONE = Result(
         ),
     )
 )
-_GUESSED = Step(
+_LOCAL = Step(
     "note",
     "public_url is empty",
-    "So this tests the address at which you opened the panel, which need not be the one that Entra calls. Set "
+    "So this tests the service where it listens on this machine, which is not the address that Entra calls. Set "
     "public_url under [server].",
 )
 _QUERIES = {

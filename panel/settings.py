@@ -17,9 +17,10 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import ConfigError, Panel, parse, read
+from config import NEVER, ConfigError, Connection, Panel, parse, read
 from panel import probe
 from scim.auth import new_token
+from scim.live import PLACED, wait_until_whole
 from storage.files import give, sync_folder
 from storage.lock import locked
 
@@ -55,7 +56,7 @@ def add_token(
                 _drop(document, one)
             elif one["name"] == replaces:
                 end = datetime.now(UTC).replace(microsecond=0) + overlap
-                one["expires"] = min(end, one.get("expires", end))
+                one["expires"] = end if one["expires"] == NEVER else min(end, one["expires"])
         if replaces and not is_there:
             raise Refused(f'The token "{replaces}" is gone: it was revoked or has expired. Choose what to replace.')
         _add(document, table)
@@ -72,7 +73,7 @@ def set_up(path: Path, name: str, password: str) -> str:
     with _changing(path) as document:
         _add(document, table)
         if panel:
-            _update(document, "panel", panel)
+            _update_panel(document, panel)
     return text
 
 
@@ -99,7 +100,8 @@ def set_password(path: Path, password: str) -> None:
     """Set the panel's password, which signs everybody out. Raises Refused."""
     if len(password) < MIN_PASSWORD:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
-    _set(path, "panel", _panel(password))
+    with _changing(path) as document:
+        _update_panel(document, _panel(password))
 
 
 def restore_panel(path: Path, panel: Panel) -> None:
@@ -116,6 +118,12 @@ def _update(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> Non
     document.setdefault(name, tomlkit.table()).update(values)
 
 
+def _update_panel(document: TOMLDocument, values: Mapping[str, Any]) -> None:
+    """Change the panel's table, which states the networks that may reach it before what opens it."""
+    document.setdefault("panel", tomlkit.table()).setdefault("allow", [])
+    _update(document, "panel", values)
+
+
 def _panel(password: str) -> dict[str, str]:
     hashed = generate_password_hash(password, method="scrypt")
     return {"password_hash": hashed, "secret": secrets.token_urlsafe(32)}
@@ -126,6 +134,7 @@ def _changing(path: Path) -> Iterator[TOMLDocument]:
     """Let the file be changed with its comments kept, and replace it at once if it is still right. Raises Refused."""
     try:
         with locked(path.with_name(path.name + ".lock")):
+            wait_until_whole(path)  # an editor does not know the lock
             read(path)  # what is wrong already is told before anything goes by it
             document = tomlkit.parse(_ended(path.read_text(encoding="utf-8-sig")))
             yield document
@@ -150,6 +159,9 @@ def _replace(path: Path, text: str) -> None:
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             file.write(text)
             file.flush()
+            # Dated back, so that the service sees at once that it was renamed after its last write.
+            written = os.fstat(file.fileno()).st_mtime_ns - 2 * PLACED
+            os.utime(file.fileno(), ns=(written, written))
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
@@ -162,6 +174,7 @@ def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
     """Add a token's table. Raises Refused if there is one of its name."""
     if any(one["name"] == table["name"] for one in _tokens(document)):
         raise Refused(f'There is a token "{table["name"]}" already; choose another name.')
+    document.setdefault("connection", tomlkit.table()).setdefault("enabled", Connection().enabled)
     added = tomlkit.table()
     added.update(table)
     _tokens(document).append(added)
@@ -196,7 +209,7 @@ def _keep(document: TOMLDocument, comments: Iterable[str]) -> None:
 
 
 def _is_over(table: Mapping[str, Any]) -> bool:
-    return "expires" in table and table["expires"] < datetime.now(UTC)
+    return bool(table["expires"] != NEVER and table["expires"] < datetime.now(UTC))
 
 
 def _check_name(name: str) -> None:

@@ -19,9 +19,9 @@ log = logging.getLogger("tinyscim.panel")
 class SignIn:
     """The page that asks for the password, with a memory of who failed, and the way out again."""
 
-    def __init__(self, ended: sessions.Ended) -> None:
+    def __init__(self, ended: sessions.Ended, throttle: Throttle) -> None:
         self._ended = ended
-        self._throttle = Throttle()
+        self._throttle = throttle
 
     def view(self) -> ResponseReturnValue:
         """Ask for the password, or check it."""
@@ -44,6 +44,7 @@ class SignIn:
     def leave(self) -> ResponseReturnValue:
         """End the session."""
         sessions.end(self._ended)
+        log.info("signed out from %s", request.remote_addr)
         flash("You are signed out.")
         return redirect(url_for("panel.sign_in"))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config import Token
+from config import NEVER, Token
 from scim.errors import Unauthorized
 
 PREFIX = "tscim_"
@@ -17,10 +17,13 @@ def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None 
     """Return a new token of 256 random bits, and the [[tokens]] table that lets it in."""
     text = PREFIX + secrets.token_urlsafe(32)
     created = datetime.now(UTC).replace(microsecond=0)
-    table = {"name": name, "sha256": hash_token(text), "created": created}
-    if lifetime is not None:
-        table["expires"] = created + lifetime
-    return text, {**table, "scope": "read-only" if read_only else "read-write"}
+    return text, {
+        "name": name,
+        "sha256": hash_token(text),
+        "created": created,
+        "expires": NEVER if lifetime is None else created + lifetime,
+        "scope": "read-only" if read_only else "read-write",
+    }
 
 
 def hash_token(text: str) -> str:

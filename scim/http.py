@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from config import Config, Token
 from scim import cors, dialect
@@ -25,6 +26,7 @@ from storage.base import Damaged, StoreError, Unavailable
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+HEALTH = "/healthz"
 _DRAINED = 32 * 1024 * 1024  # bytes
 _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
@@ -107,12 +109,24 @@ def _tell_whole(asked: Request, response: Response) -> None:
 def install(app: Flask, base_path: str) -> None:
     """Give an application the checks, the errors and the log of requests under the base path."""
     served: Service = app.extensions["tinyscim"]
-    origins = served.startup_config.server.cors_origins
+    server = served.startup_config.server
+    origins = server.cors_origins
     within = base_path + "/"
     cors.install(app, origins)
 
     def is_ours(asked: Request) -> bool:
         return asked.path == base_path or asked.path.startswith(within)
+
+    @app.before_request
+    def check_host() -> WerkzeugResponse | None:
+        asked = current()
+        # A load balancer asks each machine for its health by address, and the answer depends on no host.
+        if asked.path == HEALTH or server.answers_for(asked.host):
+            return None
+        detail = f'"{asked.host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.'
+        if is_ours(asked):
+            raise ScimError(detail)
+        return BadRequest(detail).get_response()
 
     @app.before_request
     def admit() -> Response | None:

@@ -23,6 +23,7 @@ import tomlkit
 
 from app import create_app
 from scim.auth import new_token
+from scim.live import LAG, SETTLED
 from storage.memory import MemoryStore
 from tests.urns import ERROR, GROUP, PATCH_OP, USER
 
@@ -166,6 +167,14 @@ def serve() -> Callable[..., Any]:
     return serving
 
 
+def rewrite(path: Path, text: str) -> None:
+    """Put a new file in the place of another, as most editors do, and wait until it counts as whole."""
+    new = path.with_name("rewritten")
+    new.write_text(text)
+    new.replace(path)
+    time.sleep(SETTLED + LAG)
+
+
 def free_port() -> int:
     """Return a port of this machine on which nobody listens."""
     with socket.socket() as probe:
@@ -176,7 +185,12 @@ def free_port() -> int:
 @contextmanager
 def serving(folder: Path, *tokens: Any, **server: Any):
     bind = f"127.0.0.1:{free_port()}"
-    config = {"server": {"bind": bind, **server}, "store": {"path": "data.json"}, "tokens": list(tokens)}
+    config = {
+        "server": {"bind": bind, **server},
+        "store": {"path": "data.json"},
+        "connection": {"enabled": True},
+        "tokens": list(tokens),
+    }
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (
         (folder / "log").open("a") as log,

@@ -13,6 +13,8 @@ from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.toml"
+HASH = generate_password_hash("correct horse battery", method="scrypt:1024:8:1")
+TOKEN = f'[[tokens]]\nname = "a"\nsha256 = "{"a" * 64}"\n'
 
 
 def test_every_option_stands_in_the_example_with_its_default():
@@ -86,8 +88,30 @@ def test_every_option_stands_in_the_readme():
         ("[serve]", "there is no table [serve]; there are"),
         ("server = 1", "[server] must be a table"),
         ("tokens = 1", "[[tokens]] must be an array of tables"),
+        ("[directory]\npurge_disabled_after_days = 36", "may be cut off in a number: end it with a line break"),
         ('[[tokens]]\nname = "a"', "[[tokens]] number 1: sha256 is missing"),
         ('[[tokens]]\nname = "a"\nsha256 = "abc"', "[[tokens]] number 1 sha256 must be a SHA-256 hash in hex"),
+        (TOKEN, '[[tokens]] number 1: scope is missing: write scope = "read-write" or scope = "read-only"'),
+        (f'{TOKEN}scope = "read-only"', '[[tokens]] number 1: expires is missing: write expires = "never", or until'),
+        (f'{TOKEN}expires = "2030"', 'expires must be a date and time with its zone, or "never", not "2030"'),
+        (f"{TOKEN}expires = 2030-01-31", 'expires must be a date and time with its zone, or "never", not 2030-01-31'),
+        (
+            f'{TOKEN}scope = "read-only"\nexpires = "never"',
+            "[connection] enabled is missing: write enabled = true or enabled = false",
+        ),
+        (
+            f'[panel]\npassword_hash = "{HASH}"\nsecret = "{"s" * 40}"',
+            "[panel] allow is missing: write allow = [] to let every network reach the panel",
+        ),
+        *(
+            (f"[panel]\nallow = [{networks}]", "[panel] allow must be a list of networks, like [")
+            for networks in ("1", '""', '"10.0.0.1/8"', '"10.0.0.0/33"', '"10.0.0.0/8", "office"', '"fe80::/129"')
+        ),
+        ('[panel]\nallow = "10.0.0.0/8"', "[panel] allow must be a list, not "),
+        *(
+            (f"[server]\nhosts = [{names}]", "[server] hosts must be a list of names without ports, like [")
+            for names in ("1", '""', '"https://a.example"', '"a.example:443"', '"a b"', '"*.a.example"', '".a.example"')
+        ),
         ("[limits]\npage_size = 5000", "[limits] page_size must not be above max_page_size"),
         ("[server", "config.toml: "),
         ('[[schemas]]\nid = "x"', '"id" must be a URN'),
@@ -123,6 +147,8 @@ def test_every_option_stands_in_the_readme():
                 "data/tinyscim.activity.json",
                 "data/tinyscim.sessions.json",
                 "data/tinyscim.sessions.json.lock",
+                "data/tinyscim.signin.json",
+                "data/tinyscim.signin.json.lock",
                 "data/tinyscim.purge.lock",
                 "data/tinyscim.purge",  # whose lock has that name
                 ".",
@@ -332,3 +358,82 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert app.test_client().get("/healthz").status_code == 200
     assert (tmp_path / "kept" / "here.json").exists()
     app.extensions["tinyscim"].store.close()
+
+
+LIMITED = (
+    "[directory]\npurge_disabled_after_days = 365\n",
+    "[connection]\nenabled = false\n",
+    f'[panel]\npassword_hash = "{HASH}"\nsecret = "{"s" * 40}"\nallow = ["10.0.0.0/8"]\n',
+    f'{TOKEN}scope = "read-only"\nexpires = 2030-01-31T12:00:00Z\n'
+    f'[[tokens]]\nname = "b"\nexpires = "never"\nsha256 = "{"b" * 64}"\nscope = "read-only"\n',
+)
+
+
+def grants_no_more(now, before):
+    """Whether a configuration lets in and deletes nothing that another one keeps out or keeps."""
+    known = {token.sha256: token for token in before.tokens}
+    tokens = all(
+        one.sha256 in known
+        and one.read_only >= known[one.sha256].read_only
+        and one.expires == known[one.sha256].expires
+        and now.connection.enabled <= before.connection.enabled
+        for one in now.tokens
+    )
+    days = now.directory.purge_disabled_after_days
+    purges = not days or days >= before.directory.purge_disabled_after_days
+    return tokens and purges and (not now.panel.is_on or now.panel == before.panel)
+
+
+def read_if_valid(path, text):
+    path.write_text(text)
+    try:
+        return config.read(path)
+    except config.ConfigError:
+        return None
+
+
+@pytest.mark.parametrize("tables", [LIMITED[first:] + LIMITED[:first] for first in range(4)])
+def test_a_file_that_was_cut_off_anywhere_grants_no_more(tmp_path, tables):
+    text = "\n".join(tables)
+    whole = read_if_valid(tmp_path / "config.toml", text)
+    for length in range(len(text)):
+        cut = read_if_valid(tmp_path / "config.toml", text[:length])
+        assert cut is None or grants_no_more(cut, whole), text[:length]
+
+
+def test_a_file_that_lost_any_line_grants_no_more(tmp_path):
+    lines = "".join(LIMITED).splitlines(keepends=True)
+    whole = read_if_valid(tmp_path / "config.toml", "".join(lines))
+    for number in range(len(lines)):
+        rest = read_if_valid(tmp_path / "config.toml", "".join(lines[:number] + lines[number + 1 :]))
+        assert rest is None or grants_no_more(rest, whole), lines[number]
+
+
+def test_commands_write_every_limit_of_what_they_grant(flask, config_path):
+    config_path.write_text("")
+    assert flask("setup").returncode == 0
+    assert flask("token", "new", "--name", "audit", "--read-only").returncode == 0
+    tables = tomllib.loads(config_path.read_text())
+    assert [(one["scope"], one["expires"]) for one in tables["tokens"]] == [
+        ("read-write", "never"),
+        ("read-only", "never"),
+    ]
+    assert tables["connection"] == {"enabled": True}
+    assert list(tables["panel"]) == ["allow", "password_hash", "secret"]
+    assert tables["panel"]["allow"] == []
+
+
+@pytest.mark.parametrize(
+    ("bind", "url"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("0.0.0.0:81", "http://127.0.0.1:81"),
+        ("[::]:82", "http://[::1]:82"),
+        ("[0:0:0:0:0:0:0:0]:82", "http://[::1]:82"),
+        ("[2001:db8::7]:83", "http://[2001:db8::7]:83"),
+        ("scim.internal:84", "http://scim.internal:84"),
+        ("unix:/run/tinyscim.sock", "http://localhost"),
+    ],
+)
+def test_this_machine_reaches_the_service_where_it_listens(bind, url):
+    assert config.parse({"server": {"bind": bind}}).server.local_origin == url

@@ -13,10 +13,17 @@ from panel import settings
 from storage.memory import MemoryStore
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+LIMITS = 'scope="read-write", expires="never"'
+ENABLED = "\n[connection]\nenabled = true\n"
 
 
 def tokens(config_path):
     return tomllib.loads(config_path.read_text()).get("tokens", [])
+
+
+def in_one_array():
+    tables = (f'{{name="{name}", sha256="{letter * 64}", {LIMITS}}}' for name, letter in (("old", "a"), ("two", "b")))
+    return f"tokens = [ {', '.join(tables)} ]\n{ENABLED}"
 
 
 def status(app, token, method="GET", path="/Users"):
@@ -41,8 +48,9 @@ def test_new_token_prints_the_token_alone_and_keeps_its_hash_alone(flask, config
 
 
 def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, config_path):
-    old, two = ({"name": name, "sha256": letter * 64} for name, letter in (("old", "a"), ("two", "b")))
-    config_path.write_text(f'tokens = [ {{name="old", sha256="{"a" * 64}"}}, {{name="two", sha256="{"b" * 64}"}} ]')
+    text = in_one_array()
+    old, two = tomllib.loads(text)["tokens"]
+    config_path.write_text(text)
     assert flask("token", "new", "--name", "new").returncode == 0
     assert tokens(config_path)[:-1] == [old, two]
     assert flask("token", "revoke", "old").returncode == 0
@@ -50,7 +58,7 @@ def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, con
 
 
 def test_a_token_can_be_made_when_one_of_an_array_has_been_revoked(flask, config_path):
-    config_path.write_text(f'tokens = [ {{name="old", sha256="{"a" * 64}"}}, {{name="two", sha256="{"b" * 64}"}} ]\n')
+    config_path.write_text(in_one_array())
     assert flask("token", "revoke", "old").returncode == 0
     assert config_path.read_text().endswith("\n")
     run = flask("token", "new", "--name", "new")
@@ -60,7 +68,8 @@ def test_a_token_can_be_made_when_one_of_an_array_has_been_revoked(flask, config
 
 @pytest.mark.parametrize("end", ["", " # mine\n# more"])
 def test_a_token_can_be_added_to_a_file_whose_last_line_has_no_end(flask, config_path, end):
-    config_path.write_text(f'[[tokens]]\nname = "old"\nsha256 = "{"a" * 64}"{end}')
+    limits = LIMITS.replace(", ", "\n")
+    config_path.write_text(f'{ENABLED}[[tokens]]\nname = "old"\n{limits}\nsha256 = "{"a" * 64}"{end}')
     run = flask("token", "new", "--name", "new")
     assert (run.returncode, run.stderr) == (0, "")
     assert [table["name"] for table in tokens(config_path)] == ["old", "new"]
@@ -68,9 +77,9 @@ def test_a_token_can_be_added_to_a_file_whose_last_line_has_no_end(flask, config
 
 
 def test_comments_in_one_array_of_tokens_stay_in_the_file(flask, config_path):
-    table = f'{{name="no # comment", sha256="{"a" * 64}"}}'
+    table = f'{{name="no # comment", sha256="{"a" * 64}", {LIMITS}}}'
     config_path.write_text(
-        f"# top\ntokens = [ # mine\n  {table}, # Entra's\n  # no more\n] # end\n\n[store]\npath='x'\n"
+        f"# top\ntokens = [ # mine\n  {table}, # Entra's\n  # no more\n] # end\n{ENABLED}\n[store]\npath='x'\n"
     )
     assert flask("token", "revoke", "no # comment").returncode == 0
     comments = [line for line in config_path.read_text().splitlines() if line.startswith("#")]

@@ -46,8 +46,9 @@ def running(folder: Path, **tables: Any) -> Iterator[Running]:
     """Run the service, with two workers, from a folder."""
     bind = f"127.0.0.1:{free_port()}"
     token, table = new_token("entra")
-    panel = {"password_hash": generate_password_hash(PASSWORD, method="scrypt:1024:8:1"), "secret": "s" * 40}
-    config = {"panel": panel, "tokens": [table], **tables}
+    hashed = generate_password_hash(PASSWORD, method="scrypt:1024:8:1")
+    panel = {"allow": [], "password_hash": hashed, "secret": "s" * 40}
+    config = {"connection": {"enabled": True}, "panel": panel, "tokens": [table], **tables}
     config["server"] = {"bind": bind, **config.get("server", {})}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     with (

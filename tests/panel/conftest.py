@@ -55,6 +55,11 @@ class Page:
         return unescape(re.search(rf'id="{id}"[^>]* value="([^"]*)"', self.html)[1])
 
 
+def fields(page: Page) -> dict[str, str]:
+    """The hidden fields of a page's forms."""
+    return _Fields(page.html).hidden
+
+
 class Browser:
     """A browser with its cookies, and the service behind it."""
 
@@ -108,8 +113,8 @@ def make_browser(tmp_path: Path) -> Callable[..., Browser]:
 
     def make(**tables: Any) -> Browser:
         token, table = new_token("entra")
-        panel = {"password_hash": HASH, "secret": "s" * 40}
-        given = {"panel": panel, "tokens": [table], **tables}
+        panel = {"allow": [], "password_hash": HASH, "secret": "s" * 40}
+        given = {"connection": {"enabled": True}, "panel": panel, "tokens": [table], **tables}
         path = tmp_path / "config.toml"
         path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
         return Browser(create_app(path, store=MemoryStore()), path, token)

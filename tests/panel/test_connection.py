@@ -1,19 +1,25 @@
 """The connection page: state, switch, URL, tokens, test."""
 
+import os
 import re
 import ssl
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+import tomlkit
 from werkzeug.security import generate_password_hash
 
 from app import create_app
-from config import Token
+from config import Token, parse
 from panel import probe
 from scim import activity
+from scim.auth import new_token
 from storage.memory import MemoryStore
+from tests.conftest import ROOT, rewrite
 from tests.panel.conftest import Browser
 
 ENTRA = "/panel/integrations/entra"
@@ -98,7 +104,7 @@ def test_an_address_of_a_form_leads_to_its_page(browser, path, leads_to):
 @pytest.mark.parametrize("word", ["", "on", "YES"])
 def test_the_switch_knows_two_words(browser, word):
     assert browser.post(f"{ENTRA}/switch", {"enabled": word}, form=ENTRA).status == 400
-    assert "connection" not in browser.config
+    assert browser.config["connection"]["enabled"] is True
 
 
 def test_a_mistake_in_the_configuration_is_said_on_every_page(browser):
@@ -152,7 +158,7 @@ def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
     browser = make_browser()
     browser.sign_in()
     text = browser.path.read_text()
-    browser.path.write_text(text.replace('scope = "read-write"', f"expires = {past.isoformat()}\nscope = 'read-write'"))
+    rewrite(browser.path, text.replace('expires = "never"', f"expires = {past.isoformat()}"))
     assert browser.scim("GET", "/Users").status_code == 401
     assert "There is no token yet" in browser.get(ENTRA).text
 
@@ -171,7 +177,7 @@ def test_a_wrong_configuration_is_not_written(browser):
     page = browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
     assert page.status == 409
     assert "there is no table [nonsense]" in page.text
-    assert "connection" not in browser.config
+    assert browser.config["connection"]["enabled"] is True
 
 
 @pytest.mark.parametrize(
@@ -269,6 +275,59 @@ def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):
 
 def test_the_connection_test_says_that_the_public_url_is_empty(over_wsgi):
     assert "public_url is empty" in over_wsgi.post(f"{ENTRA}/test", form=ENTRA).text
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"bind": "0.0.0.0:8001"}, "http://127.0.0.1:8001"),
+        ({"bind": "[::]:8002"}, "http://[::1]:8002"),
+        ({"bind": "127.0.0.2:8003"}, "http://127.0.0.2:8003"),
+        ({"public_url": "http://127.0.0.3/here"}, "http://127.0.0.3/here"),
+    ],
+)
+def test_no_header_says_where_the_test_sends_its_token(make_browser, monkeypatch, server, address):
+    asked = []
+
+    def note(request):
+        asked.append(
+            (str(request.url.copy_with(query=None)), request.headers["Host"], request.headers["Authorization"])
+        )
+        return httpx.Response(404)
+
+    monkeypatch.setattr(probe, "make_client", lambda: httpx.Client(transport=httpx.MockTransport(note)))
+    browser = make_browser(server={**server, "trusted_proxies": 1})
+    browser.sign_in()
+    forged = {f"X-Forwarded-{name}": "evil.example" for name in ("Host", "Proto", "Prefix")}
+    browser.post(f"{ENTRA}/test", form=ENTRA, headers={**forged, "Forwarded": "host=evil.example"})
+    ((url, host, authorization),) = asked
+    assert url == f"{address}/api/scim/v2/Users"
+    assert host in address
+    assert authorization.startswith("Bearer tscim_")
+
+
+def test_a_service_on_a_socket_tests_itself_there(tmp_path):
+    token, table = new_token("entra")
+    server = {"bind": f"unix:{tmp_path}/s", "hosts": ["scim.example.com"]}
+    tables = {"server": server, "connection": {"enabled": True}, "tokens": [table]}
+    path = tmp_path / "config.toml"
+    path.write_text(tomlkit.dumps(tables))
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()"]
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SCIM_CONFIG": str(path)}) as process:
+        try:
+            while not (tmp_path / "s").exists():
+                assert process.poll() is None
+                time.sleep(0.1)
+            time.sleep(0.1)  # from now on connections wait for the first worker
+            result = probe.test_configured(parse(tables).server, token)
+        finally:
+            process.terminate()
+    assert [(step.kind, step.title) for step in result.steps] == [
+        ("note", "public_url is empty"),
+        ("good", "Users are answered"),
+        ("good", "Groups are answered"),
+    ]
 
 
 def test_a_service_with_one_thread_says_that_it_cannot_test_itself(make_browser):
