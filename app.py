@@ -81,7 +81,9 @@ def say_owner(owner: Owner) -> None:
     """Say at the start which user the workers become."""
     _set_up_log()
     logging.getLogger("tinyscim").warning(
-        "root started the service: its workers act as %s, to whom %s belongs", owner.name, owner.place
+        "root started the service: its workers act as %s, to whom %s belongs, and read Python and its packages as such",
+        owner.name,
+        owner.place,
     )
 
 

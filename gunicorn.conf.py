@@ -32,7 +32,7 @@ threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75
 if _owner:  # workers of a service that root starts become the user to whom its files belong
-    user, group, initgroups = _owner.uid, _owner.gid, True
+    user, group = _owner.uid, _owner.gid
 timeout = 30
 graceful_timeout = 30
 limit_request_line = 8190
@@ -53,7 +53,8 @@ def on_starting(_: Any) -> None:
     application.warn_of_mode(_config.path)
     application.warn_of_proxy(_server)
     if _owner:
-        os.setgroups(_owner.groups())  # which workers keep if the user has no name, and gunicorn so finds none
+        # Workers keep them. gunicorn's own initgroups would leave the workers in root's group.
+        os.setgroups(_owner.groups())
         application.say_owner(_owner)
 
 

@@ -57,8 +57,8 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
         owner.become()
     try:
         yield
-    except click.ClickException as error:
-        if owner and (_DENIED in error.message or isinstance(error, click.BadParameter)):
+    except Exception as error:
+        if owner and (_DENIED in str(error) or isinstance(error, click.BadParameter)):
             click.echo(f"Run by root, this command acts as {owner.name}, to whom {owner.place} belongs.", err=True)
         raise
 

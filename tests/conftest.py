@@ -178,6 +178,7 @@ def serving(folder: Path, *tokens: Any, **server: Any):
     bind = f"127.0.0.1:{free_port()}"
     config = {"server": {"bind": bind, **server}, "store": {"path": "data.json"}, "tokens": list(tokens)}
     (folder / "config.toml").write_text(tomlkit.dumps(config))
+    (folder / "config.toml").chmod(0o600)
     with (
         (folder / "log").open("a") as log,
         subprocess.Popen(
