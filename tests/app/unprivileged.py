@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+"".encode("utf-8-sig")  # loads it here, where Python can be read
+
 ROOT = Path(__file__).parents[2]
 SERVICE, OTHER = 65_534, 65_533
 # Python may be where root alone reads it, as on the machine of a developer: what is loaded late is loaded first here.
