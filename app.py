@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 import panel
 from commands import register as register_commands
+from commands.identity import serve_as_owner
 from config import Config, ConfigError, Server
 from ownership import Owner, check_folders, read_checked, warning
 from panel import log as provisioning_log
@@ -44,6 +45,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         own = OwnFiles(settings)
         own.refuse_shared()
         check_folders(own.folders())
+        serve_as_owner(own.paths() if settings.path else [])
         service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))

@@ -128,6 +128,18 @@ def owner_of(paths: Iterable[Path]) -> Owner | None:
     return next(iter(owners.values()), None)
 
 
+def of_others(path: Path) -> Path | None:
+    """Return the first place on the way to a file, or the file, that users other than root could change.
+
+    It does not count that other users may add files to a sticky folder, such as /tmp: a link there is not followed.
+    """
+    for place, status in ((step.place, step.status) for step in _steps(path)):
+        is_open = stat.S_ISDIR(status.st_mode) and not status.st_mode & stat.S_ISVTX and others_may(WRITE, status)
+        if is_open or (status.st_uid and not stat.S_ISCHR(status.st_mode)):
+            return place
+    return None
+
+
 def _owner(step: Step) -> Owner:
     uid = step.status.st_uid
     try:

@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup, ScriptInfo
 
 from config import ConfigError
-from ownership import Owner, owner_of, warning
+from ownership import Owner, of_others, owner_of, warning
 from panel.own_files import OwnFiles
 from scim.service import Service
 
@@ -63,12 +63,23 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
         raise
 
 
+def serve_as_owner(paths: list[Path]) -> None:
+    """Take the owner's identity, for good, if root runs `flask run`. Raises ConfigError.
+
+    gunicorn's workers have it before they make the application (gunicorn.conf.py).
+    """
+    context = click.get_current_context(silent=True)
+    is_serving = context is not None and context.info_name == "run"
+    if is_serving and os.geteuid() == 0 and (owner := owner_of(paths)):
+        owner.become()
+
+
 def refuse_to_be_led(path: Path) -> None:
     """Refuse to have root write where another user chooses what is written to."""
-    if os.geteuid() == 0 and (owner := _owner([path])):
+    if os.geteuid() == 0 and (place := of_others(path)):
         raise click.ClickException(
-            f"{owner.place} belongs to {owner.name}, who could lead root to another file: name a file in a folder"
-            " of root's, or redirect stdout"
+            f"other users may change {place}, and so lead root to another file: name a file in a folder of root's,"
+            " or redirect stdout"
         )
 
 

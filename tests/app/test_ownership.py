@@ -12,6 +12,7 @@ import pytest
 
 from panel.settings import add_token
 from tests.app.unprivileged import (
+    FLASK,
     GUNICORN,
     OTHER,
     ROOT,
@@ -327,10 +328,18 @@ def test_roots_own_service_writes_no_export_where_another_user_could_lead_it(top
     assert (victim / "file").read_bytes() == SECRET
     assert (home / "out").is_symlink()
     assert flask(folder, *words, str(folder / "out")).returncode == 0
+    home.rename(top / "sticky")
+    os.chown(top / "sticky", 0, 0)
+    (top / "sticky").chmod(0o1777)  # as /tmp is
+    assert flask(folder, *words, str(top / "sticky" / "out")).returncode == 1
+    assert (victim / "file").read_bytes() == SECRET
+    assert flask(folder, *words, str(top / "sticky" / "new")).returncode == 0
 
 
-def test_the_workers_of_a_service_that_root_starts_act_as_the_owner(folder, victim):
+@pytest.mark.parametrize("server", ["gunicorn", "flask run"])
+def test_a_service_that_root_starts_acts_as_the_owner(folder, victim, server):
     bind = f"127.0.0.1:{free_port()}"
+    command = GUNICORN if server == "gunicorn" else (*FLASK, "run", "--port", bind.split(":")[1])
     with (folder / "config.toml").open("a") as file:
         file.write(f'[server]\nbind = "{bind}"\n')
     as_user(
@@ -340,15 +349,18 @@ def test_the_workers_of_a_service_that_root_starts_act_as_the_owner(folder, vict
     environment = {**os.environ, "SCIM_CONFIG": str(folder / "config.toml")}
     with (
         (folder.parent / "log").open("w") as log,
-        subprocess.Popen(GUNICORN, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
         httpx.Client(base_url=f"http://{bind}") as client,
     ):
         try:
             wait_until_healthy(client, process, folder.parent / "log")
-            workers = children(process.pid)
-            assert workers
-            for worker in workers:
-                assert ids(worker) == {"Uid": {SERVICE}, "Gid": {SERVICE}, "Groups": {SERVICE}}
+            for _ in range(100):  # until each worker has got so far
+                workers = children(process.pid) if server == "gunicorn" else [process.pid]
+                found = [ids(worker) for worker in workers]
+                if found == [{"Uid": {SERVICE}, "Gid": {SERVICE}, "Groups": {SERVICE}}] * len(workers):
+                    break
+                time.sleep(0.1)
+            assert found == [{"Uid": {SERVICE}, "Gid": {SERVICE}, "Groups": {SERVICE}}] * len(workers)
             assert client.get("/api/scim/v2/Users").status_code == 401
             for _ in range(100):  # until what was refused is in the log
                 if (folder / "logs" / "log-refused.jsonl").exists():
@@ -356,7 +368,7 @@ def test_the_workers_of_a_service_that_root_starts_act_as_the_owner(folder, vict
                 time.sleep(0.1)
         finally:
             process.terminate()
-    assert "its workers act as nobody" in (folder.parent / "log").read_text()
+    assert ("its workers act as nobody" in (folder.parent / "log").read_text()) is (server == "gunicorn")
     assert set(owners(folder).values()) == {(SERVICE, SERVICE)}
     assert (victim / "file").read_bytes() == SECRET
 
