@@ -193,7 +193,8 @@ def _refuse_irregular(path: Path) -> None:
 def _refuse_open(path: Path, what: str) -> None:
     with suppress(OSError):
         status = path.stat()
-        if others_may(WRITE, status) and not status.st_mode & stat.S_ISVTX:
+        is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+        if others_may(WRITE, status) and not is_sticky:
             raise ConfigError(_open(path, what))
 
 

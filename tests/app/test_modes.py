@@ -97,7 +97,7 @@ def test_a_folder_of_locks_that_others_could_write_into_is_closed(flask, folder)
     assert mode(locks) == 0o700
 
 
-@pytest.mark.parametrize("bits", [0o602, 0o622, 0o666, 0o777])
+@pytest.mark.parametrize("bits", [0o602, 0o622, 0o666, 0o1666, 0o777])
 def test_a_configuration_that_others_may_write_is_refused_until_its_mode_is_right(flask, folder, bits):
     path = folder / "config.toml"
     path.chmod(bits)

@@ -175,7 +175,7 @@ def test_a_command_follows_no_link_that_was_planted(folder, victim, name):
 
 @pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", ["token new", "store compact", "store repair", "store import", "log tail"])
+@pytest.mark.parametrize("name", ["token new", "store compact", "store repair"])
 def test_a_command_follows_no_link_in_any_one_place(folder, victim, name, place):
     prepare(folder, name)
     as_user(SERVICE, lambda: plant(folder / place, lambda path: path.symlink_to(victim / "file")))
