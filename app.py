@@ -12,7 +12,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 import panel
 from commands import register as register_commands
+from commands.identity import serve_as_owner
 from config import Config, ConfigError, Server
+from ownership import Owner, check_folders, read_checked, warning
 from panel import log as provisioning_log
 from panel.own_files import OwnFiles
 from panel.purge import Purge
@@ -42,6 +44,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         settings = _configuration(config)
         own = OwnFiles(settings)
         own.refuse_shared()
+        check_folders(own.folders())
+        serve_as_owner(own.paths() if settings.path else [])
         service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
@@ -66,6 +70,23 @@ def refuse_to_start(reason: str) -> NoReturn:
     """End the process with one line that says why."""
     sys.stderr.write(f"tinyscim: {reason}\n")
     sys.exit(WORKER_BOOT_ERROR)
+
+
+def warn_of_mode(path: Path | None) -> None:
+    """Say at the start that other users may read the configuration."""
+    if text := warning(path):
+        _set_up_log()
+        logging.getLogger("tinyscim").warning(text)
+
+
+def say_owner(owner: Owner) -> None:
+    """Say at the start which user the workers become."""
+    _set_up_log()
+    logging.getLogger("tinyscim").warning(
+        "root started the service: its workers act as %s, to whom %s belongs, and read Python and its packages as such",
+        owner.name,
+        owner.place,
+    )
 
 
 def warn_of_proxy(server: Server) -> None:
@@ -105,7 +126,7 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
         return given
     if isinstance(given, Mapping):
         return configuration.parse(given)
-    return configuration.read(Path(given) if given else configuration.default_path())
+    return read_checked(Path(given) if given else configuration.default_path())
 
 
 def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:

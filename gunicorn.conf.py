@@ -13,14 +13,18 @@ from typing import Any
 
 import app as application
 import config as configuration
+from ownership import owner_of, read_checked
+from panel.own_files import OwnFiles
 from scim.live import wait_until_whole
 from scim.redact import redact
 
 try:
-    _server = configuration.read(configuration.default_path()).server
+    _config = read_checked(configuration.default_path())
+    _owner = owner_of(OwnFiles(_config).paths()) if os.geteuid() == 0 else None
 except configuration.ConfigError as error:
     application.refuse_to_start(str(error))
 
+_server = _config.server
 wsgi_app = "app:create_app()"
 bind = _server.bind
 workers = _server.workers
@@ -30,6 +34,8 @@ worker_class = "gthread"
 threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75
+if _owner:  # workers of a service that root starts become the user to whom its files belong
+    user, group = _owner.uid, _owner.gid
 timeout = 30
 graceful_timeout = 30
 limit_request_line = 8190
@@ -47,7 +53,12 @@ STALLED = 10  # seconds without a byte, after which whoever sends half a request
 def on_starting(_: Any) -> None:
     """Warn before there is a worker, so that it is said once."""
     logging.getLogger("gunicorn.error").addFilter(_make_discreet)
+    application.warn_of_mode(_config.path)
     application.warn_of_proxy(_server)
+    if _owner:
+        # Workers keep them. gunicorn's own initgroups would leave the workers in root's group.
+        os.setgroups(_owner.groups())
+        application.say_owner(_owner)
 
 
 def _make_discreet(record: logging.LogRecord) -> bool:

@@ -14,7 +14,9 @@ from panel.log.entries import ACTIONS
 from panel.log.exports import COLUMNS, as_exchange, as_row, summary
 from panel.log.search import RESULTS, Criteria, matching, read_time
 
-log = Group("log", help="What the identity provider did here: every change, and every request that failed.")
+log = Group(
+    "log", is_all=True, help="What the identity provider did here: every change, and every request that failed."
+)
 
 FOLLOW = 0.5  # seconds between two looks
 

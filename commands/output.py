@@ -10,10 +10,11 @@ from typing import IO, Any
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
 
+from commands import identity
 from panel.own_files import OwnFiles
 from storage.base import StoreError
+from storage.files import open_output
 from storage.tinydb_store import TinyDBStore
 
 STDOUT = "-"  # as it is typed: "./-" is a file
@@ -27,7 +28,7 @@ to_file = click.option(
 )
 
 
-class Group(AppGroup):
+class Group(identity.Group):
     """Commands that say in one line what could not be read or written, and end with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,7 +57,7 @@ def refuse_closed_stdout(outcome: str = "") -> None:
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[str]]:
-    """Open what an export writes: a file, which nobody else may read if it is new, or stdout."""
+    """Open what an export writes: a file, which only its owner may read if it is new, or stdout."""
     if output == STDOUT:
         refuse_closed_stdout()
     with click.open_file(STDOUT, "w", "utf-8") if output == STDOUT else _private(Path(output)) as file:
@@ -73,5 +74,5 @@ def refuse_own_files(path: Path) -> None:
 
 def _private(path: Path) -> IO[str]:
     refuse_own_files(path)
-    # An export tells of people. A file that is there already has the mode that somebody chose, and may be a pipe.
-    return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+    identity.refuse_to_be_led(path)
+    return os.fdopen(open_output(path), "w", encoding="utf-8")

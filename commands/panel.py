@@ -3,12 +3,12 @@
 import sys
 
 import click
-from flask.cli import AppGroup
 
+from commands.identity import Group
 from commands.paths import config_path
 from panel import settings
 
-panel = AppGroup("panel", help="The administrator's web panel.")
+panel = Group("panel", help="The administrator's web panel.")
 
 
 @panel.command("password")

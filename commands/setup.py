@@ -7,6 +7,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from commands.identity import Command
 from commands.output import refuse_closed_stdout
 from commands.paths import config_path
 from commands.token import NONE_MADE, show
@@ -17,7 +18,7 @@ FIRST_TOKEN = "entra"  # noqa: S105  # a name
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # those that nobody takes for another
 
 
-@click.command("setup")
+@click.command("setup", cls=Command)
 @with_appcontext
 def setup() -> None:
     """Make the first token and the panel's first password, and print them. Run again, it prints nothing."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from commands.output import STDOUT, Group, opened, refuse_own_files, to_file
+from commands.identity import refuse_to_be_led
+from commands.output import STDOUT, Group, opened, refuse_closed_stdout, refuse_own_files, to_file
 from panel.cells import write_table
 from storage.base import Index
 from storage.repair import Salvage
@@ -15,10 +16,12 @@ from storage.repair import check as check_files
 from storage.repair import repair as repair_files
 from storage.tinydb_store import TinyDBStore
 from storage.transfer import backup as write_backup
-from storage.transfer import export_lines, export_rows, import_lines
+from storage.transfer import backup_pieces, export_lines, export_rows, import_lines
 from storage.transfer import restore as restore_files
 
-group = Group("store", help="Look after the data file: check, repair, compact, back up, export and import.")
+group = Group(
+    "store", is_all=True, help="Look after the data file: check, repair, compact, back up, export and import."
+)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -90,16 +93,23 @@ def compact() -> None:
 
 
 @group.command()
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-def backup(path: Path) -> None:
-    """Write all that is kept to the file PATH, as it is at one moment.
+@click.argument("path", type=click.Path(dir_okay=False, allow_dash=True))
+def backup(path: str) -> None:
+    """Write all that is kept to the file PATH, or to stdout for -, as it is at one moment.
 
     The service may be running. The backup is a TinyDB file that stands alone.
     """
     with open_store() as store, store.reading() as reader:
-        refuse_own_files(path)
-        refuse_what_is_no_file(path)
-        click.echo(f"wrote {write_backup(reader, path)} documents to {path}")
+        if path == STDOUT:
+            refuse_closed_stdout()
+            with click.open_file(STDOUT, "wb") as stdout:
+                stdout.writelines(backup_pieces(reader))
+        else:
+            file = Path(path)
+            refuse_own_files(file)
+            refuse_what_is_no_file(file)
+            refuse_to_be_led(file)
+            click.echo(f"wrote {write_backup(reader, file)} documents to {path}")
 
 
 @group.command()

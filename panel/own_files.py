@@ -31,6 +31,19 @@ class OwnFiles:
         """Tell whether a path leads to one of them, by a link too."""
         return self._has_another(path) or (self.log is not None and _leads_to(path, self.log.owns, self.log.files))
 
+    def folders(self) -> list[Path]:
+        """Return the folders that they are in, as far as the configuration is a file."""
+        path = self._settings.path
+        if path is None:
+            return []
+        log = [self.log.path.parent] if self.log else []
+        return list(dict.fromkeys([path.parent, _real(path).parent, self.store.snapshot.parent, *log]))
+
+    def paths(self) -> list[Path]:
+        """Return the configuration, the store and the log, each by the name that leads to it."""
+        log = list(self.log.paths) if self.log else []
+        return [*filter(None, [self._settings.path]), self.store.snapshot, *log]
+
     def refuse_shared(self) -> None:
         """Refuse a store or a log where something else is kept, which it would destroy. Raises ConfigError."""
         source = self._settings.path or "configuration"

@@ -10,7 +10,7 @@ from threading import Lock
 
 from flask import session
 
-from storage.files import make_folder, put_in_place
+from storage.files import make_folder, open_to_read, put_in_place
 from storage.lock import locked
 
 SIGNED_IN = "signed_in"
@@ -65,7 +65,8 @@ class Ended:
             stamp = (status.st_mtime_ns, status.st_ino) if status else None
             if self._path and stamp != self._stamp:
                 self._stamp = stamp
-                found = json.loads(self._path.read_text(encoding="utf-8"))
+                with open_to_read(self._path) as file:
+                    found = json.load(file)
                 self._known |= {str(id): float(began) for id, began in found.items()}
 
 

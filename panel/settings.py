@@ -1,9 +1,7 @@
 """What the panel and the command line change in the configuration's file."""
 
-import os
 import re
 import secrets
-import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from config import NEVER, ConfigError, Connection, Panel, parse, read
 from panel import probe
 from scim.auth import new_token
 from scim.live import PLACED, wait_until_whole
-from storage.files import give, sync_folder
+from storage.files import put_in_place
 from storage.lock import locked
 
 MIN_PASSWORD = 12
@@ -151,23 +149,9 @@ def _ended(text: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the file with its mode and owner kept; under a name that is nobody's, in the administrator's folder."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            give(file.fileno(), path)
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            file.write(text)
-            file.flush()
-            # Dated back, so that the service sees at once that it was renamed after its last write.
-            written = os.fstat(file.fileno()).st_mtime_ns - 2 * PLACED
-            os.utime(file.fileno(), ns=(written, written))
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    """Replace the file with its mode and owner kept; the new one's name is free in the administrator's folder."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    put_in_place(path, [text.encode()], new=new, keep=True, dated_back=2 * PLACED)
 
 
 def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:

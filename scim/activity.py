@@ -17,7 +17,7 @@ from typing import Any
 
 from config import Token
 from scim.later import Later
-from storage.files import put_in_place
+from storage.files import open_to_read, put_in_place
 from storage.lock import locked
 
 PAUSE = 5.0  # seconds between two writes of one worker
@@ -106,8 +106,8 @@ class Activity:
 
 def _read(path: Path) -> Activities:
     """Return what the file says; one that is missing or damaged says nothing."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
-        return _from_json(json.loads(path.read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError, TypeError, AttributeError), open_to_read(path) as file:
+        return _from_json(json.load(file))
     return Activities()
 
 

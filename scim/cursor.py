@@ -5,17 +5,14 @@ import binascii
 import hashlib
 import hmac
 import json
-import os
 import secrets
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from scim.errors import InvalidCount, InvalidCursor
 from storage.base import Unavailable
-from storage.files import give, sync_folder
+from storage.files import open_to_read, put_first
 
 _SIGNATURE_BYTES = 16
 _SECRET_BYTES = 32
@@ -64,25 +61,14 @@ def shared_secret(path: Path | None) -> bytes:
         return secrets.token_bytes(_SECRET_BYTES)
     try:
         if not path.exists():
-            _make_secret(path)
-        secret = path.read_bytes()
+            put_first(path, secrets.token_bytes(_SECRET_BYTES))
+        with open_to_read(path) as file:
+            secret = file.read()
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
     if len(secret) != _SECRET_BYTES:
         raise Unavailable(f"{path} is damaged: delete it, and cursors that were given out end")
     return secret
-
-
-def _make_secret(path: Path) -> None:
-    """Put a secret in place whole, and only if no other worker has done so meanwhile."""
-    with NamedTemporaryFile(dir=path.parent) as file:
-        file.write(secrets.token_bytes(_SECRET_BYTES))
-        file.flush()
-        give(file.fileno(), path.parent)
-        os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(file.name, path)
-    sync_folder(path.parent)
 
 
 def digest(*parts: Any) -> str:

@@ -1,15 +1,25 @@
-"""Which files make up a store, and how one of them is replaced."""
+"""Which files make up a store, and how the service's files are opened, created and replaced.
+
+Product code opens files for writing through these functions alone (tests/app/test_house.py). They follow no link and
+wait for no pipe. They do not keep the user out to whom the folder belongs, since that user may swap any folder on the
+way: root takes that user's identity before it gets here (ownership.py).
+"""
 
 import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
 
 from storage.base import Unavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_ALWAYS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +57,17 @@ class Files:
         """Return a name beside the snapshot that nothing has yet."""
         for number in range(1, 10_000):
             path = self._beside(f".{label}.{number}")
-            if not path.exists():
+            if not os.path.lexists(path):
                 return path
         raise Unavailable(f"there are too many files like {path}: remove those that nobody needs")
+
+    def make_aside(self, label: str) -> Path:
+        """Create a folder under such a name; one that another user has put there meanwhile is left alone."""
+        while True:
+            with suppress(FileExistsError):
+                path = self.aside(label)
+                path.mkdir(0o700)
+                return path
 
     def _beside(self, suffix: str) -> Path:
         return self.snapshot.with_name(self.snapshot.name + suffix)
@@ -62,70 +80,137 @@ def write_all(descriptor: int, data: bytes, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-def give(descriptor: int, like: Path) -> None:
-    """Give what root makes to whom another file belongs: what a command writes as root, the service has to open."""
-    if os.geteuid() == 0:
-        with suppress(OSError):
-            owner = like.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+def open_private(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read, and create it if it is missing.
+
+    A link is refused: otherwise a user who may change the folder would choose what is opened.
+    """
+    while True:
+        with suppress(FileExistsError):
+            return create_private(path, flags)
+        with suppress(FileNotFoundError):  # removed meanwhile, so it can be created
+            return open_existing(path, flags)
 
 
-def make_private(path: Path, flags: int) -> int:
-    """Make a file of the owner's alone; root's belongs to whom the folder does. Raises FileExistsError."""
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    give(descriptor, path.parent)
+def create_private(path: Path, flags: int = os.O_WRONLY) -> int:
+    """Create a file that only its owner may read. Raises FileExistsError."""
+    return os.open(path, flags | _ALWAYS | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def open_existing(path: Path, flags: int) -> int:
+    """Open a file that is neither a link nor anything else but a regular file. Raises OSError."""
+    return _checked(os.open(path, flags | _ALWAYS), path)
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a pipe is refused instead of waited for. Raises OSError."""
+    return open(path, "rb", opener=lambda name, flags: _checked(os.open(name, flags | os.O_NONBLOCK), path))
+
+
+def open_output(path: Path) -> int:
+    """Open a file that an administrator named, for an export; it may also be a pipe or a device. Raises OSError."""
+    is_link = path.is_symlink()  # root gets here only if the link is root's own
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | (0 if is_link else os.O_NOFOLLOW), 0o600)
+
+
+def _checked(descriptor: int, path: Path) -> int:
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "this is not a regular file", str(path))
+        if status.st_nlink > 1 and os.geteuid() == 0 and path.parent.stat().st_uid:
+            raise OSError(errno.EMLINK, "the file has a second name, and its folder is another user's", str(path))
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
-def open_private(path: Path, flags: int) -> int:
-    """Open a file of the owner's alone, which is made if there is none; one that is there is not given away."""
-    while True:
-        with suppress(FileExistsError):
-            return make_private(path, flags)
-        try:
-            # Not made here: a link is followed, and whoever put it there would choose where root makes a file.
-            return os.open(path, flags | os.O_CLOEXEC)
-        except FileNotFoundError:  # removed meanwhile, so that it can be made, unless it is a link to nothing
-            if path.is_symlink():
-                raise
-
-
-def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder, and those above it, where there is none; root's belongs to whom the folder above does."""
+def make_folder(path: Path) -> None:
+    """Create a folder that only its owner may use, and its missing parents alike."""
     if path.is_dir():
         return
     make_folder(path.parent)
     try:
-        path.mkdir(mode)
+        path.mkdir(0o700)
     except FileExistsError:
         if not path.is_dir():
             raise
-        return
-    # Whoever owns the folder above could have put a link in the new one's place.
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def close_folder(path: Path) -> None:
+    """Take the right to write into one of the store's own folders from other users, who may have it by an old umask."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        give(descriptor, path.parent)
+        if os.fstat(descriptor).st_mode & 0o022:
+            os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
 
 
-def put_in_place(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new."""
-    new = path.with_name(path.name + ".new")
+def copy_private(source: Path, copy: Path) -> None:
+    """Copy a file with its times to a new one. Raises FileExistsError."""
+    with open_to_read(source) as old, os.fdopen(create_private(copy), "wb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())
+        status = os.fstat(old.fileno())
+        os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def put_in_place(
+    path: Path, pieces: Iterable[bytes], *, new: Path | None = None, keep: bool = False, dated_back: int = 0
+) -> None:
+    """Write a file so that its name stands, at any moment, for all of the old contents or all of the new.
+
+    `new` is the name until then. With `keep`, the owner and the mode stay as they are. `dated_back` is by how many
+    nanoseconds the last write is dated back, so that a reader sees that the file was renamed after it.
+    """
+    new = new or path.with_name(path.name + ".new")
     try:
         new.unlink(missing_ok=True)
-        with os.fdopen(make_private(new, os.O_WRONLY), "wb") as file:
-            give(file.fileno(), path)
+        with os.fdopen(create_private(new), "wb") as file:
             for piece in pieces:
                 file.write(piece)
                 # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.
                 file.flush()
                 os.fsync(file.fileno())
+            if dated_back:
+                written = os.fstat(file.fileno()).st_mtime_ns - dated_back
+                os.utime(file.fileno(), ns=(written, written))
+            if keep:
+                _make_alike(file.fileno(), path)
         new.replace(path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def put_first(path: Path, data: bytes) -> None:
+    """Write a whole file unless there is one, as another process may have written it meanwhile."""
+    new = path.with_name(f"{path.name}.{token_hex(8)}.new")
+    with os.fdopen(create_private(new), "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(new, path, follow_symlinks=False)
+        finally:
+            new.unlink()
+    sync_folder(path.parent)
+
+
+def _make_alike(descriptor: int, path: Path) -> None:
+    """Give a file the mode and the owner of another, last of all: nothing is written to what was given away."""
+    like = path.stat()
+    os.fchmod(descriptor, like.st_mode & 0o777)
+    with suppress(PermissionError):  # only root gives files away; a user may choose among the own groups
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    os.fsync(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-from storage.files import put_in_place, write_all
+from storage.files import open_existing, open_to_read, put_in_place, write_all
 from storage.problems import OnProblem, Problem, refuse
 from storage.sealing import ODD, dump, unseal
 from storage.tables import Change, Written
@@ -105,7 +105,7 @@ def stated_sequence(lines: Sequence[bytes]) -> int:
 def has_more_than_header(path: Path) -> bool:
     """Tell whether there is a journal that has more than its first line."""
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             return file.readline().endswith(b"\n") and file.readline().endswith(b"\n")
     except FileNotFoundError:
         return False
@@ -127,7 +127,7 @@ class Journal:
         self.path, self.after, self._before = path, after, before
         if before:
             before._before = None  # it is durable: else nobody would have ended this one
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._descriptor = open_existing(path, os.O_RDWR)
 
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):

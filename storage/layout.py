@@ -1,10 +1,9 @@
 """Bringing the files into today's layout before they are used."""
 
-import shutil
 from pathlib import Path
 
 from storage.base import Damaged
-from storage.files import Files, make_folder, sync_folder
+from storage.files import Files, close_folder, copy_private, make_folder, sync_folder
 from storage.journal import create, has_more_than_header
 from storage.lock import locked
 from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
@@ -13,6 +12,7 @@ from storage.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 def prepare(files: Files) -> None:
     """Make the first files, or bring a file that stands alone or is older into today's layout. Raises Damaged."""
     make_folder(files.lock("open").parent)
+    close_folder(files.lock("open").parent)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):
@@ -42,7 +42,7 @@ def _bring_up(files: Files) -> None:
 
 def _keep_copy(path: Path, copy: Path) -> None:
     if not is_ours(path):
-        shutil.copyfile(path, copy)
+        copy_private(path, copy)
         sync_folder(path.parent)
 
 

@@ -1,14 +1,22 @@
 """Checking the files, and saving what is sound of damaged ones."""
 
 import json
-import shutil
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
 from storage.base import Document, Index, Unavailable
-from storage.files import Files, make_folder, os_errors_as_unavailable, sync_folder
+from storage.files import (
+    Files,
+    copy_private,
+    create_private,
+    make_folder,
+    open_to_read,
+    os_errors_as_unavailable,
+    sync_folder,
+)
 from storage.journal import Place, create, decode_changes, records, start_place, stated_sequence
 from storage.lock import Locked, locked
 from storage.problems import Problem
@@ -73,7 +81,7 @@ class Salvage:
             self.problems.append(Problem(self.files.journal(first), 1, "the file is missing"))
         ended = True
         for path in map(self.files.journal, generations):
-            with path.open("rb") as file:
+            with open_to_read(path) as file:
                 lines = list(file)
             # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
             if ended or len(lines) > 1:
@@ -164,12 +172,11 @@ def alone(files: Files) -> Iterator[None]:
 
 def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
     """Copy the files as they are into a folder beside them, with the lines that could not be read."""
-    folder = files.aside("aside")
-    make_folder(folder, 0o700)
+    folder = files.make_aside("aside")
     for path in [files.snapshot, *map(files.journal, files.generations())]:
         if path.exists():
-            shutil.copy2(path, folder)
-    with (folder / "left-out").open("wb") as file:
+            copy_private(path, folder / path.name)
+    with os.fdopen(create_private(folder / "left-out"), "wb") as file:
         file.writelines(chain.from_iterable((f"{problem}\n".encode(), problem.rest, b"\n") for problem in problems))
     sync_folder(folder)
     sync_folder(folder.parent)

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
 from storage.base import Damaged, Document
-from storage.files import put_in_place
+from storage.files import open_to_read, put_in_place
 from storage.problems import OnProblem, Problem, refuse
 from storage.sealing import dump, parse
 from storage.tables import META
@@ -80,7 +80,12 @@ def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
     """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
-    put_in_place(path, render(_tables(rows, meta.last), meta))
+    put_in_place(path, pieces(rows, meta))
+
+
+def pieces(rows: Iterable[Row], meta: Meta) -> Iterator[bytes]:
+    """Yield a snapshot of the rows, each kind's together and in order."""
+    return render(_tables(rows, meta.last), meta)
 
 
 def _tables(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:
@@ -105,7 +110,7 @@ class Snapshot:
     def rows(self) -> Iterator[Row]:
         """Yield every document, by kind and in order of creation. Raises Damaged."""
         ours = is_ours(self.path)
-        with self.path.open("rb") as file:
+        with open_to_read(self.path) as file:
             yield from self._lines(file) if ours else self._foreign(file.read())
 
     def documents(self) -> Iterator[tuple[Row, Document]]:
@@ -163,7 +168,7 @@ class Snapshot:
             if kept != computed:
                 first, end = block * BLOCK, min((block + 1) * BLOCK, number - 1)
                 what = f"lines {first + 1} to {end} do not match their checksum; what can be read of them {UNSURE}"
-                with self.path.open("rb") as file:
+                with open_to_read(self.path) as file:
                     self.report(first + 1, what, b"".join(islice(file, first, end)) if first < end else b"")
 
     def _foreign(self, data: bytes) -> Iterator[Row]:
@@ -202,7 +207,7 @@ def _is_position(text: str) -> bool:
 
 def is_ours(path: Path) -> bool:
     """Tell whether we wrote the file, or TinyDB itself."""
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         return file.read(len(FIRST_LINE)) == FIRST_LINE
 
 
@@ -210,7 +215,7 @@ def read_meta(path: Path) -> Meta | None:
     """Return what a snapshot says of itself, from its end; None if it is damaged or TinyDB wrote it."""
     if not is_ours(path):
         return None
-    with path.open("rb") as file:
+    with open_to_read(path) as file:
         file.seek(max(path.stat().st_size - MOST_META, 0))
         return parse_meta(path, file.read().rpartition(META_LINE)[2])
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Writer
 from storage.documents import View
-from storage.files import Files, os_errors_as_unavailable
+from storage.files import Files, os_errors_as_unavailable, put_in_place
 from storage.repair import Salvage, alone, replace_all, set_aside
 from storage.sealing import dump, unseal
-from storage.snapshot import Meta, Row, save
+from storage.snapshot import Meta, Row
+from storage.snapshot import pieces as snapshot_pieces
 
 BATCH = 500  # lines to a transaction, and so to an fsync
 
@@ -22,14 +23,20 @@ class Refused(StoreError):
 
 def backup(view: View, path: Path) -> int:
     """Write one version as a file that stands alone; return how many documents it has."""
-    tables = view.version.tables()
-    rows = [
-        Row(kind, position, sealed, 0) for kind, table in tables.items() for position, sealed in table.documents.items()
-    ]
-    last = {kind: table.last for kind, table in tables.items()}
     with os_errors_as_unavailable():
-        save(path, (row._replace(data=dump(unseal(row.data))) for row in rows), Meta(last=last))
-    return len(rows)
+        put_in_place(path, backup_pieces(view))
+    return sum(len(table.documents) for table in view.version.tables().values())
+
+
+def backup_pieces(view: View) -> Iterator[bytes]:
+    """Yield the contents of such a file."""
+    tables = view.version.tables()
+    rows = (
+        Row(kind, position, dump(unseal(sealed)), 0)
+        for kind, table in tables.items()
+        for position, sealed in table.documents.items()
+    )
+    return snapshot_pieces(rows, Meta(last={kind: table.last for kind, table in tables.items()}))
 
 
 def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:

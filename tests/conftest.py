@@ -192,6 +192,7 @@ def serving(folder: Path, *tokens: Any, **server: Any):
         "tokens": list(tokens),
     }
     (folder / "config.toml").write_text(tomlkit.dumps(config))
+    (folder / "config.toml").chmod(0o600)
     with (
         (folder / "log").open("a") as log,
         subprocess.Popen(

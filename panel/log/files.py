@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from panel.log.entries import MAX_LINE
 from panel.log.shares import excess, sizes_by_owner, without_excess
-from storage.files import make_folder, open_private, put_in_place
+from storage.files import make_folder, open_private, open_to_read, put_in_place
 from storage.lock import locked
 
 SEGMENTS = 8
@@ -101,7 +101,7 @@ class LogFiles:
     def _contents(self, paths: Iterable[Path], read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
         """Yield, of each file, what it begins with, which no other does; the size of its whole lines; what is new."""
         for path in paths:
-            with suppress(*_NO_FILE), path.open("rb") as file:
+            with suppress(*_NO_FILE), open_to_read(path) as file:
                 head = file.read(_HEAD)
                 file.seek(read.get(head, 0))
                 content = file.read()
@@ -133,7 +133,7 @@ class LogFiles:
 
     def _is_due(self, coming: int) -> bool:
         try:
-            with self.path.open("rb") as file:
+            with open_to_read(self.path) as file:
                 began = file.read(_TIME.stop)[_TIME]
                 size = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
@@ -229,7 +229,7 @@ def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]
     """Yield the files' whole lines, a block at a time: who wants the newest few reads the last file's end alone."""
     for path in paths:
         try:
-            file = path.open("rb")
+            file = open_to_read(path)
         except _NO_FILE:
             continue
         with file:

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def config_path(tmp_path: Path) -> Path:
-    return Path(shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml"))
+    path = Path(shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml"))
+    path.chmod(0o600)  # as `make run` installs it
+    return path
 
 
 @pytest.fixture

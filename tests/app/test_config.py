@@ -320,6 +320,7 @@ def test_a_repair_leaves_a_configuration_that_is_named_as_the_store_alone(flask,
 def test_a_link_that_leads_to_itself_stops_no_start(tmp_path, path):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "config.toml").write_text(f'[log]\npath = "{path}"\n')
+    (tmp_path / "config.toml").chmod(0o600)
     app = create_app(tmp_path / "config.toml", store=MemoryStore())
     assert app.test_client().get("/api/scim/v2/Users").status_code == 401
     answer = app.test_cli_runner().invoke(args=["log", "tail"])

@@ -117,6 +117,7 @@ def make_browser(tmp_path: Path) -> Callable[..., Browser]:
         given = {"connection": {"enabled": True}, "panel": panel, "tokens": [table], **tables}
         path = tmp_path / "config.toml"
         path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
+        path.chmod(0o600)
         return Browser(create_app(path, store=MemoryStore()), path, token)
 
     return make

@@ -12,7 +12,7 @@ import pytest
 from tinydb import TinyDB, where
 
 from storage.base import Damaged, Duplicate, Index
-from storage.files import Files, open_private
+from storage.files import Files, open_private, open_to_read
 from storage.repair import check, repair
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, user
@@ -478,17 +478,35 @@ def test_repair_puts_positions_that_go_backwards_in_order_and_says_so(filled):
     assert [position for position, _ in state(filled)["User"]] == list(range(1, 16))
 
 
-def test_a_private_file_is_what_a_link_leads_to_but_not_made_there(tmp_path):
-    there, link, nothing = (tmp_path / name for name in ("there", "link", "nothing"))
-    there.write_bytes(b"kept")
-    link.symlink_to(there)
-    nothing.symlink_to("none")
-    descriptor = open_private(link, os.O_RDONLY)
-    assert os.read(descriptor, 9) == b"kept"
-    os.close(descriptor)
-    with pytest.raises(FileNotFoundError):
-        open_private(nothing, os.O_RDWR)
-    assert not (tmp_path / "none").exists()
+@pytest.mark.parametrize("target", ["there", "none", "link"])
+def test_a_private_file_is_not_what_a_link_leads_to(tmp_path, target):
+    (tmp_path / "there").write_bytes(b"kept")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        open_private(tmp_path / "link", os.O_RDWR)
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "link"}
+
+
+@pytest.mark.parametrize("opened", [open_to_read, lambda path: open_private(path, os.O_RDWR)])
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path, opened):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        opened(tmp_path / "pipe")
+
+
+def test_a_folder_for_files_put_aside_is_never_one_that_is_there(tmp_path, monkeypatch):
+    files, free = Files(tmp_path / "data"), Files.aside
+    (tmp_path / "elsewhere").mkdir()
+
+    def aside(self, label):
+        path = free(self, label)
+        if path.name.endswith(".1"):
+            path.symlink_to("elsewhere")
+        return path
+
+    monkeypatch.setattr(Files, "aside", aside)
+    assert files.make_aside("aside").name == "data.aside.2"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_private_file_that_is_removed_while_it_is_opened_is_made_anew(tmp_path, monkeypatch):

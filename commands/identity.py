@@ -1,0 +1,90 @@
+"""The user that a command acts as."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup, ScriptInfo
+
+from config import ConfigError
+from ownership import Owner, of_others, owner_of, warning
+from panel.own_files import OwnFiles
+from scim.service import Service
+
+_DENIED = os.strerror(errno.EACCES)
+
+
+class Command(click.Command):
+    """A command on the configuration's file alone, which root runs as the user to whom it belongs."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _as_owner(ctx, is_all=False):
+            return super().invoke(ctx)
+
+
+class Group(AppGroup):
+    """Commands that root runs as the user to whom the files belong: all of them, or the configuration's alone."""
+
+    def __init__(self, *arguments: Any, is_all: bool = False, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._is_all = is_all
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _as_owner(ctx, is_all=self._is_all):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
+    """Take the owner's identity, for good, if root runs the command; explain what fails for that reason.
+
+    Warns of a configuration that others may read, since this is where a command starts.
+    """
+    service: Service = ctx.ensure_object(ScriptInfo).load_app().extensions["tinyscim"]
+    settings = service.live_config.now
+    if text := warning(settings.path):
+        click.echo(f"Warning: {text}", err=True)
+    owner = None
+    if os.geteuid() == 0 and settings.path:
+        owner = _owner(OwnFiles(settings).paths() if is_all else [settings.path])
+    if owner:
+        owner.become()
+    try:
+        yield
+    except Exception as error:
+        if owner and (_DENIED in str(error) or isinstance(error, click.BadParameter)):
+            click.echo(f"Run by root, this command acts as {owner.name}, to whom {owner.place} belongs.", err=True)
+        raise
+
+
+def serve_as_owner(paths: list[Path]) -> None:
+    """Take the owner's identity, for good, if root runs `flask run`. Raises ConfigError.
+
+    gunicorn's workers have it before they make the application (gunicorn.conf.py).
+    """
+    context = click.get_current_context(silent=True)
+    is_serving = context is not None and context.info_name == "run"
+    if is_serving and os.geteuid() == 0 and (owner := owner_of(paths)):
+        owner.become()
+
+
+def refuse_to_be_led(path: Path) -> None:
+    """Refuse to have root write where another user chooses what is written to."""
+    if os.geteuid() == 0 and (place := of_others(path)):
+        raise click.ClickException(
+            f"other users may change {place}, and so lead root to another file: name a file in a folder of root's,"
+            " or redirect stdout"
+        )
+
+
+def _owner(paths: list[Path]) -> Owner | None:
+    try:
+        return owner_of(paths)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
