@@ -15,6 +15,9 @@ from scim.service import Service
 PREFIX = "/panel"
 _SECRET = "tinyscim.session_secret"  # noqa: S105  # the key in the WSGI environment
 OPEN = ("panel.sign_in", "panel.static")
+UPLOADS = ("panel.schema_file",)  # may be as large as max_body_bytes
+SIGN_IN_BYTES = 4_096
+FORM_BYTES = 65_536
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -122,9 +125,11 @@ class Guard:
     def _admit(self) -> ResponseReturnValue | None:
         if request.endpoint == "panel.static":
             return None
-        if is_sent() and self._service.live_config.now.panel.is_on:
-            _check_form()
-        return self._refuse()
+        refused = self._refuse()
+        if not refused and is_sent() and request.endpoint not in OPEN:
+            check_form(FORM_BYTES)
+            refused = self._refuse()  # the password may have changed while the form came in
+        return refused
 
     def _look_again(self, response: Response) -> Response:
         """Let what a form has changed hold for the very next request; other workers look for themselves."""
@@ -137,14 +142,16 @@ class Guard:
         panel = self._service.live_config.now.panel
         if not panel.is_on:
             return render_template("panel/off.html"), 503
-        is_current = request_secret() == panel.secret  # the password may have changed while the form came in
+        is_current = request_secret() == panel.secret
         if (is_current and sessions.is_signed_in(self._ended)) or request.endpoint in OPEN:
             return None
         return redirect(url_for("panel.sign_in", next=None if is_sent() else request.full_path))
 
 
-def _check_form() -> None:
-    """Raise CSRFError if the form was not made for this session."""
+def check_form(limit: int) -> None:
+    """Read the form, at most so many bytes of it. Raises CSRFError if it was not made for this session."""
+    if request.endpoint not in UPLOADS:
+        request.max_content_length = min(limit, request.max_content_length or limit)
     try:
         validate_csrf(request.form.get("csrf_token"), secret_key=request_secret())
     except ValueError as error:

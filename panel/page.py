@@ -111,7 +111,7 @@ def handle_errors(panel: Blueprint) -> None:
         return _error_page(500, "The page failed", "The service's log on this machine says why.")
 
 
-_TITLES = {404: "There is no such page", 405: "There is no such page", 413: "The file is too large"}
+_TITLES = {404: "There is no such page", 405: "There is no such page", 413: "That is too large"}
 
 
 def error_page(error: HTTPException) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.security import check_password_hash
 
 from panel import sessions
-from panel.guard import PREFIX
+from panel.guard import PREFIX, SIGN_IN_BYTES, check_form
 from panel.page import is_sent
 from panel.throttle import Throttle
 from scim.request import service
@@ -24,15 +24,15 @@ class SignIn:
         self._throttle = throttle
 
     def view(self) -> ResponseReturnValue:
-        """Ask for the password, or check it."""
+        """Ask for the password, or check it. The form is not read while its address has to wait."""
         if not is_sent():
             return render_template("panel/sign_in.html")
         address = request.remote_addr or ""
-        wait = math.ceil(self._throttle.attempt(address))
-        if wait:
-            log.warning("sign-in from %s refused for %d s: too many failures", address, wait)
-            problem = f"Too many failed attempts. Try again in {_duration(wait)}."
-            return render_template("panel/sign_in.html", problem=problem), 429, {"Retry-After": str(wait)}
+        if wait := self._throttle.left(address):
+            return _too_many(address, wait)
+        check_form(SIGN_IN_BYTES)
+        if wait := self._throttle.attempt(address):
+            return _too_many(address, wait)
         if not check_password_hash(service().live_config.now.panel.password_hash, request.form.get("password", "")):
             log.warning("sign-in from %s failed", address)
             return render_template("panel/sign_in.html", problem="That is not the password."), 401
@@ -47,6 +47,13 @@ class SignIn:
         log.info("signed out from %s", request.remote_addr)
         flash("You are signed out.")
         return redirect(url_for("panel.sign_in"))
+
+
+def _too_many(address: str, seconds: float) -> ResponseReturnValue:
+    wait = math.ceil(seconds)
+    log.warning("sign-in from %s refused for %d s: too many failures", address, wait)
+    problem = f"Too many failed attempts. Try again in {_duration(wait)}."
+    return render_template("panel/sign_in.html", problem=problem), 429, {"Retry-After": str(wait)}
 
 
 def _wanted_page() -> str:

@@ -61,16 +61,16 @@ class Throttle:
         """
         network = client_network(address)
         with self._shared() as now:
-            number, moment = self._failures.get(network, Count(0, now))
-            if now - moment > FORGOTTEN_AFTER:
-                number = 0
-            wait, level = _wait(number) - (now - moment), self._level(now)
-            if network not in self._known:
-                wait = max(wait, (level + 1 - STRANGERS_FREE) * STRANGERS_PAUSE)
-            if wait <= 0:
-                self._failures[network] = Count(number + 1, now)
-                self._strangers[""] = Count(level + (network not in self._known), now)
-        return max(wait, 0.0)
+            wait = self._due(network, now)
+            if not wait:
+                self._failures[network] = Count(self._number(network, now) + 1, now)
+                self._strangers[""] = Count(self._level(now) + (network not in self._known), now)
+        return wait
+
+    def left(self, address: str) -> float:
+        """Return for how many seconds the address must still wait, without counting a failure."""
+        with self._shared() as now:
+            return self._due(client_network(address), now)
 
     def forgive(self, address: str) -> None:
         """Forget the failures of an address that knew the password, and know its network from now on."""
@@ -79,6 +79,18 @@ class Throttle:
             if network not in self._known:
                 self._strangers[""] = Count(max(self._level(now) - 1, 0.0), now)
             self._failures[network] = self._known[network] = Count(0, now)
+
+    def _due(self, network: str, now: float) -> float:
+        """Return for how many seconds a network must wait at this time."""
+        moment = self._failures.get(network, Count(0, now)).moment
+        wait = _wait(self._number(network, now)) - (now - moment)
+        if network not in self._known:
+            wait = max(wait, (self._level(now) + 1 - STRANGERS_FREE) * STRANGERS_PAUSE)
+        return max(wait, 0.0)
+
+    def _number(self, network: str, now: float) -> float:
+        number, moment = self._failures.get(network, Count(0, now))
+        return number if now - moment <= FORGOTTEN_AFTER else 0
 
     def _level(self, now: float) -> float:
         """Return how many attempts of strangers count at this time: one is forgotten with each pause."""

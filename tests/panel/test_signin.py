@@ -1,5 +1,6 @@
 """Signing in and out, and what keeps others out."""
 
+import io
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from storage.memory import MemoryStore
 from tests.conftest import ROOT
 from tests.panel.conftest import PASSWORD, Browser, Page
 
+FORM = "application/x-www-form-urlencoded"
 PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
 
 
@@ -62,6 +64,52 @@ def test_failures_slow_down(stranger):
     assert [page.status for page in answers] == [401] * FREE + [429]
     assert int(answers[-1].headers["Retry-After"]) >= 1
     assert stranger.sign_in().status == 429  # also for who knows the password by then
+
+
+class Body(io.BytesIO):
+    """A form that counts what is read of it."""
+
+    count = 0
+
+    def read(self, size=-1):
+        piece = super().read(size)
+        self.count += len(piece)
+        return piece
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_before_sign_in_a_form_is_read_to_a_few_kilobytes(stranger, tells_length):
+    body = Body(b"password=" + b"x" * 1_000_000)
+    framing = {"CONTENT_LENGTH": "1000009"} if tells_length else {"wsgi.input_terminated": True}
+    for path in ("/panel/sign-in", "/panel/attributes", "/panel/integrations/entra/guide/schema"):
+        answer = stranger.client.post(path, input_stream=body, content_type=FORM, environ_overrides=framing)
+        assert answer.status_code == (413 if path == "/panel/sign-in" else 302)
+    assert body.count < 20_000
+
+
+def test_a_form_is_not_read_while_its_address_has_to_wait(stranger):
+    for _ in range(FREE):
+        stranger.sign_in("wrong")
+    body = Body(b"password=x")
+    answer = stranger.client.post("/panel/sign-in", input_stream=body, content_type=FORM, content_length=10)
+    assert (answer.status_code, body.count) == (429, 0)
+
+
+def test_a_form_of_another_site_counts_as_no_failure(stranger):
+    """Otherwise any web page could make its visitors' addresses wait."""
+    for _ in range(FREE + 1):
+        assert stranger.client.post("/panel/sign-in", data={"password": "x"}).status_code == 400
+    assert stranger.sign_in().status == 302
+
+
+def test_after_sign_in_only_the_schema_file_may_be_large(browser):
+    fields = {"extraAttribute1": "x" * 100_000}
+    page = browser.post("/panel/attributes", fields)
+    assert page.status == 413
+    assert "too large" in page.text
+    file = (io.BytesIO(b" " * 100_000 + b"{}"), "schema.json")
+    guide = "/panel/integrations/entra/guide"
+    assert browser.post(f"{guide}/schema", {"schema": file}, form=guide).status != 413
 
 
 def test_without_a_password_the_panel_is_off_and_says_how_to_turn_it_on(make_browser):
