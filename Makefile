@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 DEMO := http://127.0.0.1:8000
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run demo test test-long lint pictures bench clean
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock' --upgrade
+PINNED := --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run demo test test-long lint lock audit pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -21,6 +25,15 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
+
+# Raises every version within what pyproject.toml allows. The development's requirements have the same versions of what
+# the service needs.
+lock: $(VENV)/.dev
+	@$(LOCK) --group pyproject.toml:run --output-file requirements.txt
+	@$(LOCK) --group pyproject.toml:dev --constraints requirements.txt --output-file requirements-dev.txt
+
+audit: $(VENV)/.dev
+	@$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements.txt -r requirements-dev.txt
 
 # A service of its own in data/demo, a made-up tenant, and the emulator that provisions the one from the other.
 demo: $(VENV)/.run
@@ -57,9 +70,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install $(PINNED) -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install $(PINNED) -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
