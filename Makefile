@@ -32,8 +32,11 @@ lock: $(VENV)/.dev
 	@$(LOCK) --group pyproject.toml:run --output-file requirements.txt
 	@$(LOCK) --group pyproject.toml:dev --constraints requirements.txt --output-file requirements-dev.txt
 
+# Fails, too, if nothing could be compared: the advisories are on the network.
 audit: $(VENV)/.dev
-	@$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off -r requirements.txt -r requirements-dev.txt
+	@found=$$($(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements-dev.txt 2>&1); \
+	status=$$?; case "$$status $$found" in "0 "* | *"Found "*) echo "$$found"; exit $$status;; esac; \
+	echo "The advisory database cannot be reached, so nothing was audited: $$(echo "$$found" | tail -1)" >&2; exit 2
 
 # A service of its own in data/demo, a made-up tenant, and the emulator that provisions the one from the other.
 demo: $(VENV)/.run
