@@ -110,6 +110,7 @@ class Server:
     public_url: str = option("", _is_public_url, 'like "https://scim.example.com", without the base path')
     trusted_proxies: int = option(0, lambda n: 0 <= n <= 10, "from 0 to 10")
     max_body_bytes: int = option(2_000_000, lambda n: 1_000 <= n <= 100_000_000, "from 1000 to 100000000")
+    request_timeout: int = option(30, lambda n: 1 <= n <= 600, "from 1 to 600")
     cors_origins: tuple[str, ...] = option(
         (), lambda origins: all(isinstance(one, str) for one in origins), 'a list like ["https://tool.example.com"]'
     )

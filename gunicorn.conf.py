@@ -15,6 +15,7 @@ import app as application
 import config as configuration
 from ownership import owner_of, read_checked
 from panel.own_files import OwnFiles
+from runtime.worker import DeadlineWorker, Slots
 from scim.live import wait_until_whole
 from scim.redact import redact
 
@@ -28,7 +29,7 @@ _server = _config.server
 wsgi_app = "app:create_app()"
 bind = _server.bind
 workers = _server.workers
-worker_class = "gthread"
+worker_class = DeadlineWorker
 # Measured with 1, 2, 3, 4 and 8: the rates are alike, and the slowest of a hundred requests waits longer the more there
 # are. With one or two, a slow disk or a slow client would hold up everybody.
 threads = _server.threads
@@ -47,7 +48,7 @@ control_socket_disable = True
 accesslog = None
 
 
-STALLED = 10  # seconds without a byte, after which whoever sends half a request, or takes no answer, is let go
+STALLED = 10  # seconds without a byte, after which a connection is closed
 
 
 def on_starting(_: Any) -> None:
@@ -70,7 +71,7 @@ def _make_discreet(record: logging.LogRecord) -> bool:
     elif text.startswith("Error handling request ") and isinstance(record.args, tuple):
         record.args = tuple(redact(str(part).partition("?")[0]) for part in record.args)
     elif record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-        record.msg, record.exc_info = f"a client did not go on for {STALLED} s", None
+        record.msg, record.exc_info = f"closed a connection without a byte for {STALLED} s", None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
@@ -79,7 +80,8 @@ _CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Choose a worker's CPU: one that the fewest of the others have."""
+    """Give a worker its deadline and its CPU: one that the fewest of the others have."""
+    worker.request_timeout = _server.request_timeout
     taken = Counter(other.cpu for other in server.WORKERS.values())
     worker.cpu = min(_CPUS, key=taken.__getitem__, default=None)
 
@@ -107,13 +109,14 @@ def post_worker_init(worker: Any) -> None:
     application.open_store(worker.wsgi)
     application.start_purge(worker.wsgi)
     application.write_lines_together()
-    _let_nobody_stall(worker.sockets)
+    worker.wsgi.wsgi_app = Slots(worker.wsgi.wsgi_app, _server.threads)
+    _set_socket_timeouts(worker.sockets)
     # What is there now stays; the garbage collector need not look at it again with each full collection.
     gc.freeze()
 
 
-def _let_nobody_stall(listeners: Any) -> None:
-    """Have each connection give up after a while: the system hands on what a listener is told, and no request pays."""
+def _set_socket_timeouts(listeners: Any) -> None:
+    """Have each connection inherit its timeouts from the listener, which costs a request nothing."""
     for listener in listeners:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             with suppress(OSError):
