@@ -197,7 +197,7 @@ def _branches(branches: list[Node], at: int) -> list[Node]:
     return [("split", at + 1, others), *first, ("jump", others + len(rest)), *rest]
 
 
-def _repetitions(node: Node, low: int, high: int | None, lazy: bool, at: int) -> Iterator[Node]:  # noqa: FBT001
+def _repetitions(node: Node, low: int, high: int | None, lazy: bool, at: int) -> Iterator[Node]:
     for _ in range(low):
         code = _emitted(node, at)
         at += len(code)

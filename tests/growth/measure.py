@@ -29,7 +29,7 @@ def main() -> None:
     logging.getLogger("tinyscim").propagate = False
     for line in sys.stdin:
         asked = json.loads(line)
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the log's thread may still write
             status, steps = _measured(_browser(Path(folder)), asked)
         sys.stdout.write(json.dumps({"status": status, "steps": steps}) + "\n")
         sys.stdout.flush()
