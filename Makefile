@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := http://127.0.0.1:8000
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
-.PHONY: run demo test test-long lint pictures bench clean
+.PHONY: run demo test test-long fuzz lint pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -16,6 +16,10 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	@$(BIN)/pytest -m long
+
+# Mutated requests: `make fuzz SEED=5 ONLY=1234` sends one of them again.
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

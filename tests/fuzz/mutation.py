@@ -13,12 +13,12 @@ from tests.urns import ENT, USER
 from tests.words import NAMES, PARAMETERS, SUBS, URNS
 
 LONGEST = 1_500_000  # characters of a body
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE", "get", "QUERY"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE", "QUERY"]
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "and", "or", "not", "like", "EQ"]
 WORDS = [
     *(*NAMES, *SUBS, *URNS, *OPERATORS, *'()[].,:"\\/%?#&=;{}'),
     *("bulkId:u", "bulkId:", "bulkId:x", "urn:x", "urn:", f"{USER}:", f"{ENT}:x.y.z", "{user}", "{group}", "{number}"),
-    *("\ud800", "\0", "\r\n", "é", "\u202e", "\ufeff", "İ", "ß", "𝔘", "\u2028", "1e999", "-0", "NaN", "9" * 40, "null"),
+    *("\ud800", "\0", "\r\n", "é", "\u202e", "\ufeff", "İ", "ß", "\u2028", "1e999", "-0", "NaN", "9" * 40, "null"),
     *('\\"', '"\\ud800"', '"\\u0000"', "__proto__", "../..", "%00", "%ff", "%2e%2e", "<script>", "=1+1", "{{7*7}}"),
     *("2026-02-30T00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "true", "False", " ", "\t"),
     *("password", "accessToken", "Bearer x", "tscim_xxxxxxxxxxxx", "Operations", "op", "path", "schemas", "$ref"),
@@ -193,7 +193,7 @@ def _change_header(chance: Random, request: Request) -> None:
     if name == "Content-Type":
         value = chance.choice(CONTENT_TYPES)
     elif name == "Content-Length":
-        value = chance.choice(("0", "5", "-1", "x", "", "999999999999", "2000001"))
+        value = chance.choice(("0", "5", "", "2000000", "2000001", "999999999999"))
     elif chance.random() < 0.7:
         value = _changed_text(chance, value)
     request.headers[name] = value

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import tomlkit
 from werkzeug.security import generate_password_hash
@@ -30,6 +30,7 @@ USERS = 400
 GROUPS = (10, 100, USERS)
 PASSWORD = "correct horse battery"
 HASH = generate_password_hash(PASSWORD, method="scrypt:1024:8:1")
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 NOWHERE = "127.0.0.1:9"  # where the panel's test of the connection finds nothing
 
 
@@ -110,7 +111,8 @@ class Service:
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1"),
-            "QUERY_STRING": query.encode("utf-8", "surrogatepass").decode("latin-1"),
+            # gunicorn refuses what is not printable ASCII in the first line of a request.
+            "QUERY_STRING": quote(query.encode("utf-8", "surrogatepass"), safe=PRINTABLE),
             "RAW_URI": path,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "SERVER_NAME": "localhost",
