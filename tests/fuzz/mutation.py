@@ -3,7 +3,7 @@
 import codecs
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -15,14 +15,15 @@ from tests.words import NAMES, PARAMETERS, SUBS, URNS
 LONGEST = 1_500_000  # characters of a body
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE", "QUERY"]
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "and", "or", "not", "like", "EQ"]
-WORDS = [
-    *(*NAMES, *SUBS, *URNS, *OPERATORS, *'()[].,:"\\/%?#&=;{}'),
+SPECIAL = [
     *("bulkId:u", "bulkId:", "bulkId:x", "urn:x", "urn:", f"{USER}:", f"{ENT}:x.y.z", "{user}", "{group}", "{number}"),
     *("\ud800", "\0", "\r\n", "é", "\u202e", "\ufeff", "İ", "ß", "\u2028", "1e999", "-0", "NaN", "9" * 40, "null"),
     *('\\"', '"\\ud800"', '"\\u0000"', "__proto__", "../..", "%00", "%ff", "%2e%2e", "<script>", "=1+1", "{{7*7}}"),
     *("2026-02-30T00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "true", "False", " ", "\t"),
-    *("password", "accessToken", "Bearer x", "tscim_xxxxxxxxxxxx", "Operations", "op", "path", "schemas", "$ref"),
+    *("accessToken", "Bearer x", "tscim_xxxxxxxxxxxx"),
 ]
+PROTOCOL = ["Operations", "op", "path", "schemas", *PARAMETERS, *OPERATORS, *'()[].,:"\\/%?#&=;{}']
+WORDS = [[*NAMES, *SUBS, *URNS], SPECIAL, PROTOCOL]
 NUMBERS = [0, -1, 1, 2**31, 2**63, -(2**63), 10**30, 0.1, 1e300, -1e-300, 100]
 CONTENT_TYPES = [
     *("application/scim+json", "application/json; charset=utf-16", "text/plain", "application/xml", "", "a/b;" * 50),
@@ -123,7 +124,7 @@ def _any_value(chance: Random, depth: int) -> Any:
 
 def _word(chance: Random) -> str:
     if chance.random() < 0.85:
-        return chance.choice(WORDS)
+        return chance.choice(chance.choice(WORDS))
     return "".join(
         chr(chance.choice((chance.randrange(128), chance.randrange(0x3000)))) for _ in range(chance.randrange(8))
     )
@@ -165,19 +166,45 @@ def _quoted(text: str) -> str:
 
 def _change_filter(chance: Random, request: Request) -> None:
     """Join many terms, or nest one deeply."""
-    terms = [chance.choice(FILTERS) for _ in range(chance.choice((1, 2, 3)))] * _times(chance, 1_500)
-    text = f" {chance.choice(('and', 'or'))} ".join(terms[:1_001])
+    terms = [chance.choice(FILTERS) for _ in range(chance.choice((1, 2, 3)))]
+    joint = f" {chance.choice(('and', 'or'))} "
+    most = max(1, 16_384 // len(joint.join([*terms, ""])))  # which is as long as a filter may be
+    text = joint.join((terms * chance.choice((1, 2, 10, most, most, most + 1)))[: chance.choice((1_000, 1_001))])
     if chance.random() < 0.2:
         depth = chance.choice((1, 5, 49, 51, 500))
         text = "not (" * depth + text + ")" * depth
-    if isinstance(request.body, dict) and ".search" in request.path:
+    operations = request.body.get("Operations") if isinstance(request.body, dict) else None
+    if isinstance(operations, list):
+        for one in operations[:5]:
+            if isinstance(one, dict):
+                one["path"] = f"{chance.choice(NAMES)}[{text}]" + chance.choice(("", ".value"))
+    elif isinstance(request.body, dict) and ".search" in request.path:
         request.body["filter"] = text
-    elif isinstance(request.body, dict) and isinstance(request.body.get("Operations"), list):
-        paths = [one for one in request.body["Operations"] if isinstance(one, dict)]
-        for one in paths[:5]:
-            one["path"] = f"{chance.choice(NAMES)}[{text}]" + chance.choice(("", ".value"))
     else:
         request.query = f"filter={_quoted(text)}"
+
+
+def _change_size(chance: Random, request: Request) -> None:
+    """Make a list or a text of the body as long as the limits allow, or longer."""
+    found = list(_long(request.body))
+    if not found:
+        _change_filter(chance, request)
+        return
+    holder, key = chance.choice(found)
+    wanted = (
+        chance.choice((100, 999, 1_001, 5_000)) if isinstance(holder[key], list) else chance.choice((3_000, LONGEST))
+    )
+    size = max(1, len(json.dumps(holder[key]))) if isinstance(holder[key], list) else 1
+    holder[key] = (holder[key] * wanted)[: min(wanted, LONGEST * len(holder[key]) // size)]
+
+
+def _long(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield where lists and texts stand that are not empty."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        if isinstance(value[key], list | str) and value[key]:
+            yield value, key
+        if isinstance(value[key], dict | list):
+            yield from _long(value[key])
 
 
 def _change_path(chance: Random, request: Request) -> None:
@@ -234,6 +261,7 @@ CHANGES: dict[Change, int] = {
     _change_body: 40,
     _change_query: 12,
     _change_filter: 4,
+    _change_size: 4,
     _change_path: 8,
     _change_header: 10,
     _change_method: 3,

@@ -41,6 +41,11 @@ FILTERS = [
     'name.familyName ge "Family2" and phoneNumbers[type ne "mobile"]',
     "id eq {user}",
     'members.value eq "{user}"',
+    "id pr",
+    "groups pr",
+    "not (title pr)",
+    'groups.display eq "x"',
+    'emails.value co "zz"',
 ]
 OPERATIONS = [
     {"op": "Replace", "path": "displayName", "value": "New Name"},
@@ -53,6 +58,7 @@ OPERATIONS = [
     {"op": "Replace", "path": "roles", "value": [{"value": '{"id":"1","value":"admin"}'}]},
     {"op": "Remove", "path": f"{IDMELON}:extraAttribute1"},
     {"op": "Add", "path": "ims", "value": [{"value": str(n), "type": "t"} for n in range(20)]},
+    {"op": "Add", "path": "emails", "value": [{"value": "same@contoso.com", "type": f"t{n}"} for n in range(860, 900)]},
 ]
 MEMBER_OPERATIONS = [
     {"op": "Add", "path": "members", "value": [{"value": "{user}"}, {"value": "{group}"}]},
@@ -178,7 +184,7 @@ def samples() -> list[tuple[int, list[Request]]]:
         ),
         (12, [_patch("/Users/{user}", one) for one in OPERATIONS]),
         (8, [_patch("/Groups/{group}", one) for one in MEMBER_OPERATIONS]),
-        (5, [Request("POST", f"{BASE}/Users", body=NEW_USER), Request("POST", f"{BASE}/Groups", body=NEW_GROUP)]),
+        (12, [Request("POST", f"{BASE}/Users", body=NEW_USER), Request("POST", f"{BASE}/Groups", body=NEW_GROUP)]),
         (
             5,
             [

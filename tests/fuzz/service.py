@@ -141,7 +141,8 @@ class Service:
         number = chance.randrange(1_000_000)
         words = {"group": f"group{chance.choice(GROUPS)}", "number": str(number), "run": f"r{number}"}
         words |= {"token": self.token, "entry": f"{number:x}"}
-        return words | {name: user_id(chance.randrange(USERS)) for name in _USERS}
+        # The first user is the one with many values.
+        return words | {name: user_id(0 if chance.random() < 0.2 else chance.randrange(USERS)) for name in _USERS}
 
     def _sign_in(self) -> None:
         """Keep a session's cookie and its token for forms."""
@@ -186,7 +187,7 @@ def fill(writer: Writer) -> None:
         document = user(number)
         document[ENTERPRISE]["manager"] = {"value": user_id(max(number - 1, 0))}
         if number == 0:
-            document["emails"] = [{"value": f"{n}@contoso.com", "type": f"t{n}"} for n in range(900)]
+            document["emails"] = [{"value": "same@contoso.com", "type": f"t{n}"} for n in range(900)]
         writer.insert("User", document)
     for size in GROUPS:
         writer.insert("Group", group(size))

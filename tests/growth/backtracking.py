@@ -17,6 +17,7 @@ LOT = 1_000  # steps that are spent at once
 _QUANTIFIER = re.compile(r"([*+?]|\{(\d*)(,?)(\d*)\})([?+]?)")
 _CLASS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_SPACE = re.compile(rf"({_CLASS.pattern}|\\.)|\s+|#[^\n]*", re.DOTALL)  # what a verbose pattern leaves out
 _NAME = re.compile(r"P<\w+>")
 _FLAGS = re.compile(r"[aiLmsux]+(?=[):])")
 
@@ -75,7 +76,7 @@ def run(program: list[Node], text: str, start: int, spend: Spend, *, full: bool 
 def compile_program(pattern: str, flags: int) -> list[Node]:
     """Return the instructions of a pattern. Raises ValueError for syntax that is not known here."""
     if flags & re.VERBOSE:
-        raise ValueError(f"a verbose pattern cannot be counted: {pattern}")
+        pattern, flags = _SPACE.sub(lambda found: found[1] or "", pattern), flags & ~re.VERBOSE
     parser = _Parser(pattern, flags)
     tree = parser.either()
     if parser.rest():
