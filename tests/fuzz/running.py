@@ -15,9 +15,10 @@ from tests.fuzz.mutation import make_request, to_bytes
 from tests.fuzz.samples import Request
 from tests.fuzz.service import Outcome, serving
 
-LOT = 250
+LOT = 500
 MOST = 0.5  # seconds of CPU that a request may take
-SHOWN = 20
+SHOWN = 20  # failures
+SLOWEST = 10  # requests that are shown although they did not fail
 ALLOWED = (501,)  # SCIM has the endpoint, and the service says that it does not
 
 
@@ -42,10 +43,12 @@ class Result:
     def note(self, number: int, request: Request, outcome: Outcome) -> None:
         """Count a request, and keep it if it failed or was slow."""
         self.statuses[outcome.status] += 1
+        why = reasons(outcome, self.most)
+        if not why and len(self.slowest) == SLOWEST and outcome.seconds <= self.slowest[-1].seconds:
+            return
         told = Told(outcome.seconds, number, outcome.status, described(request))
         self.slowest.append(told)
         self._shorten()
-        why = reasons(outcome, self.most)
         if why:
             self.failures.append(told._replace(text=f"{'; '.join(why)}\n    {told.text}"))
 
@@ -57,13 +60,13 @@ class Result:
         self._shorten()
 
     def _shorten(self) -> None:
-        self.slowest = sorted(self.slowest, reverse=True)[:10]
+        self.slowest = sorted(self.slowest, reverse=True)[:SLOWEST]
 
 
 def reasons(outcome: Outcome, most: float = MOST) -> list[str]:
     """Return why a request failed, if it did."""
     why = [f"status {outcome.status}"] if outcome.status >= 500 and outcome.status not in ALLOWED else []
-    why += [f"{outcome.seconds:.2f} s of CPU"] if outcome.seconds > most else []
+    why += [f"{outcome.seconds:.2f} s of CPU"] if outcome.seconds > most or not outcome.status else []
     return why + [f"logged: {one}" for one in outcome.errors]
 
 

@@ -3,9 +3,10 @@
 import io
 import logging
 import re
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from storage.tinydb_store import TinyDBStore
 from tests.fuzz.mutation import to_bytes
 from tests.fuzz.samples import Request
 
+LONGEST = 5  # seconds of CPU after which a request is stopped
 USERS = 400
 GROUPS = (10, 100, USERS)
 PASSWORD = "correct horse battery"
@@ -36,12 +38,16 @@ NOWHERE = "127.0.0.1:9"  # where the panel's test of the connection finds nothin
 
 @dataclass
 class Outcome:
-    """What came of a request: its status, CPU seconds, the answer's beginning, and the errors that were logged."""
+    """What came of a request: its status (0 if it was stopped), CPU seconds, the answer's beginning, logged errors."""
 
     status: int
     seconds: float
     answer: str
     errors: list[str]
+
+
+class Stopped(BaseException):  # no handler of the application's takes it
+    """A request has used up its CPU time."""
 
 
 class Errors(logging.Handler):
@@ -78,13 +84,13 @@ class Service:
 
     def ask(self, request: Request, chance: Random) -> Outcome:
         """Send a request, let the log write its entry, and return what came of both."""
-        with collected_errors() as errors:
-            started = time.thread_time()
+        status, answer, started = 0, b"stopped", time.thread_time()
+        with collected_errors() as errors, stopping():
             status, answer, _ = self._send(request, chance)
             log = log_of(self.app)
             if log:
                 log.flush()
-            seconds = time.thread_time() - started
+        seconds = time.thread_time() - started
         failed_inside = re.findall(rb'"status":"5\d\d"', answer) if status == 200 and b"BulkResponse" in answer else []
         shown = answer[:300].decode("utf-8", "replace")
         return Outcome(status, seconds, shown, errors.found + [f"inside: {one.decode()}" for one in failed_inside[:1]])
@@ -142,7 +148,7 @@ class Service:
         words = {"group": f"group{chance.choice(GROUPS)}", "number": str(number), "run": f"r{number}"}
         words |= {"token": self.token, "entry": f"{number:x}"}
         # The first user is the one with many values.
-        return words | {name: user_id(0 if chance.random() < 0.2 else chance.randrange(USERS)) for name in _USERS}
+        return words | {name: _IDS[0 if chance.random() < 0.2 else chance.randrange(USERS)] for name in _USERS}
 
     def _sign_in(self) -> None:
         """Keep a session's cookie and its token for forms."""
@@ -161,15 +167,16 @@ class Service:
         self.csrf = found[1].decode() if found else self.csrf
 
 
+_IDS = [user_id(number) for number in range(USERS)]
 _USERS = ("user", "first", "second", "boss", "manager", "one", "other", "member", "id")
 
 
 def filled(text: str, words: dict[str, str]) -> str:
     """Return a text with the directory's ids in it."""
-    if "{" in text:
-        for name, word in words.items():
-            text = text.replace(f"{{{name}}}", word)
-    return text
+    return _NAMED.sub(lambda found: words.get(found[1], found[0]), text) if "{" in text else text
+
+
+_NAMED = re.compile(r"\{(\w{2,8})\}")
 
 
 def _variables(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -195,6 +202,20 @@ def fill(writer: Writer) -> None:
             writer.insert("Membership", membership(f"group{size}", user_id(number)))
     writer.insert("Membership", membership(f"group{GROUPS[1]}", f"group{GROUPS[0]}"))
     writer.insert("Membership", membership(f"group{GROUPS[2]}", f"group{GROUPS[1]}"))
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """End what runs in the context after some seconds of CPU, without an error."""
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, LONGEST)
+    with suppress(Stopped):
+        yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 @contextmanager
