@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote
 
-from tests.fuzz.samples import FILTERS, HEADERS, MEMBER_OPERATIONS, OPERATIONS, Request, samples
+from tests.fuzz.samples import BASE, FILTERS, HEADERS, MEMBER_OPERATIONS, MESSAGES, OPERATIONS, Request, samples
 from tests.urns import ENT, USER
 from tests.words import NAMES, PARAMETERS, SUBS, URNS
 
@@ -45,6 +45,9 @@ def make_request(chance: Random) -> Request:
     request = copy.deepcopy(chance.choice(chance.choices(kinds, weights)[0]))
     for _ in range(chance.choice((0, 1, 1, 1, 2, 2, 3, 4))):
         chance.choices(list(CHANGES), list(CHANGES.values()))[0](chance, request)
+        if len(data := to_bytes(request.body)) > LONGEST:
+            request.body = data[: 2 * LONGEST]
+            break
     return request
 
 
@@ -180,8 +183,21 @@ def _change_filter(chance: Random, request: Request) -> None:
                 one["path"] = f"{chance.choice(NAMES)}[{text}]" + chance.choice(("", ".value"))
     elif isinstance(request.body, dict) and ".search" in request.path:
         request.body["filter"] = text
+    elif len(text) > 5_000:  # too long for an address
+        request.method, request.path = "POST", BASE + chance.choice(("/Users", "/Groups", "")) + "/.search"
+        request.body = {"schemas": [f"{MESSAGES}:SearchRequest"], "filter": text}
     else:
         request.query = f"filter={_quoted(text)}"
+
+
+def _add_name(chance: Random, request: Request) -> None:
+    """Put an attribute of any name into a resource."""
+    if isinstance(request.body, dict):
+        operations = request.body.get("Operations")
+        inner = operations if isinstance(operations, list) else []
+        values = [one.get("data", one.get("value")) for one in inner if isinstance(one, dict)]
+        holders = [one for one in (request.body, *values) if isinstance(one, dict)]
+        chance.choice(holders)[_word(chance)] = _any_value(chance, 1)
 
 
 def _change_size(chance: Random, request: Request) -> None:
@@ -262,6 +278,7 @@ CHANGES: dict[Change, int] = {
     _change_query: 12,
     _change_filter: 4,
     _change_size: 4,
+    _add_name: 8,
     _change_path: 8,
     _change_header: 10,
     _change_method: 3,

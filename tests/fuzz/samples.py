@@ -130,7 +130,16 @@ PAGES = [
         "/directory/Groups",
     ),
     *("/directory/Users/{user}", "/directory/Groups/{group}", "/directory/Users.csv", "/directory/Groups.json"),
-    *("/directory/Users/{user}/remove", "/log", "/log/unknown", "/log/{entry}", "/deprovisioning", "/attributes"),
+    *(
+        "/directory/Users/{user}/remove",
+        "/log",
+        "/log",
+        "/log",
+        "/log/unknown",
+        "/log/{entry}",
+        "/deprovisioning",
+        "/attributes",
+    ),
     *("/integrations/entra/tokens/new", "/sign-in", "/static/panel.css"),
 ]
 FORMS = [

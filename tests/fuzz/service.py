@@ -28,6 +28,7 @@ from tests.fuzz.mutation import to_bytes
 from tests.fuzz.samples import Request
 
 LONGEST = 5  # seconds of CPU after which a request is stopped
+LONGEST_LINE = 8_000  # bytes of a request's first line
 USERS = 400
 GROUPS = (10, 100, USERS)
 PASSWORD = "correct horse battery"
@@ -117,8 +118,8 @@ class Service:
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1"),
-            # gunicorn refuses what is not printable ASCII in the first line of a request.
-            "QUERY_STRING": quote(query.encode("utf-8", "surrogatepass"), safe=PRINTABLE),
+            # gunicorn refuses a first line that is longer, or has what is not printable ASCII in it.
+            "QUERY_STRING": quote(query.encode("utf-8", "surrogatepass"), safe=PRINTABLE)[:LONGEST_LINE],
             "RAW_URI": path,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "SERVER_NAME": "localhost",
