@@ -70,13 +70,13 @@ def _measured(browser: Browser, asked: dict[str, Any]) -> tuple[int, int]:
 
 
 def _sent(browser: Browser, request: dict[str, Any], kept: dict[str, str]) -> Any:
-    path, data = request["path"], request.get("body")
+    body = request.get("body")
+    path, data = request["path"], json.dumps(body) if body is not None else request.get("data", "")
     for name, id in kept.items():
-        path = path.replace(f"{{{name}}}", id)
+        path, data = (text.replace(f"{{{name}}}", id) for text in (path, data))
     if path.startswith("/panel"):
         return browser.client.get(path)
     headers = {"Authorization": f"Bearer {browser.token}", "Content-Type": "application/scim+json"}
-    data = json.dumps(data) if data is not None else request.get("data")
     headers |= request.get("headers", {})
     return browser.app.test_client().open(SCIM + path, method=request["method"], data=data, headers=headers)
 

@@ -7,6 +7,7 @@ any case: it doubles if the work is linear, and quadruples if it is quadratic.
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ FIXED = 3_000  # steps by which two requests may differ for other reasons: a cac
 BUDGET = 4_000_000  # steps of the largest request that the service takes
 CEILING = 20_000_000  # steps at which a request is stopped
 
-few = settings(max_examples=4, deadline=None)
+few = settings(max_examples=3, deadline=None)
 
 
 class Meter:
@@ -72,7 +73,8 @@ def is_n_log_n(sizes, steps):
 @pytest.fixture(scope="module")
 def meter():
     command = [sys.executable, "-m", "tests.growth.measure"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"}, **pipes) as process:
         yield Meter(process)
         process.stdin.close()
 
@@ -133,18 +135,17 @@ def test_a_term_with_a_derived_attribute_costs_what_one_with_a_stored_attribute_
     steps("groups.display", 1)
     steps("emails.display", 1)
     derived, stored = (steps(name, 100) - steps(name, 50) for name in ("groups.display", "emails.display"))
-    # 40 values are compared for each term, each in a few steps; to derive them takes dozens for each.
-    assert derived <= stored + 50 * 40 * 12
+    assert derived <= 1.5 * stored  # 40 values are compared, and none is derived again
 
 
 pieces = st.text(st.sampled_from('"\\ ()[].:a1-_$/%,'), min_size=1, max_size=3)
 starts = st.sampled_from(['userName eq "', 'userName eq "a" and ', 'emails[type eq "', "userName ", "(", ""])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(starts, pieces)
 def test_text_of_a_filter(meter, start, piece):
-    meter.grows_at_most_n_log_n(lambda n: (search(start + piece * n), users(1)), 100)
+    meter.grows_at_most_n_log_n(lambda n: (search(start + piece * n), users(1)), 60)
 
 
 def test_an_unclosed_string(meter):
@@ -152,7 +153,7 @@ def test_an_unclosed_string(meter):
     meter.grows_at_most_n_log_n(lambda n: (search("userName eq" + ' "\\"' * n), users(1)), 50)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(starts, pieces, st.sampled_from(["add", "replace", "remove"]))
 def test_text_of_a_path(meter, start, piece, op):
     path = start.replace(" eq ", "[value eq ") if start.startswith("user") else start
