@@ -177,7 +177,7 @@ def patch_present(service: Service) -> str:
 
 def members_display(service: Service) -> str:
     """Remove `members[display co ...]` from a group with 40,000 members, in 100 operations of a PATCH."""
-    operations = [{"op": "remove", "path": f'members[display co "nobody {n}"]'} for n in range(100)]
+    operations = [{"op": "remove", "path": f'members[display co "absent {n}"]'} for n in range(100)]
     return _answers(service.patch("/Groups/group50000", operations))
 
 

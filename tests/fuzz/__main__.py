@@ -14,7 +14,7 @@ from tests.fuzz.running import report, run, run_only, say
 
 
 def main() -> int:
-    """Send requests, and say what came of them."""
+    """Send requests, and report the outcomes."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=None, help="what the requests follow from; printed if left out")

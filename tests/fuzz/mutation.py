@@ -1,4 +1,4 @@
-"""Changes a real request into one that no client would send."""
+"""Changes a real request into one that a careless or hostile client could send."""
 
 import codecs
 import copy

@@ -1,4 +1,4 @@
-"""Runs lots of requests in several processes, and says what came of them."""
+"""Sends lots of requests in several processes, and reports the outcomes."""
 
 import logging
 import multiprocessing
@@ -23,7 +23,7 @@ ALLOWED = (501,)  # SCIM has the endpoint, and the service says that it does not
 
 
 class Told(NamedTuple):
-    """A request that is worth telling of."""
+    """A request for the report."""
 
     seconds: float
     number: int
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 @dataclass
 class Result:
-    """What came of some requests, of which none may take more than `most` seconds of CPU."""
+    """The outcomes of some requests. One that takes more than `most` seconds of CPU has failed."""
 
     most: float = MOST
     statuses: Counter[int] = field(default_factory=Counter)
@@ -53,7 +53,7 @@ class Result:
             self.failures.append(told._replace(text=f"{'; '.join(why)}\n    {told.text}"))
 
     def add(self, other: "Result") -> None:
-        """Count what came of others."""
+        """Add the outcomes of other requests."""
         self.statuses += other.statuses
         self.slowest += other.slowest
         self.failures += other.failures
@@ -128,7 +128,7 @@ def run_only(seed: int, number: int) -> int:
 
 
 def report(result: Result, seed: int) -> Iterable[str]:
-    """Yield the lines that say what came of the requests."""
+    """Yield the lines of the report."""
     yield "by status: " + ", ".join(f"{status}: {count:,}" for status, count in sorted(result.statuses.items()))
     yield "slowest, in seconds of CPU:"
     for told in result.slowest:

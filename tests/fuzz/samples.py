@@ -1,4 +1,4 @@
-"""Real requests, from which the fuzzer makes others: those that Entra sends, and what else the service takes."""
+"""Real requests that the fuzzer changes: the recorded requests of Entra, and one of every other kind."""
 
 import json
 from dataclasses import dataclass, field

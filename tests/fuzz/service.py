@@ -1,4 +1,4 @@
-"""The application in this process, with a directory whose ids are always the same, asked as gunicorn asks it."""
+"""The application in this process, called as gunicorn calls it, over a directory with fixed ids."""
 
 import io
 import logging
@@ -181,7 +181,7 @@ _NAMED = re.compile(r"\{(\w{2,8})\}")
 
 
 def _variables(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield headers as gunicorn hands them on: it refuses names that are no tokens, and control characters."""
+    """Yield headers as gunicorn passes them: it refuses control characters, and names that are not tokens."""
     for name, value in headers.items():
         if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^`|~-]+", name):
             variable = name.upper().replace("-", "_")

@@ -1,7 +1,8 @@
-"""Counts the steps of a regular expression: a backtracking matcher over the syntax that the project uses.
+"""Counts the steps of a regular expression: a backtracking matcher for the syntax that the project uses.
 
-The matcher of `re` is C and shows none of its work, neither to a profiler nor to a tracer. This one tries what that one
-tries, in the same order, without its shortcuts: its steps grow as the time of `re` does, on every machine alike.
+The matcher of `re` is written in C, and neither a profiler nor a tracer sees its work. This matcher tries the same
+alternatives in the same order, without the shortcuts. Its steps grow as the time of `re` does, and are the same on
+every machine.
 """
 
 import re

@@ -1,9 +1,13 @@
-"""Counts the work of the project's code: a loader instruments each of its modules as it is imported.
+"""Counts the work of the project's code: a loader instruments each module as it is imported.
 
-What is counted, in steps: each call, each round of a loop; what a function of C goes through, by the lengths of what
-it is given and of what it returns; what `in` and `==` compare; what a slice, a sum or a display copies; each step of a
-regular expression (`backtracking`). What libraries do is counted by the calls that a profiler sees. So the figure is
-the same on every machine, and the loops that no tracer sees are in it.
+These are steps:
+- a call, and a round of a loop;
+- each element that a function of C is given or returns;
+- each element that `in` or `==` compares, and that a slice, a sum or a display copies;
+- each step of a regular expression (`backtracking`);
+- a call within a library, which a profiler sees.
+
+Time is not measured, so the figure is the same on every machine. A tracer alone would miss the loops in C.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The counters themselves: they find what `re` finds, and they see what no tracer sees."""
+"""Tests of the counters: the matcher agrees with `re`, and loops in C are counted."""
 
 import ast
 import importlib

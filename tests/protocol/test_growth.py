@@ -1,8 +1,8 @@
-"""The work of a request grows with its size, and not with the square of it.
+"""Counted work grows at most with n log n of each dimension of a request.
 
-A request is sent in three sizes, n, 2n and 4n, to services that differ in nothing else, and its steps are counted in a
-process of its own (tests/growth). What the sizes differ by in steps shows the growth, without what a request costs in
-any case: it doubles if the work is linear, and quadruples if it is quadratic.
+A request is sent in three sizes, n, 2n and 4n, to otherwise equal services. Its steps are counted in another process
+(tests/growth). From the differences between sizes, the fixed cost of a request drops out: they double if the work is
+linear, and quadruple if it is quadratic.
 """
 
 import json
@@ -120,7 +120,7 @@ def test_terms_by_documents(meter, term):
 
 
 def in_groups(number):
-    """Users, each in so many groups."""
+    """Return the requests that create a user, and so many groups with the user as a member."""
     groups = [
         post("/Groups", {"schemas": [GROUP], "displayName": f"g{n}", "members": [{"value": "{user}"}]})
         for n in range(number)
@@ -210,7 +210,7 @@ def test_members(meter):
 
 
 def test_selections_by_members(meter):
-    """What both are multiplied by has a budget, and so has neither alone."""
+    """The product of selections and members has a budget."""
     remove = [{"op": "remove", "path": f'members[display co "x{number}"]'} for number in range(200)]
     before = [group([{"value": f"m{number}"} for number in range(2_000)])]
     status, steps = meter.measure(patch("/Groups/{group}", *remove), before, BUDGET)
@@ -284,7 +284,7 @@ def test_text_of_a_value(meter, name, piece):
 @few
 @given(pieces)
 def test_text_that_is_refused_and_advised_on(meter, piece):
-    """The page of the log gives advice on each failure, out of what the answer said."""
+    """The log's page gives advice on each failure, by the detail of the answer."""
 
     def make(n):
         path = f"emails[type eq {json.dumps(piece * n)}].value"
