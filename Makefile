@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command 'make lock' --upgrade
 PINNED := --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run demo test test-long lint lock audit pictures bench clean
+.PHONY: run demo test test-long fuzz lint lock audit pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -20,6 +20,10 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	@$(BIN)/pytest -m long
+
+# Mutated requests: `make fuzz SEED=5 ONLY=1234` sends one of them again.
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

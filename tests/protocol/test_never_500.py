@@ -9,49 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.urns import ENT, GROUP, IDMELON, USER
+from tests.urns import ENT, USER
+from tests.words import NAMES, PARAMETERS, SUBS, URNS
 
 some = settings(max_examples=120, deadline=None)
 
-NAMES = [
-    *[
-        "userName",
-        "active",
-        "title",
-        "displayName",
-        "password",
-        "externalId",
-        "id",
-        "schemas",
-        "meta",
-        "groups",
-    ],
-    *[
-        "name",
-        "emails",
-        "phoneNumbers",
-        "addresses",
-        "roles",
-        "photos",
-        "x509Certificates",
-        "members",
-        "manager",
-    ],
-    *["nickName", "description", "profileUrl", "locale", "entitlements", "ims", "unknown"],
-]
-SUBS = [
-    "value",
-    "type",
-    "primary",
-    "display",
-    "$ref",
-    "givenName",
-    "formatted",
-    "streetAddress",
-    "created",
-    "x",
-]
-URNS = [USER, GROUP, ENT, IDMELON, ENT.upper(), "urn:example:none"]
 noise = st.text(st.characters(), max_size=12) | st.text(string.printable, max_size=12)
 names = st.one_of(
     st.sampled_from(NAMES),
@@ -230,18 +192,6 @@ def test_any_group(scim, group, resource):
     if created.status == 201:
         assert scim.read(f"/Groups/{created.body['id']}") == created.body
         assert scim.delete(f"/Groups/{created.body['id']}").status == 204
-
-
-PARAMETERS = [
-    "filter",
-    "sortBy",
-    "sortOrder",
-    "startIndex",
-    "count",
-    "cursor",
-    "attributes",
-    "excludedAttributes",
-]
 
 
 @some
