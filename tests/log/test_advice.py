@@ -138,3 +138,12 @@ def test_a_second_attribute_goes_below_the_table_that_there_is(make_logged):
         '  name = "locker"',
         '  type = "string"',
     ]
+
+
+@pytest.mark.parametrize("piece", ["a", '"', '" in a', " must be ", ".", 'Another Group has the displayName "', "\\S "])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 413])
+def test_advice_is_linear_in_the_answer(piece, status):
+    """Patterns are tried at the beginning alone; a search from each place would not come to an end here."""
+    for scim_type in ("uniqueness", "invalidPath", "invalidValue", "mutability", ""):
+        answer = {"scimType": scim_type, "detail": piece * (400_000 // len(piece))}
+        assert advice(Entry("", "", ("failed",), status, response=answer)).endswith((".", "again.", "{1}."))

@@ -102,7 +102,8 @@ def test_no_line_is_longer_than_the_longest(tmp_path, max_bytes, text):
     assert read_entry(written).actions == ("created",)
 
 
-def test_twelve_large_requests_leave_what_was_before(logged):
+def test_twelve_large_requests_leave_what_was_before(make_logged):
+    logged = make_logged(log={"max_bytes": 3_000_000})
     for number in range(100):
         logged.scim.create_user(userName=f"before-{number}")
     huge = "x" * 100_000
