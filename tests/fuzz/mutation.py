@@ -5,7 +5,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from tests.fuzz.samples import BASE, FILTERS, HEADERS, MEMBER_OPERATIONS, MESSAGES, OPERATIONS, Request, samples
@@ -97,9 +97,9 @@ def _double(chance: Random, holder: Any, key: Any) -> None:
     """Repeat the elements of a list, a few times or very often."""
     value = holder[key]
     if isinstance(value, list) and value:
-        holder[key] = value * _times(chance, len(json.dumps(value)))
+        holder[key] = _copies(value, len(value) * _times(chance, len(json.dumps(value))))
     elif key != "":
-        holder[key] = [value] * chance.randrange(4)
+        holder[key] = _copies([value], chance.randrange(4))
 
 
 def _deepen(chance: Random, holder: Any, key: Any) -> None:
@@ -210,8 +210,20 @@ def _change_size(chance: Random, request: Request) -> None:
     wanted = (
         chance.choice((100, 999, 1_001, 5_000)) if isinstance(holder[key], list) else chance.choice((3_000, LONGEST))
     )
-    size = max(1, len(json.dumps(holder[key]))) if isinstance(holder[key], list) else 1
-    holder[key] = (holder[key] * wanted)[: min(wanted, LONGEST * len(holder[key]) // size)]
+    value = holder[key]
+    if isinstance(value, str):
+        holder[key] = (value * (wanted // len(value) + 1))[:wanted]
+    else:
+        holder[key] = _copies(value, min(wanted, LONGEST * len(value) // len(json.dumps(value))))
+
+
+def _copies(values: list[Any], count: int) -> list[Any]:
+    """Return so many elements, none of which is another one: a later change is to one of them alone."""
+    repeated = (values * (count // len(values) + 1))[:count]
+    try:
+        return cast(list[Any], json.loads(json.dumps(repeated)))
+    except RecursionError:
+        return values
 
 
 def _long(value: Any) -> Iterator[tuple[Any, Any]]:

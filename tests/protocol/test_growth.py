@@ -110,7 +110,7 @@ TERMS = ["id pr", "title pr", 'title eq "a"', 'groups.value eq "a"', 'emails[typ
 @given(st.sampled_from(TERMS), st.sampled_from(["and", "or"]))
 def test_terms(meter, term, word):
     directory = users(3)
-    meter.grows_at_most_n_log_n(lambda n: (search(f" {word} ".join([term] * n)), directory), 100)
+    meter.grows_at_most_n_log_n(lambda n: (search(f" {word} ".join([term] * n)), directory), 50)
 
 
 @pytest.mark.parametrize("term", ["id pr", 'groups.value eq "a"'])
@@ -161,7 +161,7 @@ def test_text_of_a_path(meter, start, piece, op):
     def make(n):
         return patch("/Users/{user}", {"op": op, "path": path + piece * n, "value": "v"}), users(1)
 
-    meter.grows_at_most_n_log_n(make, 100)
+    meter.grows_at_most_n_log_n(make, 60)
 
 
 ELEMENTS = {
@@ -194,7 +194,7 @@ def test_operations_by_elements(meter, kind):
 def test_operations(meter, op):
     operation = {"op": op, "path": 'emails[type eq "work"].value', "value": "v"}
     before = [user(emails=[{"type": "work", "value": "w"}])]
-    meter.grows_at_most_n_log_n(lambda n: (patch("/Users/{user}", *[operation] * n), before), 50)
+    meter.grows_at_most_n_log_n(lambda n: (patch("/Users/{user}", *[operation] * n), before), 25)
 
 
 def group(members):
@@ -229,7 +229,7 @@ def test_mentions_in_a_bulk_request(meter, between):
             {"schemas": [BULK], "Operations": [new, {"method": "PATCH", "path": "/Users/{user}", "data": data}]},
         ), users(1)
 
-    meter.grows_at_most_n_log_n(make, 100)
+    meter.grows_at_most_n_log_n(make, 60)
 
 
 def test_operations_of_a_bulk_request(meter):
