@@ -77,7 +77,8 @@ class Service:
         settings = {
             "store": {"path": "data.json", "durability": "os"},
             "log": {"path": "provisioning.jsonl"},
-            "panel": {"password_hash": hashed, "secret": "s" * 40},
+            "panel": {"password_hash": hashed, "secret": "s" * 40, "allow": []},
+            "connection": {"enabled": True},
             "tokens": [entry],
         }
         (folder / "config.toml").write_text(tomlkit.dumps(settings))

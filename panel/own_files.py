@@ -84,7 +84,10 @@ class OwnFiles:
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # Path.resolve() raises RuntimeError for a link that leads to itself
+    # Path.resolve() raises RuntimeError for a link that leads to itself.
+    with suppress(FileNotFoundError):
+        return Path(os.path.realpath(path))
+    return path.absolute()  # a link on the way was removed while it was read
 
 
 def _placed(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -151,7 +152,8 @@ def _ended(text: str) -> str:
 def _replace(path: Path, text: str) -> None:
     """Replace the file with its mode and owner kept; the new one's name is free in the administrator's folder."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
-    put_in_place(path, [text.encode()], new=new, keep=True, dated_back=2 * PLACED)
+    # Dated back, so that the service sees at once that the file was renamed after its last write.
+    put_in_place(path, [text.encode()], new=new, keep=True, written=time.time_ns() - 2 * PLACED)
 
 
 def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:

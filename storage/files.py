@@ -161,12 +161,12 @@ def copy_private(source: Path, copy: Path) -> None:
 
 
 def put_in_place(
-    path: Path, pieces: Iterable[bytes], *, new: Path | None = None, keep: bool = False, dated_back: int = 0
+    path: Path, pieces: Iterable[bytes], *, new: Path | None = None, keep: bool = False, written: int | None = None
 ) -> None:
     """Write a file so that its name stands, at any moment, for all of the old contents or all of the new.
 
-    `new` is the name until then. With `keep`, the owner and the mode stay as they are. `dated_back` is by how many
-    nanoseconds the last write is dated back, so that a reader sees that the file was renamed after it.
+    `new` is the name until then. With `keep`, the owner and the mode stay as they are. `written` is the time of the
+    last write that the file shows, in nanoseconds since 1970; by default it is now.
     """
     new = new or path.with_name(path.name + ".new")
     try:
@@ -177,8 +177,7 @@ def put_in_place(
                 # Piece by piece, since a journal's fsync waits for whatever else the disk has been given.
                 file.flush()
                 os.fsync(file.fileno())
-            if dated_back:
-                written = os.fstat(file.fileno()).st_mtime_ns - dated_back
+            if written is not None:
                 os.utime(file.fileno(), ns=(written, written))
             if keep:
                 _make_alike(file.fileno(), path)

@@ -190,9 +190,7 @@ def _thin(segment: Path, over: Counter[str]) -> bool:
 
 def _replace(segment: Path, content: bytes) -> None:
     """Replace a segment's content; it stays as old as it is."""
-    status = segment.stat()
-    put_in_place(segment, [content])
-    os.utime(segment, ns=(status.st_atime_ns, status.st_mtime_ns))
+    put_in_place(segment, [content], written=segment.stat().st_mtime_ns)
 
 
 def _day_of(segment: Path) -> str:

@@ -241,7 +241,7 @@ def test_a_folder_that_is_swapped_for_a_link_during_a_command_is_not_followed(fo
     for _ in range(3):
         with meanwhile(SERVICE, swap):
             run = flask(folder, *COMMANDS[name])
-        assert "Traceback" not in run.stderr
+        assert "Traceback" not in run.stderr, run.stderr
         assert names(victim) == ["file"]
         assert (victim / "file").read_bytes() == SECRET
         as_user(SERVICE, lambda: away.rename(data) if away.exists() and not data.exists() else None)

@@ -149,8 +149,9 @@ def test_an_answer_that_is_not_read_is_given_up(tmp_path, serve):
     token, table = new_token("t")
     with serve(tmp_path, table, request_timeout=1) as (send, url):
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
+        photo = {"type": "photo", "value": f"data:image/png,{'x' * 100_000}"}
         for number in range(40):
-            body = json.dumps({"schemas": [USER], "userName": f"u{number}", "title": "x" * 100_000}).encode()
+            body = json.dumps({"schemas": [USER], "userName": f"u{number}", "photos": [photo]}).encode()
             assert send("POST", "/api/scim/v2/Users", headers, body).status == 201
         asked = f"GET /api/scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
         with connected(url, asked, receive_buffer=4_096) as connection:

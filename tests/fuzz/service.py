@@ -70,7 +70,8 @@ class Service:
         self.token, table = new_token("fuzz")
         tables = {
             "server": {"bind": NOWHERE, "public_url": f"http://{NOWHERE}", "cors_origins": ["https://a.example"]},
-            "panel": {"password_hash": HASH, "secret": "s" * 40},
+            "panel": {"password_hash": HASH, "secret": "s" * 40, "allow": []},
+            "connection": {"enabled": True},
             "log": {"path": "provisioning.jsonl"},
             "tokens": [table, {**new_token("other")[1]}],
         }

@@ -38,7 +38,8 @@ def main() -> None:
 def _browser(folder: Path) -> Browser:
     token, table = new_token("tests")
     tables = {
-        "panel": {"password_hash": HASH, "secret": "s" * 40},
+        "panel": {"password_hash": HASH, "secret": "s" * 40, "allow": []},
+        "connection": {"enabled": True},
         "log": {"path": "provisioning.jsonl"},
         "tokens": [table],
     }

@@ -308,7 +308,7 @@ def test_an_observer_that_fails_is_no_concern_of_the_request(logged, caplog):
 
 
 def test_a_very_long_entry_is_shortened(logged):
-    ann = logged.scim.create_user(title="x" * 50_000)
+    ann = logged.scim.create_user(title="x" * 10_000)
     assert len(logged.last().changes["title"][1]) < 2_100
     photos = [{"value": "y" * 1_900 + str(number)} for number in range(500)]
     logged.scim.put(f"/Users/{ann['id']}", {**ann, "photos": photos})
