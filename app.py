@@ -11,19 +11,23 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as configuration
 import panel
+import provisioning_log
 from commands import register as register_commands
 from commands.identity import serve_as_owner
+from commands.service_files import OwnFiles
 from config import Config, ConfigError, Server
-from ownership import Owner, check_folders, read_checked, warning
-from panel import log as provisioning_log
-from panel.own_files import OwnFiles
-from panel.purge import Purge
-from scim import dialect, discovery, http, indexes, lines, registry, views
-from scim.activity import Activity
-from scim.application import Application
-from scim.attributes import DefinitionError, Lengths
-from scim.live import LiveConfig
-from scim.service import Service
+from config.ownership import Owner, check_folders, read_checked, warning
+from config.reload import LiveConfig
+from runtime import buffered_logging
+from scim import dialect
+from scim.directory import indexes
+from scim.directory.purge import Purge
+from scim.directory.service import Service
+from scim.directory.token_usage import Activity
+from scim.schema import resource_types
+from scim.schema.attributes import DefinitionError, Lengths
+from scim.web import discovery, hooks, views
+from scim.web.application import Application
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
 
@@ -54,13 +58,13 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
-    http.install(app, base_path)
+    hooks.install(app, base_path)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     provisioning_log.install(app, service, own.log)
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
-    app.add_url_rule(http.HEALTH, "healthz", lambda: _healthz(service))
+    app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
     app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
@@ -111,8 +115,8 @@ def open_store(app: Flask) -> None:
 def write_lines_together() -> None:
     """Let the log's lines be written by a thread of this worker, unless they go elsewhere than to stderr."""
     log = logging.getLogger("tinyscim")
-    if [type(handler.formatter) for handler in log.handlers] == [lines.Formatter]:
-        log.handlers = [lines.Lines()]
+    if [type(handler.formatter) for handler in log.handlers] == [buffered_logging.Formatter]:
+        log.handlers = [buffered_logging.Lines()]
 
 
 def start_purge(app: Flask) -> None:
@@ -132,7 +136,7 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
 def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:
     try:
         limits = settings.limits
-        types = registry.load(
+        types = resource_types.load(
             settings.schemas,
             unique_group_names=settings.directory.unique_group_names,
             lengths=Lengths(limits.max_text_length, limits.max_binary_length),
@@ -189,5 +193,5 @@ def _set_up_log() -> None:
     log.setLevel(logging.INFO)
     if not log.hasHandlers():
         handler = logging.StreamHandler()
-        handler.setFormatter(lines.Formatter())
+        handler.setFormatter(buffered_logging.Formatter())
         log.addHandler(handler)

@@ -13,11 +13,11 @@ from typing import Any
 
 import app as application
 import config as configuration
-from ownership import owner_of, read_checked
-from panel.own_files import OwnFiles
+from commands.service_files import OwnFiles
+from config.ownership import owner_of, read_checked
+from config.reload import wait_until_whole
+from runtime.redact import redact
 from runtime.worker import DeadlineWorker, Slots
-from scim.live import wait_until_whole
-from scim.redact import redact
 
 try:
     _config = read_checked(configuration.default_path())

@@ -31,8 +31,8 @@ from bench.directory import Directory
 from bench.people import members, user_id, users
 from bench.report import table
 from bench.servers import Server, Target, running
-from scim.auth import new_token
-from storage.snapshot import Meta, save
+from config.tokens import new_token
+from storage.engine.snapshot import Meta, save
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = "/api/scim/v2"

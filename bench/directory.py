@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from bench.people import group, membership, user, user_id, users
 from storage.base import Document
-from storage.sealing import dump
-from storage.snapshot import Meta, Row, save
+from storage.engine.encoding import dump
+from storage.engine.snapshot import Meta, Row, save
 
 TEAM = 1_000  # members of each group; every user is in one, whatever the size, so that an answer costs the same
 

@@ -21,8 +21,8 @@ from app import create_app
 from bench.people import GROUPS, members, user, user_id, users
 from bench.report import table
 from bench.store import measure_by
-from scim.auth import new_token
-from storage.snapshot import Meta, save
+from config.tokens import new_token
+from storage.engine.snapshot import Meta, save
 from storage.tinydb_store import TinyDBStore
 
 SIZES = (1_000, 10_000, 100_000)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import tomlkit
 
-from scim.auth import new_token
+from config.tokens import new_token
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,8 +5,8 @@ from random import Random
 from uuid import UUID
 
 from storage.base import Document, Index
-from storage.sealing import dump
-from storage.snapshot import Row
+from storage.engine.encoding import dump
+from storage.engine.snapshot import Row
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 GROUPS = (10, 1_000, 50_000)

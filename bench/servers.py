@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import tomlkit
 
 from bench.directory import Directory
-from scim.auth import new_token
+from config.tokens import new_token
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"

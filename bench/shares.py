@@ -18,7 +18,7 @@ from types import FrameType
 from bench.latency import Operation, Service, get, match, patch
 from bench.people import members, users
 from bench.report import table
-from storage.snapshot import Meta, save
+from storage.engine.snapshot import Meta, save
 
 ROOT = str(Path(__file__).resolve().parent.parent) + os.sep
 PACKAGES = ("werkzeug", "flask", "marshmallow", "json", "logging", "tempfile", "threading", "urllib")

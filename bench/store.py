@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 from bench import people
 from bench.people import GROUPS, INDEXES, membership, user, user_id
 from bench.report import table
-from storage.snapshot import Meta, Row, save
+from storage.engine.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
 NEW = 10_000_000  # the numbers from which users are new

@@ -10,10 +10,10 @@ from typing import Any
 import click
 from flask.cli import AppGroup, ScriptInfo
 
+from commands.service_files import OwnFiles
 from config import ConfigError
-from ownership import Owner, of_others, owner_of, warning
-from panel.own_files import OwnFiles
-from scim.service import Service
+from config.ownership import Owner, of_others, owner_of, warning
+from scim.directory.service import Service
 
 _DENIED = os.strerror(errno.EACCES)
 

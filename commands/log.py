@@ -8,11 +8,11 @@ import click
 from flask import current_app
 
 from commands.output import Group, opened, to_file
-from panel.cells import write_table
-from panel.log import ProvisioningLog, log_of
-from panel.log.entries import ACTIONS
-from panel.log.exports import COLUMNS, as_exchange, as_row, summary
-from panel.log.search import RESULTS, Criteria, matching, read_time
+from fileio.csv_writer import write_table
+from provisioning_log import ProvisioningLog, log_of
+from provisioning_log.entries import ACTIONS
+from provisioning_log.export import COLUMNS, as_exchange, as_row, summary
+from provisioning_log.search import RESULTS, Criteria, matching, read_time
 
 log = Group(
     "log", is_all=True, help="What the identity provider did here: every change, and every request that failed."

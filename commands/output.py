@@ -12,9 +12,9 @@ import click
 from flask import current_app
 
 from commands import identity
-from panel.own_files import OwnFiles
+from commands.service_files import OwnFiles
+from fileio.atomic import open_output
 from storage.base import StoreError
-from storage.files import open_output
 from storage.tinydb_store import TinyDBStore
 
 STDOUT = "-"  # as it is typed: "./-" is a file

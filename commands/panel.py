@@ -6,7 +6,7 @@ import click
 
 from commands.identity import Group
 from commands.paths import config_path
-from panel import settings
+from config import edit
 
 panel = Group("panel", help="The administrator's web panel.")
 
@@ -18,8 +18,8 @@ def password(password_stdin: bool) -> None:
     path = config_path()
     text = _given(password_stdin)
     try:
-        settings.set_password(path, text)
-    except settings.Refused as error:
+        edit.set_password(path, text)
+    except edit.Refused as error:
         raise click.ClickException(str(error)) from None
     click.echo("The password is set. A running server takes it up at once.", err=True)
 

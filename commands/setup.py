@@ -11,8 +11,7 @@ from commands.identity import Command
 from commands.output import refuse_closed_stdout
 from commands.paths import config_path
 from commands.token import NONE_MADE, show
-from config import Server
-from panel import settings
+from config import Server, edit
 
 FIRST_TOKEN = "entra"  # noqa: S105  # a name
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # those that nobody takes for another
@@ -30,14 +29,14 @@ def setup() -> None:
     password = "" if config.panel.is_on else _first_password()
 
     def take_back() -> None:
-        settings.remove_token(path, FIRST_TOKEN)
+        edit.remove_token(path, FIRST_TOKEN)
         if not config.panel.is_on:
-            settings.restore_panel(path, config.panel)
+            edit.restore_panel(path, config.panel)
 
     try:
-        text = settings.set_up(path, FIRST_TOKEN, password)
+        text = edit.set_up(path, FIRST_TOKEN, password)
         show("\n".join(_told(config.server, text, password)), take_back)
-    except settings.Refused as error:
+    except edit.Refused as error:
         raise click.ClickException(str(error)) from None
 
 

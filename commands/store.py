@@ -9,15 +9,15 @@ from flask import current_app
 
 from commands.identity import refuse_to_be_led
 from commands.output import STDOUT, Group, opened, refuse_closed_stdout, refuse_own_files, to_file
-from panel.cells import write_table
+from fileio.csv_writer import write_table
 from storage.base import Index
-from storage.repair import Salvage
-from storage.repair import check as check_files
-from storage.repair import repair as repair_files
+from storage.maintenance.repair import Salvage
+from storage.maintenance.repair import check as check_files
+from storage.maintenance.repair import repair as repair_files
+from storage.maintenance.transfer import backup as write_backup
+from storage.maintenance.transfer import backup_pieces, export_lines, export_rows, import_lines
+from storage.maintenance.transfer import restore as restore_files
 from storage.tinydb_store import TinyDBStore
-from storage.transfer import backup as write_backup
-from storage.transfer import backup_pieces, export_lines, export_rows, import_lines
-from storage.transfer import restore as restore_files
 
 group = Group(
     "store", is_all=True, help="Look after the data file: check, repair, compact, back up, export and import."

@@ -7,8 +7,7 @@ from flask import current_app
 
 from commands.output import Group, refuse_closed_stdout, unwritten
 from commands.paths import config_path
-from config import Token
-from panel import settings
+from config import Token, edit
 
 NONE_MADE = ", so nobody would see the token: none was made"
 
@@ -23,9 +22,9 @@ def new(name: str, read_only: bool) -> None:
     refuse_closed_stdout(NONE_MADE)
     path = config_path()
     try:
-        text = settings.add_token(path, name, read_only=read_only)
-        show(text, lambda: settings.remove_token(path, name))
-    except settings.Refused as error:
+        text = edit.add_token(path, name, read_only=read_only)
+        show(text, lambda: edit.remove_token(path, name))
+    except edit.Refused as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -68,7 +67,7 @@ def _end(token: Token) -> str:
 def revoke(name: str) -> None:
     """Take the token NAME back. A running server refuses it within a second."""
     try:
-        settings.remove_token(config_path(), name)
-    except settings.Refused as error:
+        edit.remove_token(config_path(), name)
+    except edit.Refused as error:
         raise click.ClickException(f"{error} See: flask token list") from None
     click.echo(f'The token "{name}" is revoked.', err=True)

@@ -6,15 +6,15 @@ from flask import Blueprint, Flask, Response, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import connection, directory, guide, page, tokens
+from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
-from panel.log import pages as log_pages
 from panel.sessions import Ended
 from panel.signin import SignIn
 from panel.throttle import Throttle
-from scim.request import service
-from scim.service import Service
+from scim.directory.service import Service
+from scim.web.request import service
 
 ENTRA = "/integrations/entra"
 

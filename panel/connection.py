@@ -5,11 +5,12 @@ import logging
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from config import Token
-from panel import probe, settings
+from config import Token, edit
+from config.tokens import is_test_name, new_test_name
+from panel import probe
 from panel.page import as_datetime, config_path, from_form, refuse
 from panel.state import State, connection_state
-from scim.request import base_url, service
+from scim.web.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
 
@@ -34,7 +35,7 @@ def switch() -> ResponseReturnValue:
     if from_form("enabled") not in ("yes", "no"):
         refuse("The connection is turned on with yes, and off with no.")
     enabled = from_form("enabled") == "yes"
-    settings.set_enabled(config_path(), enabled)
+    edit.set_enabled(config_path(), enabled)
     log.info("the connection was turned %s from %s", "on" if enabled else "off", request.remote_addr)
     flash(f"The connection is {'on' if enabled else 'off'}.")
     return redirect(url_for("panel.entra"))
@@ -50,12 +51,12 @@ def test() -> ResponseReturnValue:
     path, server = config_path(), service().startup_config.server
     if server.workers * server.threads < 2:
         return _page(probe.ALONE)
-    name = probe.new_name()
-    text = settings.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
+    name = new_test_name()
+    text = edit.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
     try:
         result = probe.test_configured(server, text)
     finally:
-        settings.remove_token(path, name)
+        edit.remove_token(path, name)
     log.info("the connection was tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")
     return _page(result)
 
@@ -74,7 +75,7 @@ def _last_use(token: Token, moment: float) -> float:
 
 def shown_tokens() -> list[Token]:
     """Return the tokens that work, the newest first, without those of a test under way."""
-    tokens = [one for one in service().live_config.now.tokens if one.is_valid and not probe.is_name(one.name)]
+    tokens = [one for one in service().live_config.now.tokens if one.is_valid and not is_test_name(one.name)]
     return tokens[::-1]
 
 

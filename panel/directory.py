@@ -7,13 +7,14 @@ from urllib.parse import unquote
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import lists, removal
+from panel import lists
 from panel.names import Names, cell, sections
 from panel.page import is_sent, refuse
-from scim.projection import Projection
-from scim.registry import ResourceType
-from scim.request import base_url, service
-from scim.resources import Resources
+from scim.directory import removal
+from scim.directory.resources import Resources
+from scim.protocol.projection import Projection
+from scim.schema.resource_types import ResourceType
+from scim.web.request import base_url, service
 from storage.base import Document
 
 log = logging.getLogger("tinyscim.panel")

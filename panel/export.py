@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Response
 
+from fileio.csv_writer import write_table
 from panel import lists
-from panel.cells import write_table
 from panel.directory import asked, resources, type_at
 from panel.names import Names, cell_reader
 from panel.page import refuse
-from scim.request import service
+from scim.web.request import service
 from storage.base import Document
 
 _STATE = "State"

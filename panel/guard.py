@@ -9,8 +9,8 @@ from werkzeug.exceptions import Forbidden
 
 from panel import networks, sessions
 from panel.page import error_page, is_sent
-from scim.request import current
-from scim.service import Service
+from scim.directory.service import Service
+from scim.web.request import current
 
 PREFIX = "/panel"
 _SECRET = "tinyscim.session_secret"  # noqa: S105  # the key in the WSGI environment

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from entra import schema
 from panel.names import Names
-from scim.registry import ResourceType, Target
-from scim.request import base_url, service
+from scim.schema.resource_types import ResourceType, Target
+from scim.web.request import base_url, service
 
 APPLICATION = "IDmelon"
 # What Entra's attribute lists have from the start.

@@ -8,11 +8,11 @@ import orjson
 from werkzeug.datastructures import MultiDict
 
 from panel.names import Names
+from scim.directory.resources import Resources
 from scim.filters import And, Compare, Filter, Not, Or
-from scim.projection import Projection
-from scim.query import Query
-from scim.registry import ResourceType, Target
-from scim.resources import Resources
+from scim.protocol.projection import Projection
+from scim.protocol.query import Query
+from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
 
 PAGE_SIZE = 50

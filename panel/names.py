@@ -7,9 +7,9 @@ from typing import Any
 
 from config import Config
 from panel.page import moment
-from scim.attributes import Attribute
 from scim.filters import read_values
-from scim.registry import ResourceType, Target
+from scim.schema.attributes import Attribute
+from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
 
 # Where splitting the name into words does not give what people say.

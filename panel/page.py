@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from panel.settings import Refused
+from config.edit import Refused
 from scim.errors import ScimError
-from scim.http import log
-from scim.request import service
+from scim.web.hooks import log
+from scim.web.request import service
 from storage.base import Unavailable
 
 

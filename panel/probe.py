@@ -1,7 +1,6 @@
 """Test connection: what Entra's own test does, run from here against the public address, with the result in words."""
 
 import ipaddress
-import secrets
 import socket
 import ssl
 import uuid
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from config import Server
-from scim.request import MEDIA_TYPE
-from scim.resources import LIST_RESPONSE
+from scim.directory.resources import LIST_RESPONSE
+from scim.web.request import MEDIA_TYPE
 
 # It is loaded by the first test: it would take a fifth of the time in which each command starts.
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 LIFETIME = timedelta(minutes=1)
 TIMEOUT = 10.0
-PREFIX = "connection-test-"  # of the names of tests' tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,6 @@ class Result:
 
 class _Bad(Exception):
     """What ends the test: a title, and what to do about it."""
-
-
-def new_name() -> str:
-    """Return a name for the token of one test."""
-    return PREFIX + secrets.token_hex(4)
-
-
-def is_name(name: str) -> bool:
-    """Tell whether this is the name of a test's token."""
-    return name.startswith(PREFIX)
 
 
 def make_client(socket: str = "") -> "httpx.Client":

@@ -10,8 +10,8 @@ from threading import Lock
 
 from flask import session
 
-from storage.files import make_folder, open_to_read, put_in_place
-from storage.lock import locked
+from fileio.atomic import make_folder, open_to_read, put_in_place
+from fileio.locks import locked
 
 SIGNED_IN = "signed_in"
 LONGEST = 12 * 3600  # seconds from signing in, however busy the session is

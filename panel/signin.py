@@ -11,7 +11,7 @@ from panel import sessions
 from panel.guard import PREFIX, SIGN_IN_BYTES, check_form
 from panel.page import is_sent
 from panel.throttle import Throttle
-from scim.request import service
+from scim.web.request import service
 
 log = logging.getLogger("tinyscim.panel")
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from config import Config
-from scim.activity import Activities
+from scim.directory.token_usage import Activities
 
 # Entra calls about every 40 minutes even when nothing has changed. While its calls are that fresh, a wrong token is
 # somebody else's.

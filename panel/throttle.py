@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from fileio.atomic import make_folder, put_in_place
+from fileio.locks import Locked, locked
 from panel.networks import client_network
-from storage.files import make_folder, put_in_place
-from storage.lock import Locked, locked
 
 FREE = 4  # failures that cost no waiting: people mistype
 LONGEST = 300.0  # seconds

@@ -7,11 +7,10 @@ from datetime import timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from config import Token
-from panel import settings
+from config import Token, edit
 from panel.connection import shown_tokens
 from panel.page import config_path, from_form, is_sent, refuse
-from scim.request import base_url
+from scim.web.request import base_url
 
 log = logging.getLogger("tinyscim.panel")
 
@@ -31,8 +30,8 @@ def new_token() -> ResponseReturnValue:
     if overlap not in OVERLAPS:
         refuse("That is none of the choices.")
     try:
-        text = settings.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap][0])
-    except settings.Refused as error:
+        text = edit.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap][0])
+    except edit.Refused as error:
         return _form(str(error)), 409
     log.info('token "%s" was made from %s, "%s" goes (%s)', name, request.remote_addr, replaces, overlap)
     return render_template("panel/token_made.html", name=name, text=text, url=base_url())
@@ -45,7 +44,7 @@ def revoke_token() -> ResponseReturnValue:
         if name not in [one.name for one in shown_tokens()]:
             refuse(f'There is no token "{name}".', 404)
         return render_template("panel/token_revoke.html", name=name)
-    settings.remove_token(config_path(), name)
+    edit.remove_token(config_path(), name)
     log.info('token "%s" was revoked from %s', name, request.remote_addr)
     flash(f'The token "{name}" no longer works.')
     return redirect(url_for("panel.entra"))

@@ -8,12 +8,12 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
 
+from fileio.locks import Locked, lock, unlock
 from storage.base import Damaged, Index, Unavailable
-from storage.documents import Transaction, View
-from storage.files import Files, os_errors_as_unavailable
-from storage.layout import prepare
-from storage.lock import Locked, lock, unlock
-from storage.session import Session
+from storage.engine.commit import Session
+from storage.engine.migration import prepare
+from storage.engine.paths import Files, os_errors_as_unavailable
+from storage.engine.tinydb_adapter import Transaction, View
 
 TICK = 1.0  # seconds between two looks at what other processes have written
 PAUSE = 60.0  # seconds without another try after a compaction that failed

@@ -22,8 +22,8 @@ import pytest
 import tomlkit
 
 from app import create_app
-from scim.auth import new_token
-from scim.live import LAG, SETTLED
+from config.reload import LAG, SETTLED
+from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.urns import ERROR, GROUP, PATCH_OP, USER
 

@@ -18,7 +18,7 @@ from scim.dialect.requests import (
     search_request,
 )
 from scim.dialect.values import resource
-from scim.tolerance import Tolerance
+from scim.protocol.leniency import Tolerance
 
 TOLERANCE = Tolerance(attribute_name, filter_tree, new_element)
 

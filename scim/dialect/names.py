@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from scim.attributes import Attribute, fold
 from scim.filters import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
-from scim.registry import ResourceType
+from scim.schema.attributes import Attribute, fold
+from scim.schema.resource_types import ResourceType
 
 
 def attribute_name(type: ResourceType, name: str) -> str:

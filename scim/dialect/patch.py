@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from scim.attributes import Attribute, fold
 from scim.dialect.names import attribute_name, inner_tree
 from scim.dialect.requests import assigned, spelled
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
 from scim.filters import And, Compare, Filter, PathText, parse_path, remembered, unparse
 from scim.filters.lexer import MAX_LENGTH
-from scim.messages import PATCH_OP
-from scim.paths import Path, read_path
-from scim.registry import ResourceType
+from scim.protocol.messages import PATCH_OP
+from scim.protocol.paths import Path, read_path
+from scim.schema.attributes import Attribute, fold
+from scim.schema.resource_types import ResourceType
 
 JsonObject = dict[str, Any]
 

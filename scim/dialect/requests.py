@@ -5,11 +5,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from scim.attributes import fold
 from scim.errors import InvalidSyntax, shorten
-from scim.members import GROUP
-from scim.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
-from scim.registry import ResourceType
+from scim.protocol.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
+from scim.schema.attributes import fold
+from scim.schema.resource_types import GROUP, ResourceType
 
 JsonObject = dict[str, Any]
 

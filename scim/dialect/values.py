@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from scim.attributes import Attribute
-from scim.body import parse_object
 from scim.dialect.names import attribute_name, boolean
 from scim.errors import InvalidSyntax, InvalidValue, ScimError
-from scim.registry import ResourceType, Target
+from scim.protocol.json_body import parse_object
+from scim.schema.attributes import Attribute
+from scim.schema.resource_types import ResourceType, Target
 
 JsonObject = dict[str, Any]
 

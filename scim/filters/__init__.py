@@ -1,21 +1,8 @@
-"""Filters (RFC 7644 section 3.4.2.2): text -> tokens -> tree -> predicate, and the plan that narrows a scan."""
+"""Filters (RFC 7644 section 3.4.2.2): text -> tokens -> tree -> predicate."""
 
-from scim.filters.evaluate import DerivedValues, FindDerived, compile_filter, read_values, remember_last
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath, unparse
+from scim.filters.compiler import DerivedValues, FindDerived, compile_filter, read_values, remember_last
 from scim.filters.parser import REMEMBERED, parse_filter, parse_path, remembered
-from scim.filters.plan import candidates, decided
-from scim.filters.tree import (
-    And,
-    Compare,
-    Filter,
-    Literal,
-    Not,
-    Or,
-    PathText,
-    Present,
-    Unquoted,
-    ValuePath,
-    unparse,
-)
 
 __all__ = [
     "REMEMBERED",
@@ -31,9 +18,7 @@ __all__ = [
     "Present",
     "Unquoted",
     "ValuePath",
-    "candidates",
     "compile_filter",
-    "decided",
     "parse_filter",
     "parse_path",
     "read_values",

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scim.body import is_keepable
 from scim.errors import InvalidFilter
+from scim.schema.values import is_keepable
 
 MAX_LENGTH = 16_384
 

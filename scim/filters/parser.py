@@ -7,8 +7,8 @@ from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath
 from scim.filters.lexer import Token, cut_strings, tokens, unquote
-from scim.filters.tree import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath
 
 _Read = TypeVar("_Read", bound=Callable[..., Any])
 

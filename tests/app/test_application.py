@@ -2,8 +2,8 @@
 
 import pytest
 
-from scim.application import Application
-from scim.bulk import BULK_REQUEST
+from scim.directory.bulk import BULK_REQUEST
+from scim.web.application import Application
 from storage.memory import MemoryStore
 from tests.urns import USER
 

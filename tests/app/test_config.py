@@ -8,7 +8,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 import config
 from app import create_app
-from panel import settings
+from config import edit
 from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
@@ -228,7 +228,7 @@ def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, 
 def test_what_may_be_a_secret_is_not_told(tmp_path, capsys, caplog, table, line):
     path = tmp_path / "config.toml"
     path.touch()
-    token = settings.add_token(path, "known")
+    token = edit.add_token(path, "known")
     client = create_app(path, store=MemoryStore()).test_client()
     path.write_text(f"{table}\n{line}\n")
     assert client.get("/api/scim/v2/Users", headers={"Authorization": f"Bearer {token}"}).status_code == 200

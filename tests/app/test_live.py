@@ -10,9 +10,9 @@ import pytest
 import tomlkit
 
 from app import create_app
-from panel import settings
-from scim.auth import new_token
-from scim.live import LAG, SETTLED_IN_PLACE
+from config import edit
+from config.reload import LAG, SETTLED_IN_PLACE
+from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.conftest import rewrite
 
@@ -91,7 +91,7 @@ def test_a_file_that_is_emptied_in_place_changes_nothing_until_the_writing_has_e
 
 def test_a_token_that_is_taken_out_in_place_is_refused_when_the_writing_has_ended(service):
     status, path = service
-    other = settings.add_token(path, "other")
+    other = edit.add_token(path, "other")
     assert status(other) == 200
     path.write_text(path.read_text().partition("[[tokens]]")[0])
     time.sleep(SETTLED_IN_PLACE + 2 * LAG)
@@ -107,16 +107,16 @@ def test_a_file_that_is_renamed_into_place_counts_at_once(service):
 def test_what_a_command_changes_counts_at_once(service):
     status, path = service
     for number in range(10):
-        token = settings.add_token(path, f"number-{number}")
+        token = edit.add_token(path, f"number-{number}")
         assert status(token) == 200
-        settings.remove_token(path, f"number-{number}")
+        edit.remove_token(path, f"number-{number}")
         time.sleep(LAG)
         assert status(token) == 401
 
 
 def test_a_limit_that_is_lost_is_told_and_changes_nothing(service, caplog):
     status, path = service
-    token = settings.add_token(path, "audit", read_only=True)
+    token = edit.add_token(path, "audit", read_only=True)
     assert status(token) == 200
     rewrite(path, path.read_text().replace('scope = "read-only"\n', ""))
     assert status(token) == 200
@@ -145,7 +145,7 @@ def test_a_command_waits_until_a_file_is_whole_before_it_changes_it(service):
     text = path.read_text()
     path.write_text("")
     with ThreadPoolExecutor() as threads:
-        made = threads.submit(settings.add_token, path, "other")
+        made = threads.submit(edit.add_token, path, "other")
         time.sleep(LAG)
         path.write_text(text)
         token = made.result()

@@ -11,7 +11,7 @@ import sys
 import httpx
 import pytest
 
-from ownership import others_may, warning
+from config.ownership import others_may, warning
 from tests.app.conftest import ROOT
 from tests.conftest import free_port, serving, wait_until_healthy
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from panel.settings import add_token
-from scim.events import Event
+from config.edit import add_token
+from scim.directory.events import Event
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from panel.settings import add_token
+from config.edit import add_token
 from tests.app.unprivileged import (
     FLASK,
     GUNICORN,

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scim.auth import new_token
+from config.tokens import new_token
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import pytest
 
-from scim.auth import new_token
+from config.tokens import new_token
 from tests.conftest import ROOT
 from tests.urns import USER
 

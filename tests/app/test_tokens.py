@@ -9,7 +9,7 @@ import pytest
 
 import config
 from app import create_app
-from panel import settings
+from config import edit
 from storage.memory import MemoryStore
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -114,7 +114,7 @@ def test_a_new_token_is_let_in_at_once_by_an_app_that_has_just_looked(flask, con
     app = create_app(config_path, store=MemoryStore())
     for name in ("second", "third", "fourth"):
         assert status(app, first) == 200
-        token = settings.add_token(config_path, name)
+        token = edit.add_token(config_path, name)
         assert status(app, token) == 200
 
 
@@ -178,7 +178,7 @@ def test_a_setup_that_nobody_could_see_can_be_run_again(flask, config_path, text
 
 
 def test_a_password_that_is_there_stays_when_a_token_is_taken_back(flask, config_path):
-    settings.set_password(config_path, "correct horse battery")
+    edit.set_password(config_path, "correct horse battery")
     before = config.read(config_path)
     with Path("/dev/full").open("w") as full:
         assert flask("setup", stdout=full).returncode == 1
@@ -186,7 +186,7 @@ def test_a_password_that_is_there_stays_when_a_token_is_taken_back(flask, config
 
 
 def test_a_setup_without_a_password_makes_no_token(config_path, monkeypatch):
-    usual = settings._replace
+    usual = edit._replace
 
     def replace(path, text):
         if "password_hash" in text:
@@ -194,7 +194,7 @@ def test_a_setup_without_a_password_makes_no_token(config_path, monkeypatch):
         usual(path, text)
 
     config_path.write_text("")
-    monkeypatch.setattr(settings, "_replace", replace)
+    monkeypatch.setattr(edit, "_replace", replace)
     run = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"])
     assert (run.exit_code, run.stdout) == (1, "")
     assert config_path.read_text() == ""

@@ -15,7 +15,7 @@ import httpx
 import tomlkit
 from werkzeug.security import generate_password_hash
 
-from scim.auth import new_token
+from config.tokens import new_token
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]

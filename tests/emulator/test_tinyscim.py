@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from app import create_app
+from config.tokens import new_token
 from entra.changes import day
 from entra.client import Endpoint as Client
 from entra.client import Wire
@@ -11,7 +12,6 @@ from entra.mapping import idmelon_defaults, with_roles
 from entra.people import demo
 from entra.validate.cases import Status
 from entra.validate.runner import Run
-from scim.auth import new_token
 from storage.memory import MemoryStore
 from tests.emulator.helpers import Job, assert_equal_directory
 

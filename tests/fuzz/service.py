@@ -19,8 +19,8 @@ from werkzeug.security import generate_password_hash
 
 from app import create_app
 from bench.people import ENTERPRISE, group, membership, user, user_id
-from panel.log import log_of
-from scim.auth import new_token
+from config.tokens import new_token
+from provisioning_log import log_of
 from storage.base import Store, Writer
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore

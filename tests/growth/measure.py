@@ -17,8 +17,8 @@ from tests.growth import counting
 counting.install()  # before anything of the project is imported
 
 from app import create_app  # noqa: E402
-from panel.log import log_of  # noqa: E402
-from scim.auth import new_token  # noqa: E402
+from config.tokens import new_token  # noqa: E402
+from provisioning_log import log_of  # noqa: E402
 from storage.memory import MemoryStore  # noqa: E402
 from tests.panel.conftest import HASH, SCIM, Browser  # noqa: E402
 

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from panel.log import ProvisioningLog, log_of
-from panel.log.entries import Entry
-from panel.log.search import Criteria
-from scim.auth import new_token
+from config.tokens import new_token
+from provisioning_log import ProvisioningLog, log_of
+from provisioning_log.entries import Entry
+from provisioning_log.search import Criteria
 from storage.memory import MemoryStore
 from tests.conftest import Scim, in_process
 

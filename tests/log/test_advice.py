@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
-from panel.log.advice import advice
-from panel.log.entries import Entry
+from provisioning_log.advice import advice
+from provisioning_log.entries import Entry
 
 CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

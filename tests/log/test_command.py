@@ -14,8 +14,8 @@ import tomlkit
 from app import create_app
 from entra.replay import read as read_replay
 from entra.replay import replay
-from panel.log.exports import COLUMNS
-from scim.events import Event
+from provisioning_log.export import COLUMNS
+from scim.directory.events import Event
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from panel.log.entries import Entry, Who, read_entry
-from panel.log.exports import as_exchange, as_row, summary
-from panel.log.search import Criteria
-from scim.events import Event
+from provisioning_log.entries import Entry, Who, read_entry
+from provisioning_log.export import as_exchange, as_row, summary
+from provisioning_log.search import Criteria
+from scim.directory.events import Event
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -117,7 +117,7 @@ def test_of_many_members_the_first_are_listed_and_all_are_counted(logged):
     ],
 )
 def test_who_is_not_listed_is_counted(monkeypatch, joined, left, moved, said):
-    monkeypatch.setattr("panel.log.exports._SHOWN_PEOPLE", 3)
+    monkeypatch.setattr("provisioning_log.export._SHOWN_PEOPLE", 3)
     people = tuple(Who(f"n{number}") for number in range(1_000))
     entry = Entry(
         "2026-01-31T12:00:00.000000Z", "1", ("joined",), joined=people[:joined], left=people[:left], moved=moved
@@ -229,7 +229,7 @@ def test_a_days_worth_of_strangers_pushes_out_nothing_that_matters(make_logged, 
     ann = logged.scim.create_user(userName="ann")
     minute, paths = [0], tmp_path.glob
     monkeypatch.setattr(
-        "panel.log.writer.time", SimpleNamespace(**vars(time) | {"monotonic": lambda: minute[0] * 60.0})
+        "provisioning_log.writer.time", SimpleNamespace(**vars(time) | {"monotonic": lambda: minute[0] * 60.0})
     )
     for minute[0] in range(0, 24 * 60, 4):  # some 5 MB
         for _ in range(61):
@@ -244,7 +244,7 @@ def test_a_days_worth_of_strangers_pushes_out_nothing_that_matters(make_logged, 
 
 def test_strangers_are_counted_where_they_are_too_many(logged, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("panel.log.writer.time", SimpleNamespace(**{**vars(time), "monotonic": lambda: now[0]}))
+    monkeypatch.setattr("provisioning_log.writer.time", SimpleNamespace(**{**vars(time), "monotonic": lambda: now[0]}))
     logged.scim.create_user()
     for number in range(101):
         now[0] = 60.0 * (number == 100)  # those of the first minute are told of with the first of the next

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config import ConfigError, parse
-from panel.log.entries import Entry, timestamp
-from panel.log.files import LogFiles
-from panel.log.search import Criteria, Page, find_page, matching
+from provisioning_log.entries import Entry, timestamp
+from provisioning_log.search import Criteria, Page, find_page, matching
+from provisioning_log.segments import LogFiles
 
 
 def line(number: float = 0, text: str = "") -> str:
@@ -160,7 +160,7 @@ def test_a_copy_beside_the_files_is_neither_read_nor_deleted(files):
 
 @pytest.mark.parametrize("length", [1, 60, 61, 62, 63, 64, 65, 200, 1_000])
 def test_lines_come_back_whole_wherever_a_block_ends(files, monkeypatch, length):
-    monkeypatch.setattr("panel.log.files._BLOCK", 64)
+    monkeypatch.setattr("provisioning_log.segments._BLOCK", 64)
     files.append([line(number, "x" * (length + number)) for number in range(8)])
     with files.path.open("a") as file:
         file.write(line(9)[:-1])  # is being written

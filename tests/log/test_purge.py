@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from panel.purge import Purge
+from scim.directory.purge import Purge
 
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
@@ -98,7 +98,7 @@ def test_who_is_restored_while_the_purge_is_at_work_stays(kept, monkeypatch):
         switch(kept, ann, True)
         return due
 
-    monkeypatch.setattr("scim.resources.Resources.disabled_before", and_then_restored)
+    monkeypatch.setattr("scim.directory.resources.Resources.disabled_before", and_then_restored)
     assert purge(kept).run() == 0
     assert kept.scim.read(f"/Users/{ann['id']}")["active"] is True
 
@@ -130,7 +130,7 @@ def test_deleting_who_was_disabled_leaves_nothing_behind(logged):
 @pytest.fixture
 def looking(monkeypatch):
     """A purge that looks often, and the faults that it meets first."""
-    monkeypatch.setattr("panel.purge.EVERY", 0.02)
+    monkeypatch.setattr("scim.directory.purge.EVERY", 0.02)
     faults, run = [], Purge.run
 
     def faulty(self):

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from scim import lines
-from scim.redact import LEFT_OUT, is_secret_name, redact
+from runtime import buffered_logging
+from runtime.redact import LEFT_OUT, is_secret_name, redact
 from tests.urns import PATCH_OP, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -149,7 +149,7 @@ def plant_by_form(scim, user, planted, form):
 def stderr():
     """What the service would write to stderr."""
     handler = logging.StreamHandler(io.StringIO())
-    handler.setFormatter(lines.Formatter())
+    handler.setFormatter(buffered_logging.Formatter())
     log = logging.getLogger("tinyscim")
     log.addHandler(handler)
     yield handler.stream
@@ -159,7 +159,7 @@ def stderr():
 @pytest.fixture
 def everywhere(logged, stderr, monkeypatch):
     """All the text that the log and its readers give out."""
-    monkeypatch.setattr("panel.log.writer.STRANGERS", 10_000)
+    monkeypatch.setattr("provisioning_log.writer.STRANGERS", 10_000)
     logged.scim.create_user(userName="bystander", title="Cook")
 
     def read():

@@ -5,7 +5,7 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from scim.auth import new_token
+from config.tokens import new_token
 from tests.conftest import Scim
 
 

@@ -6,14 +6,14 @@ from collections import Counter
 
 import pytest
 
-from panel.log import writer
-from panel.log.archive import Archive
-from panel.log.entries import Entry, Who, read_entry, timestamp
-from panel.log.files import LogFiles
-from panel.log.search import Criteria, matching
-from panel.log.shares import share
-from scim.events import Event
-from scim.redact import LEFT_OUT
+from provisioning_log import writer
+from provisioning_log.archive import Archive
+from provisioning_log.entries import Entry, Who, read_entry, timestamp
+from provisioning_log.search import Criteria, matching
+from provisioning_log.segments import LogFiles
+from provisioning_log.shares import share
+from runtime.redact import LEFT_OUT
+from scim.directory.events import Event
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 MAX_BYTES = 200_000

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from panel.log import writer
+from provisioning_log import writer
 
 
 def wait_for(condition) -> None:
@@ -63,7 +63,7 @@ def test_the_queue_is_bounded(make_logged, monkeypatch):
 
 
 def test_an_entry_that_cannot_be_made_is_counted(logged, monkeypatch):
-    monkeypatch.setattr("panel.log.provisioning.make_entry", lambda *_: 1 / 0)
+    monkeypatch.setattr("provisioning_log.log.make_entry", lambda *_: 1 / 0)
     logged.scim.create_user()
     logged.log.flush()
     monkeypatch.undo()

@@ -13,7 +13,7 @@ from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
 from app import create_app
-from scim.auth import new_token
+from config.tokens import new_token
 from storage.memory import MemoryStore
 
 PASSWORD = "correct horse battery"

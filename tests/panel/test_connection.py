@@ -15,9 +15,9 @@ from werkzeug.security import generate_password_hash
 
 from app import create_app
 from config import Token, parse
+from config.tokens import new_token
 from panel import probe
-from scim import activity
-from scim.auth import new_token
+from scim.directory import token_usage
 from storage.memory import MemoryStore
 from tests.conftest import ROOT, rewrite
 from tests.panel.conftest import Browser
@@ -77,7 +77,7 @@ def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monke
     browser.scim("GET", "/Users", token="wrong")
     assert "Connected" in browser.get(ENTRA).text
     later = time.time() + 7200
-    monkeypatch.setattr(activity.time, "time", lambda: later)
+    monkeypatch.setattr(token_usage.time, "time", lambda: later)
     browser.scim("GET", "/Users", token="wrong")
     page = browser.get(ENTRA)
     assert "Failing" in page.text
@@ -398,15 +398,15 @@ def test_a_certificate_that_nobody_vouches_for(browser, monkeypatch):
 
 def test_what_one_worker_saw_others_read(tmp_path):
     path = tmp_path / "seen.json"
-    first, second = activity.Activity(path), activity.Activity(path)
+    first, second = token_usage.Activity(path), token_usage.Activity(path)
     first.note(None, 401)
     first.flush()
     second.note(None, 500)
     second.flush()
-    assert activity.Activity(path).seen().refused.status == 500
+    assert token_usage.Activity(path).seen().refused.status == 500
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
 def test_a_damaged_file_of_what_was_seen_says_nothing(tmp_path, text):
     (tmp_path / "seen.json").write_text(text)
-    assert activity.Activity(tmp_path / "seen.json").seen() == activity.Activities()
+    assert token_usage.Activity(tmp_path / "seen.json").seen() == token_usage.Activities()

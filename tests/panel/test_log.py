@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from panel.log import provisioning
+from provisioning_log import log
 
 LOG, USERS = "/panel/log", "/panel/directory/Users"
 CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
@@ -168,8 +168,8 @@ def test_of_a_large_membership_the_pages_say_how_many_joined(browser):
 
 
 def test_warnings_are_read_again_only_when_the_log_has_changed(browser, day, monkeypatch):
-    read, find = [], provisioning.unknown_attributes
-    monkeypatch.setattr(provisioning, "unknown_attributes", lambda *given: read.append(1) or find(*given))
+    read, find = [], log.unknown_attributes
+    monkeypatch.setattr(log, "unknown_attributes", lambda *given: read.append(1) or find(*given))
     for _ in range(3):
         assert "Entra sends 1 attribute" in browser.get(LOG).text
     assert len(read) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scim.auth import new_token
+from config.tokens import new_token
 
 HTTPS = {"public_url": "https://scim.example.com"}
 

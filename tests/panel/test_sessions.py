@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from panel import settings
+from config import edit
 from tests.conftest import rewrite
 from tests.panel.conftest import PASSWORD, Browser, Page, fields
 
@@ -31,7 +31,7 @@ def change_password(browser):
     """Set a new password elsewhere, and let another request meet it."""
 
     def change():
-        settings.set_password(browser.path, NEW_PASSWORD)
+        edit.set_password(browser.path, NEW_PASSWORD)
         assert browser.app.test_client().get("/panel/sign-in").status_code == 200
 
     elsewhere = Thread(target=change)
@@ -89,7 +89,7 @@ def test_a_slow_sign_in_with_the_old_password_opens_nothing(stranger):
 
 def test_a_form_of_before_the_new_password_is_refused(browser):
     hidden = fields(browser.get("/panel/integrations/entra"))
-    settings.set_password(browser.path, NEW_PASSWORD)
+    edit.set_password(browser.path, NEW_PASSWORD)
     answer = browser.client.post("/panel/integrations/entra/switch", data={**hidden, "enabled": "no"})
     assert answer.location.startswith("/panel/sign-in")
     assert browser.config["connection"]["enabled"] is True
@@ -142,7 +142,7 @@ def test_a_plain_cookie_is_not_taken_over_tls(stranger):
 def test_signing_out_and_a_new_password_are_logged_without_secrets(browser, caplog):
     with caplog.at_level(logging.INFO):
         browser.post("/panel/sign-out", form="/panel/integrations")
-        settings.set_password(browser.path, NEW_PASSWORD)
+        edit.set_password(browser.path, NEW_PASSWORD)
         browser.get("/panel/sign-in")
     assert caplog.text.count("signed out from 127.0.0.1") == 1
     assert caplog.text.count("the panel's password was changed") == 1

@@ -11,9 +11,9 @@ import pytest
 import tomlkit
 
 from app import create_app
+from fileio.locks import locked
 from panel import throttle
 from panel.throttle import FREE, KNOWN_FOR, LONGEST, STRANGERS_FREE, STRANGERS_PAUSE, Throttle
-from storage.lock import locked
 from storage.memory import MemoryStore
 from tests.browser.running import running
 from tests.conftest import ROOT

@@ -3,7 +3,7 @@
 import pytest
 
 from app import create_app
-from scim.auth import new_token
+from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.urns import USER
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scim import registry
 from scim.budget import Budget
 from scim.errors import TooMany
 from scim.filters import And, Compare, Not, Or, Present, compile_filter, lexer, parse_filter
+from scim.schema import resource_types
 from storage.memory import MemoryStore
 from tests.urns import ENT, USER
 
@@ -264,7 +264,7 @@ def test_work_grows_with_the_attributes_that_are_asked_for(scim):
     assert fine, counts
 
 
-USER_TYPE = registry.load().types["User"]
+USER_TYPE = resource_types.load().types["User"]
 
 
 def spent(filter, document):

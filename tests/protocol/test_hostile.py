@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app import create_app
-from scim import answers, derived
+from scim.directory import derived, rendering
 from tests.urns import ENT, USER
 
 HALF = '{"value":"\\ud800"}'
@@ -130,7 +130,7 @@ def test_a_malformed_host_gives_no_broken_location(scim, host):
 
 
 def test_groups_that_answers_meet_are_kept_while_there_is_room(monkeypatch, make_scim):
-    monkeypatch.setattr(answers, "CACHE_BYTES", 10_000)
+    monkeypatch.setattr(rendering, "CACHE_BYTES", 10_000)
     found = []
     init = derived.GroupCache.__init__
     monkeypatch.setattr(derived.GroupCache, "__init__", lambda self, *take: found.append(self) or init(self, *take))

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scim import answers
+from scim.directory import rendering
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
 from tests.urns import ENT
@@ -102,7 +102,7 @@ def test_each_address_of_the_service_has_answers_of_its_own(scim):
 
 
 def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
-    monkeypatch.setattr(answers, "CACHE_BYTES", 3_000)
+    monkeypatch.setattr(rendering, "CACHE_BYTES", 3_000)
     scim = make_scim()
     ids = [scim.create_user()["id"] for _ in range(20)]
     for _ in range(2):
@@ -112,9 +112,9 @@ def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
 
 def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_scim):
     made = []
-    make = answers.Renderer.render
+    make = rendering.Renderer.render
     monkeypatch.setattr(
-        answers.Renderer, "render", lambda self, document: made.append(document) or make(self, document)
+        rendering.Renderer, "render", lambda self, document: made.append(document) or make(self, document)
     )
     scim = make_scim()
     ann, bea = (scim.create_user()["id"] for _ in "ab")
@@ -129,7 +129,7 @@ def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_
 
 
 def test_answers_go_with_the_state_that_they_are_of():
-    kept = answers.AnswerCache()
+    kept = rendering.AnswerCache()
     gc.disable()  # which would come at some time, after many a state
     try:
         before = weakref.ref(kept.under("http://one", object()))

@@ -5,7 +5,7 @@ import time
 import pytest
 import tomlkit
 
-from scim.auth import new_token
+from config.tokens import new_token
 from tests.urns import USER
 
 

@@ -11,8 +11,8 @@ from tinydb import TinyDB
 
 from commands.store import group
 from config import Config
-from scim.indexes import Indexes
-from scim.live import LiveConfig
+from config.reload import LiveConfig
+from scim.directory.indexes import Indexes
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, membership, user

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from storage.base import Unavailable
-from storage.files import Files
-from storage.repair import Salvage
+from storage.engine.paths import Files
+from storage.maintenance.repair import Salvage
 from storage.tinydb_store import TinyDBStore
 from tests.storage.processes import die_at_step, end, kill, run, start
 from tests.storage.samples import INDEXES, membership, user

@@ -11,9 +11,10 @@ from zlib import crc32
 import pytest
 from tinydb import TinyDB, where
 
+from fileio.atomic import open_private, open_to_read
 from storage.base import Damaged, Duplicate, Index
-from storage.files import Files, open_private, open_to_read
-from storage.repair import check, repair
+from storage.engine.paths import Files
+from storage.maintenance.repair import check, repair
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import INDEXES, user
 from tests.storage.test_crashes import opened, state
@@ -312,7 +313,7 @@ def test_a_missing_journal_stops_the_start(filled):
 @pytest.fixture
 def half_compacted(filled, monkeypatch):
     """Leave the files as a compaction does that was killed before it merged them, with a user in the new journal."""
-    monkeypatch.setattr("storage.session.merge", lambda *args: None)
+    monkeypatch.setattr("storage.engine.commit.merge", lambda *args: None)
     store = opened(filled)
     store.compact()
     with store.writing() as tx:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from storage.base import Duplicate, Missing
-from storage.maps import Pages
+from storage.engine.cow import Pages
 from storage.tinydb_store import TinyDBStore
 from tests.storage.processes import die_at_step, run
 from tests.storage.samples import INDEXES

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-import storage.session
+import storage.engine.commit
 import storage.tinydb_store
 from storage.base import Unavailable
 from storage.tinydb_store import TinyDBStore
@@ -249,7 +249,7 @@ def test_a_compaction_that_failed_for_want_of_room_is_finished_when_there_is_roo
     store = opened(path)
     insert(store, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(storage.session, "merge", no_room)
+        patch.setattr(storage.engine.commit, "merge", no_room)
         with pytest.raises(Unavailable):
             store.compact()
         assert store.files.generations() == [1, 2]

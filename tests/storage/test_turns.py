@@ -11,9 +11,9 @@ import threading
 import pytest
 
 from storage.base import Duplicate, Unavailable
-from storage.board import SIZE, Board
-from storage.journal import has_more_than_header
-from storage.session import Session
+from storage.engine.commit import Session
+from storage.engine.journal import has_more_than_header
+from storage.engine.shared_state import SIZE, Board
 from tests.storage.processes import run
 from tests.storage.samples import user
 from tests.storage.test_crashes import opened, state
@@ -154,7 +154,7 @@ def test_whoever_changes_nothing_waits_until_what_it_saw_is_durable(open_store, 
 def test_a_failure_that_nobody_foresaw_keeps_no_later_writer_waiting(open_store, monkeypatch):
     store = open_store()
     with monkeypatch.context() as patch:
-        patch.setattr("storage.session.Session._make_durable", lambda *_: [][0])
+        patch.setattr("storage.engine.commit.Session._make_durable", lambda *_: [][0])
         with pytest.raises(IndexError):
             insert(store, 1)
     assert can_write(store)
@@ -164,7 +164,7 @@ def test_a_turn_that_cannot_be_had_keeps_no_later_writer_waiting(open_store, mon
     store = open_store()
     turn = store._session._sync_turn
     with monkeypatch.context() as patch:
-        patch.setattr("storage.lock.fcntl.flock", refuse_to(turn._descriptor))
+        patch.setattr("fileio.locks.fcntl.flock", refuse_to(turn._descriptor))
         with pytest.raises(Unavailable, match="No locks"):
             insert(store, 1)
     assert can_write(store)
@@ -322,7 +322,7 @@ def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, out
     told = board.told
     with monkeypatch.context() as patch:
         if not merged:
-            patch.setattr("storage.session.merge", lambda *args: None)
+            patch.setattr("storage.engine.commit.merge", lambda *args: None)
         first.compact()
     board.told = told  # as a process leaves it that is killed as soon as it has ended the journal
     disk = Disk(monkeypatch)
@@ -475,11 +475,11 @@ def test_compactions_that_overtake_whoever_opens_the_store_are_no_damage(open_st
         first.compact()
         insert(first, 2)
         with monkeypatch.context() as patch:
-            patch.setattr("storage.session.merge", lambda *args: None)
+            patch.setattr("storage.engine.commit.merge", lambda *args: None)
             first.compact()
         return has_more_than_header(path)
 
-    monkeypatch.setattr("storage.loading.has_more_than_header", overtaken)
+    monkeypatch.setattr("storage.engine.recovery.has_more_than_header", overtaken)
     assert ids(open_store()) == ["u1", "u2"]
 
 
@@ -509,7 +509,7 @@ def test_a_reader_needs_no_fsync_to_follow_into_the_next_journal_but_a_writer_do
     insert(first, 1)
     with monkeypatch.context() as patch:
         # As a process leaves it that is killed when it has just ended the journal.
-        patch.setattr("storage.session.merge", lambda *args: None)
+        patch.setattr("storage.engine.commit.merge", lambda *args: None)
         second.compact()
         second._session._board.synced = 0
         patch.setattr(os, "fdatasync", fail)

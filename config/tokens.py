@@ -1,0 +1,45 @@
+"""Bearer tokens: made here, shown once, kept as a hash (RFC 7644 section 2)."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from config import NEVER
+
+PREFIX = "tscim_"
+
+
+def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
+    """Return a new token of 256 random bits, and the [[tokens]] table that lets it in."""
+    text = PREFIX + secrets.token_urlsafe(32)
+    created = datetime.now(UTC).replace(microsecond=0)
+    return text, {
+        "name": name,
+        "sha256": hash_token(text),
+        "created": created,
+        "expires": NEVER if lifetime is None else created + lifetime,
+        "scope": "read-only" if read_only else "read-write",
+    }
+
+
+def hash_token(text: str) -> str:
+    """Return the hash under which a token is kept.
+
+    SHA-256 without salt or stretching is right here: those slow down guessing of what people choose, and 256 random
+    bits cannot be guessed at any speed.
+    """
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+TEST_PREFIX = "connection-test-"  # of the names of tests' tokens
+
+
+def new_test_name() -> str:
+    """Return a name for the token of one test."""
+    return TEST_PREFIX + secrets.token_hex(4)
+
+
+def is_test_name(name: str) -> bool:
+    """Tell whether this is the name of a test's token."""
+    return name.startswith(TEST_PREFIX)

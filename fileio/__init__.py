@@ -1,0 +1,1 @@
+"""Files: replaced atomically, locked between processes, written as CSV."""

@@ -1,0 +1,127 @@
+"""The log's pages: the entries, each of them, the attributes that nobody knows, the rules of deprovisioning."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.names import Names
+from panel.page import refuse
+from provisioning_log import ProvisioningLog, log_of
+from provisioning_log.advice import advice
+from provisioning_log.entries import ACTIONS, Entry, Who
+from provisioning_log.export import detail, flat, people_of, shown
+from provisioning_log.search import RESULTS, Criteria, Page, read_time
+from scim.errors import NotFound
+from scim.protocol.projection import Projection
+from scim.web.request import service
+from storage.base import Document
+
+HISTORY = 50
+
+
+def listing() -> ResponseReturnValue:
+    """Show the entries that the address asks for, the newest first."""
+    log = log_of(current_app)
+    if log is None:
+        return render_template("log/off.html")
+    asked = {
+        name: request.args.get(name, "").strip()[:200] for name in ("person", "action", "result", "since", "until")
+    }
+    criteria, problem = _criteria(asked)
+    page = Page([]) if problem else log.search(criteria, request.args.get("before", "")[:40])
+    return render_template(
+        "log/list.html",
+        page=page,
+        asked={name: value for name, value in asked.items() if value},
+        problem=problem,
+        actions=ACTIONS,
+        results=RESULTS,
+        unknown=len(log.warnings()),
+    )
+
+
+def entry(id: str) -> ResponseReturnValue:
+    """Show everything that the log has of one entry."""
+    found = _log().find(id)
+    if found is None:
+        refuse("The log has no such entry; it may have been too old to keep.", 404)
+    return render_template("log/entry.html", entry=found, pretty=_pretty)
+
+
+def unknown() -> ResponseReturnValue:
+    """Show the attributes that clients sent and no schema knows."""
+    return render_template("log/unknown.html", unknown=_log().warnings())
+
+
+def deprovisioning() -> ResponseReturnValue:
+    """Show what comes when somebody leaves, and what happens here."""
+    days = service().live_config.now.directory.purge_disabled_after_days
+    return render_template("log/deprovisioning.html", days=days)
+
+
+def helpers() -> dict[str, Callable[..., Any]]:
+    """Return what the templates of this and other pages call."""
+    return {
+        "history_of": _history,
+        "disabled_since": _disabled_since,
+        "changes_of": _changes,
+        "advice_on": advice,
+        "detail_of": detail,
+        "people_of": people_of,
+        "address_of": _address,
+    }
+
+
+def _log() -> ProvisioningLog:
+    return log_of(current_app) or refuse("The provisioning log is off: set path under [log] in the configuration.", 404)
+
+
+def _criteria(asked: dict[str, str]) -> tuple[Criteria, str]:
+    """Return what is asked for, or what is wrong with it."""
+    times = {}
+    for name in ("since", "until"):
+        if asked[name]:
+            try:
+                times[name] = read_time(asked[name])
+            except (ValueError, OverflowError):
+                return Criteria(), f"“{asked[name]}” is no time; write it like 2026-01-31 or 2026-01-31T12:00, in UTC."
+    return Criteria(asked["person"], asked["action"], asked["result"], **times), ""
+
+
+def _history(id: str) -> list[Entry]:
+    log = log_of(current_app)
+    return log.history(id, HISTORY) if log else []
+
+
+def _disabled_since(type: str, document: Document) -> str:
+    """Return since when a resource is disabled."""
+    times = service().resources("").disabled_since(service().registry.types[type], [document["id"]])
+    return times.get(document["id"], "")
+
+
+def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the readable name of each attribute that changed, its name in SCIM, its old and its new value."""
+    type, names = service().registry.types.get(entry.type), Names(service().live_config.now)
+    for whole, values in entry.changes.items():
+        for name, old, new in flat(whole, values):
+            target = type.resolve(name) if type else None
+            yield (names.label(target) if target and target.attribute else name), name, shown(old), shown(new)
+
+
+def _address(type: str, who: Who) -> str:
+    """Return the address of somebody's page, empty where there is none."""
+    known = service().registry.types.get(type)
+    if known is None or not who.id:
+        return ""
+    try:
+        service().resources("").get(known, who.id, Projection(("id",)))
+    except NotFound:
+        return ""
+    return url_for("panel.resource", kind=known.endpoint.strip("/"), id=who.id)
+
+
+def _pretty(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False, indent=2)

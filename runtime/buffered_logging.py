@@ -1,0 +1,103 @@
+"""The service's log on stderr: its format, and a handler that writes many lines with one system call."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from threading import Lock
+
+from runtime.background import Later
+from runtime.redact import redact
+
+PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
+MOST = 1_000  # lines that may wait
+FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class Record(logging.LogRecord):
+    """An INFO record without the caller's file and line: to find them would take longer than all the rest."""
+
+    def __init__(self, name: str, message: str, args: tuple[object, ...]) -> None:
+        now, thread = time.time(), threading.current_thread()
+        own = {
+            "name": name,
+            "msg": message,
+            "args": args,
+            "created": now,
+            "msecs": now % 1 * 1000,
+            "relativeCreated": (now - _USUAL["created"]) * 1000 + _USUAL["relativeCreated"],
+            "thread": thread.ident,
+            "threadName": thread.name,
+            "process": os.getpid(),
+        }
+        self.__dict__ = _USUAL | own
+
+
+_USUAL = vars(logging.LogRecord("", logging.INFO, "", 0, "", (), None))
+
+
+def record(name: str, message: str, *args: object) -> logging.LogRecord:
+    """Return a record of level INFO, from the factory that somebody has set, if so."""
+    factory = logging.getLogRecordFactory()
+    if factory is logging.LogRecord:
+        return Record(name, message, args)
+    return factory(name, logging.INFO, "", 0, message, args, None)
+
+
+class Formatter(logging.Formatter):
+    """Formats records without the credentials in them, and each second's time once."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT)
+        self._second, self._text = 0, ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text, and its exception's, redacted."""
+        return redact(super().format(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the time as logging's own formatter does."""
+        second, milliseconds = divmod(int(record.created * 1000), 1000)
+        if second != self._second:
+            self._second, self._text = second, time.strftime(self.default_time_format, time.localtime(second))
+        return f"{self._text},{milliseconds:03d}"
+
+
+class Lines(logging.Handler):
+    """Writes records to stderr: warnings and errors at once, lesser ones a moment later, many in one system call.
+
+    A system call for each request's line would cost it more than everything else that logging does: the call releases
+    the interpreter's lock, and the request then waits to get it back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(Formatter())
+        self._waiting: deque[logging.LogRecord] = deque()
+        self._writing = Lock()
+        self._later = Later("log", self.flush, before=PAUSE)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record in."""
+        self._waiting.append(record)
+        if record.levelno >= logging.WARNING or len(self._waiting) >= MOST:
+            self.flush()
+        else:
+            self._later.ask()
+
+    def flush(self) -> None:
+        """Write what waits; where nobody takes it, there is nobody to be told."""
+        with self._writing, suppress(OSError, ValueError):
+            records = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            sys.stderr.write("".join(map(self._line, records)))
+            sys.stderr.flush()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return f"{self.format(record)}\n"
+        except Exception:
+            self.handleError(record)
+            return ""

@@ -1,0 +1,250 @@
+"""Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote
+
+import marshmallow as ma
+
+from scim.directory.resources import Outcome, Resources, new_id
+from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge, shorten
+from scim.protocol.messages import List, Message, Part, Text, Word, expect, first_sentence
+from scim.protocol.preconditions import Conditions, version_of
+from scim.schema.resource_types import Registry, ResourceType
+
+log = logging.getLogger("tinyscim")
+
+BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+_WHOLE = re.compile(r"bulkId:(\S+)")
+_IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
+
+
+class _BulkOperationSchema(Message):
+    method = Word("POST", "PUT", "PATCH", "DELETE", required=True)
+    path = Text(required=True)
+    bulk_id = Text(data_key="bulkId")
+    version = Text()
+    data = ma.fields.Dict()
+
+
+class _BulkSchema(Message):
+    schemas = List(Text(), required=True)
+    fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
+    operations = List(Part(_BulkOperationSchema()), data_key="Operations", required=True)
+
+
+_BULK = _BulkSchema()
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOperation:
+    """One operation of a bulk request, its data still as it was sent."""
+
+    method: str
+    path: str
+    bulk_id: str | None = None
+    version: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def references(self) -> Iterator[str]:
+        """Yield the bulkIds that the operation mentions."""
+        yield from _mentioned("path", self.path)
+        for name, text in _texts(self.data):
+            yield from _mentioned(name, text)
+
+
+Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], tuple[int, Outcome]]
+"""Carries out one operation, given its method, type, id, data and conditions; returns its outcome, and the status that
+it would have as a request of its own. For POST the id is the one promised to the new resource."""
+
+Report = Callable[[BulkOperation, float, Outcome | None, Mapping[str, Any]], None]
+"""Called after each operation: with the operation, ids in place of bulkIds, its milliseconds, outcome and result."""
+
+
+def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
+    """Return the operations of a BulkRequest and its failOnErrors. Raises InvalidSyntax, InvalidValue, TooLarge."""
+    expect(body, BULK_REQUEST)
+    sent = body.get("Operations")
+    if isinstance(sent, list) and len(sent) > max_operations:
+        raise TooLarge(f"The bulk request has more operations than maxOperations ({max_operations}).")
+    try:
+        loaded = _BULK.load(body)
+    except ma.ValidationError as error:
+        raise InvalidSyntax(first_sentence(error.messages)) from None
+    operations = [BulkOperation(**raw) for raw in loaded["operations"]]
+    ids = [operation.bulk_id for operation in operations if operation.bulk_id]
+    if len(set(ids)) < len(ids):
+        raise InvalidValue("A bulkId must be unique within the request.")
+    return operations, loaded.get("fail_on_errors")
+
+
+class Bulk:
+    """One bulk request. Every new resource is promised its id at the start, so that references resolve both ways."""
+
+    def __init__(self, resources: Resources, perform: Perform, report: Report) -> None:
+        self._resources = resources
+        self._perform = perform
+        self._report = report
+        self._operations: list[BulkOperation] = []
+        self._promised: dict[str, str] = {}
+        self._failed: set[str] = set()
+        self._results: dict[int, dict[str, Any]] = {}
+
+    def run(self, operations: list[BulkOperation], fail_on_errors: int | None) -> dict[str, Any]:
+        """Carry out the operations and return the BulkResponse, in the order in which they were sent."""
+        self._operations = operations
+        self._promised = {
+            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and _creates(operation)
+        }
+        errors = 0
+        for place in self._order():
+            result = self._one(operations[place])
+            self._results[place] = result
+            errors += int(result["status"]) >= 400
+            if fail_on_errors and errors >= fail_on_errors:
+                break
+        self._break_promises()
+        return {
+            "schemas": [BULK_RESPONSE],
+            "Operations": [self._results[place] for place in sorted(self._results)],
+        }
+
+    def _break_promises(self) -> None:
+        """Remove the references to new resources whose POST was never reached, as failOnErrors ended the request."""
+        for place, operation in enumerate(self._operations):
+            if place not in self._results and operation.bulk_id in self._promised:
+                self._break_promise(operation.bulk_id)
+
+    def _break_promise(self, bulk_id: str) -> None:
+        try:
+            self._resources.break_promise(self._promised[bulk_id])
+        except Exception:  # the answer must still tell what the other operations did
+            log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(shorten(bulk_id)))
+
+    def _order(self) -> Iterator[int]:
+        """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
+        creating = {one.bulk_id: place for place, one in enumerate(self._operations) if _creates(one)}
+        begun: set[int] = set()
+        for start in range(len(self._operations)):
+            waiting = [(start, False)]
+            while waiting:
+                place, ready = waiting.pop()
+                if ready:
+                    yield place
+                elif place not in begun:
+                    begun.add(place)
+                    waiting.append((place, True))
+                    mentioned = dict.fromkeys(self._operations[place].references())
+                    needed = [creating[id] for id in mentioned if id in creating]
+                    waiting += [(other, False) for other in reversed(needed) if other not in begun]
+
+    def _one(self, operation: BulkOperation) -> dict[str, Any]:
+        result: dict[str, Any] = {"method": operation.method}
+        outcome: Outcome | None
+        if operation.bulk_id:
+            result["bulkId"] = operation.bulk_id
+        location, started, resolved = "", time.perf_counter(), operation
+        try:
+            resolved = self._resolved(operation)
+            type, id = _destination(self._resources.registry, resolved)
+            if operation.method != "POST" and id:
+                location = self._resources.locate(type, id)
+            status, outcome = self._run(resolved, type, id)
+        except ScimError as error:
+            outcome, result = None, self._failure(operation, result, location, error)
+        except Exception:  # the answer must still tell what the other operations did
+            log.exception("an operation of a bulk request failed")
+            unforeseen = InternalError("The service failed to carry out this operation. Its log says why.")
+            outcome, result = None, self._failure(operation, result, location, unforeseen)
+        else:
+            result["location"] = self._resources.locate(type, outcome.id)
+            if outcome.after:
+                result["version"] = version_of(outcome.after)
+            result["status"] = str(status)
+        self._report(resolved, (time.perf_counter() - started) * 1000, outcome, result)
+        return result
+
+    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, Outcome]:
+        if operation.method == "POST":
+            if not operation.bulk_id:
+                raise InvalidSyntax("A POST in a bulk request needs a bulkId.")
+            id = self._promised[operation.bulk_id]
+        conditions = Conditions(if_match=operation.version)
+        return self._perform(operation.method, type, id, operation.data, conditions)
+
+    def _failure(
+        self, operation: BulkOperation, result: dict[str, Any], location: str, error: ScimError
+    ) -> dict[str, Any]:
+        if operation.bulk_id in self._promised:
+            self._failed.add(operation.bulk_id)
+            self._break_promise(operation.bulk_id)
+        if location:
+            result["location"] = location
+        return {**result, "status": str(error.status), "response": error.to_body()}
+
+    def _resolved(self, operation: BulkOperation) -> BulkOperation:
+        """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
+        for bulk_id in operation.references():
+            if bulk_id in self._failed or bulk_id not in self._promised:
+                raise Conflict(f'The resource with the bulkId "{shorten(bulk_id)}" was not created.')
+        path = self._with_ids(operation.path, "path")
+        return replace(operation, path=path, data=self._with_ids(operation.data))
+
+    def _with_ids(self, value: Any, name: str = "") -> Any:
+        if isinstance(value, str):
+            whole = _WHOLE.fullmatch(value)
+            if whole:
+                return self._promised[whole[1]]
+            return _IN_PATH.sub(lambda found: self._promised[found[1]], value) if _is_path(name) else value
+        if isinstance(value, list):
+            return [self._with_ids(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self._with_ids(one, name) for name, one in value.items()}
+        return value
+
+
+def _creates(operation: BulkOperation) -> bool:
+    return operation.method == "POST" and bool(operation.bulk_id)
+
+
+def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str | None]:
+    endpoint, _, id = operation.path.strip("/").partition("/")
+    type = registry.at(endpoint)
+    if type is None or "/" in id or (operation.method == "POST" and id):
+        raise NotFound(f"There is nothing at {shorten(operation.path)}.")
+    id = unquote(id)
+    if operation.method != "POST" and not id:
+        raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
+    return type, id or None
+
+
+def _mentioned(name: str, text: str) -> list[str]:
+    """Return the bulkIds in a text: as a value of its own, or as an id within a PATCH path."""
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        return [whole[1]]
+    return _IN_PATH.findall(text) if _is_path(name) else []
+
+
+def _is_path(name: str) -> bool:
+    return name.lower() == "path"
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text with the name that it stands under."""
+    waiting = [("", value)]
+    while waiting:
+        name, one = waiting.pop()
+        if isinstance(one, str):
+            yield name, one
+        elif isinstance(one, dict):
+            waiting += one.items()
+        elif isinstance(one, list):
+            waiting += [(name, inner) for inner in one]

@@ -1,0 +1,258 @@
+"""The attributes whose values follow from other documents, and how: members, groups, references such as manager, meta.
+
+They are not stored, so they are never stale. Which there are follows from the type, and is worked out once.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from scim.directory import memberships
+from scim.directory.indexes import is_reference
+from scim.filters import read_values
+from scim.protocol.leniency import Element
+from scim.schema.resource_types import GROUP, Registry, ResourceType, Target
+from storage.base import ID, Document, Reader, Sealed
+
+Locate = Callable[[ResourceType, str], str]
+"""Gives the address of the resource of a type with an id."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+AttributeKey = tuple[str | None, str]
+"""Where an attribute stands: the extension's URN or None, and the attribute's name."""
+
+
+class GroupCache:
+    """What has been read about groups in one state of the store, since many users share the same groups.
+
+    `parents` has, by a group's id, the ids of the groups that it is a member of; `elements` has, by id and distance,
+    the finished element of `groups`. `take` asks for room, in bytes; what finds none is not kept.
+    """
+
+    def __init__(self, take: Callable[[int], bool] = lambda size: True) -> None:
+        self.parents: dict[str, list[str]] = {}
+        self.elements: dict[tuple[str, int], Element] = {}
+        self._take = take
+
+    def keep(self, where: dict[K, V], key: K, value: V, size: int) -> None:
+        """Keep a value of so many bytes, if there is room."""
+        if self._take(_OVERHEAD + size):
+            where[key] = value
+
+
+_OVERHEAD = 700  # bytes that an entry takes beside what varies
+
+
+class ReadContext:
+    """What values are derived from: a reader, the registry, addresses, and what is known about groups already."""
+
+    def __init__(self, reader: Reader, registry: Registry, locate: Locate, groups: GroupCache | None = None) -> None:
+        self.reader, self.registry, self.locate = reader, registry, locate
+        self.groups = groups or GroupCache()
+
+    def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
+        """Return the resource of one of these types with this id."""
+        for name in types:
+            type = self.registry.types.get(name)
+            document = self.reader.get(name, id) if type else None
+            if type and document:
+                return type, document
+        return None
+
+
+class DerivedAttribute:
+    """A derived attribute of a type: how its value follows from what is stored of it and from other documents."""
+
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        self.type, self.extension, self.name = type, extension, name
+        self.attribute = type.attribute(extension, name)
+        self.read = read_values(Target(extension, self.attribute))
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        """Yield the elements of the attribute's value, the only one where it is single-valued."""
+        raise NotImplementedError
+
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        """Return what tells which `value`s the elements have, without making the elements."""
+        return ()
+
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+        """Return the documents with such an element, or None where only a scan would find them."""
+        return None
+
+    def element(self, context: ReadContext, stored: Element) -> Element:
+        """Return an element as it is answered."""
+        return stored
+
+    def detach(self, resource: Document) -> list[Element]:
+        """Remove from a resource, in place, what is not stored of it; return the elements that are stored elsewhere."""
+        return []
+
+
+class _Meta(DerivedAttribute):
+    """`meta`, with the location."""
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        yield {**document["meta"], "location": context.locate(self.type, document["id"])}
+
+
+class _Reference(DerivedAttribute):
+    """References to resources: `$ref` and the name are there while the resource is. Its index finds them."""
+
+    def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
+        super().__init__(type, extension, name)
+        self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (self.element(context, stored) for stored in self.read(document))
+
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return {value for stored in self.read(document) if isinstance(value := stored.get("value"), str)}
+
+    def element(self, context: ReadContext, stored: Element) -> Element:
+        found = context.find(self.attribute.refers_to, stored.get("value", ""))
+        if not found:
+            return stored
+        type, document = found
+        element = {**stored, "$ref": context.locate(type, document["id"])}
+        if "displayName" in document:
+            for name in self._names:
+                element[name] = document["displayName"]
+        return element
+
+    def detach(self, resource: Document) -> list[Element]:
+        holder = resource.get(self.extension, {}) if self.extension else resource
+        sent = holder.get(self.name)
+        kept = _stored_reference(sent) if sent else sent
+        if kept != sent:
+            if self.extension:
+                holder = resource[self.extension] = dict(holder)
+            if kept:
+                holder[self.name] = kept
+            else:
+                del holder[self.name]
+        return []
+
+
+class _Members(DerivedAttribute):
+    """`members` of a group, each with its address, type and name while it is known here."""
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (self.element(context, one) for one in memberships.of_group(context.reader, document["id"]))
+
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return memberships.Values(context.reader, document["id"])
+
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+        return _in_order(
+            context.reader, self.type, (one["group"] for one in memberships.of_member(context.reader, value))
+        )
+
+    def detach(self, resource: Document) -> list[Element]:
+        sent: list[Element] = resource.pop(self.name, [])
+        return sent
+
+    def element(self, context: ReadContext, stored: Element) -> Element:
+        found = context.find(self.attribute.refers_to, stored["member"])
+        if not found:
+            return memberships.stored_element(stored)
+        type, document = found
+        element = {"value": document["id"], "$ref": context.locate(type, document["id"]), "type": type.name}
+        return {**element, "display": document["displayName"]} if "displayName" in document else element
+
+
+class _Groups(DerivedAttribute):
+    """`groups` of a user: those it is a member of, then those that these are members of, each once."""
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        return (_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items())
+
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return _groups_of(context, document["id"])
+
+    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+        found, waiting = dict[str, None](), [value]
+        for group in waiting:
+            for one in memberships.of_group(context.reader, group):
+                if one["member"] not in found:
+                    found[one["member"]] = None
+                    waiting.append(one["member"])
+        return _in_order(context.reader, self.type, found)
+
+
+@lru_cache(maxsize=256)
+def derived_attributes(type: ResourceType, registry: Registry) -> dict[AttributeKey, DerivedAttribute]:
+    """Return the derived attributes of a type, by place."""
+    found: dict[AttributeKey, DerivedAttribute] = {(None, "meta"): _Meta(type, None, "meta")}
+    for extension, attributes in type.attributes_by_schema():
+        for attribute in attributes:
+            kind = _kind(type, Target(extension, attribute), registry)
+            if kind:
+                found[extension, attribute.name] = kind(type, extension, attribute.name)
+    return found
+
+
+def _kind(type: ResourceType, target: Target, registry: Registry) -> Callable[..., DerivedAttribute] | None:
+    attribute = target.attribute
+    assert attribute
+    if memberships.is_members(type, target.extension, attribute):
+        return _Members
+    if attribute.mutability == "readOnly" and attribute.refers_to == (GROUP,):
+        return _Groups
+    return _Reference if is_reference(target, registry) else None
+
+
+def _stored_reference(value: Any) -> Any:
+    if isinstance(value, list):
+        return [kept for element in value if (kept := _stored_reference(element))]
+    if not isinstance(value, dict):  # stored before it became a reference
+        return value
+    return {name: part for name, part in value.items() if name not in _FOLLOWING}
+
+
+_FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes that follow from the resource that is referred to
+
+
+def _groups_of(context: ReadContext, id: str) -> dict[str, int]:
+    """Return the distance of each group by its id, the nearest first; a circle of groups is gone round once."""
+    distances = dict.fromkeys(_parents(context, id), 1)
+    waiting = list(distances)
+    for group in waiting:
+        parents = context.groups.parents.get(group)
+        if parents is None:
+            parents = _parents(context, group)
+            context.groups.keep(context.groups.parents, group, parents, 100 * len(parents))
+        for parent in parents:
+            if parent not in distances:
+                distances[parent] = distances[group] + 1
+                waiting.append(parent)
+    return distances
+
+
+def _parents(context: ReadContext, id: str) -> list[str]:
+    return [one["group"] for one in memberships.of_member(context.reader, id)]
+
+
+def _group(context: ReadContext, id: str, distance: int) -> Element:
+    """Return a group as an element of `groups`."""
+    elements = context.groups.elements
+    found = elements.get((id, distance))
+    if found is None:
+        group = context.reader.get(GROUP, id) or {}
+        name = group.get("displayName", "")
+        found = {
+            "value": id,
+            "$ref": context.locate(context.registry.types[GROUP], id),
+            "display": name,
+            "type": "direct" if distance == 1 else "indirect",
+        }
+        context.groups.keep(elements, (id, distance), found, len(name))
+    return found
+
+
+def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:
+    """Return the documents that there are with these ids, in order of creation."""
+    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed_lookup(type.name, ID, id)]
+    return [one for _, one in sorted(found)]

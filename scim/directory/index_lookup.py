@@ -1,0 +1,90 @@
+"""Finds the few documents that can match at all, and where a filter is no more than one look-up, those that do."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from scim.filters.ast import And, Compare, Filter, Unquoted, ValuePath
+from scim.filters.compiler import FindDerived, with_default_value
+from scim.schema.resource_types import ResourceType, Target
+from storage.base import ID, Index, Reader, Sealed
+
+IndexNames = Mapping[tuple[str | None, str, str | None], Index]
+"""The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
+
+
+def decided(
+    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
+) -> tuple[Sealed, ...] | None:
+    """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
+
+    None: look for candidates. InvalidFilter.
+    """
+    if not isinstance(tree, Compare) or tree.op != "eq" or not isinstance(tree.value, str):
+        return None
+    target = type.resolve(tree.path)
+    if isinstance(tree.value, Unquoted) or target is None or not target.attribute:
+        return None
+    if find_derived(target.extension, target.attribute.name):
+        return None  # it has an equality of its own
+    target = with_default_value(target, tree.path)
+    if target.leaf.type not in ("string", "reference"):
+        return None  # the text may be no value of the type, which only the predicate says
+    return _indexed(target, tree.value, type, reader, indexes)
+
+
+def candidates(
+    tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
+) -> Iterable[Sealed] | None:
+    """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.
+
+    What it finds has to be checked against the whole filter.
+    """
+    for path, value in _equalities(tree):
+        target = type.resolve(path)
+        if target is None or not target.attribute:
+            continue
+        target = with_default_value(target, path)
+        found = _look_up(target, value, type, reader, indexes, find_derived)
+        if found is not None:
+            return found
+    return None
+
+
+def _look_up(
+    target: Target,
+    value: str,
+    type: ResourceType,
+    reader: Reader,
+    indexes: IndexNames,
+    find_derived: FindDerived,
+) -> Iterable[Sealed] | None:
+    found = _indexed(target, value, type, reader, indexes)
+    if found is not None:
+        return found
+    assert target.attribute
+    source = find_derived(target.extension, target.attribute.name)
+    return source.find(value) if source and target.sub and target.sub.name == "value" else None
+
+
+def _indexed(
+    target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames
+) -> tuple[Sealed, ...] | None:
+    """Return the documents with a value, in order of creation; None where no index has the attribute."""
+    assert target.attribute
+    extension, attribute, sub = target.extension, target.attribute.name, target.sub
+    if (extension, attribute) == (None, "id"):
+        return reader.sealed_lookup(type.name, ID, value)
+    index = indexes.get((extension, attribute, sub.name if sub else None))
+    return reader.sealed_lookup(type.name, index.name, str(target.leaf.key(value))) if index else None
+
+
+def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:
+    """Yield the paths that must equal a string, those inside brackets with their attribute before them."""
+    terms = tree.terms if isinstance(tree, And) else (tree,)
+    for term in terms:
+        match term:
+            case Compare(path, "eq", str(value)):
+                yield path, value
+            case ValuePath(path, filter):
+                yield from ((f"{path}.{inner}", value) for inner, value in _equalities(filter))
+            case And():
+                yield from _equalities(term)

@@ -1,0 +1,116 @@
+"""Adds derived attributes to stored resources, shows them to filters, and removes them from what is to be stored."""
+
+from collections.abc import Container, Iterable, Sized
+from functools import cache, lru_cache, partial
+from itertools import chain
+from typing import Any
+
+from scim.budget import Budget
+from scim.directory.derived import AttributeKey, DerivedAttribute, ReadContext, derived_attributes
+from scim.filters import FindDerived, remember_last
+from scim.protocol.leniency import Element
+from scim.protocol.projection import Wanted
+from scim.schema.resource_types import MEMBERS, Registry, ResourceType, Target
+from scim.schema.validation import set_schemas
+from storage.base import Document, Sealed
+
+_STEPS = 5  # the steps of a budget that one element counts for: reading another document takes so many times as long
+
+
+class Relations(ReadContext):
+    """Derives attributes from what a reader sees."""
+
+    def find_derived(self, type: ResourceType, budget: Budget) -> FindDerived:
+        """Return what finds the derived attributes of a type for one query, which computes each once a document."""
+        return cache(partial(self._bound, derived_attributes(type, self.registry), budget))
+
+    def wanted_attributes(self, type: ResourceType, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
+        """Return those derived attributes of a type that are wanted, for `complete`."""
+        return _wanted(type, self.registry, wanted)
+
+    def complete(self, document: Document, wanted: Iterable[DerivedAttribute]) -> Document:
+        """Return the resource with these derived attributes."""
+        result = dict(document)
+        for derived in wanted:
+            elements = list(derived.elements(self, document))
+            if not elements:
+                continue
+            value: Any = elements if derived.attribute.multi_valued else elements[0]
+            if derived.extension:
+                result[derived.extension] = {**result[derived.extension], derived.name: value}
+            else:
+                result[derived.name] = value
+        return result
+
+    def member(self, type: ResourceType, membership: Document) -> Element:
+        """Return a membership as the element of `members` that is answered."""
+        return derived_attributes(type, self.registry)[None, MEMBERS].element(self, membership)
+
+    def answered(self, type: ResourceType, target: Target, element: Any) -> Any:
+        """Return an element of an attribute as it is answered, if it refers to a resource; else as it is stored."""
+        assert target.attribute
+        derived = derived_attributes(type, self.registry).get((target.extension, target.attribute.name))
+        return derived.element(self, element) if derived else element
+
+    def _bound(
+        self, derived: dict[AttributeKey, DerivedAttribute], budget: Budget, extension: str | None, name: str
+    ) -> "_BoundDerived | None":
+        found = derived.get((extension, name))
+        return _BoundDerived(self, found, budget) if found else None
+
+
+class _BoundDerived:
+    """A derived attribute as one query sees it: computed once for each document, at the expense of a budget."""
+
+    def __init__(self, relations: Relations, derived: DerivedAttribute, budget: Budget) -> None:
+        self._relations, self._derived, self._budget = relations, derived, budget
+        self.elements = remember_last(self._elements)
+        self._values = remember_last(self._all_values)
+
+    def has(self, document: Document, value: str) -> bool:
+        return value in self._values(document)
+
+    def find(self, value: str) -> Iterable[Sealed] | None:
+        return self._derived.find(self._relations, value)
+
+    def _elements(self, document: Document) -> list[Element]:
+        found = []
+        for element in self._derived.elements(self._relations, document):
+            self._budget.spend(_STEPS)  # before the next one: there may be many
+            found.append(element)
+        return found
+
+    def _all_values(self, document: Document) -> Container[str]:
+        values = self._derived.values(self._relations, document)
+        self._budget.spend(_STEPS * len(values) if isinstance(values, Sized) else 0)
+        return values
+
+
+@lru_cache(maxsize=256)
+def _wanted(type: ResourceType, registry: Registry, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
+    every = derived_attributes(type, registry).values()
+    return tuple(one for one in every if wanted.includes(one.extension, one.attribute))
+
+
+def detach(type: ResourceType, registry: Registry, document: Document) -> tuple[Document, list[Element]]:
+    """Part what is stored of a resource from its members, and leave out what is derived from other documents."""
+    stored = dict(document)
+    apart = [derived.detach(stored) for derived in derived_attributes(type, registry).values()]
+    set_schemas(type, stored)
+    return stored, list(chain.from_iterable(apart))
+
+
+def without_reference(type: ResourceType, target: Target, document: Document, id: str) -> Document:
+    """Return the stored resource without what refers to the id at the target."""
+    assert target.attribute
+    name = target.attribute.name
+    holder = dict(document[target.extension] if target.extension else document)
+    value = holder.pop(name)
+    if isinstance(value, list):
+        holder[name] = [element for element in value if element.get("value") != id]
+    holder = {key: kept for key, kept in holder.items() if kept != []}
+    result = {**document, target.extension: holder} if target.extension else holder
+    if target.extension and not holder:
+        del result[target.extension]
+    set_schemas(type, result)
+    return result

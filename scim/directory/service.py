@@ -1,0 +1,90 @@
+"""The parts that requests share: configuration, registry, indexes, store."""
+
+import atexit
+import hmac
+import logging
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from urllib.parse import quote
+
+from config.reload import LiveConfig
+from scim import dialect
+from scim.directory.events import Event, Observer
+from scim.directory.import_check import check_stored
+from scim.directory.indexes import Indexes
+from scim.directory.rendering import AnswerCache
+from scim.directory.resources import Resources
+from scim.directory.shared_secret import shared_secret
+from scim.directory.token_usage import Activity
+from scim.schema.resource_types import Registry, ResourceType
+from storage.base import Document, Store
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # as all our own ids are, which need not be quoted
+_SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
+
+log = logging.getLogger("tinyscim")
+
+
+@dataclass
+class Service:
+    """What one application serves; `store` is opened by the first who needs it, after any fork.
+
+    `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
+    """
+
+    live_config: LiveConfig
+    registry: Registry
+    indexes: Indexes
+    store: Store
+    secret_path: Path | None = None
+    activity: Activity = field(default_factory=Activity)
+    observers: list[Observer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.startup_config = self.live_config.now  # what needs a restart; `live_config` follows the file
+        self._secret = b""
+        self._cache = AnswerCache()
+        self._resources = lru_cache(maxsize=64)(self._resources_under)
+        self._lock = Lock()
+        self._is_open = False
+
+    def open(self) -> None:
+        """Open the store, once. Raises Damaged, Unavailable."""
+        if not self._is_open:
+            with self._lock:
+                if not self._is_open:
+                    self.store.open(self.indexes.all)
+                    self._secret = shared_secret(self.secret_path)
+                    atexit.register(self.store.close)
+                    self._is_open = True
+
+    def check_document(self, kind: str, document: Document) -> None:
+        """Raise ValueError, which says why, if a document could not have been stored here."""
+        check_stored(self.registry, kind, document)
+
+    def cursor_secret(self, client: str) -> bytes:
+        """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""
+        self.open()
+        return hmac.digest(self._secret, client.encode(), "sha256")
+
+    def resources(self, base_url: str) -> Resources:
+        """Return the resources with their addresses under a base URL. Raises Damaged, Unavailable."""
+        self.open()
+        return self._resources(base_url)
+
+    def _resources_under(self, base_url: str) -> Resources:
+        def locate(type: ResourceType, id: str) -> str:
+            return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
+
+        return Resources(self.store, self.registry, self.indexes, locate, dialect.TOLERANCE, self._cache)
+
+    def tell(self, event: Event) -> None:
+        """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""
+        for observer in self.observers:
+            try:
+                observer(event)
+            except Exception:
+                log.exception("request=%s could not be observed", event.request_id)

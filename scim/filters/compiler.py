@@ -1,0 +1,372 @@
+"""Turns a filter's tree into a predicate over the documents of one resource type.
+
+Comparison goes by the attribute's type and caseExact (`Attribute.key`); of a multi-valued attribute one value that
+matches is enough (RFC 7644 section 3.4.2.2).
+
+Each term counts against a budget for every value that it is compared with. Equal terms share one predicate, and what a
+document has at a target is read once for all terms.
+"""
+
+import operator
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from scim.budget import Budget
+from scim.errors import InvalidFilter, shorten
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath, unparse
+from scim.schema.attributes import Attribute, Key
+from scim.schema.resource_types import ResourceType, Target
+from storage.base import Document, Sealed
+
+D = TypeVar("D")
+V = TypeVar("V")
+
+Predicate = Callable[[Document], bool]
+
+Test = Callable[[list[Any]], bool]
+"""Returns whether a comparison holds for the keys of all values at a target."""
+
+REREADING = 2  # steps for reading an element again
+CHARACTERS = 4_096  # a step for so many comparisons of characters, when a text is searched
+LONGEST_NEEDLE = 100  # a longer text is searched for in linear time (CPython's two-way algorithm)
+SHORT = CHARACTERS // LONGEST_NEEDLE  # searching a text of so many characters takes less than a step
+
+
+class DerivedValues(Protocol):
+    """An attribute whose value is not in the document but follows from other documents."""
+
+    def elements(self, document: Document) -> list[dict[str, Any]]:
+        """Return the attribute's value, as a list even where it is single-valued."""
+
+    def has(self, document: Document, value: str) -> bool:
+        """Return whether an element's `value` is this one."""
+
+    def find(self, value: str) -> Iterable[Sealed] | None:
+        """Return the documents with such an element, or None where only a scan would find them."""
+
+
+FindDerived = Callable[[str | None, str], DerivedValues | None]
+"""Finds the derived attributes of a resource type, by the extension's URN (or None) and the attribute's name."""
+
+
+def none_derived(extension: str | None, name: str) -> None:
+    """Find no attribute, where only what is stored counts."""
+
+
+class _Sub:
+    """The names that hold inside the brackets of one attribute."""
+
+    def __init__(self, attribute: Attribute) -> None:
+        self._attribute = attribute
+        self._value = Attribute("value", attribute.type, case_exact=attribute.compares_exactly)
+
+    def resolve(self, name: str) -> Target | None:
+        """Find a sub-attribute; of a simple attribute, `value` is the value itself."""
+        if self._attribute.type != "complex" and name.lower() == "value":
+            return Target(None, self._value)
+        sub = self._attribute.subs.get(name)
+        return Target(None, sub) if sub else None
+
+
+def compile_filter(
+    tree: Filter,
+    scope: ResourceType | Attribute,
+    find_derived: FindDerived = none_derived,
+    *,
+    lenient: bool = False,
+    budget: Budget | None = None,
+) -> Predicate:
+    """Return the predicate of a tree over resources, or over the elements of one attribute. Raises InvalidFilter.
+
+    The predicate spends the budget, and raises TooMany at its end. It is for one thread, and for documents that do not
+    change: it remembers what it found of the last one.
+
+    Where `lenient`, an attribute that the resource type does not have is one without a value, as in a query over
+    several resource types (RFC 7644 section 3.4.2.1).
+    """
+    names = _Sub(scope) if isinstance(scope, Attribute) else scope
+    return _Compiler(names, find_derived, lenient, budget or Budget()).compile(tree)
+
+
+def remember_last(compute: Callable[[D], V]) -> Callable[[D], V]:
+    """Let a function of a document remember its last result: a query asks much of one document before the next."""
+    last: object = _NOTHING
+    result: V
+
+    def known(document: D) -> V:
+        nonlocal last, result
+        if document is not last:
+            result, last = compute(document), document
+        return result
+
+    return known
+
+
+def _counted(matches: Predicate, spend: Callable[[], None]) -> Predicate:
+    """Let a predicate count each time that it is asked, and remember its last result as `remember_last` does."""
+    last: object = _NOTHING
+    result = False
+
+    def counted(document: Document) -> bool:
+        nonlocal last, result
+        spend()
+        if document is not last:
+            result, last = matches(document), document
+        return result
+
+    return counted
+
+
+class _Compiler:
+    def __init__(self, scope: ResourceType | _Sub, find_derived: FindDerived, lenient: bool, budget: Budget) -> None:
+        self._scope = scope
+        self._find_derived = find_derived
+        self._lenient = lenient
+        self._budget = budget
+        self._predicates: dict[Hashable, Predicate] = {}
+        self._readers: dict[Hashable, Callable[[Document], list[Any]]] = {}
+        self._inner: dict[Target, _Compiler] = {}
+
+    def compile(self, tree: Filter) -> Predicate:
+        """Return the predicate of a tree: the same one for equal trees, which is evaluated once for a document."""
+        match tree:
+            case And(terms):
+                return self._joined(_every, terms)
+            case Or(terms):
+                return self._joined(_some, terms)
+            case Not(term):
+                predicate = self.compile(term)
+                return self._shared((operator.not_, predicate), lambda: lambda document: not predicate(document))
+        return self._shared(unparse(tree), partial(self._term, tree))
+
+    def _joined(self, join: Callable[[tuple[Predicate, ...]], Predicate], terms: Iterable[Filter]) -> Predicate:
+        parts = tuple(dict.fromkeys(map(self.compile, terms)))
+        return parts[0] if len(parts) == 1 else self._shared((join, parts), partial(join, parts))
+
+    def _shared(self, key: Hashable, make: Callable[[], Predicate]) -> Predicate:
+        found = self._predicates.get(key)
+        if found is None:
+            found = self._predicates[key] = _counted(make(), self._budget.spend)
+        return found
+
+    def _term(self, tree: Compare | Present | ValuePath) -> Predicate:
+        match tree:
+            case Compare(path, op, value):
+                return self._compare(path, op, value)
+            case Present(path):
+                return self._present(path)
+            case ValuePath(path, filter, None):
+                return self._element(path, filter)
+        raise InvalidFilter(f'Nothing may follow the "]" of {shorten(tree.path)}[...] in a filter.')
+
+    def _present(self, path: str) -> Predicate:
+        target = self._resolve(path)
+        if target is None:
+            return _never
+        return self._tested(target, None, lambda values: any(value not in _EMPTY for value in values))
+
+    def _tested(self, target: Target, key: Callable[[Any], Key] | None, test: Test) -> Predicate:
+        """Return the test of the keys of all values at a target."""
+        read, spend = self._reader(target, key), self._budget.spend
+
+        def matches(document: Document) -> bool:
+            keys = read(document)
+            if len(keys) > 1:  # the first is counted for the term itself
+                spend(len(keys) - 1)
+            return test(keys)
+
+        return matches
+
+    def _reader(self, target: Target, key: Callable[[Any], Key] | None = None) -> Callable[[Document], list[Any]]:
+        """Return what gives the values at a target, or their keys, and reads a document once for all terms."""
+        found = self._readers.get((target, key))
+        if found is None:
+            read = read_values(target, self._find_derived)
+            found = remember_last((lambda document: list(map(key, read(document)))) if key else read)
+            self._readers[target, key] = found
+        return found
+
+    def _compare(self, path: str, op: str, value: Literal) -> Predicate:
+        target = self._resolve(path)
+        if target is None:
+            return _never
+        if value is None:
+            return self._compare_null(path, op)
+        target = with_default_value(target, path)
+        derived = self._find_derived(target.extension, target.attribute.name) if target.attribute else None
+        if derived and op == "eq" and target.sub and target.sub.name == "value" and isinstance(value, str):
+            return lambda document: derived.has(document, value)
+        return self._tested(target, *comparison(target.leaf, op, value, self._budget))
+
+    def _compare_null(self, path: str, op: str) -> Predicate:
+        present = self._present(path)
+        if op == "eq":
+            return lambda document: not present(document)
+        if op == "ne":
+            return present
+        raise InvalidFilter(f'null can be compared with "eq" and "ne" alone, not with "{op}".')
+
+    def _element(self, path: str, filter: Filter) -> Predicate:
+        target = self._resolve(path)
+        if target is None:
+            return _never
+        if isinstance(self._scope, _Sub) or target.sub or not target.attribute:
+            raise InvalidFilter(f"{shorten(path)} has no elements that [...] could select.")
+        if target not in self._inner:
+            self._inner[target] = _Compiler(_Sub(target.attribute), none_derived, False, self._budget)
+        predicate, read, spend = self._inner[target].compile(filter), self._reader(target), self._budget.spend
+
+        def matches(document: Document) -> bool:
+            elements = read(document)
+            if len(elements) > 1:  # each of several is read anew by each filter, while the last one is remembered
+                spend(REREADING * len(elements))
+            return any(map(predicate, elements))
+
+        return matches
+
+    def _resolve(self, path: str) -> Target | None:
+        target = self._scope.resolve(path)
+        if target is None and not self._lenient:
+            raise InvalidFilter(f'There is no attribute "{shorten(path)}" to filter by.')
+        return target
+
+
+def with_default_value(target: Target, path: str) -> Target:
+    """Return what a comparison means: of a complex attribute its `value`. Raises InvalidFilter if it has none."""
+    attribute = target.attribute
+    if attribute is None or (target.sub is None and attribute.type == "complex"):
+        sub = attribute.subs.get("value") if attribute else None
+        if sub is None:
+            raise InvalidFilter(f"{shorten(path)} is complex: name the sub-attribute to compare.")
+        return Target(target.extension, attribute, sub)
+    return target
+
+
+def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
+    """Return by which key values of the attribute are compared with a literal, and the test of their keys.
+
+    Raises InvalidFilter if the types differ.
+    """
+    if isinstance(value, Unquoted):
+        raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
+    fits = _LITERALS[attribute.type]
+    if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
+        raise InvalidFilter(
+            f'{attribute.name} is of type {attribute.type}: "{shorten(str(value))}" cannot be compared with it.'
+        )
+    if op in _TEXT_TESTS:
+        return _text_test(attribute, op, value, budget)
+    if op in _ORDERS and attribute.type in ("boolean", "binary"):
+        raise InvalidFilter(f'{attribute.name} is of type {attribute.type}, which has no order for "{op}".')
+    key = attribute.key
+    wanted: Any = key(value)
+    if wanted is None:  # the literal is a text, as it should be, but no dateTime
+        raise InvalidFilter(f'{attribute.name}: "{shorten(str(value))}" is no dateTime like 2026-01-31T12:00:00Z.')
+    if op in _ORDERS:
+        return key, _any_key(_ORDERS[op], wanted)
+    if op == "eq":
+        return key, lambda keys: wanted in keys
+    # What is unassigned is not identical to any literal (RFC 7643 section 2.5).
+    return key, lambda keys: not keys or any(one != wanted for one in keys)
+
+
+def _text_test(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
+    """Return the key and the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
+    if not isinstance(value, str):
+        raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
+    key = _WRITTEN.key if attribute.type == "dateTime" else attribute.key
+    wanted = key(value)
+    return key, _contains(str(wanted), budget) if op == "co" else _any_key(_TEXT_TESTS[op], wanted)
+
+
+def _contains(wanted: str, budget: Budget) -> Test:
+    """Return the test of `co`, which counts long texts for more: in repetitive ones a search is quadratic."""
+    width = min(len(wanted), LONGEST_NEEDLE)
+
+    def find(keys: list[Any]) -> bool:
+        for one in keys:
+            if one is not None:
+                if len(one) > SHORT:
+                    budget.spend(len(one) * width // CHARACTERS)
+                if wanted in one:
+                    return True
+        return False
+
+    return find
+
+
+def _any_key(test: Callable[[Any, Any], bool], wanted: Any) -> Test:
+    def find(keys: list[Any]) -> bool:
+        for one in keys:  # noqa: SIM110 - most attributes have one value, for which a generator takes twice as long
+            if one is not None and test(one, wanted):
+                return True
+        return False
+
+    return find
+
+
+def read_values(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], list[Any]]:
+    """Return the function that lists the values at a target, none where nothing is assigned.
+
+    What was stored before the configuration made an attribute complex is no element of it.
+    """
+    extension, attribute, sub = target.extension, target.attribute, target.sub
+    if attribute is None:
+        return lambda document: [document[extension]] if extension and document.get(extension) else []
+    name = attribute.name
+    source = find_derived(extension, name)
+    if source:
+        values: Callable[[Document], Any] = source.elements
+    elif extension:
+        values = lambda document: document.get(extension, _NOTHING).get(name)  # noqa: E731
+    elif attribute.type == "complex":
+        values = lambda document: document.get(name)  # noqa: E731
+    elif name == "value":
+        values = lambda one: one.get(name) if isinstance(one, dict) else one  # noqa: E731
+    else:
+        return lambda document: _listed(document.get(name))
+    if attribute.type != "complex":
+        return lambda document: _listed(values(document))
+    if sub is None:
+        return lambda document: [one for one in _listed(values(document)) if isinstance(one, dict)]
+    part = sub.name
+    return lambda document: [
+        one[part] for one in _listed(values(document)) if isinstance(one, dict) and one.get(part) is not None
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _every(predicates: tuple[Predicate, ...]) -> Predicate:
+    return lambda document: all(predicate(document) for predicate in predicates)
+
+
+def _some(predicates: tuple[Predicate, ...]) -> Predicate:
+    return lambda document: any(predicate(document) for predicate in predicates)
+
+
+def _never(_: Document) -> bool:
+    return False
+
+
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+_NOTHING: dict[str, Any] = {}
+_ORDERS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
+_WRITTEN = Attribute("written", case_exact=True)
+_TEXT_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "co": operator.contains,
+    "sw": str.startswith,
+    "ew": str.endswith,
+}
+_LITERALS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "reference": (str,),
+    "binary": (str,),
+    "dateTime": (str,),
+    "boolean": (bool,),
+    "integer": (int, float),
+    "decimal": (int, float),
+}

@@ -1,0 +1,1 @@
+"""The messages of RFC 7644, without storage and without HTTP."""

@@ -1,0 +1,92 @@
+"""Reads JSON that comes from outside, and refuses what two parsers could read differently."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from scim.errors import InvalidSyntax, InvalidValue, shorten
+from scim.schema.values import is_keepable
+
+MAX_DEPTH = 50
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object in a request's body. Raises InvalidSyntax, InvalidValue."""
+    try:
+        text = raw.decode("utf-8-sig")  # json.loads would guess, and let halves of surrogate pairs through
+    except UnicodeDecodeError:
+        raise InvalidSyntax("The body is not UTF-8.") from None
+    return parse_object(text)
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a text. Raises InvalidSyntax, InvalidValue.
+
+    Refused are repeated names and numbers that JSON has no word for, where parsers differ about what they mean; text
+    that a later system could not keep (the NUL character, halves of surrogate pairs); and what is nested too deeply.
+    """
+    try:
+        body = _DECODER.decode(text)
+    except RecursionError:
+        raise InvalidSyntax(_TOO_DEEP) from None
+    except ValueError as error:
+        raise InvalidSyntax(f"The body is not JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise InvalidSyntax("The body must be a JSON object.")
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _refuse_deep(body)
+    if "\\u" in text:  # what cannot be kept can only be written as an escape
+        _refuse_unkeepable(body)
+    return body
+
+
+_TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH}."
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        (name, _), *_rest = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{shorten(repr(name))} is there twice")
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+
+
+def _refuse_deep(body: dict[str, Any]) -> None:
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise InvalidSyntax(_TOO_DEEP)
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value
+    return [one for one in inner if isinstance(one, dict | list)]
+
+
+def _refuse_unkeepable(body: dict[str, Any]) -> None:
+    waiting: list[Any] = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.keys()
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and not is_keepable(value):
+            raise InvalidValue("A text has a NUL character or half a surrogate pair in it.")

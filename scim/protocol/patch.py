@@ -1,0 +1,333 @@
+"""PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scim.budget import Budget
+from scim.errors import Mutability, NoTarget
+from scim.filters import And, Compare, Filter, Not, Or, compile_filter
+from scim.protocol.elements import Elements, weight
+from scim.protocol.leniency import STRICT, Element, Fill
+from scim.schema.attributes import Attribute, Key
+from scim.schema.resource_types import ResourceType, Target
+from scim.schema.validation import check_required, load_value, refuse_read_only, refuse_too_many, set_schemas
+from storage.base import Document
+
+DERIVING = 5  # steps that it takes to derive what an element has from the resource that it refers to
+WRITING = 3  # steps that it takes to write an element that a path selects
+ADVICE = "Send fewer operations in one request, name elements by their value, or list several values in one operation."
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation whose path is resolved and whose value is validated; `op` is "add", "remove" or "replace"."""
+
+    op: str
+    target: Target
+    filter: Filter | None = None
+    value: Any = None
+
+    @property
+    def steps(self) -> int:
+        """How many steps the operation takes for each element of a multi-valued attribute, none if it finds them."""
+        attribute = self.target.attribute
+        if attribute is None or not attribute.multi_valued:
+            return 0
+        if self.filter is None:
+            return 1 + WRITING if self.target.sub else 0
+        listed = [term for term, key in alternatives(self.filter, attribute) if key is None]
+        return sum(size(term) + _deriving(attribute) for term in listed)
+
+
+Answered = Callable[[Target, Any], Any]
+"""Gives an element of the attribute at a target as it is answered, with what is derived: filters go by that."""
+
+
+def apply(
+    type: ResourceType,
+    resource: Document,
+    operations: list[Operation],
+    budget: Budget,
+    fill: Fill = STRICT.fill,
+    answered: Answered = lambda target, element: element,
+) -> Document:
+    """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter, TooMany.
+
+    The resource that came in is left as it was, so that nothing has happened where an operation fails.
+    """
+    changing = _Resource(type, resource, budget, fill, answered)
+    for operation in operations:
+        changing.apply(operation)
+    result = changing.result()
+    check_required(type, result)
+    set_schemas(type, result)
+    return result
+
+
+class _Resource:
+    """A resource while operations change it."""
+
+    def __init__(self, type: ResourceType, resource: Document, budget: Budget, fill: Fill, answered: Answered) -> None:
+        self.budget, self.fill, self.answered = budget, fill, answered
+        self._type = type
+        self._document = _copy(resource)
+        self._elements: dict[str | None, dict[str, Elements]] = {}
+
+    def apply(self, operation: Operation) -> None:
+        """Carry out an operation."""
+        target = operation.target
+        attribute, extension = target.attribute, target.extension
+        if attribute is None:  # an extension's URN alone, which only "remove" keeps
+            assert extension
+            self._remove_extension(extension)
+            return
+        refuse_read_only(target)
+        if attribute.multi_valued:
+            _Change(self, operation, self._elements_of(extension, attribute)).apply()
+        elif attribute.type == "complex" or operation.filter:
+            elements = Elements(attribute, self._holder(extension).get(attribute.name))
+            _Change(self, operation, elements).apply()
+            self._store(extension, attribute.name, elements)
+        else:
+            self._assign(extension, attribute, operation.value if operation.op != "remove" else None)
+
+    def result(self) -> Document:
+        """Return the resource as it has become."""
+        for extension in list(self._elements):
+            self._store_all(extension)
+        return self._document
+
+    def _remove_extension(self, extension: str) -> None:
+        self._store_all(extension)
+        removed = self._document.pop(extension, {})
+        for attribute in self._type.schemas[extension].attributes:
+            guard_immutable(attribute, removed.get(attribute.name), None)
+
+    def _elements_of(self, extension: str | None, attribute: Attribute) -> Elements:
+        elements = self._elements.setdefault(extension, {})
+        if attribute.name not in elements:
+            elements[attribute.name] = Elements(attribute, self._holder(extension).get(attribute.name))
+        return elements[attribute.name]
+
+    def _store_all(self, extension: str | None) -> None:
+        for name, elements in self._elements.pop(extension, {}).items():
+            self._store(extension, name, elements)
+
+    def _store(self, extension: str | None, name: str, elements: Elements) -> None:
+        if elements.changed:
+            self._put(extension, name, elements.value)
+
+    def _assign(self, extension: str | None, attribute: Attribute, value: Any) -> None:
+        guard_immutable(attribute, self._holder(extension).get(attribute.name), value)
+        self._put(extension, attribute.name, value)
+
+    def _holder(self, extension: str | None) -> dict[str, Any]:
+        return self._document.get(extension, {}) if extension else self._document
+
+    def _put(self, extension: str | None, name: str, value: Any) -> None:
+        """Put a value where it belongs, or remove what is there; an extension without attributes goes with it."""
+        holder = self._document.setdefault(extension, {}) if extension else self._document
+        if value is None:
+            holder.pop(name, None)
+        else:
+            holder[name] = value
+        if extension and not holder:
+            del self._document[extension]
+
+
+class _Change:
+    """One operation on the elements of an attribute; a single value is one element."""
+
+    def __init__(self, resource: _Resource, operation: Operation, elements: Elements) -> None:
+        assert operation.target.attribute
+        self.resource = resource
+        self.operation = operation
+        self.elements = elements
+        self.attribute = operation.target.attribute
+        self.sub = operation.target.sub
+
+    def apply(self) -> None:
+        guarded = self.attribute.mutability == "immutable"
+        before = self._whole_value() if guarded else None
+        if self.operation.op == "remove":
+            self._remove()
+        else:
+            self.elements.keep_one_primary(self._write())
+        if guarded:
+            guard_immutable(self.attribute, before, self._whole_value())
+        refuse_too_many(self.attribute, self.elements)
+
+    def _whole_value(self) -> Any:
+        self.resource.budget.spend(self.elements.weight)
+        return self.elements.value
+
+    def _selected(self) -> list[int]:
+        """Return the places of the elements that the operation is about. Raises InvalidFilter, TooMany."""
+        spend = self.resource.budget.spend
+        if self.operation.filter is None:
+            if self.attribute.multi_valued:
+                spend(self.elements.weight + WRITING * len(self.elements))
+            return self.elements.places()
+        found: set[int] = set()
+        for term, key in alternatives(self.operation.filter, self.attribute):
+            places = self.elements.places() if key is None else self.elements.places_of(key)
+            found.update(self._matching(term, places))
+        spend(WRITING * len(found))
+        return sorted(found)
+
+    def _matching(self, filter: Filter, places: list[int]) -> list[int]:
+        budget, answered, target = self.resource.budget, self.resource.answered, self.operation.target
+        matches = compile_filter(filter, self.attribute, budget=budget)
+        if not self.attribute.refers_to and len(places) == len(self.elements):
+            budget.spend(self.elements.weight - len(places))  # of all at once, which costs less than each
+            return [place for place in places if matches(self.elements[place])]
+        found = []
+        for place in places:
+            element = answered(target, self.elements[place])
+            budget.spend(steps_of(element, self.attribute))
+            if matches(element):
+                found.append(place)
+        return found
+
+    def _remove(self) -> None:
+        if self.operation.filter is None and self.sub is None:
+            self.elements.clear()
+            return
+        for place in self._selected():
+            element = self.elements[place]
+            if self.sub:
+                guard_immutable(self.sub, element.get(self.sub.name), None)
+                self.elements.put(place, {key: kept for key, kept in element.items() if key != self.sub.name})
+            else:
+                self.elements.put(place, None)
+
+    def _write(self) -> list[int]:
+        """Write into the elements and return the places of those that were written."""
+        if self.sub is None and self.operation.filter is None and self.attribute.multi_valued:
+            return self._list()
+        selected = self._selected()
+        if not selected:
+            return [self.elements.append(self._new_element())]
+        for place in selected:
+            self.elements.put(place, self._merged(self.elements[place]))
+        return selected
+
+    def _list(self) -> list[int]:
+        if self.operation.op == "replace":
+            self.elements.clear()
+            if self.attribute.type != "complex":
+                return [self.elements.append(one) for one in self.operation.value]
+        return self.elements.join(self.operation.value)
+
+    def _merged(self, element: Any) -> Any:
+        if not isinstance(element, dict):
+            return self.operation.value
+        part = {self.sub.name: self.operation.value} if self.sub else self.operation.value
+        for name, value in part.items():
+            sub = self.attribute.subs.get(name)
+            if sub:
+                guard_immutable(sub, element.get(name), value)
+        return _without_nulls(element | part)
+
+    def _new_element(self) -> Any:
+        if self.operation.filter is None:
+            return self._merged({})
+        element = self.resource.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
+        return filled_element(self.operation.target, element)
+
+
+def alternatives(filter: Filter, attribute: Attribute) -> Iterator[tuple[Filter, Key]]:
+    """Yield filters of which one must hold, each with the key of the `value` that it demands; None: it demands none."""
+    terms = list(_terms(filter))
+    keys = [_demanded(term, attribute) for term in terms]
+    if None in keys:
+        yield filter, None
+    else:
+        yield from zip(terms, keys, strict=True)
+
+
+def _terms(filter: Filter) -> Iterator[Filter]:
+    if isinstance(filter, Or):
+        for term in filter.terms:
+            yield from _terms(term)
+    else:
+        yield filter
+
+
+def _demanded(term: Filter, attribute: Attribute) -> Key:
+    match term:
+        case And(terms):
+            return next((key for one in terms if (key := _demanded(one, attribute)) is not None), None)
+        case Compare(path, "eq", value) if path.lower() == "value":
+            leaf = attribute.subs.get("value") if attribute.type == "complex" else attribute
+            return leaf.key(value) if leaf else None
+    return None
+
+
+def steps_of(element: Any, attribute: Attribute) -> int:
+    """Return how many steps it takes to ask an element whether it fulfils a filter, beside those for its terms."""
+    return weight(element) - 1 + _deriving(attribute)
+
+
+def _deriving(attribute: Attribute) -> int:
+    return DERIVING if attribute.refers_to else 0
+
+
+def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
+    """Return how many steps operations take on the elements that a resource has now."""
+    total = 0
+    for operation in operations:
+        target = operation.target
+        if target.attribute and operation.steps:
+            holder = resource.get(target.extension, {}) if target.extension else resource
+            held = holder.get(target.attribute.name)
+            total += operation.steps * (len(held) if isinstance(held, list) else 0)
+    return total
+
+
+def size(filter: Filter) -> int:
+    """Return how many terms a filter has."""
+    match filter:
+        case And(terms) | Or(terms):
+            return sum(map(size, terms))
+        case Not(term):
+            return size(term)
+    return 1
+
+
+def filled_element(target: Target, element: Element | None) -> Element:
+    """Return the element that an operation adds where its filter selects none. Raises NoTarget, InvalidValue."""
+    whole = Target(target.extension, target.attribute)
+    if element is None:
+        raise NoTarget(f"No element of {whole} matches the filter in the path.")
+    wanted = _without_nulls(element)
+    loaded: Element = load_value(whole, wanted, [], element=True)
+    if loaded.keys() != wanted.keys():
+        raise NoTarget(f"No element of {whole} matches the filter in the path, and none can be made to.")
+    return loaded
+
+
+def guard_immutable(attribute: Attribute, before: Any, after: Any) -> None:
+    """Raise Mutability if an immutable attribute that has a value would get another (RFC 7643 section 2.2)."""
+    if attribute.mutability == "immutable" and before is not None and after != before:
+        raise Mutability(f"{attribute.name} is immutable and has a value.")
+
+
+def guard_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
+    """Raise Mutability if a replacement changes an immutable attribute that has a value (RFC 7644 section 3.5.1)."""
+    for extension, attributes in type.attributes_by_schema():
+        old, new = (one if extension is None else one.get(extension, {}) for one in (before, after))
+        for attribute in attributes:
+            guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
+
+
+def _without_nulls(element: Any) -> Any:
+    if not isinstance(element, dict):
+        return element
+    return {name: value for name, value in element.items() if value is not None}
+
+
+def _copy(resource: Document) -> Document:
+    """Copy as deep as operations write: elements are never changed in place, they are replaced."""
+    return {key: dict(value) if isinstance(value, dict) else value for key, value in resource.items()}

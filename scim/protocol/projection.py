@@ -1,0 +1,142 @@
+"""Which attributes an answer has: `returned`, `attributes` and `excludedAttributes` (RFC 7644 section 3.9)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from typing import Any
+
+from scim.errors import InvalidValue
+from scim.filters import REMEMBERED
+from scim.protocol.leniency import STRICT, Tolerance
+from scim.schema.attributes import Attribute
+from scim.schema.resource_types import ResourceType, Target
+from storage.base import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a client asked for: only these attributes, or the default ones without those; names as it wrote them."""
+
+    attributes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.attributes and self.excluded:
+            raise InvalidValue('"attributes" and "excludedAttributes" exclude each other: send one of them.')
+
+    def bind(self, type: ResourceType, tolerance: Tolerance = STRICT) -> "Wanted":
+        """Return what this means for one resource type. Names that it does not have select nothing."""
+        length = sum(map(len, self.attributes + self.excluded))
+        return (_bind if length > REMEMBERED else _known)(self, type, tolerance)
+
+
+def _bind(projection: Projection, type: ResourceType, tolerance: Tolerance) -> "Wanted":
+    named, excluded = (
+        [target for name in names if (target := type.resolve(tolerance.name(type, name)))]
+        for names in (projection.attributes, projection.excluded)
+    )
+    return Wanted(type, named, excluded, bool(projection.attributes))
+
+
+_known = lru_cache(maxsize=256)(_bind)  # names come from outside: what is remembered is bounded, and short
+
+EVERYTHING = Projection()
+
+
+class Wanted:
+    """The attributes of one resource type that an answer has."""
+
+    def __init__(self, type: ResourceType, named: list[Target], excluded: list[Target], only_named: bool) -> None:
+        self._type = type
+        self._named = _by_attribute(named)
+        self._excluded = _by_attribute(excluded)
+        self._named_extensions = {target.extension for target in named if target.attribute is None}
+        self._excluded_extensions = {target.extension for target in excluded if target.attribute is None}
+        self._only_named = only_named
+
+    def includes(self, extension: str | None, attribute: Attribute) -> bool:
+        """Tell whether the attribute, or a part of it, is in the answer."""
+        if attribute.returned in ("always", "never"):
+            return attribute.returned == "always"
+        key = (extension, attribute.name)
+        if self._only_named:
+            return key in self._named or extension in self._named_extensions
+        if extension in self._excluded_extensions or None in self._excluded.get(key, ()):
+            return False
+        return attribute.returned == "default"
+
+    def project(self, document: Document) -> Document:
+        """Return the parts of a complete resource that are in the answer, in the order in which they stand there."""
+        return self._selection(document)
+
+    @cached_property
+    def _selection(self) -> "_Selection":
+        (_, top), *extensions = [
+            (extension, self._of(extension, those)) for extension, those in self._type.attributes_by_schema()
+        ]
+        return _Selection(top.whole, {**top.cut, **{str(extension): inner for extension, inner in extensions}})
+
+    def _of(self, extension: str | None, attributes: Iterable[Attribute]) -> "_Selection":
+        """Return what is in the answer of the attributes at one place."""
+        names = {one.name: self._sub_names(extension, one) for one in attributes if self.includes(extension, one)}
+        cut = {name: partial(_cut, names=subs) for name, subs in names.items() if subs is not None}
+        return _Selection(frozenset(names) - set(cut), cut)
+
+    def _sub_names(self, extension: str | None, attribute: Attribute) -> set[str] | None:
+        """Return the sub-attributes in the answer; None: all that there are."""
+        key = (extension, attribute.name)
+        named, excluded = self._named.get(key, set()), self._excluded.get(key, set())
+        if self._only_named and named and None not in named:
+            return {
+                sub.name
+                for sub in attribute.sub_attributes
+                if sub.returned == "always" or (sub.name in named and sub.returned != "never")
+            }
+        hidden = {
+            sub.name
+            for sub in attribute.sub_attributes
+            if sub.returned in ("never", "request") or (sub.name in excluded and sub.returned != "always")
+        }
+        return {sub.name for sub in attribute.sub_attributes} - hidden if hidden else None
+
+
+class _Selection:
+    """The members of an object that are in the answer: some whole, some cut, and none that is empty."""
+
+    def __init__(self, whole: frozenset[str], cut: Mapping[str, Callable[[Any], Any]]) -> None:
+        self.whole, self.cut = whole, cut
+        self._names = whole.union(cut)
+
+    def __call__(self, object: Mapping[str, Any]) -> dict[str, Any]:
+        names = self._names
+        kept = {name: value for name, value in object.items() if name in names and (value or value not in _NOTHING)}
+        for name, cut in self.cut.items():
+            if name in kept:
+                kept[name] = cut(kept[name])
+                if not kept[name]:
+                    del kept[name]
+        return kept
+
+
+def _cut(value: Any, names: set[str]) -> Any:
+    if isinstance(value, list):
+        return [kept for element in value if (kept := _only(element, names))]
+    return _only(value, names)
+
+
+_NOTHING: tuple[Any, ...] = ({}, [])
+
+
+def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str | None]]:
+    """Return the named sub-attributes by attribute; None among them stands for the whole attribute."""
+    result: dict[tuple[str | None, str], set[str | None]] = {}
+    for target in targets:
+        if target.attribute:
+            key = (target.extension, target.attribute.name)
+            result.setdefault(key, set()).add(target.sub.name if target.sub else None)
+    return result
+
+
+def _only(element: Any, names: set[str]) -> dict[str, Any]:
+    """Return an element's parts in the answer: none of what was stored before the attribute became complex."""
+    return {name: value for name, value in element.items() if name in names} if isinstance(element, dict) else {}

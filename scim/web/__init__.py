@@ -1,0 +1,1 @@
+"""SCIM over HTTP: views, authentication, errors and the log of requests."""

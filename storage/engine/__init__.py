@@ -1,0 +1,1 @@
+"""The TinyDB store's engine: journal, snapshot, versions, recovery."""

@@ -1,0 +1,87 @@
+"""Which files make up a store, and how the service's files are opened, created and replaced.
+
+Product code opens files for writing through these functions alone (tests/app/test_house.py). They follow no link and
+wait for no pipe. They do not keep the user out to whom the folder belongs, since that user may swap any folder on the
+way: root takes that user's identity before it gets here (ownership.py).
+"""
+
+import errno
+import os
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.base import Unavailable
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The snapshot, the journals that follow it, and the folder of locks, all beside each other."""
+
+    snapshot: Path
+
+    def journal(self, generation: int) -> Path:
+        """Return the journal of a generation."""
+        return self._beside(f".journal.{generation}")
+
+    def generations(self) -> list[int]:
+        """Return the generations whose journals are there, in order."""
+        first = self._beside(".journal.").name
+        folder = self.snapshot.parent
+        names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
+        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdecimal())
+
+    def exist(self) -> bool:
+        """Tell whether any of them is there."""
+        return self.snapshot.exists() or bool(self.generations())
+
+    def lock(self, name: str) -> Path:
+        """Return a lock file."""
+        return self._beside(".locks") / name
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether a path has the name of one of these files."""
+        own = self.snapshot.name
+        ours = path.name in (own, f"{own}.new") or path.name.startswith((f"{own}.journal.", f"{own}.locks"))
+        return ours and os.path.realpath(path.parent) == os.path.realpath(self.snapshot.parent)
+
+    def aside(self, label: str) -> Path:
+        """Return a name beside the snapshot that nothing has yet."""
+        for number in range(1, 10_000):
+            path = self._beside(f".{label}.{number}")
+            if not os.path.lexists(path):
+                return path
+        raise Unavailable(f"there are too many files like {path}: remove those that nobody needs")
+
+    def make_aside(self, label: str) -> Path:
+        """Create a folder under such a name; one that another user has put there meanwhile is left alone."""
+        while True:
+            with suppress(FileExistsError):
+                path = self.aside(label)
+                path.mkdir(0o700)
+                return path
+
+    def _beside(self, suffix: str) -> Path:
+        return self.snapshot.with_name(self.snapshot.name + suffix)
+
+
+class _OSErrorsAsUnavailable:
+    """Raises Unavailable for what the operating system refuses."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            where = f" ({error.filename})" if error.filename else ""
+            raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error
+
+
+_OS_ERRORS_AS_UNAVAILABLE = _OSErrorsAsUnavailable()
+
+
+def os_errors_as_unavailable() -> AbstractContextManager[None]:
+    """Raise Unavailable for what the operating system refuses."""
+    return _OS_ERRORS_AS_UNAVAILABLE

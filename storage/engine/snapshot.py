@@ -1,0 +1,257 @@
+"""The snapshot: a TinyDB JSON file, written with one document to a line, which any TinyDB opens.
+
+Its last table says the layout, the generation and sequence number that the journal goes on from, the last
+position of each kind, and a checksum for every block of lines. A file that TinyDB itself wrote has all of its
+tables on one line, and may lack ours: that is the oldest layout.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import chain, groupby, islice, zip_longest
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from zlib import crc32
+
+from fileio.atomic import open_to_read, put_in_place
+from storage.base import Damaged, Document
+from storage.engine.corruption import OnProblem, Problem, refuse
+from storage.engine.encoding import dump, parse
+from storage.engine.versions import META
+
+LAYOUT = 1
+FIRST_LINE = b"{ \n"  # TinyDB would not write the space, so that our files are known by it
+META_LINE = b'"_tinyscim":{\n'
+END = b"\n}\n}\n"
+MARKS = {FIRST_LINE, b"},\n"}
+MOST_META = 1 << 20  # bytes that the meta table may have
+BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
+
+
+@dataclass(slots=True)
+class Meta:
+    """What a snapshot says of itself; without a generation it stands alone, as a backup does."""
+
+    generation: int = 0
+    sequence: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+    sums: list[int] = field(default_factory=list)
+    layout: int = LAYOUT
+    checksum: int = 0
+
+    def sum(self) -> int:
+        """Return the checksum of all the rest."""
+        return crc32(dump({**asdict(self), "checksum": 0}))
+
+
+class Row(NamedTuple):
+    """A document as it stands in the file: its JSON, at a position of a kind."""
+
+    kind: str
+    position: int
+    data: bytes
+    line: int
+
+
+UNSURE = "is kept, but not to be trusted"
+
+
+def render(tables: Iterable[tuple[str, Iterable[tuple[int, bytes]]]], meta: Meta) -> Iterator[bytes]:
+    """Yield a snapshot block by block; `meta.last` may still grow while the tables are read."""
+    lines = chain([FIRST_LINE], chain.from_iterable(_table(kind, rows) for kind, rows in tables))
+    while block := b"".join(islice(lines, BLOCK)):
+        meta.sums.append(crc32(block))
+        yield block
+    meta.checksum = meta.sum()
+    yield b"".join(_table(META, [(1, dump(asdict(meta)))])).removesuffix(b",\n") + b"\n}\n"
+
+
+def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    yield dump(kind) + b":{\n"
+    before = b""
+    for position, data in rows:
+        if before:
+            yield before + b",\n"
+        before = b'"%d":%s' % (position, data)
+    if before:
+        yield before + b"\n"
+    yield b"},\n"
+
+
+def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
+    """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
+    put_in_place(path, pieces(rows, meta))
+
+
+def pieces(rows: Iterable[Row], meta: Meta) -> Iterator[bytes]:
+    """Yield a snapshot of the rows, each kind's together and in order."""
+    return render(_tables(rows, meta.last), meta)
+
+
+def _tables(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[str, Iterator[tuple[int, bytes]]]]:
+    for kind, group in groupby(rows, key=lambda row: row.kind):
+        yield kind, _counted(group, last)
+
+
+def _counted(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[int, bytes]]:
+    for row in rows:
+        last[row.kind] = max(last.get(row.kind, 0), row.position)
+        yield row.position, row.data
+
+
+class Snapshot:
+    """A snapshot file being read; `meta` is known once all rows have been."""
+
+    def __init__(self, path: Path, problem: OnProblem = refuse) -> None:
+        self.path = path
+        self.meta: Meta | None = None
+        self._problem = problem
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every document, by kind and in order of creation. Raises Damaged."""
+        ours = is_ours(self.path)
+        with open_to_read(self.path) as file:
+            yield from self._lines(file) if ours else self._foreign(file.read())
+
+    def documents(self) -> Iterator[tuple[Row, Document]]:
+        """Yield every document with its row. Raises Damaged."""
+        for row in self.rows():
+            try:
+                document = parse(row.data)
+            except ValueError as error:
+                self.report(row.line, f"this is no document: {error}", row.data)
+                continue
+            if isinstance(document, dict) and isinstance(document.get("id"), str):
+                yield row, document
+            else:
+                self.report(row.line, f'{row.kind} {row.position} has no "id" that is a string', row.data)
+
+    def report(self, line: int, what: str, rest: bytes = b"") -> None:
+        """Tell of a problem."""
+        self._problem(Problem(self.path, line, what, rest))
+
+    def _lines(self, file: BinaryIO) -> Iterator[Row]:
+        kind, number, sums, checksum = "", 0, list[int](), 0
+        for number, line in enumerate(file, 1):
+            if line == META_LINE:
+                break
+            checksum = crc32(line, checksum)
+            if number % BLOCK == 0:
+                sums.append(checksum)
+                checksum = 0
+            if line.endswith(b"{\n") and number > 1:
+                kind = self._kind(line, number)
+            elif line not in MARKS:
+                yield from self._row(kind, line, number)
+        self._finish(file.read(), number, [*sums, checksum] if checksum else sums)
+
+    def _kind(self, line: bytes, number: int) -> str:
+        try:
+            return str(json.loads(line.removesuffix(b":{\n")))
+        except ValueError:
+            self.report(number, "this is no table's name", line)
+            return ""
+
+    def _row(self, kind: str, line: bytes, number: int) -> Iterator[Row]:
+        position, _, data = line.rstrip(b",\n").partition(b":")
+        if kind and _is_position(position[1:-1].decode("latin-1")) and data.endswith(b"}"):
+            yield Row(kind, int(position[1:-1]), data, number)
+        else:
+            self.report(number, "this is no whole document with its position", line)
+
+    def _finish(self, rest: bytes, number: int, sums: list[int]) -> None:
+        self.meta = parse_meta(self.path, rest)
+        if self.meta is None:
+            self.report(number, "the file is cut off, or its end is damaged")
+            return
+        for block, (kept, computed) in enumerate(zip_longest(self.meta.sums, sums)):
+            if kept != computed:
+                first, end = block * BLOCK, min((block + 1) * BLOCK, number - 1)
+                what = f"lines {first + 1} to {end} do not match their checksum; what can be read of them {UNSURE}"
+                with open_to_read(self.path) as file:
+                    self.report(first + 1, what, b"".join(islice(file, first, end)) if first < end else b"")
+
+    def _foreign(self, data: bytes) -> Iterator[Row]:
+        try:
+            tables = json.loads(data or b"{}")
+        except ValueError as error:
+            self.report(getattr(error, "lineno", 1), f"this is no JSON: {error}", data)
+            return
+        if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
+            self.report(1, "this is no TinyDB file: an object of tables", data)
+            return
+        own = tables.pop(META, {}).get("1")
+        try:
+            self.meta = _meta(self.path, own)
+        except ValueError as error:
+            self.report(1, f"the table {META} is damaged: {error}", json.dumps(own).encode())
+        for kind, rows in tables.items():
+            yield from self._foreign_rows(kind, rows)
+
+    def _foreign_rows(self, kind: str, rows: dict[str, Any]) -> Iterator[Row]:
+        for position in sorted(filter(_is_position, rows), key=int):
+            try:
+                data = dump(rows[position])
+            except ValueError as error:  # json.loads takes NaN, which is no JSON
+                self.report(1, f"{kind} {position} is no document: {error}", json.dumps(rows[position]).encode())
+                continue
+            yield Row(kind, int(position), data, 1)
+        for position in rows:
+            if not _is_position(position):
+                self.report(1, f"{kind} {position!r} has no number", json.dumps(rows[position]).encode())
+
+
+def _is_position(text: str) -> bool:
+    return text.isdecimal() and len(text) < 20  # int() refuses what is very long
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether we wrote the file, or TinyDB itself."""
+    with open_to_read(path) as file:
+        return file.read(len(FIRST_LINE)) == FIRST_LINE
+
+
+def read_meta(path: Path) -> Meta | None:
+    """Return what a snapshot says of itself, from its end; None if it is damaged or TinyDB wrote it."""
+    if not is_ours(path):
+        return None
+    with open_to_read(path) as file:
+        file.seek(max(path.stat().st_size - MOST_META, 0))
+        return parse_meta(path, file.read().rpartition(META_LINE)[2])
+
+
+def known_meta(path: Path) -> Meta:
+    """Return what a snapshot of ours says of itself. Raises Damaged."""
+    if not is_ours(path):
+        raise Damaged(
+            f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
+            " Restart the service, which then takes over what the file says."
+        )
+    meta = read_meta(path)
+    if meta is None:
+        refuse(Problem(path, 1, "the file is cut off, or its end is damaged"))
+    return meta
+
+
+def parse_meta(path: Path, data: bytes) -> Meta | None:
+    """Return the meta table from the lines after its name; None if it is not whole. Raises Damaged if it is too new."""
+    if not data.startswith(b'"1":') or not data.endswith(END):
+        return None
+    try:
+        return _meta(path, json.loads(data[4 : -len(END)]))
+    except ValueError:
+        return None
+
+
+def _meta(path: Path, body: Any) -> Meta | None:
+    if not body:
+        return None
+    if not isinstance(body, dict) or not isinstance(body.get("layout", 0), int):
+        raise ValueError("it is not of the form that Tinyscim writes")
+    if body.get("layout", 0) > LAYOUT:
+        raise Damaged(f"{path} has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
+    try:
+        meta = Meta(**body)
+    except TypeError as error:
+        raise ValueError("it is not of the form that Tinyscim writes") from error
+    return meta if meta.checksum == meta.sum() else None

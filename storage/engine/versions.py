@@ -1,0 +1,235 @@
+"""One version of everything that is kept: a table for each kind, with its indexes.
+
+Documents rest sealed, as JSON text: a third of the memory of live dictionaries, out of the garbage collector's
+way, and nobody can change one by accident.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import itemgetter
+from typing import Any, Self, cast
+
+from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
+from storage.engine.cow import Buckets, Entries, Pages
+from storage.engine.encoding import seal, unseal
+
+META = "_tinyscim"  # the table of the data file that is no kind of documents
+
+Change = tuple[str, int, Document | None]
+"""A kind, a position, and what is there now."""
+
+Written = tuple[str, int, Sealed | None]
+"""The same, with the document sealed."""
+
+KeyChanges = tuple[Index, Iterable[str], Iterable[str]]
+"""An index, and the keys that a document gains and loses in it."""
+
+
+def unindexed(indexes: Iterable[Index], kind: str, document: Document) -> str | None:
+    """Say which index fails on the document, if one does."""
+    for index in indexes:
+        try:
+            if index.kind == kind:
+                set(index.keys(document))
+        except Exception as error:
+            return f"{kind} {document.get('id')!r} is not of the form that {index.name} needs ({error!r})"
+    return None
+
+
+class Table:
+    """The documents of one kind by position, their positions by id, and the entries of their indexes."""
+
+    def __init__(self, kind: str, indexes: Iterable[Index]) -> None:
+        self.kind = kind
+        self.last = 0
+        self.indexes = [index for index in indexes if index.kind == kind]
+        self.documents: Pages[bytes] = Pages()
+        self.ids: Buckets[int] = Buckets()
+        self.entries: dict[str, Entries] = {index.name: Entries() for index in self.indexes}
+        self._own = set(self.entries)  # the indexes whose entries are not another table's as well
+
+    def fork(self) -> Self:
+        """Return a table that starts out equal and can be changed alone."""
+        table = type(self).__new__(type(self))
+        table.kind, table.last, table.indexes = self.kind, self.last, self.indexes
+        table.documents, table.ids = self.documents.fork(), self.ids.fork()
+        table.entries, table._own, self._own = self.entries, set(), set()
+        return table
+
+    def get(self, position: int) -> Document | None:
+        """Return the document at the position, or None."""
+        sealed = self.documents.get(position)
+        return None if sealed is None else unseal(sealed)
+
+    def position(self, id: str) -> int:
+        """Return the position of the document with the id. Raises Missing."""
+        position = self.ids.get(id)
+        if position is None:
+            raise Missing(self.kind, id)
+        return position
+
+    def lookup(self, index: str, key: str) -> Iterator[Document]:
+        """Return the documents that have the key in the index, in order of creation, as they are now."""
+        places = self.entries[index].positions(key)
+        if isinstance(places, tuple):  # so few that they are read at once
+            return iter([unseal(cast(bytes, self.documents.get(place))) for place in places])
+        documents = self.documents.fork()
+        return (unseal(cast(bytes, documents.get(place))) for place in places)
+
+    def sealed_lookup(self, index: str, key: str) -> tuple[Sealed, ...]:
+        """Return the documents that have the key in the index, in order of creation."""
+        if index == ID:
+            position = self.ids.get(key)
+            return () if position is None else (cast(Sealed, self.documents.get(position)),)
+        return tuple([cast(Sealed, self.documents.get(place)) for place in self.entries[index].positions(key)])
+
+    def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
+        """Return documents in order of creation, as they are now, whatever is written while they are read."""
+        return map(unseal, self.sealed_scan(after, offset, limit))
+
+    def sealed_scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
+        """Return documents in order of creation, as they are now, whatever is written while they are read."""
+        rows = self.documents.fork().items(after, offset)
+        return map(itemgetter(1), islice(rows, limit))
+
+    def put(self, position: int, document: Document, before: Document | None = None, *, check: bool = False) -> None:
+        """Write the document at the position, over what is there, and move its index entries.
+
+        `before` is what is there, if that is known. With a check it is Duplicate if the id, or a key that the document
+        gains in a unique index, is another's.
+        """
+        before = before or self.get(position)
+        if check:
+            self._check_id(position, document)
+        moves = [_moves(index, before, document) for index in self._concerned(before, document)]
+        if check:
+            self._check_keys(moves)
+        self.documents.set(position, seal(document))
+        self.last = max(self.last, position)
+        if before is None or before["id"] != document["id"]:
+            if before is not None and self.ids.get(before["id"]) == position:
+                self.ids.set(before["id"], None)
+            self.ids.set(document["id"], position)
+        self._move(position, moves)
+
+    def _check_id(self, position: int, document: Document) -> None:
+        id = document.get("id")
+        if not isinstance(id, str):
+            raise TypeError(f'a document needs an "id" that is a string, not {id!r}')
+        if self.ids.get(id) not in (None, position):
+            raise Duplicate(self.kind, "id", id)
+
+    def _check_keys(self, moves: Iterable[KeyChanges]) -> None:
+        for index, gained, _ in moves:
+            for key in gained if index.unique else ():
+                if self.entries[index.name].get(key) is not None:
+                    raise Duplicate(self.kind, index.name, key)
+
+    def _move(self, position: int, moves: Iterable[KeyChanges]) -> None:
+        for index, gained, lost in moves:
+            for key in gained:
+                self._writable(index).add(key, position, (position,))
+            for key in lost:
+                self._writable(index).remove(key, position)
+
+    def _concerned(self, before: Document | None, after: Document) -> list[Index]:
+        """Return the indexes in which a document may move."""
+        if before is None:
+            return self.indexes
+        members = {index.member for index in self.indexes if index.member}
+        alike = {member for member in members if _is_alike(before.get(member), after.get(member))}
+        return [index for index in self.indexes if index.member not in alike]
+
+    def _writable(self, index: Index) -> Entries:
+        """Return the entries of an index, which are this table's own."""
+        if index.name not in self._own:
+            self.entries = {**self.entries, index.name: self.entries[index.name].fork()}
+            self._own.add(index.name)
+        return self.entries[index.name]
+
+    def add(self, position: int, document: Document) -> None:
+        """Write a document that is new at the position."""
+        alone = (position,)
+        self.documents.set(position, seal(document))
+        self.ids.set(document["id"], position)
+        self.last = max(self.last, position)
+        for index in self.indexes:
+            entries = self._writable(index)
+            for key in index.keys(document):
+                entries.add(key, position, alone)
+
+    def drop(self, position: int) -> None:
+        """Take away what is at the position, if anything is; the position is never given again."""
+        before = self.get(position)
+        self.last = max(self.last, position)
+        if before is None:
+            return
+        self.documents.discard(position)
+        self.ids.set(before["id"], None)
+        for index in self.indexes:
+            for key in index.keys(before):
+                self._writable(index).remove(key, position)
+
+
+def _moves(index: Index, before: Document | None, after: Document) -> KeyChanges:
+    """Return the keys that a document gains in an index, and those that it loses."""
+    has = index.keys(after)
+    if before is None:
+        return index, has, ()
+    had = index.keys(before)
+    if had == has:
+        return index, (), ()
+    had, has = set(had), set(has)
+    return index, has - had, had - has
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Tell whether two members are kept alike, as 1 and True are not, though they are equal."""
+    return one is other or (one == other and (isinstance(one, str) or seal(one) == seal(other)))
+
+
+class Version:
+    """The tables of all kinds, at one moment; a fork copies a table only when it is about to change it."""
+
+    def __init__(self, indexes: Iterable[Index]) -> None:
+        self.indexes = list(indexes)
+        self.mark = object()  # stands for this version, and holds on to nothing of it
+        self._tables: dict[str, Table] = {}
+        self._own: set[str] = set()
+
+    def fork(self) -> "Version":
+        """Return a version that starts out equal and can be changed alone."""
+        version = Version(self.indexes)
+        version._tables = self._tables.copy()
+        return version
+
+    def table(self, kind: str) -> Table:
+        """Return the table of the kind, to read."""
+        return self._tables.get(kind) or Table(kind, self.indexes)
+
+    def writable(self, kind: str) -> Table:
+        """Return the table of the kind, to change."""
+        if kind not in self._own:
+            self._tables[kind] = self.table(kind).fork()
+            self._own.add(kind)
+        return self._tables[kind]
+
+    def apply(
+        self,
+        kind: str,
+        position: int,
+        document: Document | None,
+        before: Document | None = None,
+        *,
+        check: bool = False,
+    ) -> None:
+        """Put the document at the position, or take away what is there; as `Table.put`."""
+        table = self.writable(kind)
+        if document is None:
+            table.drop(position)
+        else:
+            table.put(position, document, before, check=check)
+
+    def tables(self) -> dict[str, Table]:
+        """Return all tables by kind."""
+        return dict(self._tables)

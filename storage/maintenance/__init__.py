@@ -1,0 +1,1 @@
+"""Work on a store that does not serve: check, repair, back up, move."""

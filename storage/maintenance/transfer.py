@@ -1,0 +1,133 @@
+"""Taking documents out of a store and bringing them in: backups, and files that people and scripts read."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from fileio.atomic import put_in_place
+from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Writer
+from storage.engine.encoding import dump, unseal
+from storage.engine.paths import Files, os_errors_as_unavailable
+from storage.engine.snapshot import Meta, Row
+from storage.engine.snapshot import pieces as snapshot_pieces
+from storage.engine.tinydb_adapter import View
+from storage.maintenance.repair import Salvage, alone, replace_all, set_aside
+
+BATCH = 500  # lines to a transaction, and so to an fsync
+
+
+class Refused(StoreError):
+    """A line that cannot be imported; all before the batch it is in has been."""
+
+
+def backup(view: View, path: Path) -> int:
+    """Write one version as a file that stands alone; return how many documents it has."""
+    with os_errors_as_unavailable():
+        put_in_place(path, backup_pieces(view))
+    return sum(len(table.documents) for table in view.version.tables().values())
+
+
+def backup_pieces(view: View) -> Iterator[bytes]:
+    """Yield the contents of such a file."""
+    tables = view.version.tables()
+    rows = (
+        Row(kind, position, dump(unseal(sealed)), 0)
+        for kind, table in tables.items()
+        for position, sealed in table.documents.items()
+    )
+    return snapshot_pieces(rows, Meta(last={kind: table.last for kind, table in tables.items()}))
+
+
+def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:
+    """Put a backup, or a file of TinyDB's, in the place of all that is there. Raises Damaged.
+
+    Returns the number of documents, and the folder with what was there.
+    """
+    with alone(files):
+        wanted, there = Salvage(Files(source), list(indexes)), Salvage(files)
+        for problem in wanted.problems:
+            raise Damaged(f"{problem}; nothing was restored")
+        folder = set_aside(files, there.problems) if files.exist() else None
+        last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
+        replace_all(files, wanted.rows(), last, there.sequence)
+        return sum(map(len, wanted.tables.values())), folder
+
+
+def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
+    """Yield a JSON line for each document, which `import_lines` takes."""
+    for kind in kinds:
+        for document in reader.scan(kind):
+            yield json.dumps({"kind": kind, "document": document}, separators=(",", ":"))
+
+
+def import_lines(
+    store: Store,
+    lines: Iterable[bytes],
+    done: Callable[[int], object] = lambda size: None,
+    check: Callable[[str, Document], object] = lambda kind, document: None,
+) -> dict[str, int]:
+    """Insert or replace a document for each line. Raises Refused.
+
+    `done` is told the bytes of each batch; `check` raises ValueError for a document that must not come in.
+    """
+    counts = {"inserted": 0, "replaced": 0, "unchanged": 0}
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, BATCH)):
+        with store.writing() as tx:
+            outcomes = [_import_line(tx, number, line, check) for number, line in batch if line.strip()]
+        for outcome in outcomes:
+            counts[outcome] += 1
+        done(sum(len(line) for _, line in batch))
+    return counts
+
+
+def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
+    """Yield the names of all columns that the kind's documents need, then a row for each document."""
+    names = list(dict.fromkeys(name for document in reader.scan(kind) for name, _ in _cells(document)))
+    yield names
+    for document in reader.scan(kind):
+        cells = dict(_cells(document))
+        yield [cells.get(name, "") for name in names]
+
+
+def _import_line(tx: Writer, number: int, line: bytes, check: Callable[[str, Document], object]) -> str:
+    try:
+        entry = json.loads(line, parse_constant=_no_number)
+        kind, document = entry["kind"], entry["document"]
+        check(kind, document)
+        return _put(tx, kind, document)
+    except RecursionError:
+        raise Refused(f"line {number}: it is nested too deeply") from None
+    except (LookupError, TypeError, AttributeError):
+        raise Refused(f'line {number}: it needs a "kind" and a "document", as export writes them') from None
+    except (ValueError, StoreError) as error:
+        raise Refused(f"line {number}: {error}") from error
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _put(tx: Writer, kind: str, document: Document) -> str:
+    there = tx.get(kind, document["id"])
+    if there is None:
+        tx.insert(kind, document)
+        return "inserted"
+    if dump(there) == dump(document):
+        return "unchanged"
+    tx.replace(kind, document)
+    return "replaced"
+
+
+def _cells(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _cells(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _cells(inner, f"{name}[{number}]")
+    elif value is not None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        yield name, text.encode("utf-8", "backslashreplace").decode()

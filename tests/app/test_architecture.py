@@ -1,0 +1,135 @@
+"""The direction of imports, which no linter checks."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# A package imports only what stands to its left.
+ORDER = [
+    "fileio",
+    "storage",
+    "config",
+    "runtime",
+    "scim.errors",
+    "scim.budget",
+    "scim.schema",
+    "scim.filters",
+    "scim.protocol",
+    "scim.dialect",
+    "scim.directory",
+    "scim.web",
+    "provisioning_log",
+    "panel",
+    "commands",
+    "app",
+]
+
+
+def layer_of(module):
+    names = [name for name in ORDER if module == name or module.startswith(f"{name}.")]
+    return ORDER.index(max(names, key=len)) if names else None
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules(package):
+    path = ROOT / package.replace(".", "/")
+    return sorted([*path.rglob("*.py"), *path.parent.glob(f"{path.name}.py")])
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_point_downwards(package):
+    for path in modules(package):
+        above = [name for name in imports(path) if (layer_of(name) or 0) > ORDER.index(package)]
+        assert not above, path
+
+
+def test_flask_stays_in_the_web_package():
+    for path in modules("scim"):
+        if path.parent.name != "web":
+            assert not {"flask", "werkzeug"} & {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_the_emulator_imports_nothing_of_the_service():
+    for path in modules("entra"):
+        assert not [name for name in imports(path) if layer_of(name) is not None], path
+
+
+PRODUCT = [
+    "app",
+    "commands",
+    "config",
+    "fileio",
+    "gunicorn.conf",
+    "panel",
+    "provisioning_log",
+    "runtime",
+    "scim",
+    "storage",
+]
+OPENERS = ROOT / "fileio" / "atomic.py"  # the one place that opens files for writing, and the descriptors' users
+OF_OS = {
+    *("chmod", "chown", "fchmod", "fchown", "lchmod", "lchown", "link", "makedirs", "mkdir", "mkfifo", "mknod", "open"),
+    *("fdopen", "rename", "renames", "replace", "symlink", "truncate", "utime"),
+}
+OF_A_PATH = {
+    *("chmod", "hardlink_to", "lchmod", "link_to", "mkdir", "rename", "symlink_to", "touch", "write_bytes"),
+    *("write_text",),
+}
+ALLOWED = {
+    ("commands/output.py", "os.fdopen"),  # of what open_output opened
+    ("storage/maintenance/repair.py", "os.fdopen"),  # of what create_private opened
+    ("provisioning_log/segments.py", "self.path.rename"),  # the log moves aside, in its own folder
+}
+
+
+def writes(tree):
+    """Yield each call that opens, creates, replaces or gives away a file, as it is written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            yield from (f"import {name}" for name in names & {"shutil", "tempfile"})
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        module, _, name = call.rpartition(".")
+        mode = next((ast.literal_eval(one) for one in open_mode(node, is_method=bool(module))), "r")
+        is_opened = name == "open" and isinstance(mode, str) and set(mode) & set("wax+")
+        is_moved = name == "replace" and len(node.args) == 1 and not node.keywords
+        if (module == "os" and name in OF_OS) or (module != "os" and name in OF_A_PATH) or is_opened or is_moved:
+            yield call
+
+
+def open_mode(call, *, is_method):
+    positional = call.args[0 if is_method else 1 :][:1]
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
+    return [one for one in (*positional, *given) if isinstance(one, ast.Constant)]
+
+
+@pytest.mark.parametrize("package", PRODUCT)
+def test_files_are_written_through_one_place_alone(package):
+    """Which sees to it that no link is followed, no pipe waited for and no file given away before it is written."""
+    paths = [path for path in modules(package) if path != OPENERS]
+    assert paths
+    for path in paths:
+        name = str(path.relative_to(ROOT))
+        found = {(name, call) for call in writes(ast.parse(path.read_text()))}
+        assert found <= ALLOWED, name
+
+
+def test_the_rule_for_files_knows_how_python_writes_one():
+    source = """
+open(path, "w"); open(path, mode="ab"); path.open("x"); Path(name).write_text(text); os.open(path, flags)
+os.replace(new, path); new.replace(path); os.fchown(descriptor, 0, 0); path.chmod(0o600); path.mkdir()
+import shutil
+open(path); path.open("rb"); text.replace("a", "b"); replace(config, path=path)
+"""
+    assert len(list(writes(ast.parse(source)))) == 11
