@@ -14,16 +14,16 @@ import panel
 import provisioning_log
 from commands import register as register_commands
 from commands.identity import serve_as_owner
-from commands.service_files import OwnFiles
+from commands.service_files import ServiceFiles
 from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
-from config.reload import LiveConfig
+from config.reload import ReloadingConfig
 from runtime import buffered_logging
 from scim import dialect
 from scim.directory import indexes
 from scim.directory.purge import Purge
 from scim.directory.service import Service
-from scim.directory.token_usage import Activity
+from scim.directory.token_usage import TokenUsageTracker
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
 from scim.web import discovery, hooks, views
@@ -46,8 +46,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _set_up_log()
     try:
         settings = _configuration(config)
-        own = OwnFiles(settings)
-        own.refuse_shared()
+        own = ServiceFiles(settings)
+        own.check_separate()
         check_folders(own.folders())
         serve_as_owner(own.paths() if settings.path else [])
         service = _service(settings, store, own)
@@ -112,11 +112,11 @@ def open_store(app: Flask) -> None:
         refuse_to_start(str(error))
 
 
-def write_lines_together() -> None:
+def buffer_request_log() -> None:
     """Let the log's lines be written by a thread of this worker, unless they go elsewhere than to stderr."""
     log = logging.getLogger("tinyscim")
     if [type(handler.formatter) for handler in log.handlers] == [buffered_logging.Formatter]:
-        log.handlers = [buffered_logging.Lines()]
+        log.handlers = [buffered_logging.BufferedStderrHandler()]
 
 
 def start_purge(app: Flask) -> None:
@@ -133,7 +133,7 @@ def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Con
     return read_checked(Path(given) if given else configuration.default_path())
 
 
-def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:
+def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Service:
     try:
         limits = settings.limits
         types = resource_types.load(
@@ -145,9 +145,9 @@ def _service(settings: Config, store: Store | None, own: OwnFiles) -> Service:
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
-        return Service(LiveConfig(settings), types, declared, store)
-    live_config, store = LiveConfig(settings), _configured_store(settings)
-    return Service(live_config, types, declared, store, own.secret, Activity(own.activity))
+        return Service(ReloadingConfig(settings), types, declared, store)
+    live_config, store = ReloadingConfig(settings), _configured_store(settings)
+    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity))
 
 
 def _configured_store(settings: Config) -> Store:
@@ -164,7 +164,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
         if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        path, query = dialect.clean_target(path, query, base_path)
+        path, query = dialect.normalise_url(path, query, base_path)
         if path.startswith(base_path):
             environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)

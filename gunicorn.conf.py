@@ -13,7 +13,7 @@ from typing import Any
 
 import app as application
 import config as configuration
-from commands.service_files import OwnFiles
+from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
 from config.reload import wait_until_whole
 from runtime.redact import redact
@@ -21,7 +21,7 @@ from runtime.worker import DeadlineWorker, Slots
 
 try:
     _config = read_checked(configuration.default_path())
-    _owner = owner_of(OwnFiles(_config).paths()) if os.geteuid() == 0 else None
+    _owner = owner_of(ServiceFiles(_config).paths()) if os.geteuid() == 0 else None
 except configuration.ConfigError as error:
     application.refuse_to_start(str(error))
 
@@ -108,7 +108,7 @@ def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)
     application.start_purge(worker.wsgi)
-    application.write_lines_together()
+    application.buffer_request_log()
     worker.wsgi.wsgi_app = Slots(worker.wsgi.wsgi_app, _server.threads)
     _set_socket_timeouts(worker.sockets)
     # What is there now stays; the garbage collector need not look at it again with each full collection.

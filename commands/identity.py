@@ -10,7 +10,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup, ScriptInfo
 
-from commands.service_files import OwnFiles
+from commands.service_files import ServiceFiles
 from config import ConfigError
 from config.ownership import Owner, of_others, owner_of, warning
 from scim.directory.service import Service
@@ -47,12 +47,12 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
     Warns of a configuration that others may read, since this is where a command starts.
     """
     service: Service = ctx.ensure_object(ScriptInfo).load_app().extensions["tinyscim"]
-    settings = service.live_config.now
+    settings = service.live_config.current
     if text := warning(settings.path):
         click.echo(f"Warning: {text}", err=True)
     owner = None
     if os.geteuid() == 0 and settings.path:
-        owner = _owner(OwnFiles(settings).paths() if is_all else [settings.path])
+        owner = _owner(ServiceFiles(settings).paths() if is_all else [settings.path])
     if owner:
         owner.become()
     try:

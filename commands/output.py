@@ -12,7 +12,7 @@ import click
 from flask import current_app
 
 from commands import identity
-from commands.service_files import OwnFiles
+from commands.service_files import ServiceFiles
 from fileio.atomic import open_output
 from storage.base import StoreError
 from storage.tinydb_store import TinyDBStore
@@ -49,7 +49,7 @@ def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
     return click.ClickException(f"{error.filename or 'output'}: {error.strerror}{outcome}")
 
 
-def refuse_closed_stdout(outcome: str = "") -> None:
+def check_stdout_open(outcome: str = "") -> None:
     """Refuse to write where nobody would see it: click prints nothing, and calls that a success."""
     if sys.stdout is None:
         raise click.ClickException(f"output: stdout is closed{outcome}")
@@ -59,20 +59,20 @@ def refuse_closed_stdout(outcome: str = "") -> None:
 def opened(output: str) -> Iterator[IO[str]]:
     """Open what an export writes: a file, which only its owner may read if it is new, or stdout."""
     if output == STDOUT:
-        refuse_closed_stdout()
+        check_stdout_open()
     with click.open_file(STDOUT, "w", "utf-8") if output == STDOUT else _private(Path(output)) as file:
         yield file
 
 
-def refuse_own_files(path: Path) -> None:
+def check_not_service_file(path: Path) -> None:
     """Refuse to write over what the service keeps."""
     service = current_app.extensions["tinyscim"]
     store = service.store.files if isinstance(service.store, TinyDBStore) else None
-    if OwnFiles(service.live_config.now, store).has(path):
+    if ServiceFiles(service.live_config.current, store).has(path):
         raise click.ClickException(f"{path} is one of the service's own files")
 
 
 def _private(path: Path) -> IO[str]:
-    refuse_own_files(path)
+    check_not_service_file(path)
     identity.refuse_to_be_led(path)
     return os.fdopen(open_output(path), "w", encoding="utf-8")

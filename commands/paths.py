@@ -8,7 +8,7 @@ from flask import current_app
 
 def config_path() -> Path:
     """Return the configuration's file."""
-    path: Path | None = current_app.extensions["tinyscim"].live_config.now.path
+    path: Path | None = current_app.extensions["tinyscim"].live_config.current.path
     if path is None:
         raise click.ClickException("This application has no configuration file.")
     return path

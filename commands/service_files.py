@@ -10,7 +10,7 @@ from provisioning_log.archive import Archive
 from storage.engine.paths import Files
 
 
-class OwnFiles:
+class ServiceFiles:
     """The configuration, the store with what lies beside it, and the log, which is None where it is off."""
 
     def __init__(self, settings: Config, store: Files | None = None) -> None:
@@ -44,7 +44,7 @@ class OwnFiles:
         log = list(self.log.paths) if self.log else []
         return [*filter(None, [self._settings.path]), self.store.snapshot, *log]
 
-    def refuse_shared(self) -> None:
+    def check_separate(self) -> None:
         """Refuse a store or a log where something else is kept, which it would destroy. Raises ConfigError."""
         source = self._settings.path or "configuration"
         if self._has_shared_store():

@@ -8,7 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from commands.identity import Command
-from commands.output import refuse_closed_stdout
+from commands.output import check_stdout_open
 from commands.paths import config_path
 from commands.token import NONE_MADE, show
 from config import Server, edit
@@ -21,10 +21,10 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # those that nobody takes for ano
 @with_appcontext
 def setup() -> None:
     """Make the first token and the panel's first password, and print them. Run again, it prints nothing."""
-    config = current_app.extensions["tinyscim"].live_config.now
+    config = current_app.extensions["tinyscim"].live_config.current
     if config.tokens:
         return
-    refuse_closed_stdout(NONE_MADE)
+    check_stdout_open(NONE_MADE)
     path = config_path()
     password = "" if config.panel.is_on else _first_password()
 

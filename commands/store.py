@@ -8,7 +8,7 @@ import click
 from flask import current_app
 
 from commands.identity import refuse_to_be_led
-from commands.output import STDOUT, Group, opened, refuse_closed_stdout, refuse_own_files, to_file
+from commands.output import STDOUT, Group, check_not_service_file, check_stdout_open, opened, to_file
 from fileio.csv_writer import write_table
 from storage.base import Index
 from storage.maintenance.repair import Salvage
@@ -101,13 +101,13 @@ def backup(path: str) -> None:
     """
     with open_store() as store, store.reading() as reader:
         if path == STDOUT:
-            refuse_closed_stdout()
+            check_stdout_open()
             with click.open_file(STDOUT, "wb") as stdout:
                 stdout.writelines(backup_pieces(reader))
         else:
             file = Path(path)
-            refuse_own_files(file)
-            refuse_what_is_no_file(file)
+            check_not_service_file(file)
+            check_regular_file(file)
             refuse_to_be_led(file)
             click.echo(f"wrote {write_backup(reader, file)} documents to {path}")
 
@@ -141,7 +141,7 @@ def export(form: str, kind: str | None, output: str) -> None:
         if kind and kind not in there:
             raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
         if output != STDOUT:
-            refuse_what_is_no_file(Path(output))
+            check_regular_file(Path(output))
         with opened(output) as file:
             if kind and form == "csv":
                 write_table(file, export_rows(reader, kind))
@@ -149,7 +149,7 @@ def export(form: str, kind: str | None, output: str) -> None:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
 
 
-def refuse_what_is_no_file(path: Path) -> None:
+def check_regular_file(path: Path) -> None:
     """Refuse to write over what is no file, such as a device."""
     if path.exists() and not path.is_file():
         raise click.ClickException(f"{path} is there and is no file")

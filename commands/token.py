@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 from flask import current_app
 
-from commands.output import Group, refuse_closed_stdout, unwritten
+from commands.output import Group, check_stdout_open, unwritten
 from commands.paths import config_path
 from config import Token, edit
 
@@ -19,7 +19,7 @@ token = Group("token", help="Bearer tokens of the clients that may use the servi
 @click.option("--read-only", is_flag=True, help="Let the token read and search, but change nothing.")
 def new(name: str, read_only: bool) -> None:
     """Make a token and print it. It is shown this once: only its hash is kept."""
-    refuse_closed_stdout(NONE_MADE)
+    check_stdout_open(NONE_MADE)
     path = config_path()
     try:
         text = edit.add_token(path, name, read_only=read_only)
@@ -42,7 +42,7 @@ def show(text: str, take_back: Callable[[], None]) -> None:
 @token.command("list")
 def list_tokens() -> None:
     """List the tokens: name, when it was made, what it may do, and when it ends if it does."""
-    tokens = current_app.extensions["tinyscim"].live_config.now.tokens
+    tokens = current_app.extensions["tinyscim"].live_config.current.tokens
     if not tokens:
         click.echo(
             "There is no token, so every request is refused. Make one with: flask token new --name NAME",

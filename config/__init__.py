@@ -350,8 +350,8 @@ def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
     known = {*TABLES, "tokens", "schemas"}
     for name, value in tables.items():
         where = f"{source}: [[{name}]]" if isinstance(value, list) else f"{source}: [{name}]"
-        _refuse_nul(name, where)
-        _refuse_nul(value, where)
+        _check_no_nul(name, where)
+        _check_no_nul(value, where)
         if name not in known:
             raise ConfigError(f"{source}: there is no table [{name}]; there are {', '.join(sorted(known))}")
     read_tables = {name: _table(kind, tables.get(name, {}), f"{source}: [{name}]") for name, kind in TABLES.items()}
@@ -394,17 +394,17 @@ def _refuse_unsaid(tables: Mapping[str, Any], config: Config, source: str) -> No
         )
 
 
-def _refuse_nul(value: Any, where: str) -> None:
+def _check_no_nul(value: Any, where: str) -> None:
     """Refuse a NUL in any key or text: no file's name may have one, and nothing else has a use for it."""
     if isinstance(value, str) and "\0" in value:
         raise ConfigError(f"{where} must have no NUL character")
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            _refuse_nul(key, f"{where} {key}")
-            _refuse_nul(inner, f"{where} {key}")
+            _check_no_nul(key, f"{where} {key}")
+            _check_no_nul(inner, f"{where} {key}")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value, 1):
-            _refuse_nul(inner, f"{where} number {number}")
+            _check_no_nul(inner, f"{where} number {number}")
 
 
 def _array(tables: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[str, Any], ...]:

@@ -19,7 +19,7 @@ from werkzeug.security import generate_password_hash
 from config import NEVER, ConfigError, Connection, Panel, parse, read
 from config.reload import PLACED, wait_until_whole
 from config.tokens import TEST_PREFIX, is_test_name, new_token
-from fileio.atomic import put_in_place
+from fileio.atomic import replace_atomically
 from fileio.locks import locked
 
 MIN_PASSWORD = 12
@@ -152,7 +152,7 @@ def _replace(path: Path, text: str) -> None:
     """Replace the file with its mode and owner kept; the new one's name is free in the administrator's folder."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     # Dated back, so that the service sees at once that the file was renamed after its last write.
-    put_in_place(path, [text.encode()], new=new, keep=True, written=time.time_ns() - 2 * PLACED)
+    replace_atomically(path, [text.encode()], new=new, keep=True, written=time.time_ns() - 2 * PLACED)
 
 
 def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from config import Config, ConfigError, read
 
-LAG = 0.05  # seconds for which a request may go by what was read before
+MAX_AGE = 0.05  # seconds for which a request may go by what was read before
 # Seconds without a write after which a file counts as whole: one that was put in the other's place, and one that is
 # written in place, which editors and scripts do in pieces.
 SETTLED = 0.1
@@ -40,7 +40,7 @@ class Stamp(NamedTuple):
         return time.time() - self.written / 1e9
 
 
-class LiveConfig:
+class ReloadingConfig:
     """A configuration that follows its file.
 
     A change counts once it is whole: a file that was renamed into place at once, one that is written in place when
@@ -59,21 +59,21 @@ class LiveConfig:
         self.problem = ""
 
     @property
-    def recent(self) -> Config:
-        """The configuration as it was a moment ago: the file is looked at once in `LAG` seconds."""
+    def cached(self) -> Config:
+        """The configuration as it was a moment ago: the file is looked at once in `MAX_AGE` seconds."""
         moment = time.monotonic()
-        if moment - self._looked < LAG:
+        if moment - self._looked < MAX_AGE:
             return self._config
         self._looked = moment
-        return self.now
+        return self.current
 
     @property
-    def now(self) -> Config:
+    def current(self) -> Config:
         """The configuration at this moment. Costs one stat."""
-        self.look()
+        self.reload()
         return self._config
 
-    def look(self) -> None:
+    def reload(self) -> None:
         """Take up what has changed in the file."""
         path = self._config.path
         with self._lock:

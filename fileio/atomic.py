@@ -100,7 +100,7 @@ def copy_private(source: Path, copy: Path) -> None:
         os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def put_in_place(
+def replace_atomically(
     path: Path, pieces: Iterable[bytes], *, new: Path | None = None, keep: bool = False, written: int | None = None
 ) -> None:
     """Write a file so that its name stands, at any moment, for all of the old contents or all of the new.

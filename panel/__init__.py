@@ -10,7 +10,7 @@ from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
 from panel.guard import PREFIX, Guard
-from panel.sessions import Ended
+from panel.sessions import RevokedSessions
 from panel.signin import SignIn
 from panel.throttle import Throttle
 from scim.directory.service import Service
@@ -24,7 +24,7 @@ def install(app: Flask, served: Service, ended_path: Path | None = None, failure
 
     The workers share two files: of the sessions that were signed out, and of failures to sign in.
     """
-    ended = Ended(ended_path)
+    ended = RevokedSessions(ended_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     Guard(app, served, ended).watch(app, panel)
     page.handle_errors(panel)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from config import Token, edit
 from config.tokens import is_test_name, new_test_name
 from panel import probe
-from panel.page import as_datetime, config_path, from_form, refuse
+from panel.page import as_datetime, config_path, form_field, refuse
 from panel.state import State, connection_state
 from scim.web.request import base_url, service
 
@@ -32,9 +32,9 @@ def entra() -> ResponseReturnValue:
 
 def switch() -> ResponseReturnValue:
     """Turn the connection on or off."""
-    if from_form("enabled") not in ("yes", "no"):
+    if form_field("enabled") not in ("yes", "no"):
         refuse("The connection is turned on with yes, and off with no.")
-    enabled = from_form("enabled") == "yes"
+    enabled = form_field("enabled") == "yes"
     edit.set_enabled(config_path(), enabled)
     log.info("the connection was turned %s from %s", "on" if enabled else "off", request.remote_addr)
     flash(f"The connection is {'on' if enabled else 'off'}.")
@@ -75,9 +75,9 @@ def _last_use(token: Token, moment: float) -> float:
 
 def shown_tokens() -> list[Token]:
     """Return the tokens that work, the newest first, without those of a test under way."""
-    tokens = [one for one in service().live_config.now.tokens if one.is_valid and not is_test_name(one.name)]
+    tokens = [one for one in service().live_config.current.tokens if one.is_valid and not is_test_name(one.name)]
     return tokens[::-1]
 
 
 def _state() -> State:
-    return connection_state(service().live_config.now, service().activity.seen())
+    return connection_state(service().live_config.current, service().activity.seen())

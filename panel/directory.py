@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from panel import lists
 from panel.names import Names, cell, sections
-from panel.page import is_sent, refuse
+from panel.page import is_form_submission, refuse
 from scim.directory import removal
 from scim.directory.resources import Resources
 from scim.protocol.projection import Projection
@@ -26,7 +26,7 @@ def listing(kind: str) -> ResponseReturnValue:
     """Show a list of resources."""
     type = type_at(kind)
     found = lists.find(resources(), asked(type))
-    names = Names(service().live_config.now)
+    names = Names(service().live_config.current)
     return render_template(
         "panel/list.html",
         found=found,
@@ -47,7 +47,7 @@ def resource(kind: str, id: str) -> ResponseReturnValue:
         type=type,
         kind=kind,
         document=document,
-        sections=sections(type, document, Names(service().live_config.now)),
+        sections=sections(type, document, Names(service().live_config.current)),
         address_at=_address_at,
         members=_members_page(document.get("members", [])),
         endpoints={other.name: other.endpoint.strip("/") for other in service().registry.types.values()},
@@ -61,7 +61,7 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
     document = answer.document
     if document.get("active") is not False:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
-    if not is_sent():
+    if not is_form_submission():
         return render_template("panel/remove.html", kind=kind, document=document)
     removal.remove(service(), type, id, answer.version, "panel")
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)

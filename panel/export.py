@@ -66,7 +66,7 @@ def _csv(found: lists.Found) -> str:
 
 def _columns(listing: lists.Listing) -> list[tuple[str, Callable[[Document], str]]]:
     """Return each column's label and how to read its cells; labels that are alike have SCIM's name with them."""
-    names = Names(service().live_config.now)
+    names = Names(service().live_config.current)
     labels = {str(target): names.label(target) for target in listing.targets()}
     times = Counter([*labels.values(), *([_STATE] if listing.has_state else [])])
     columns = [

@@ -8,7 +8,7 @@ from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import Forbidden
 
 from panel import networks, sessions
-from panel.page import error_page, is_sent
+from panel.page import error_page, is_form_submission
 from scim.directory.service import Service
 from scim.web.request import current
 
@@ -37,12 +37,12 @@ class Sessions(SecureCookieSessionInterface):
         """Return the request's session, and note its secret with the request."""
         if not _is_panel(request.path):
             return None
-        request.environ[_SECRET] = self._service.live_config.now.panel.secret
+        request.environ[_SECRET] = self._service.live_config.current.panel.secret
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Save the session, unless its secret is no longer the configured one."""
-        if request_secret() == self._service.live_config.now.panel.secret:
+        if request_secret() == self._service.live_config.current.panel.secret:
             super().save_session(app, session, response)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
@@ -84,7 +84,7 @@ def _csrf_token() -> str:
 class Guard:
     """Lets nobody in who has not signed in, and no form that is not the panel's own."""
 
-    def __init__(self, app: Flask, service: Service, ended: sessions.Ended) -> None:
+    def __init__(self, app: Flask, service: Service, ended: sessions.RevokedSessions) -> None:
         self._service, self._ended = service, ended
         app.session_interface = Sessions(service)
         app.config.update(
@@ -105,7 +105,7 @@ class Guard:
 
     def _refuse_network(self) -> ResponseReturnValue | None:
         """Refuse networks that may not reach the panel; static files and unknown addresses are part of it."""
-        allow = self._service.live_config.now.panel.allow if _is_panel(current().path) else ()
+        allow = self._service.live_config.current.panel.allow if _is_panel(current().path) else ()
         if not allow:
             return None
         if "X-Forwarded-For" in request.headers and not self._service.startup_config.server.trusted_proxies:
@@ -126,26 +126,26 @@ class Guard:
         if request.endpoint == "panel.static":
             return None
         refused = self._refuse()
-        if not refused and is_sent() and request.endpoint not in OPEN:
+        if not refused and is_form_submission() and request.endpoint not in OPEN:
             check_form(FORM_BYTES)
             refused = self._refuse()  # the password may have changed while the form came in
         return refused
 
     def _look_again(self, response: Response) -> Response:
         """Let what a form has changed hold for the very next request; other workers look for themselves."""
-        if is_sent():
-            self._service.live_config.look()
+        if is_form_submission():
+            self._service.live_config.reload()
         return response
 
     def _refuse(self) -> ResponseReturnValue | None:
         """Refuse who is not signed in."""
-        panel = self._service.live_config.now.panel
+        panel = self._service.live_config.current.panel
         if not panel.is_on:
             return render_template("panel/off.html"), 503
         is_current = request_secret() == panel.secret
         if (is_current and sessions.is_signed_in(self._ended)) or request.endpoint in OPEN:
             return None
-        return redirect(url_for("panel.sign_in", next=None if is_sent() else request.full_path))
+        return redirect(url_for("panel.sign_in", next=None if is_form_submission() else request.full_path))
 
 
 def check_form(limit: int) -> None:

@@ -78,7 +78,7 @@ def every_attribute(type: ResourceType, names: Names) -> list[Row]:
 
 
 def _page(problem: str = "") -> str:
-    names = Names(service().live_config.now)
+    names = Names(service().live_config.current)
     types = service().registry.types
     return render_template(
         "panel/guide.html",

@@ -16,7 +16,7 @@ from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
 
 PAGE_SIZE = 50
-EVERYTHING = 1_000_000
+NO_LIMIT = 1_000_000
 LONGEST_SEARCH = 200
 _FIRST = ("userName", "displayName", "emails.value", "description")
 _SEARCHED = (*_FIRST, "name.givenName", "name.familyName", "externalId")
@@ -118,7 +118,7 @@ def find(resources: Resources, listing: Listing) -> Found:
 
 def find_all(resources: Resources, listing: Listing) -> Found:
     """Return what is on all pages together."""
-    return _found(resources, listing, replace(listing.query(), start_index=1, count=EVERYTHING))
+    return _found(resources, listing, replace(listing.query(), start_index=1, count=NO_LIMIT))
 
 
 def _found(resources: Resources, listing: Listing, query: Query) -> Found:

@@ -11,7 +11,7 @@ from panel.names import Names
 from panel.page import refuse
 from provisioning_log import ProvisioningLog, log_of
 from provisioning_log.advice import advice
-from provisioning_log.entries import ACTIONS, Entry, Who
+from provisioning_log.entries import ACTIONS, Entry, Subject
 from provisioning_log.export import detail, flat, people_of, shown
 from provisioning_log.search import RESULTS, Criteria, Page, read_time
 from scim.errors import NotFound
@@ -58,7 +58,7 @@ def unknown() -> ResponseReturnValue:
 
 def deprovisioning() -> ResponseReturnValue:
     """Show what comes when somebody leaves, and what happens here."""
-    days = service().live_config.now.directory.purge_disabled_after_days
+    days = service().live_config.current.directory.purge_disabled_after_days
     return render_template("log/deprovisioning.html", days=days)
 
 
@@ -104,14 +104,14 @@ def _disabled_since(type: str, document: Document) -> str:
 
 def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
     """Yield the readable name of each attribute that changed, its name in SCIM, its old and its new value."""
-    type, names = service().registry.types.get(entry.type), Names(service().live_config.now)
+    type, names = service().registry.types.get(entry.type), Names(service().live_config.current)
     for whole, values in entry.changes.items():
         for name, old, new in flat(whole, values):
             target = type.resolve(name) if type else None
             yield (names.label(target) if target and target.attribute else name), name, shown(old), shown(new)
 
 
-def _address(type: str, who: Who) -> str:
+def _address(type: str, who: Subject) -> str:
     """Return the address of somebody's page, empty where there is none."""
     known = service().registry.types.get(type)
     if known is None or not who.id:

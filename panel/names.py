@@ -108,9 +108,9 @@ def sections(type: ResourceType, document: Document, names: Names) -> list[Secti
 def _section_rows(
     extension: str | None, attributes: tuple[Attribute, ...], document: Document, names: Names
 ) -> tuple[Row, ...]:
-    holder: Mapping[str, Any] = document if extension is None else document.get(extension, {})
-    shown = [one for one in attributes if one.name in holder and one.name not in _HIDDEN]
-    return tuple(row for one in shown for row in _rows(Target(extension, one), holder[one.name], names))
+    container: Mapping[str, Any] = document if extension is None else document.get(extension, {})
+    shown = [one for one in attributes if one.name in container and one.name not in _HIDDEN]
+    return tuple(row for one in shown for row in _rows(Target(extension, one), container[one.name], names))
 
 
 def texts(attribute: Attribute, value: Any) -> tuple[str, ...]:

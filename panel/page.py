@@ -16,12 +16,12 @@ from scim.web.request import service
 from storage.base import Unavailable
 
 
-def is_sent() -> bool:
+def is_form_submission() -> bool:
     """Tell whether a form was sent; whatever else asks, HEAD too, asks for the page with the form."""
     return request.method == "POST"
 
 
-def from_form(name: str) -> str:
+def form_field(name: str) -> str:
     """Return what stands in a field of the form, or nothing."""
     return request.form.get(name, "")
 
@@ -33,7 +33,7 @@ def refuse(reason: str, status: int = 400) -> NoReturn:
 
 def config_path() -> Path:
     """Return the configuration's file."""
-    path = service().live_config.now.path
+    path = service().live_config.current.path
     if path is None:
         raise Refused("This service runs without a configuration file, so there is nowhere to keep the change.")
     return path

@@ -10,7 +10,7 @@ from threading import Lock
 
 from flask import session
 
-from fileio.atomic import make_folder, open_to_read, put_in_place
+from fileio.atomic import make_folder, open_to_read, replace_atomically
 from fileio.locks import locked
 
 SIGNED_IN = "signed_in"
@@ -20,7 +20,7 @@ _ID = "id"
 log = logging.getLogger("tinyscim.panel")
 
 
-class Ended:
+class RevokedSessions:
     """The sessions that were signed out before their time, as all workers know them.
 
     A session is a signed cookie, and whoever has a copy of it could go on. So the ids of those signed out are kept,
@@ -56,7 +56,7 @@ class Ended:
             self._refresh()
             oldest = time.time() - LONGEST
             self._known = {id: began for id, began in self._known.items() if began > oldest}
-            put_in_place(path, [json.dumps(self._known).encode()])
+            replace_atomically(path, [json.dumps(self._known).encode()])
 
     def _refresh(self) -> None:
         """Take over what other workers wrote; a file that is damaged adds nothing."""
@@ -77,14 +77,14 @@ def begin() -> None:
     session[_ID] = secrets.token_urlsafe(16)
 
 
-def end(ended: Ended) -> None:
+def end(ended: RevokedSessions) -> None:
     """End the session, for those too who have a copy of it."""
     if SIGNED_IN in session:
         ended.add(session.get(_ID, ""), session[SIGNED_IN])
     session.clear()
 
 
-def is_signed_in(ended: Ended) -> bool:
+def is_signed_in(ended: RevokedSessions) -> bool:
     """Tell whether the session goes on; one that is over is emptied."""
     began = session.get(SIGNED_IN)
     if began is None:

@@ -9,7 +9,7 @@ from werkzeug.security import check_password_hash
 
 from panel import sessions
 from panel.guard import PREFIX, SIGN_IN_BYTES, check_form
-from panel.page import is_sent
+from panel.page import is_form_submission
 from panel.throttle import Throttle
 from scim.web.request import service
 
@@ -19,13 +19,13 @@ log = logging.getLogger("tinyscim.panel")
 class SignIn:
     """The page that asks for the password, with a memory of who failed, and the way out again."""
 
-    def __init__(self, ended: sessions.Ended, throttle: Throttle) -> None:
+    def __init__(self, ended: sessions.RevokedSessions, throttle: Throttle) -> None:
         self._ended = ended
         self._throttle = throttle
 
     def view(self) -> ResponseReturnValue:
         """Ask for the password, or check it. The form is not read while its address has to wait."""
-        if not is_sent():
+        if not is_form_submission():
             return render_template("panel/sign_in.html")
         address = request.remote_addr or ""
         if wait := self._throttle.left(address):
@@ -33,7 +33,7 @@ class SignIn:
         check_form(SIGN_IN_BYTES)
         if wait := self._throttle.attempt(address):
             return _too_many(address, wait)
-        if not check_password_hash(service().live_config.now.panel.password_hash, request.form.get("password", "")):
+        if not check_password_hash(service().live_config.current.panel.password_hash, request.form.get("password", "")):
             log.warning("sign-in from %s failed", address)
             return render_template("panel/sign_in.html", problem="That is not the password."), 401
         self._throttle.forgive(address)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from config import Config
-from scim.directory.token_usage import Activities
+from scim.directory.token_usage import TokenUsage
 
 # Entra calls about every 40 minutes even when nothing has changed. While its calls are that fresh, a wrong token is
 # somebody else's.
@@ -35,7 +35,7 @@ class State:
     last_call: float
 
 
-def connection_state(config: Config, seen: Activities) -> State:
+def connection_state(config: Config, seen: TokenUsage) -> State:
     """Return the connection's state now."""
     failed = seen.refused if seen.refused and seen.refused.token else None
     last = max(seen.succeeded, failed.time if failed else 0.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from fileio.atomic import make_folder, put_in_place
+from fileio.atomic import make_folder, replace_atomically
 from fileio.locks import Locked, locked
 from panel.networks import client_network
 
@@ -146,7 +146,7 @@ class Throttle:
 
     def _write(self, path: Path, text: bytes) -> None:
         try:
-            put_in_place(path, [text])
+            replace_atomically(path, [text])
         except OSError as error:
             log.error("%s: %s; this worker counts failed sign-ins alone", path, error.strerror)
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from config import Token, edit
 from panel.connection import shown_tokens
-from panel.page import config_path, from_form, is_sent, refuse
+from panel.page import config_path, form_field, is_form_submission, refuse
 from scim.web.request import base_url
 
 log = logging.getLogger("tinyscim.panel")
@@ -24,9 +24,9 @@ OVERLAPS = {
 
 def new_token() -> ResponseReturnValue:
     """Ask for the token's name and what becomes of the old one; then make it and show it, this once."""
-    if not is_sent():
+    if not is_form_submission():
         return _form()
-    name, replaces, overlap = from_form("name").strip(), from_form("replaces"), from_form("overlap") or "none"
+    name, replaces, overlap = form_field("name").strip(), form_field("replaces"), form_field("overlap") or "none"
     if overlap not in OVERLAPS:
         refuse("That is none of the choices.")
     try:
@@ -40,7 +40,7 @@ def new_token() -> ResponseReturnValue:
 def revoke_token() -> ResponseReturnValue:
     """Ask whether a token shall go, and take it back."""
     name = request.values.get("name", "")
-    if not is_sent():
+    if not is_form_submission():
         if name not in [one.name for one in shown_tokens()]:
             refuse(f'There is no token "{name}".', 404)
         return render_template("panel/token_revoke.html", name=name)

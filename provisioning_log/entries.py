@@ -15,7 +15,7 @@ import orjson
 
 from provisioning_log.fitting import TOO_LONG, Room, fitted, shortened
 from scim.directory.events import Event
-from scim.directory.resources import Outcome
+from scim.directory.resources import WriteResult
 from scim.schema.resource_types import Registry, ResourceType
 
 Document = dict[str, Any]
@@ -44,7 +44,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Subject:
     """A resource as people know it; false if nothing is known of it."""
 
     id: str = ""
@@ -76,10 +76,10 @@ class Entry(NamedTuple):
     by: str = ""
     ms: float = 0.0
     type: str = ""
-    who: Who = Who()
+    who: Subject = Subject()
     changes: Mapping[str, tuple[Any, Any]] = _NOTHING
-    joined: tuple[Who, ...] = ()
-    left: tuple[Who, ...] = ()
+    joined: tuple[Subject, ...] = ()
+    left: tuple[Subject, ...] = ()
     moved: int = 0
     unknown: tuple[str, ...] = ()
     query: Mapping[str, str] = _NOTHING
@@ -95,7 +95,7 @@ class Entry(NamedTuple):
         return self.status >= 400
 
     @property
-    def people(self) -> Iterator[Who]:
+    def people(self) -> Iterator[Subject]:
         """Everybody whom the entry is about."""
         yield self.who
         yield from self.joined
@@ -236,12 +236,12 @@ def _read_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_who(value: Any) -> Who:
+def _read_who(value: Any) -> Subject:
     given = _read_object(value)
-    return Who(*(_read_text(given.get(name)) for name in ("id", "user_name", "display_name")))
+    return Subject(*(_read_text(given.get(name)) for name in ("id", "user_name", "display_name")))
 
 
-def _read_people(value: Any) -> tuple[Who, ...]:
+def _read_people(value: Any) -> tuple[Subject, ...]:
     return tuple(filter(None, map(_read_who, value))) if isinstance(value, list) else ()
 
 
@@ -287,9 +287,9 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
     )
 
 
-def who(document: Document) -> Who:
+def who(document: Document) -> Subject:
     """Return whom a stored resource is about."""
-    return Who(document["id"], document.get("userName", ""), document.get("displayName", ""))
+    return Subject(document["id"], document.get("userName", ""), document.get("displayName", ""))
 
 
 def changes(type: ResourceType, before: Document | None, after: Document | None) -> Changes:
@@ -321,7 +321,7 @@ def _actions(event: Event, changed: Changes) -> tuple[str, ...]:
     return tuple(done)
 
 
-def _deeds(outcome: Outcome, changed: Changes, cause: str) -> list[str]:
+def _deeds(outcome: WriteResult, changed: Changes, cause: str) -> list[str]:
     if outcome.before is None:
         done = ["created"]
     elif outcome.after is None:
@@ -344,7 +344,7 @@ def _updates(changed: Changes) -> list[str]:
     return [*switched, "updated"] if len(changed) > len(switched) else switched
 
 
-def _of_outcome(outcome: Outcome, changed: Changes) -> dict[str, Any]:
+def _of_outcome(outcome: WriteResult, changed: Changes) -> dict[str, Any]:
     return {
         "type": outcome.type.name,
         "who": who(outcome.after or outcome.before or {"id": outcome.id}),
@@ -368,13 +368,13 @@ def _of_failure(event: Event, registry: Registry) -> dict[str, Any]:
     return {}
 
 
-def _named(request: Any, id: str) -> Who:
+def _named(request: Any, id: str) -> Subject:
     body = request if isinstance(request, Mapping) else {}
     names = (body.get(name) for name in ("userName", "displayName"))
-    return Who(id, *(name if isinstance(name, str) else "" for name in names))
+    return Subject(id, *(name if isinstance(name, str) else "" for name in names))
 
 
-def _of_who(value: Who) -> dict[str, str]:
+def _of_who(value: Subject) -> dict[str, str]:
     return {name: text for name in ("id", "user_name", "display_name") if (text := getattr(value, name))}
 
 
@@ -386,8 +386,8 @@ def _word(text: str, room: Room, length: int = MAX_WORD) -> str:
     return kept if room.takes(kept) else ""
 
 
-def _bounded_who(value: Who, room: Room) -> Who:
-    return Who(*(_word(text, room, MAX_NAME) for text in (value.id, value.user_name, value.display_name)))
+def _bounded_who(value: Subject, room: Room) -> Subject:
+    return Subject(*(_word(text, room, MAX_NAME) for text in (value.id, value.user_name, value.display_name)))
 
 
 def _in_half(value: Any, room: Room) -> Any:
@@ -410,10 +410,10 @@ def _bounded_changes(changed: Mapping[str, Any], room: Room) -> dict[str, Any]:
 
 
 def _bounded_people(
-    joined: tuple[Who, ...], left: tuple[Who, ...], room: Room
-) -> tuple[tuple[Who, ...], tuple[Who, ...]]:
+    joined: tuple[Subject, ...], left: tuple[Subject, ...], room: Room
+) -> tuple[tuple[Subject, ...], tuple[Subject, ...]]:
     """Return the first who joined and who left. Both lists are cut at the same length, as `unlisted` expects."""
-    kept: tuple[list[Who], list[Who]] = ([], [])
+    kept: tuple[list[Subject], list[Subject]] = ([], [])
     for both in zip_longest(joined, left):
         found = [one and _bounded_who(one, room) for one in both]
         if not room.takes("user_name display_name id user_name display_name id"):

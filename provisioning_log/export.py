@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from provisioning_log.advice import advice
-from provisioning_log.entries import Entry, Who
+from provisioning_log.entries import Entry, Subject
 from scim.schema.resource_types import Registry, ResourceType
 from scim.schema.validation import set_schemas
 
@@ -62,7 +62,7 @@ def as_row(entry: Entry) -> dict[str, Any]:
     return {name: row[name] for name in COLUMNS}
 
 
-def people_of(people: Sequence[Who], missing: int, shown: int) -> str:
+def people_of(people: Sequence[Subject], missing: int, shown: int) -> str:
     """Return the first names, and how many more there are with those who are not listed."""
     more = max(len(people) - shown, 0) + missing
     return ", ".join(one.name for one in people[:shown]) + (f" and {more:,} more" if more else "")
@@ -110,7 +110,7 @@ def _facts(entry: Entry) -> Iterator[str]:
         yield f"not kept, as no schema has it: {', '.join(entry.unknown)}"
 
 
-def _name(who: Who) -> str:
+def _name(who: Subject) -> str:
     return f"{who.name} ({who.user_name})" if who.user_name and who.display_name else who.name
 
 
@@ -126,9 +126,9 @@ def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
     document: dict[str, Any] = {"id": entry.who.id}
     for name, (_, value) in entry.changes.items():
         urn, _, attribute = name.rpartition(":")
-        holder = document.setdefault(urn, {}) if urn else document
-        if isinstance(holder, dict):  # a log that another program wrote can have the URN as an attribute too
-            holder[attribute] = value
+        container = document.setdefault(urn, {}) if urn else document
+        if isinstance(container, dict):  # a log that another program wrote can have the URN as an attribute too
+            container[attribute] = value
     if type:
         set_schemas(type, document)
     return document

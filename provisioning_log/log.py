@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from provisioning_log.archive import Archive
-from provisioning_log.entries import Entry, Who, make_entry, who
+from provisioning_log.entries import Entry, Subject, make_entry, who
 from provisioning_log.redaction import Secrets
 from provisioning_log.search import Criteria, Page, find_page, matching
 from provisioning_log.unknown_attributes import Unknown, unknown_attributes
@@ -58,7 +58,7 @@ class ProvisioningLog:
     def warnings(self) -> list[Unknown]:
         """Return the attributes that clients sent and no schema knows; the files are read if they have changed."""
         self.flush()
-        state = (self._files.state(), self._service.live_config.now)
+        state = (self._files.state(), self._service.live_config.current)
         if self._warned is None or self._warned[0] != state:
             self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
         return self._warned[1]
@@ -73,7 +73,7 @@ class ProvisioningLog:
             entry = entry._replace(who=self._known(entry))
         return self._secrets.clean(entry) if entry else None
 
-    def _known(self, entry: Entry) -> Who:
+    def _known(self, entry: Entry) -> Subject:
         """Return whom a failure was about with the names that are stored: the request has the id alone."""
         try:
             type = self._service.registry.types[entry.type]

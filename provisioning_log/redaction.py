@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from provisioning_log.entries import MAX_LINE, Entry, Who
+from provisioning_log.entries import MAX_LINE, Entry, Subject
 from provisioning_log.fitting import MAX_DEPTH, MAX_TEXT
 from runtime.redact import LEFT_OUT, SecretNames, redact
 from scim.directory.events import without_values
@@ -159,8 +159,8 @@ class _Cleaning:
         return any(_is_in(form, folded) for secret in self._secrets for form in (secret, fold(repr(secret)[1:-1])))
 
 
-def _who(value: Who) -> Who:
-    return Who(redact(value.id), redact(value.user_name), redact(value.display_name))
+def _who(value: Subject) -> Subject:
+    return Subject(redact(value.id), redact(value.user_name), redact(value.display_name))
 
 
 def _is_in(secret: str, text: str) -> bool:

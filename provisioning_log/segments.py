@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from fileio.atomic import make_folder, open_private, open_to_read, put_in_place
+from fileio.atomic import make_folder, open_private, open_to_read, replace_atomically
 from fileio.locks import locked
 from provisioning_log.entries import MAX_LINE
 from provisioning_log.shares import excess, sizes_by_owner, without_excess
@@ -190,7 +190,7 @@ def _thin(segment: Path, over: Counter[str]) -> bool:
 
 def _replace(segment: Path, content: bytes) -> None:
     """Replace a segment's content; it stays as old as it is."""
-    put_in_place(segment, [content], written=segment.stat().st_mtime_ns)
+    replace_atomically(segment, [content], written=segment.stat().st_mtime_ns)
 
 
 def _day_of(segment: Path) -> str:

@@ -9,7 +9,7 @@ from threading import Lock
 
 from provisioning_log.archive import Archive
 from provisioning_log.entries import Entry, timestamp
-from runtime.background import Later
+from runtime.background import BackgroundTask
 from scim.directory.events import Event
 
 QUEUE = 5_000
@@ -28,7 +28,7 @@ class LogWriter:
         self._files, self._line = files, line
         self._queue = _Queue()
         self._writing = Lock()
-        self._later = Later("provisioning-log", self._work, before=PAUSE, every=TIDY)
+        self._later = BackgroundTask("provisioning-log", self._work, before=PAUSE, every=TIDY)
         self._tidied = -TIDY  # the clock may have begun just now
         self._strangers = _Allowance(STRANGERS)
         self._broken = False
@@ -41,7 +41,7 @@ class LogWriter:
             self.refused += 1
             return
         self.lost += self._queue.add(_bare(event) if is_stranger else event)
-        self._later.ask()
+        self._later.schedule()
 
     def flush(self) -> None:
         """Write what waits."""

@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 log = logging.getLogger("tinyscim")
 
 
-class Later:
+class BackgroundTask:
     """Runs an action in a background thread: once for all who asked for it meanwhile, and once more at exit.
 
     The first who asks starts the thread, so it is started after any fork. The thread sleeps for `before` seconds
@@ -31,7 +31,7 @@ class Later:
         self._starting = Lock()
         self._thread: Thread | None = None
 
-    def ask(self) -> None:
+    def schedule(self) -> None:
         """Have the action called soon; costs next to nothing where somebody has asked already."""
         if not self._asked.is_set():
             self._asked.set()

@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from threading import Lock
 
-from runtime.background import Later
+from runtime.background import BackgroundTask
 from runtime.redact import redact
 
 PAUSE = 0.02  # seconds for which lines gather: more at a time would hold up the requests meanwhile
@@ -66,7 +66,7 @@ class Formatter(logging.Formatter):
         return f"{self._text},{milliseconds:03d}"
 
 
-class Lines(logging.Handler):
+class BufferedStderrHandler(logging.Handler):
     """Writes records to stderr: warnings and errors at once, lesser ones a moment later, many in one system call.
 
     A system call for each request's line would cost it more than everything else that logging does: the call releases
@@ -78,7 +78,7 @@ class Lines(logging.Handler):
         self.setFormatter(Formatter())
         self._waiting: deque[logging.LogRecord] = deque()
         self._writing = Lock()
-        self._later = Later("log", self.flush, before=PAUSE)
+        self._later = BackgroundTask("log", self.flush, before=PAUSE)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record in."""
@@ -86,7 +86,7 @@ class Lines(logging.Handler):
         if record.levelno >= logging.WARNING or len(self._waiting) >= MOST:
             self.flush()
         else:
-            self._later.ask()
+            self._later.schedule()
 
     def flush(self) -> None:
         """Write what waits; where nobody takes it, there is nobody to be told."""

@@ -154,13 +154,13 @@ class NotImplementedHere(ScimError):
     status = 501
 
 
-class StoreUnavailable(ScimError):
+class ServiceUnavailable(ScimError):
     """The store could not take the write; nothing changed."""
 
     status = 503
 
 
-class StoreFull(ScimError):
+class InsufficientStorage(ScimError):
     """The store has no room for the write; nothing changed."""
 
     status = 507

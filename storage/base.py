@@ -61,7 +61,7 @@ class Unavailable(StoreError):
         self.full = full
 
 
-class Damaged(StoreError):
+class StoreCorrupted(StoreError):
     """The files cannot be trusted; the message names the file, the place in it and the remedy."""
 
 

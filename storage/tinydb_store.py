@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Literal
 
 from fileio.locks import Locked, lock, unlock
-from storage.base import Damaged, Index, Unavailable
+from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.commit import Session
 from storage.engine.migration import prepare
 from storage.engine.paths import Files, os_errors_as_unavailable
@@ -54,7 +54,7 @@ class TinyDBStore:
         # What was loaded is no garbage, and a full collection would stop every thread to look through it.
         gc.freeze()
         self._closing.clear()
-        self._keeper = Thread(target=self._keep_house, name="tinyscim-storage", daemon=True)
+        self._keeper = Thread(target=self._run_maintenance, name="tinyscim-storage", daemon=True)
         self._keeper.start()
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class TinyDBStore:
             raise RuntimeError("the store is not open")
         return self._session
 
-    def _keep_house(self) -> None:
+    def _run_maintenance(self) -> None:
         """Stay up to date, so that no request has much to catch up on; compact when the journal is long."""
         pause, session = TICK, self._open_session()
         while not self._closing.wait(pause):
@@ -97,6 +97,6 @@ class TinyDBStore:
                     session.compact(wait=False)
             except Locked:
                 pass  # somebody else is at it
-            except (Damaged, Unavailable) as error:
+            except (StoreCorrupted, Unavailable) as error:
                 log.error("the store could not be looked after: %s", error)
                 pause = PAUSE

@@ -22,7 +22,7 @@ import pytest
 import tomlkit
 
 from app import create_app
-from config.reload import LAG, SETTLED
+from config.reload import MAX_AGE, SETTLED
 from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.urns import ERROR, GROUP, PATCH_OP, USER
@@ -172,7 +172,7 @@ def rewrite(path: Path, text: str) -> None:
     new = path.with_name("rewritten")
     new.write_text(text)
     new.replace(path)
-    time.sleep(SETTLED + LAG)
+    time.sleep(SETTLED + MAX_AGE)
 
 
 def free_port() -> int:

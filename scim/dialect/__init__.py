@@ -14,20 +14,20 @@ from scim.dialect.requests import (
     answers_patch_with_resource,
     bearer_token,
     bulk_request,
-    clean_target,
+    normalise_url,
     search_request,
 )
 from scim.dialect.values import resource
-from scim.protocol.leniency import Tolerance
+from scim.protocol.leniency import Leniency
 
-TOLERANCE = Tolerance(attribute_name, filter_tree, new_element)
+LENIENCY = Leniency(attribute_name, filter_tree, new_element)
 
 __all__ = [
-    "TOLERANCE",
+    "LENIENCY",
     "answers_patch_with_resource",
     "bearer_token",
     "bulk_request",
-    "clean_target",
+    "normalise_url",
     "patch_request",
     "resource",
     "search_request",

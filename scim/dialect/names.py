@@ -60,7 +60,7 @@ def inner_tree(attribute: Attribute, tree: Filter) -> Filter:
         case Not(term):
             return Not(inner_tree(attribute, term))
         case Compare(path, op, value, text):
-            sub = attribute if attribute.type != "complex" else attribute.subs.get(path)
+            sub = attribute if attribute.type != "complex" else attribute.sub_attributes_by_name.get(path)
             return Compare(path, op, literal(sub, value, text))
     return tree
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scim.dialect.names import attribute_name, inner_tree
-from scim.dialect.requests import assigned, spelled
+from scim.dialect.requests import canonicalise_keys, drop_empty_schemas
 from scim.dialect.values import attribute_value, resource, single_value
 from scim.errors import ScimError
-from scim.filters import And, Compare, Filter, PathText, parse_path, remembered, unparse
+from scim.filters import And, Compare, Filter, PathText, cached_if_short, parse_path, unparse
 from scim.filters.lexer import MAX_LENGTH
 from scim.protocol.messages import PATCH_OP
 from scim.protocol.paths import Path, read_path
@@ -19,7 +19,7 @@ JsonObject = dict[str, Any]
 
 def patch_request(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
     """Return the PatchOp message that was meant. An empty list of operations is sent by Microsoft's validator."""
-    result = {"schemas": [PATCH_OP], **assigned(spelled(body, "Operations"))}
+    result = {"schemas": [PATCH_OP], **drop_empty_schemas(canonicalise_keys(body, "Operations"))}
     operations = result.pop("Operations", None)
     if isinstance(operations, list):
         operations = [one for raw in operations for one in patch_operation(type, raw)]
@@ -31,7 +31,7 @@ def patch_operation(type: ResourceType, raw: Any) -> Iterator[Any]:
     if not isinstance(raw, dict):
         yield raw
         return
-    operation = spelled(raw, "op", "path", "value")
+    operation = canonicalise_keys(raw, "op", "path", "value")
     if operation.get("path", "") is None:  # null is no value, and serialisers write it
         del operation["path"]
     if isinstance(operation.get("op"), str):
@@ -69,7 +69,7 @@ def _is_part_of_elements(type: ResourceType, name: str) -> bool:
 _ASSIGNED_HERE = ("id", "meta", "schemas")
 
 
-@remembered
+@cached_if_short
 def strict_path(text: str, type: ResourceType) -> tuple[str, Path]:
     """Return a PATCH path with names and literals as RFC 7644 has them, and what it means; as `read_path`."""
     attribute, inner, sub = parse_path(text)
@@ -161,7 +161,7 @@ def _equalities(attribute: Attribute, tree: Filter) -> Iterable[tuple[str, Any]]
     terms = tree.terms if isinstance(tree, And) else (tree,)
     found = []
     for term in terms:
-        sub = attribute.subs.get(term.path) if isinstance(term, Compare) and term.op == "eq" else None
+        sub = attribute.sub_attributes_by_name.get(term.path) if isinstance(term, Compare) and term.op == "eq" else None
         if sub is None or not isinstance(term, Compare) or term.value is None:
             return ()
         found.append((sub.name, term.value))

@@ -13,7 +13,7 @@ from scim.schema.resource_types import GROUP, ResourceType
 JsonObject = dict[str, Any]
 
 
-def clean_target(path: str, query: str, base_path: str) -> tuple[str, str]:
+def normalise_url(path: str, query: str, base_path: str) -> tuple[str, str]:
     """Return path and query of a request as they were meant.
 
     A Tenant URL that ends in a slash gives `//Users`, Microsoft's Postman collection has `/Users/?filter=`, and the
@@ -58,15 +58,15 @@ def answers_patch_with_resource(type: ResourceType) -> bool:
 
 def search_request(body: Mapping[str, Any]) -> JsonObject:
     """Return the body of a .search; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [SEARCH_REQUEST], **assigned(spelled(body, *SEARCH_PARAMETERS))}
+    return {"schemas": [SEARCH_REQUEST], **drop_empty_schemas(canonicalise_keys(body, *SEARCH_PARAMETERS))}
 
 
 def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
     """Return the body of a bulk request; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [urn], **assigned(spelled(body, "Operations", "failOnErrors"))}
+    return {"schemas": [urn], **drop_empty_schemas(canonicalise_keys(body, "Operations", "failOnErrors"))}
 
 
-def spelled(body: Mapping[str, Any], *names: str) -> JsonObject:
+def canonicalise_keys(body: Mapping[str, Any], *names: str) -> JsonObject:
     """Return a message with its names spelled like these. Raises InvalidSyntax where one is there twice."""
     known = _by_folded_name(names)
     result: JsonObject = {}
@@ -83,6 +83,6 @@ def _by_folded_name(names: tuple[str, ...]) -> dict[str, str]:
     return {fold(name): name for name in (*names, "schemas")}
 
 
-def assigned(body: Mapping[str, Any]) -> JsonObject:
+def drop_empty_schemas(body: Mapping[str, Any]) -> JsonObject:
     """Return the message without a `schemas` that says nothing."""
     return {name: value for name, value in body.items() if value not in (None, []) or fold(name) != "schemas"}

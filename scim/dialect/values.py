@@ -43,21 +43,21 @@ def _place(result: JsonObject, target: Target, value: Any) -> None:
     """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
     assert target.attribute
     name, value = target.attribute.name, attribute_value(target.leaf, value)
-    holder = result
+    container = result
     if target.extension:
         if result.get(target.extension) is None:
             result[target.extension] = {}
-        holder = result[target.extension]
-    if not isinstance(holder, dict):
+        container = result[target.extension]
+    if not isinstance(container, dict):
         raise InvalidValue(f"{target.extension} must be an object.")
     if target.sub:
         value = {target.sub.name: value}
         value = [value] if target.attribute.multi_valued else value
-    before = holder.get(name)
+    before = container.get(name)
     if before is None:
-        holder[name] = value
+        container[name] = value
     elif isinstance(value, dict) and isinstance(before, dict) and not before.keys() & value.keys():
-        holder[name] = {**before, **value}
+        container[name] = {**before, **value}
     elif value is not None:
         raise InvalidSyntax(f"{target} is there twice.")
 
@@ -85,7 +85,9 @@ def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> An
     if attribute.type == "boolean":
         return boolean(value)
     if attribute.type == "complex":
-        if alone and isinstance(value, str) and "value" in attribute.subs:  # manager as the id alone [tests]
+        if (
+            alone and isinstance(value, str) and "value" in attribute.sub_attributes_by_name
+        ):  # manager as the id alone [tests]
             value = {"value": value}
         return _complex(attribute, value)
     return value
@@ -96,7 +98,7 @@ def _complex(attribute: Attribute, value: Any) -> Any:
         return value
     result: JsonObject = {}
     for name, part in _role(attribute, value).items():
-        sub = attribute.subs.get(name)
+        sub = attribute.sub_attributes_by_name.get(name)
         if sub is None:
             result[name] = part
         elif sub.name in result:
@@ -127,6 +129,10 @@ def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]
                 **element,
                 **{name: decoded[name] for name in ("value", "displayName") if name in decoded},
             }
-    if "displayName" in element and "display" in attribute.subs and "displayName" not in attribute.subs:
+    if (
+        "displayName" in element
+        and "display" in attribute.sub_attributes_by_name
+        and "displayName" not in attribute.sub_attributes_by_name
+    ):
         element = {("display" if name == "displayName" else name): part for name, part in element.items()}
     return element

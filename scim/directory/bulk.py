@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 import marshmallow as ma
 
-from scim.directory.resources import Outcome, Resources, new_id
+from scim.directory.resources import Resources, WriteResult, new_id
 from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge, shorten
 from scim.protocol.messages import List, Message, Part, Text, Word, expect, first_sentence
-from scim.protocol.preconditions import Conditions, version_of
+from scim.protocol.preconditions import Preconditions, version_of
 from scim.schema.resource_types import Registry, ResourceType
 
 log = logging.getLogger("tinyscim")
@@ -60,11 +60,11 @@ class BulkOperation:
             yield from _mentioned(name, text)
 
 
-Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Conditions], tuple[int, Outcome]]
+Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]
 """Carries out one operation, given its method, type, id, data and conditions; returns its outcome, and the status that
 it would have as a request of its own. For POST the id is the one promised to the new resource."""
 
-Report = Callable[[BulkOperation, float, Outcome | None, Mapping[str, Any]], None]
+Report = Callable[[BulkOperation, float, WriteResult | None, Mapping[str, Any]], None]
 """Called after each operation: with the operation, ids in place of bulkIds, its milliseconds, outcome and result."""
 
 
@@ -88,19 +88,19 @@ def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[Bul
 class Bulk:
     """One bulk request. Every new resource is promised its id at the start, so that references resolve both ways."""
 
-    def __init__(self, resources: Resources, perform: Perform, report: Report) -> None:
+    def __init__(self, resources: Resources, execute_write: Perform, report: Report) -> None:
         self._resources = resources
-        self._perform = perform
+        self._perform = execute_write
         self._report = report
         self._operations: list[BulkOperation] = []
-        self._promised: dict[str, str] = {}
+        self._reserved_ids: dict[str, str] = {}
         self._failed: set[str] = set()
         self._results: dict[int, dict[str, Any]] = {}
 
     def run(self, operations: list[BulkOperation], fail_on_errors: int | None) -> dict[str, Any]:
         """Carry out the operations and return the BulkResponse, in the order in which they were sent."""
         self._operations = operations
-        self._promised = {
+        self._reserved_ids = {
             operation.bulk_id: new_id() for operation in operations if operation.bulk_id and _creates(operation)
         }
         errors = 0
@@ -119,12 +119,12 @@ class Bulk:
     def _break_promises(self) -> None:
         """Remove the references to new resources whose POST was never reached, as failOnErrors ended the request."""
         for place, operation in enumerate(self._operations):
-            if place not in self._results and operation.bulk_id in self._promised:
+            if place not in self._results and operation.bulk_id in self._reserved_ids:
                 self._break_promise(operation.bulk_id)
 
     def _break_promise(self, bulk_id: str) -> None:
         try:
-            self._resources.break_promise(self._promised[bulk_id])
+            self._resources.release_reserved_id(self._reserved_ids[bulk_id])
         except Exception:  # the answer must still tell what the other operations did
             log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(shorten(bulk_id)))
 
@@ -147,7 +147,7 @@ class Bulk:
 
     def _one(self, operation: BulkOperation) -> dict[str, Any]:
         result: dict[str, Any] = {"method": operation.method}
-        outcome: Outcome | None
+        outcome: WriteResult | None
         if operation.bulk_id:
             result["bulkId"] = operation.bulk_id
         location, started, resolved = "", time.perf_counter(), operation
@@ -155,7 +155,7 @@ class Bulk:
             resolved = self._resolved(operation)
             type, id = _destination(self._resources.registry, resolved)
             if operation.method != "POST" and id:
-                location = self._resources.locate(type, id)
+                location = self._resources.resource_url(type, id)
             status, outcome = self._run(resolved, type, id)
         except ScimError as error:
             outcome, result = None, self._failure(operation, result, location, error)
@@ -164,25 +164,25 @@ class Bulk:
             unforeseen = InternalError("The service failed to carry out this operation. Its log says why.")
             outcome, result = None, self._failure(operation, result, location, unforeseen)
         else:
-            result["location"] = self._resources.locate(type, outcome.id)
+            result["location"] = self._resources.resource_url(type, outcome.id)
             if outcome.after:
                 result["version"] = version_of(outcome.after)
             result["status"] = str(status)
         self._report(resolved, (time.perf_counter() - started) * 1000, outcome, result)
         return result
 
-    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, Outcome]:
+    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, WriteResult]:
         if operation.method == "POST":
             if not operation.bulk_id:
                 raise InvalidSyntax("A POST in a bulk request needs a bulkId.")
-            id = self._promised[operation.bulk_id]
-        conditions = Conditions(if_match=operation.version)
+            id = self._reserved_ids[operation.bulk_id]
+        conditions = Preconditions(if_match=operation.version)
         return self._perform(operation.method, type, id, operation.data, conditions)
 
     def _failure(
         self, operation: BulkOperation, result: dict[str, Any], location: str, error: ScimError
     ) -> dict[str, Any]:
-        if operation.bulk_id in self._promised:
+        if operation.bulk_id in self._reserved_ids:
             self._failed.add(operation.bulk_id)
             self._break_promise(operation.bulk_id)
         if location:
@@ -192,7 +192,7 @@ class Bulk:
     def _resolved(self, operation: BulkOperation) -> BulkOperation:
         """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
         for bulk_id in operation.references():
-            if bulk_id in self._failed or bulk_id not in self._promised:
+            if bulk_id in self._failed or bulk_id not in self._reserved_ids:
                 raise Conflict(f'The resource with the bulkId "{shorten(bulk_id)}" was not created.')
         path = self._with_ids(operation.path, "path")
         return replace(operation, path=path, data=self._with_ids(operation.data))
@@ -201,8 +201,8 @@ class Bulk:
         if isinstance(value, str):
             whole = _WHOLE.fullmatch(value)
             if whole:
-                return self._promised[whole[1]]
-            return _IN_PATH.sub(lambda found: self._promised[found[1]], value) if _is_path(name) else value
+                return self._reserved_ids[whole[1]]
+            return _IN_PATH.sub(lambda found: self._reserved_ids[found[1]], value) if _is_path(name) else value
         if isinstance(value, list):
             return [self._with_ids(one) for one in value]
         if isinstance(value, dict):

@@ -14,7 +14,7 @@ from scim.protocol.leniency import Element
 from scim.schema.resource_types import GROUP, Registry, ResourceType, Target
 from storage.base import ID, Document, Reader, Sealed
 
-Locate = Callable[[ResourceType, str], str]
+ResourceUrl = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
 K = TypeVar("K")
@@ -48,8 +48,10 @@ _OVERHEAD = 700  # bytes that an entry takes beside what varies
 class ReadContext:
     """What values are derived from: a reader, the registry, addresses, and what is known about groups already."""
 
-    def __init__(self, reader: Reader, registry: Registry, locate: Locate, groups: GroupCache | None = None) -> None:
-        self.reader, self.registry, self.locate = reader, registry, locate
+    def __init__(
+        self, reader: Reader, registry: Registry, resource_url: ResourceUrl, groups: GroupCache | None = None
+    ) -> None:
+        self.reader, self.registry, self.resource_url = reader, registry, resource_url
         self.groups = groups or GroupCache()
 
     def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
@@ -86,7 +88,7 @@ class DerivedAttribute:
         """Return an element as it is answered."""
         return stored
 
-    def detach(self, resource: Document) -> list[Element]:
+    def strip_derived(self, resource: Document) -> list[Element]:
         """Remove from a resource, in place, what is not stored of it; return the elements that are stored elsewhere."""
         return []
 
@@ -95,7 +97,7 @@ class _Meta(DerivedAttribute):
     """`meta`, with the location."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        yield {**document["meta"], "location": context.locate(self.type, document["id"])}
+        yield {**document["meta"], "location": context.resource_url(self.type, document["id"])}
 
 
 class _Reference(DerivedAttribute):
@@ -103,7 +105,7 @@ class _Reference(DerivedAttribute):
 
     def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
         super().__init__(type, extension, name)
-        self._names = [name for name in ("display", "displayName") if name in self.attribute.subs]
+        self._names = [name for name in ("display", "displayName") if name in self.attribute.sub_attributes_by_name]
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (self.element(context, stored) for stored in self.read(document))
@@ -116,23 +118,23 @@ class _Reference(DerivedAttribute):
         if not found:
             return stored
         type, document = found
-        element = {**stored, "$ref": context.locate(type, document["id"])}
+        element = {**stored, "$ref": context.resource_url(type, document["id"])}
         if "displayName" in document:
             for name in self._names:
                 element[name] = document["displayName"]
         return element
 
-    def detach(self, resource: Document) -> list[Element]:
-        holder = resource.get(self.extension, {}) if self.extension else resource
-        sent = holder.get(self.name)
+    def strip_derived(self, resource: Document) -> list[Element]:
+        container = resource.get(self.extension, {}) if self.extension else resource
+        sent = container.get(self.name)
         kept = _stored_reference(sent) if sent else sent
         if kept != sent:
             if self.extension:
-                holder = resource[self.extension] = dict(holder)
+                container = resource[self.extension] = dict(container)
             if kept:
-                holder[self.name] = kept
+                container[self.name] = kept
             else:
-                del holder[self.name]
+                del container[self.name]
         return []
 
 
@@ -150,7 +152,7 @@ class _Members(DerivedAttribute):
             context.reader, self.type, (one["group"] for one in memberships.of_member(context.reader, value))
         )
 
-    def detach(self, resource: Document) -> list[Element]:
+    def strip_derived(self, resource: Document) -> list[Element]:
         sent: list[Element] = resource.pop(self.name, [])
         return sent
 
@@ -159,7 +161,7 @@ class _Members(DerivedAttribute):
         if not found:
             return memberships.stored_element(stored)
         type, document = found
-        element = {"value": document["id"], "$ref": context.locate(type, document["id"]), "type": type.name}
+        element = {"value": document["id"], "$ref": context.resource_url(type, document["id"]), "type": type.name}
         return {**element, "display": document["displayName"]} if "displayName" in document else element
 
 
@@ -244,7 +246,7 @@ def _group(context: ReadContext, id: str, distance: int) -> Element:
         name = group.get("displayName", "")
         found = {
             "value": id,
-            "$ref": context.locate(context.registry.types[GROUP], id),
+            "$ref": context.resource_url(context.registry.types[GROUP], id),
             "display": name,
             "type": "direct" if distance == 1 else "indirect",
         }

@@ -10,7 +10,7 @@ from scim.schema.resource_types import DISABLED
 from storage.base import Document, Reader, Writer
 
 
-def follow(writer: Writer, id: str, before: Document | None, after: Document | None) -> None:
+def track(writer: Writer, id: str, before: Document | None, after: Document | None) -> None:
     """Note that a resource was disabled, or that it no longer is."""
     if _is_disabled(before) == _is_disabled(after):
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runtime.redact import cut
-from scim.directory.resources import Outcome
+from scim.directory.resources import WriteResult
 from scim.protocol.messages import SEARCH_PARAMETERS
 
 
@@ -29,7 +29,7 @@ class Event:
     client_request_id: str = ""
     token: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
-    outcome: Outcome | None = None
+    outcome: WriteResult | None = None
     request: Any = None
     response: Any = None
     cause: str = ""

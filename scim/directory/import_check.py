@@ -14,7 +14,7 @@ from storage.base import Document
 _VERSION = re.compile(r'W/"[0-9a-f]{1,32}"')
 
 
-def check_stored(registry: Registry, kind: str, document: Document) -> None:
+def check_importable(registry: Registry, kind: str, document: Document) -> None:
     """Raise ValueError, which says why, if the document could not have been stored here."""
     if not isinstance(document, dict) or not isinstance(document.get("id"), str):
         raise ValueError('a document needs an "id"')

@@ -11,7 +11,7 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 """The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
 
 
-def decided(
+def exact_index_lookup(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> tuple[Sealed, ...] | None:
     """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
@@ -31,7 +31,7 @@ def decided(
     return _indexed(target, tree.value, type, reader, indexes)
 
 
-def candidates(
+def index_candidates(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> Iterable[Sealed] | None:
     """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.

@@ -7,7 +7,7 @@ from typing import Any
 from scim.budget import Budget
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, compile_filter
-from scim.protocol.leniency import Element, Fill
+from scim.protocol.leniency import Element, MakeMissingElement
 from scim.protocol.patch import Operation, alternatives, filled_element, steps_of
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, ResourceType
@@ -24,7 +24,7 @@ LISTED = 1_000  # members that an event names; how many moved in all is counted
 
 
 @dataclass(slots=True)
-class Moves:
+class MembershipChanges:
     """Who joined and who left a group: all are counted, the first of them are listed."""
 
     joined: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ def split(type: ResourceType, operations: list[Operation]) -> tuple[list[Operati
     return own, members
 
 
-def put(writer: Writer, group: str, elements: Iterable[Element]) -> Moves:
+def set_members(writer: Writer, group: str, elements: Iterable[Element]) -> MembershipChanges:
     """Make these the members of the group."""
     return _Group(writer, group).put(elements)
 
@@ -106,22 +106,22 @@ def apply(
     group: str,
     operations: Iterable[Operation],
     budget: Budget,
-    fill: Fill,
+    make_missing_element: MakeMissingElement,
     answered: Answered,
-) -> Moves:
+) -> MembershipChanges:
     """Carry out operations on the members of the group. Raises Mutability, NoTarget, TooMany."""
     changing = _Group(writer, group, budget, answered)
     for operation in operations:
-        changing.apply(operation, fill)
+        changing.apply(operation, make_missing_element)
     return changing.moves
 
 
-def forget(writer: Writer, id: str) -> list[str]:
+def remove_references(writer: Writer, id: str) -> list[str]:
     """Take a user or a group out of every group, and everybody out of it; return the groups that it has left."""
     left = [membership["group"] for membership in of_member(writer, id)]
     for group in left:
         _Group(writer, group).remove(id)
-    put(writer, id, [])
+    set_members(writer, id, [])
     return left
 
 
@@ -129,10 +129,10 @@ class _Group:
     """A group whose members change, and who has joined and left meanwhile."""
 
     def __init__(self, writer: Writer, id: str, budget: Budget = _NONE, answered: Answered = dict) -> None:
-        self.moves = Moves()
+        self.moves = MembershipChanges()
         self._writer, self._id, self._budget, self._answered = writer, id, budget, answered
 
-    def put(self, elements: Iterable[Element]) -> Moves:
+    def put(self, elements: Iterable[Element]) -> MembershipChanges:
         wanted = {element["value"]: element for element in elements if "value" in element}
         for gone in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in wanted]:
             self.remove(gone)
@@ -140,9 +140,9 @@ class _Group:
             self.add(element)
         return self.moves
 
-    def apply(self, operation: Operation, fill: Fill) -> None:
+    def apply(self, operation: Operation, make_missing_element: MakeMissingElement) -> None:
         if operation.filter is not None:
-            self._apply_selected(operation, operation.filter, fill)
+            self._apply_selected(operation, operation.filter, make_missing_element)
         elif operation.target.sub is not None:
             raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
         elif operation.op == "add":
@@ -151,7 +151,7 @@ class _Group:
         else:
             self.put([] if operation.op == "remove" else operation.value)
 
-    def _apply_selected(self, operation: Operation, filter: Filter, fill: Fill) -> None:
+    def _apply_selected(self, operation: Operation, filter: Filter, make_missing_element: MakeMissingElement) -> None:
         attribute = operation.target.attribute
         assert attribute
         selected = self._selected(attribute, filter)
@@ -159,9 +159,9 @@ class _Group:
             for member in selected:
                 self.remove(member)
         elif selected:
-            _refuse_change(operation, selected)
+            _check_unchanged(operation, selected)
         elif operation.op != "remove":
-            element = fill(attribute, filter, operation.target.sub, operation.value)
+            element = make_missing_element(attribute, filter, operation.target.sub, operation.value)
             self.add(filled_element(operation.target, element))
 
     def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
@@ -200,7 +200,7 @@ class _Group:
             self.moves.note_left(member)
 
 
-def _refuse_change(operation: Operation, selected: list[str]) -> None:
+def _check_unchanged(operation: Operation, selected: list[str]) -> None:
     """Raise Mutability if the operation would change a member's `value`.
 
     Its other sub-attributes are derived from the member, so what is sent for them is ignored.

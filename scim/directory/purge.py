@@ -33,7 +33,7 @@ class Purge:
 
     def run(self) -> int:
         """Purge once, and return how many users went; none where another worker is at it."""
-        days = self._service.live_config.now.directory.purge_disabled_after_days
+        days = self._service.live_config.current.directory.purge_disabled_after_days
         if not days:
             return 0
         try:

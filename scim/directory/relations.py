@@ -9,7 +9,7 @@ from scim.budget import Budget
 from scim.directory.derived import AttributeKey, DerivedAttribute, ReadContext, derived_attributes
 from scim.filters import FindDerived, remember_last
 from scim.protocol.leniency import Element
-from scim.protocol.projection import Wanted
+from scim.protocol.projection import AttributeSelection
 from scim.schema.resource_types import MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import set_schemas
 from storage.base import Document, Sealed
@@ -24,7 +24,7 @@ class Relations(ReadContext):
         """Return what finds the derived attributes of a type for one query, which computes each once a document."""
         return cache(partial(self._bound, derived_attributes(type, self.registry), budget))
 
-    def wanted_attributes(self, type: ResourceType, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
+    def wanted_attributes(self, type: ResourceType, wanted: AttributeSelection) -> tuple[DerivedAttribute, ...]:
         """Return those derived attributes of a type that are wanted, for `complete`."""
         return _wanted(type, self.registry, wanted)
 
@@ -87,15 +87,15 @@ class _BoundDerived:
 
 
 @lru_cache(maxsize=256)
-def _wanted(type: ResourceType, registry: Registry, wanted: Wanted) -> tuple[DerivedAttribute, ...]:
+def _wanted(type: ResourceType, registry: Registry, wanted: AttributeSelection) -> tuple[DerivedAttribute, ...]:
     every = derived_attributes(type, registry).values()
     return tuple(one for one in every if wanted.includes(one.extension, one.attribute))
 
 
-def detach(type: ResourceType, registry: Registry, document: Document) -> tuple[Document, list[Element]]:
+def strip_derived(type: ResourceType, registry: Registry, document: Document) -> tuple[Document, list[Element]]:
     """Part what is stored of a resource from its members, and leave out what is derived from other documents."""
     stored = dict(document)
-    apart = [derived.detach(stored) for derived in derived_attributes(type, registry).values()]
+    apart = [derived.strip_derived(stored) for derived in derived_attributes(type, registry).values()]
     set_schemas(type, stored)
     return stored, list(chain.from_iterable(apart))
 
@@ -104,13 +104,13 @@ def without_reference(type: ResourceType, target: Target, document: Document, id
     """Return the stored resource without what refers to the id at the target."""
     assert target.attribute
     name = target.attribute.name
-    holder = dict(document[target.extension] if target.extension else document)
-    value = holder.pop(name)
+    container = dict(document[target.extension] if target.extension else document)
+    value = container.pop(name)
     if isinstance(value, list):
-        holder[name] = [element for element in value if element.get("value") != id]
-    holder = {key: kept for key, kept in holder.items() if kept != []}
-    result = {**document, target.extension: holder} if target.extension else holder
-    if target.extension and not holder:
+        container[name] = [element for element in value if element.get("value") != id]
+    container = {key: kept for key, kept in container.items() if kept != []}
+    result = {**document, target.extension: container} if target.extension else container
+    if target.extension and not container:
         del result[target.extension]
     set_schemas(type, result)
     return result

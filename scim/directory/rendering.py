@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import orjson
 
-from scim.directory.derived import GroupCache, Locate
+from scim.directory.derived import GroupCache, ResourceUrl
 from scim.directory.relations import Relations
-from scim.protocol.leniency import Tolerance
+from scim.protocol.leniency import Leniency
 from scim.protocol.preconditions import version_of
-from scim.protocol.projection import EVERYTHING, Projection, Wanted
+from scim.protocol.projection import DEFAULT_PROJECTION, AttributeSelection, Projection
 from scim.schema.resource_types import GROUP, Registry, ResourceType
 from storage.base import Document, Reader, Sealed
 
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
         return document
 
 
-class AnswerCache:
+class RenderCache:
     """A cache of answers: it holds those of one state of the store, so every write empties it."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ def _shared(one: bytes, other: bytes) -> int:
 class Renderer:
     """Makes the answers of one type, with what is wanted of it."""
 
-    def __init__(self, relations: Relations, type: ResourceType, wanted: Wanted) -> None:
+    def __init__(self, relations: Relations, type: ResourceType, wanted: AttributeSelection) -> None:
         self._relations, self._wanted = relations, wanted
         self._derived = relations.wanted_attributes(type, wanted)
 
@@ -134,12 +134,12 @@ class Answers:
     """The answers of one reader."""
 
     def __init__(
-        self, reader: Reader, registry: Registry, locate: Locate, tolerance: Tolerance, cache: AnswerCache
+        self, reader: Reader, registry: Registry, resource_url: ResourceUrl, leniency: Leniency, cache: RenderCache
     ) -> None:
-        self._reader, self._tolerance = reader, tolerance
+        self._reader, self._tolerance = reader, leniency
         # Answers have addresses in them, so each base URL has its own; the address of no group in particular tells it.
-        self._cache = cache.under(locate(registry.types[GROUP], ""), reader.mark)
-        self.relations = Relations(reader, registry, locate, self._cache.groups)
+        self._cache = cache.under(resource_url(registry.types[GROUP], ""), reader.mark)
+        self.relations = Relations(reader, registry, resource_url, self._cache.groups)
 
     def renderer(self, type: ResourceType, projection: Projection) -> Renderer:
         """Return what makes answers of a type, which are not kept."""
@@ -147,14 +147,14 @@ class Answers:
 
     def of(self, type: ResourceType, document: Sealed, projection: Projection) -> Answer:
         """Return the answer of a resource, which may be one that is kept."""
-        if projection != EVERYTHING:
+        if projection != DEFAULT_PROJECTION:
             return self._made(self.renderer(type, projection), document)
         return self._cache.get(document) or self._put(self.renderer(type, projection), document)
 
     def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
         """Return the answers of several resources, as `of` does, without their versions."""
         renderer = self.renderer(type, projection)
-        if projection != EVERYTHING:
+        if projection != DEFAULT_PROJECTION:
             return [self._made(renderer, one).text for one in documents]
         return [self._cache.text(one) or self._put(renderer, one).text for one in documents]
 

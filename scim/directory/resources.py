@@ -12,28 +12,28 @@ import orjson
 
 from scim.budget import Budget
 from scim.directory import disabled, memberships, relations
-from scim.directory.derived import Locate
+from scim.directory.derived import ResourceUrl
 from scim.directory.indexes import Indexes
 from scim.directory.relations import Relations
-from scim.directory.rendering import Answer, AnswerCache, Answers
+from scim.directory.rendering import Answer, Answers, RenderCache
 from scim.directory.search import Page, Search
-from scim.errors import NotFound, ScimError, StoreFull, StoreUnavailable, Uniqueness, shorten
+from scim.errors import InsufficientStorage, NotFound, ScimError, ServiceUnavailable, Uniqueness, shorten
 from scim.protocol import messages, patch
-from scim.protocol.leniency import STRICT, Tolerance
-from scim.protocol.patch import Operation, guard_all_immutable
-from scim.protocol.preconditions import UNCONDITIONAL, Conditions, new_version, now, version_of
-from scim.protocol.projection import EVERYTHING, Projection
+from scim.protocol.leniency import STRICT, Leniency
+from scim.protocol.patch import Operation, check_all_immutable
+from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, new_version, now, version_of
+from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query
 from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import load_resource
-from storage.base import ID, Damaged, Document, Duplicate, Reader, Store, Unavailable, Writer
+from storage.base import ID, Document, Duplicate, Reader, Store, StoreCorrupted, Unavailable, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _FEW_STEPS = 20  # for each element: so few are not worth a look at the resource before the lock is taken
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WriteResult:
     """What a write did: the stored resource before and after, None where there was or is none.
 
     `unknown` are the names in the request that no schema knows; what stood under them is not kept. `joined` and
@@ -65,11 +65,11 @@ class Resources:
     store: Store
     registry: Registry
     indexes: Indexes
-    locate: Locate
-    tolerance: Tolerance = STRICT
-    cache: AnswerCache = field(default_factory=AnswerCache)
+    resource_url: ResourceUrl
+    leniency: Leniency = STRICT
+    cache: RenderCache = field(default_factory=RenderCache)
 
-    def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> Outcome:
+    def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> WriteResult:
         """Create a resource, under the id where one was promised. Raises InvalidValue, InvalidSyntax, Uniqueness."""
         document, unknown = load_resource(type, body)
         moment = now()
@@ -79,19 +79,19 @@ class Resources:
             "lastModified": moment,
             "version": new_version(),
         }
-        document, joining = self._detach(type, {"schemas": [], "id": id or new_id(), **document, "meta": meta})
+        document, joining = self._strip_derived(type, {"schemas": [], "id": id or new_id(), **document, "meta": meta})
         with self._writing() as writer:
             writer.insert(type.name, document)
-            disabled.follow(writer, document["id"], None, document)
-            moves = memberships.put(writer, document["id"], joining)
+            disabled.track(writer, document["id"], None, document)
+            moves = memberships.set_members(writer, document["id"], joining)
             return self._outcome(writer, type, None, document, unknown, moves)
 
     def get(
         self,
         type: ResourceType,
         id: str,
-        projection: Projection = EVERYTHING,
-        conditions: Conditions = UNCONDITIONAL,
+        projection: Projection = DEFAULT_PROJECTION,
+        conditions: Preconditions = UNCONDITIONAL,
     ) -> Answer:
         """Return a resource's answer, whose text is empty if the client has this version already.
 
@@ -107,24 +107,24 @@ class Resources:
                     return Answer(version, b"")
             return self._answers(reader).of(type, found[0], projection)
 
-    def render(self, type: ResourceType, document: Document, projection: Projection = EVERYTHING) -> Answer:
+    def render(self, type: ResourceType, document: Document, projection: Projection = DEFAULT_PROJECTION) -> Answer:
         """Return a stored resource as it is answered."""
         with self._reading() as reader:
             return self._answers(reader).renderer(type, projection).render(document)
 
     def query(
-        self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = EVERYTHING
+        self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = DEFAULT_PROJECTION
     ) -> bytes:
         """Return the ListResponse of a query over some types (RFC 7644 section 3.4.2); `secret` signs cursors."""
         with self._reading() as reader:
             answers = self._answers(reader)
-            page = Search(types, query, answers.relations, self.indexes, self.tolerance).page(secret)
+            page = Search(types, query, answers.relations, self.indexes, self.leniency).page(secret)
             texts = [answers.texts(type, documents, projection) for type, documents in page.found]
             return _list_response(page, query, list(chain.from_iterable(texts)))
 
     def replace(
-        self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Conditions = UNCONDITIONAL
-    ) -> Outcome:
+        self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Preconditions = UNCONDITIONAL
+    ) -> WriteResult:
         """Replace a resource (RFC 7644 section 3.5.1).
 
         Raises what `create` does, and NotFound, PreconditionFailed, Mutability.
@@ -133,9 +133,9 @@ class Resources:
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
             kept = {"schemas": [], "id": id, **loaded, "meta": before["meta"]}
-            after, joining = self._detach(type, kept)
-            guard_all_immutable(type, before, after)
-            moves = memberships.put(writer, id, joining)
+            after, joining = self._strip_derived(type, kept)
+            check_all_immutable(type, before, after)
+            moves = memberships.set_members(writer, id, joining)
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 
@@ -145,8 +145,8 @@ class Resources:
         id: str,
         body: Mapping[str, Any],
         budget: Budget,
-        conditions: Conditions = UNCONDITIONAL,
-    ) -> Outcome:
+        conditions: Preconditions = UNCONDITIONAL,
+    ) -> WriteResult:
         """Apply a PatchOp message, all of it or nothing (RFC 7644 section 3.5.2).
 
         Raises what `messages.load_patch` and `replace` do, and TooMany.
@@ -159,10 +159,10 @@ class Resources:
             before = self._existing(writer, type, id, conditions)
             relating = self._relations(writer)
             answered = partial(relating.answered, type)
-            fill = self.tolerance.fill
-            after = patch.apply(type, before, own, budget, fill, answered) if own else before
-            after, _ = self._detach(type, after)
-            moves = memberships.apply(writer, id, moving, budget, fill, partial(relating.member, type))
+            make_missing_element = self.leniency.make_missing_element
+            after = patch.apply(type, before, own, budget, make_missing_element, answered) if own else before
+            after, _ = self._strip_derived(type, after)
+            moves = memberships.apply(writer, id, moving, budget, make_missing_element, partial(relating.member, type))
             saved = self._save(writer, type, before, after, moves.count > 0)
             return self._outcome(writer, type, before, saved, unknown, moves)
 
@@ -176,14 +176,14 @@ class Resources:
                 foreseen = memberships.foreseen_steps(reader, id, moving) + patch.foreseen_steps(document, own)
                 budget.check(foreseen)
 
-    def delete(self, type: ResourceType, id: str, conditions: Conditions = UNCONDITIONAL) -> Outcome:
+    def delete(self, type: ResourceType, id: str, conditions: Preconditions = UNCONDITIONAL) -> WriteResult:
         """Delete a resource and every mention of it in others. Raises NotFound, PreconditionFailed."""
         with self._writing() as writer:
             before = self._existing(writer, type, id, conditions)
             writer.delete(type.name, id)
-            disabled.follow(writer, id, before, None)
+            disabled.track(writer, id, before, None)
             self._forget(writer, type, id)
-        return Outcome(type, id, before, None)
+        return WriteResult(type, id, before, None)
 
     def disabled_since(self, type: ResourceType, ids: Iterable[str]) -> dict[str, str]:
         """Return since when resources have been disabled, by id, without those that are not."""
@@ -198,7 +198,7 @@ class Resources:
             documents = filter(None, (reader.get(type.name, id) for id in disabled.before(reader, moment)))
             return [(document["id"], version_of(document)) for document in documents]
 
-    def break_promise(self, id: str) -> None:
+    def release_reserved_id(self, id: str) -> None:
         """Take back every reference to a resource that was promised this id and was not created."""
         with self._writing() as writer:
             for type in self.registry.types.values():
@@ -211,10 +211,10 @@ class Resources:
         before: Document | None,
         after: Document,
         unknown: list[str],
-        moves: memberships.Moves,
-    ) -> Outcome:
+        moves: memberships.MembershipChanges,
+    ) -> WriteResult:
         joined, left = (self._people(reader, ids) for ids in (moves.joined, moves.left))
-        return Outcome(type, after["id"], before, after, tuple(unknown), joined, left, moves.count)
+        return WriteResult(type, after["id"], before, after, tuple(unknown), joined, left, moves.count)
 
     def _people(self, reader: Reader, ids: list[str]) -> tuple[Document, ...]:
         """Return the members with these ids as they are stored; of one that is not here, the id alone."""
@@ -227,7 +227,7 @@ class Resources:
     def _forget(self, writer: Writer, type: ResourceType, id: str) -> None:
         """Take every reference to the id out of groups and out of attributes such as manager."""
         group_type = self.registry.types[GROUP]
-        for group in memberships.forget(writer, id):
+        for group in memberships.remove_references(writer, id):
             held = writer.get(GROUP, group)
             if held:
                 self._save(writer, group_type, held, held, True)
@@ -241,7 +241,7 @@ class Resources:
             for extension, name, sub in self.indexes.by_type[other.name]:
                 attribute = other.attribute(extension, name)
                 if sub == "value" and type.name in attribute.refers_to:
-                    yield other, Target(extension, attribute, attribute.subs.get(sub))
+                    yield other, Target(extension, attribute, attribute.sub_attributes_by_name.get(sub))
 
     def _save(self, writer: Writer, type: ResourceType, before: Document, after: Document, moved: bool) -> Document:
         """Write the resource in a new version, unless it is as it was: then nothing has happened."""
@@ -250,24 +250,24 @@ class Resources:
         version = new_version(before["meta"]["version"])
         saved = {**after, "meta": {**before["meta"], "lastModified": now(), "version": version}}
         writer.replace(type.name, saved)
-        disabled.follow(writer, before["id"], before, saved)
+        disabled.track(writer, before["id"], before, saved)
         return saved
 
-    def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Conditions) -> Document:
+    def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Preconditions) -> Document:
         document = writer.get(type.name, id)
         if document is None:
             raise _not_found(type, id)
         conditions.check_write(document)
         return document
 
-    def _detach(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
-        return relations.detach(type, self.registry, document)
+    def _strip_derived(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
+        return relations.strip_derived(type, self.registry, document)
 
     def _answers(self, reader: Reader) -> Answers:
-        return Answers(reader, self.registry, self.locate, self.tolerance, self.cache)
+        return Answers(reader, self.registry, self.resource_url, self.leniency, self.cache)
 
     def _relations(self, reader: Reader) -> Relations:
-        return Relations(reader, self.registry, self.locate)
+        return Relations(reader, self.registry, self.resource_url)
 
     def _writing(self) -> "_Translated[Writer]":
         return _Translated(self.store.writing)
@@ -291,22 +291,22 @@ class _Translated(Generic[R]):
         try:
             self._opened = self._open()
             return self._opened.__enter__()
-        except (Unavailable, Damaged) as error:
+        except (Unavailable, StoreCorrupted) as error:
             raise _translated(error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         try:
             self._opened.__exit__(kind, error, trace)
-        except (Unavailable, Damaged) as failure:
+        except (Unavailable, StoreCorrupted) as failure:
             raise _translated(failure) from failure
-        if isinstance(error, Duplicate | Unavailable | Damaged):
+        if isinstance(error, Duplicate | Unavailable | StoreCorrupted):
             raise _translated(error) from error
 
 
-def _translated(error: Duplicate | Unavailable | Damaged) -> ScimError:
+def _translated(error: Duplicate | Unavailable | StoreCorrupted) -> ScimError:
     if isinstance(error, Duplicate):
         return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
-    kind = StoreFull if isinstance(error, Unavailable) and error.full else StoreUnavailable
+    kind = InsufficientStorage if isinstance(error, Unavailable) and error.full else ServiceUnavailable
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
 

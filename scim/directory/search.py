@@ -6,14 +6,14 @@ from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from scim.budget import Budget
-from scim.directory.index_lookup import candidates, decided
+from scim.directory.index_lookup import exact_index_lookup, index_candidates
 from scim.directory.indexes import Indexes
 from scim.directory.relations import Relations
 from scim.errors import InvalidValue, shorten
 from scim.filters import compile_filter, read_values
 from scim.filters.compiler import with_default_value
 from scim.protocol.cursor import Cursor, decode, digest
-from scim.protocol.leniency import STRICT, Tolerance
+from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.query import Query
 from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document, Sealed
@@ -54,16 +54,16 @@ class Search:
         query: Query,
         relations: Relations,
         indexes: Indexes,
-        tolerance: Tolerance = STRICT,
+        leniency: Leniency = STRICT,
     ) -> None:
         self._types = types
         self._query = query
         self._relations = relations
         self._reader = relations.reader
         self._indexes = indexes
-        self._tolerance = tolerance
+        self._tolerance = leniency
         tree = query.filter
-        self._trees = {} if tree is None else {type.name: tolerance.filter(type, tree) for type in types}
+        self._trees = {} if tree is None else {type.name: leniency.filter(type, tree) for type in types}
         self._budget = Budget(query.max_steps, _ADVICE)
         self._derived = {type.name: relations.find_derived(type, self._budget) for type in types}
 
@@ -88,7 +88,7 @@ class Search:
         if tree is None:
             rows = self._reader.sealed_scan(type.name, offset=start, limit=count)
             return Page(self._reader.count(type.name), [(type, list(rows))])
-        found = decided(tree, type, self._reader, self._indexes.by_type[type.name], self._derived[type.name])
+        found = exact_index_lookup(tree, type, self._reader, self._indexes.by_type[type.name], self._derived[type.name])
         return None if found is None else Page(len(found), [(type, list(found[start : start + count]))])
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
@@ -161,7 +161,7 @@ class Search:
             return self._reader.sealed_scan(type.name, after=after), _always
         derived = self._derived[type.name]
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1, budget=self._budget)
-        found = candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
+        found = index_candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
         return (self._reader.sealed_scan(type.name, after=after) if found is None else found), matches
 
     def _position(self, hit: _Hit) -> int:
@@ -187,7 +187,9 @@ class Search:
             if len(self._types) == 1:
                 raise InvalidValue(f'There is no attribute "{shorten(name)}" in {type.name} to sort by.')
             return _no_key
-        if target.attribute is None or (target.leaf.type == "complex" and "value" not in target.leaf.subs):
+        if target.attribute is None or (
+            target.leaf.type == "complex" and "value" not in target.leaf.sub_attributes_by_name
+        ):
             raise InvalidValue(f"{shorten(name)} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name)
         read = self._first_value(type, target)

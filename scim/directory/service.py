@@ -10,15 +10,15 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from config.reload import LiveConfig
+from config.reload import ReloadingConfig
 from scim import dialect
 from scim.directory.events import Event, Observer
-from scim.directory.import_check import check_stored
+from scim.directory.import_check import check_importable
 from scim.directory.indexes import Indexes
-from scim.directory.rendering import AnswerCache
+from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
-from scim.directory.token_usage import Activity
+from scim.directory.token_usage import TokenUsageTracker
 from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Store
 
@@ -35,18 +35,18 @@ class Service:
     `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
     """
 
-    live_config: LiveConfig
+    live_config: ReloadingConfig
     registry: Registry
     indexes: Indexes
     store: Store
     secret_path: Path | None = None
-    activity: Activity = field(default_factory=Activity)
+    activity: TokenUsageTracker = field(default_factory=TokenUsageTracker)
     observers: list[Observer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.startup_config = self.live_config.now  # what needs a restart; `live_config` follows the file
+        self.startup_config = self.live_config.current  # what needs a restart; `live_config` follows the file
         self._secret = b""
-        self._cache = AnswerCache()
+        self._cache = RenderCache()
         self._resources = lru_cache(maxsize=64)(self._resources_under)
         self._lock = Lock()
         self._is_open = False
@@ -63,7 +63,7 @@ class Service:
 
     def check_document(self, kind: str, document: Document) -> None:
         """Raise ValueError, which says why, if a document could not have been stored here."""
-        check_stored(self.registry, kind, document)
+        check_importable(self.registry, kind, document)
 
     def cursor_secret(self, client: str) -> bytes:
         """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""
@@ -76,12 +76,12 @@ class Service:
         return self._resources(base_url)
 
     def _resources_under(self, base_url: str) -> Resources:
-        def locate(type: ResourceType, id: str) -> str:
+        def resource_url(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
-        return Resources(self.store, self.registry, self.indexes, locate, dialect.TOLERANCE, self._cache)
+        return Resources(self.store, self.registry, self.indexes, resource_url, dialect.LENIENCY, self._cache)
 
-    def tell(self, event: Event) -> None:
+    def emit_event(self, event: Event) -> None:
         """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""
         for observer in self.observers:
             try:

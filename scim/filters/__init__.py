@@ -2,10 +2,10 @@
 
 from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath, unparse
 from scim.filters.compiler import DerivedValues, FindDerived, compile_filter, read_values, remember_last
-from scim.filters.parser import REMEMBERED, parse_filter, parse_path, remembered
+from scim.filters.parser import CACHED_LENGTH, cached_if_short, parse_filter, parse_path
 
 __all__ = [
-    "REMEMBERED",
+    "CACHED_LENGTH",
     "And",
     "Compare",
     "DerivedValues",
@@ -18,11 +18,11 @@ __all__ = [
     "Present",
     "Unquoted",
     "ValuePath",
+    "cached_if_short",
     "compile_filter",
     "parse_filter",
     "parse_path",
     "read_values",
     "remember_last",
-    "remembered",
     "unparse",
 ]

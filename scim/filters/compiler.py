@@ -65,7 +65,7 @@ class _Sub:
         """Find a sub-attribute; of a simple attribute, `value` is the value itself."""
         if self._attribute.type != "complex" and name.lower() == "value":
             return Target(None, self._value)
-        sub = self._attribute.subs.get(name)
+        sub = self._attribute.sub_attributes_by_name.get(name)
         return Target(None, sub) if sub else None
 
 
@@ -236,7 +236,7 @@ def with_default_value(target: Target, path: str) -> Target:
     """Return what a comparison means: of a complex attribute its `value`. Raises InvalidFilter if it has none."""
     attribute = target.attribute
     if attribute is None or (target.sub is None and attribute.type == "complex"):
-        sub = attribute.subs.get("value") if attribute else None
+        sub = attribute.sub_attributes_by_name.get("value") if attribute else None
         if sub is None:
             raise InvalidFilter(f"{shorten(path)} is complex: name the sub-attribute to compare.")
         return Target(target.extension, attribute, sub)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from scim.errors import InvalidFilter
-from scim.schema.values import is_keepable
+from scim.schema.values import is_storable_text
 
 MAX_LENGTH = 16_384
 
@@ -66,6 +66,6 @@ def unquote(text: str, place: int = 0) -> str:
         unquoted: str = _DECODER.raw_decode(text)[0]
     except ValueError:
         raise InvalidFilter(f"The string at character {place} is not a JSON string.") from None
-    if not is_keepable(unquoted):
+    if not is_storable_text(unquoted):
         raise InvalidFilter(f"The string at character {place} has a NUL character or half a surrogate pair.")
     return unquoted

@@ -14,7 +14,7 @@ _Read = TypeVar("_Read", bound=Callable[..., Any])
 
 MAX_DEPTH = 50
 MAX_TERMS = 1_000
-REMEMBERED = 300  # characters of the longest text whose tree is remembered
+CACHED_LENGTH = 300  # characters of the longest text whose tree is remembered
 OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
 
 _NAME = re.compile(r"\$?[A-Za-z][\w$:.-]*", re.ASCII)
@@ -22,13 +22,13 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,17})?([eE][+-]?\d{1,2})?", re.
 _KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 
 
-def remembered(read: _Read) -> _Read:
+def cached_if_short(read: _Read) -> _Read:
     """Let a function that reads a text remember what short ones mean; they come from outside, so it is bounded."""
     known = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
     def find(text: str, *context: Any) -> Any:
-        return (known if len(text) <= REMEMBERED else read)(text, *context)
+        return (known if len(text) <= CACHED_LENGTH else read)(text, *context)
 
     return find  # type: ignore[return-value]
 
@@ -45,10 +45,10 @@ def parse_filter(text: str) -> Filter:
         return _parse(text)  # to say at which character
 
 
-@remembered
+@cached_if_short
 def _parse(text: str) -> Filter:
     parser = _Parser(text)
-    tree = parser.either()
+    tree = parser.parse_or()
     parser.expect_end()
     return tree
 
@@ -67,7 +67,7 @@ def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
     return tree
 
 
-@remembered
+@cached_if_short
 def parse_path(text: str) -> PathText:
     """Return the parts of a PATCH path. Raises InvalidPath."""
     try:
@@ -85,10 +85,10 @@ class _Parser:
         self._depth = 0
         self._terms = 0
 
-    def either(self) -> Filter:
-        terms = [self._all()]
+    def parse_or(self) -> Filter:
+        terms = [self.parse_and()]
         while self._take_word("or"):
-            terms.append(self._all())
+            terms.append(self.parse_and())
         return terms[0] if len(terms) == 1 else Or(tuple(terms))
 
     def expect_end(self) -> None:
@@ -108,13 +108,13 @@ class _Parser:
         self.expect_end()
         return PathText(attribute, filter, sub)
 
-    def _all(self) -> Filter:
-        terms = [self._one()]
+    def parse_and(self) -> Filter:
+        terms = [self.parse_term()]
         while self._take_word("and"):
-            terms.append(self._one())
+            terms.append(self.parse_term())
         return terms[0] if len(terms) == 1 else And(tuple(terms))
 
-    def _one(self) -> Filter:
+    def parse_term(self) -> Filter:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise InvalidFilter(f"The filter has more than {MAX_TERMS} terms.")
@@ -166,7 +166,7 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise InvalidFilter(f"The brackets are nested deeper than {MAX_DEPTH}.")
-        tree = self.either()
+        tree = self.parse_or()
         if not self._take_mark(closing):
             raise InvalidFilter(f'"{closing}" is expected before {_shown(self._peek())}.')
         self._depth -= 1

@@ -167,7 +167,10 @@ class _Index:
         """Return what identifies an element: its `value`, or all that it holds if it has none, and its `type`."""
         if self._attribute.type != "complex":
             return self._attribute.key(element), None
-        value, kind = self._attribute.subs.get("value"), self._attribute.subs.get("type")
+        value, kind = (
+            self._attribute.sub_attributes_by_name.get("value"),
+            self._attribute.sub_attributes_by_name.get("type"),
+        )
         type_key = kind.key(element["type"]) if kind and element.get("type") is not None else None
         if value and element.get("value") is not None:
             return value.key(element["value"]), type_key

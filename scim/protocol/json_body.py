@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from scim.errors import InvalidSyntax, InvalidValue, shorten
-from scim.schema.values import is_keepable
+from scim.schema.values import is_storable_text
 
 MAX_DEPTH = 50
 
@@ -35,9 +35,9 @@ def parse_object(text: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidSyntax("The body must be a JSON object.")
     if text.count("[") + text.count("{") > MAX_DEPTH:
-        _refuse_deep(body)
+        _check_depth(body)
     if "\\u" in text:  # what cannot be kept can only be written as an escape
-        _refuse_unkeepable(body)
+        _check_storable(body)
     return body
 
 
@@ -66,7 +66,7 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
 
 
-def _refuse_deep(body: dict[str, Any]) -> None:
+def _check_depth(body: dict[str, Any]) -> None:
     level: list[Any] = [body]
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
@@ -79,7 +79,7 @@ def _inside(value: Any) -> list[Any]:
     return [one for one in inner if isinstance(one, dict | list)]
 
 
-def _refuse_unkeepable(body: dict[str, Any]) -> None:
+def _check_storable(body: dict[str, Any]) -> None:
     waiting: list[Any] = [body]
     while waiting:
         value = waiting.pop()
@@ -88,5 +88,5 @@ def _refuse_unkeepable(body: dict[str, Any]) -> None:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, str) and not is_keepable(value):
+        elif isinstance(value, str) and not is_storable_text(value):
             raise InvalidValue("A text has a NUL character or half a surrogate pair in it.")

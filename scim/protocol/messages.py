@@ -11,11 +11,11 @@ from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, NoTarget, sho
 from scim.filters import parse_filter
 from scim.protocol.patch import Operation
 from scim.protocol.paths import Path, read_path
-from scim.protocol.projection import EVERYTHING, Projection
+from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query
 from scim.schema.fields import Field, first_error
 from scim.schema.resource_types import ResourceType, Target
-from scim.schema.validation import load_value, refuse_read_only
+from scim.schema.validation import check_writable, load_value
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -183,7 +183,7 @@ def load_query(
 def load_projection(parameters: Mapping[str, Any]) -> Projection:
     """Return what of a resource a request asks for. Raises InvalidValue."""
     if not any(name in parameters for name in _PROJECTION):
-        return EVERYTHING
+        return DEFAULT_PROJECTION
     try:
         loaded = _QUERY.load({name: parameters[name] for name in _PROJECTION if name in parameters})
     except ma.ValidationError as error:
@@ -193,7 +193,7 @@ def load_projection(parameters: Mapping[str, Any]) -> Projection:
 
 def _projection(loaded: Mapping[str, Any]) -> Projection:
     attributes, excluded = loaded.get("attributes", ()), loaded.get("excluded", ())
-    return Projection(attributes, excluded) if attributes or excluded else EVERYTHING
+    return Projection(attributes, excluded) if attributes or excluded else DEFAULT_PROJECTION
 
 
 _PROJECTION = ("attributes", "excludedAttributes")
@@ -248,7 +248,7 @@ def _without_path(type: ResourceType, op: str, value: Any, unknown: list[str]) -
 def _at(type: ResourceType, op: str, path: Path, value: Any, unknown: list[str]) -> Iterator[Operation]:
     target = path.target
     if op == "add" and value is None and _takes_more(path):
-        refuse_read_only(target)
+        check_writable(target)
     elif op == "remove" or value is None:  # null is no value (RFC 7643 section 2.5)
         yield Operation("remove", target, path.filter)
     elif target.attribute is None:

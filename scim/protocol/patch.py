@@ -8,10 +8,10 @@ from scim.budget import Budget
 from scim.errors import Mutability, NoTarget
 from scim.filters import And, Compare, Filter, Not, Or, compile_filter
 from scim.protocol.elements import Elements, weight
-from scim.protocol.leniency import STRICT, Element, Fill
+from scim.protocol.leniency import STRICT, Element, MakeMissingElement
 from scim.schema.attributes import Attribute, Key
 from scim.schema.resource_types import ResourceType, Target
-from scim.schema.validation import check_required, load_value, refuse_read_only, refuse_too_many, set_schemas
+from scim.schema.validation import check_element_count, check_required, check_writable, load_value, set_schemas
 from storage.base import Document
 
 DERIVING = 5  # steps that it takes to derive what an element has from the resource that it refers to
@@ -49,14 +49,14 @@ def apply(
     resource: Document,
     operations: list[Operation],
     budget: Budget,
-    fill: Fill = STRICT.fill,
+    make_missing_element: MakeMissingElement = STRICT.make_missing_element,
     answered: Answered = lambda target, element: element,
 ) -> Document:
     """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter, TooMany.
 
     The resource that came in is left as it was, so that nothing has happened where an operation fails.
     """
-    changing = _Resource(type, resource, budget, fill, answered)
+    changing = _Resource(type, resource, budget, make_missing_element, answered)
     for operation in operations:
         changing.apply(operation)
     result = changing.result()
@@ -68,8 +68,15 @@ def apply(
 class _Resource:
     """A resource while operations change it."""
 
-    def __init__(self, type: ResourceType, resource: Document, budget: Budget, fill: Fill, answered: Answered) -> None:
-        self.budget, self.fill, self.answered = budget, fill, answered
+    def __init__(
+        self,
+        type: ResourceType,
+        resource: Document,
+        budget: Budget,
+        make_missing_element: MakeMissingElement,
+        answered: Answered,
+    ) -> None:
+        self.budget, self.make_missing_element, self.answered = budget, make_missing_element, answered
         self._type = type
         self._document = _copy(resource)
         self._elements: dict[str | None, dict[str, Elements]] = {}
@@ -82,7 +89,7 @@ class _Resource:
             assert extension
             self._remove_extension(extension)
             return
-        refuse_read_only(target)
+        check_writable(target)
         if attribute.multi_valued:
             _Change(self, operation, self._elements_of(extension, attribute)).apply()
         elif attribute.type == "complex" or operation.filter:
@@ -102,7 +109,7 @@ class _Resource:
         self._store_all(extension)
         removed = self._document.pop(extension, {})
         for attribute in self._type.schemas[extension].attributes:
-            guard_immutable(attribute, removed.get(attribute.name), None)
+            check_immutable(attribute, removed.get(attribute.name), None)
 
     def _elements_of(self, extension: str | None, attribute: Attribute) -> Elements:
         elements = self._elements.setdefault(extension, {})
@@ -119,7 +126,7 @@ class _Resource:
             self._put(extension, name, elements.value)
 
     def _assign(self, extension: str | None, attribute: Attribute, value: Any) -> None:
-        guard_immutable(attribute, self._holder(extension).get(attribute.name), value)
+        check_immutable(attribute, self._holder(extension).get(attribute.name), value)
         self._put(extension, attribute.name, value)
 
     def _holder(self, extension: str | None) -> dict[str, Any]:
@@ -127,12 +134,12 @@ class _Resource:
 
     def _put(self, extension: str | None, name: str, value: Any) -> None:
         """Put a value where it belongs, or remove what is there; an extension without attributes goes with it."""
-        holder = self._document.setdefault(extension, {}) if extension else self._document
+        container = self._document.setdefault(extension, {}) if extension else self._document
         if value is None:
-            holder.pop(name, None)
+            container.pop(name, None)
         else:
-            holder[name] = value
-        if extension and not holder:
+            container[name] = value
+        if extension and not container:
             del self._document[extension]
 
 
@@ -155,8 +162,8 @@ class _Change:
         else:
             self.elements.keep_one_primary(self._write())
         if guarded:
-            guard_immutable(self.attribute, before, self._whole_value())
-        refuse_too_many(self.attribute, self.elements)
+            check_immutable(self.attribute, before, self._whole_value())
+        check_element_count(self.attribute, self.elements)
 
     def _whole_value(self) -> Any:
         self.resource.budget.spend(self.elements.weight)
@@ -197,7 +204,7 @@ class _Change:
         for place in self._selected():
             element = self.elements[place]
             if self.sub:
-                guard_immutable(self.sub, element.get(self.sub.name), None)
+                check_immutable(self.sub, element.get(self.sub.name), None)
                 self.elements.put(place, {key: kept for key, kept in element.items() if key != self.sub.name})
             else:
                 self.elements.put(place, None)
@@ -225,15 +232,17 @@ class _Change:
             return self.operation.value
         part = {self.sub.name: self.operation.value} if self.sub else self.operation.value
         for name, value in part.items():
-            sub = self.attribute.subs.get(name)
+            sub = self.attribute.sub_attributes_by_name.get(name)
             if sub:
-                guard_immutable(sub, element.get(name), value)
+                check_immutable(sub, element.get(name), value)
         return _without_nulls(element | part)
 
     def _new_element(self) -> Any:
         if self.operation.filter is None:
             return self._merged({})
-        element = self.resource.fill(self.attribute, self.operation.filter, self.sub, self.operation.value)
+        element = self.resource.make_missing_element(
+            self.attribute, self.operation.filter, self.sub, self.operation.value
+        )
         return filled_element(self.operation.target, element)
 
 
@@ -260,7 +269,7 @@ def _demanded(term: Filter, attribute: Attribute) -> Key:
         case And(terms):
             return next((key for one in terms if (key := _demanded(one, attribute)) is not None), None)
         case Compare(path, "eq", value) if path.lower() == "value":
-            leaf = attribute.subs.get("value") if attribute.type == "complex" else attribute
+            leaf = attribute.sub_attributes_by_name.get("value") if attribute.type == "complex" else attribute
             return leaf.key(value) if leaf else None
     return None
 
@@ -280,8 +289,8 @@ def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
     for operation in operations:
         target = operation.target
         if target.attribute and operation.steps:
-            holder = resource.get(target.extension, {}) if target.extension else resource
-            held = holder.get(target.attribute.name)
+            container = resource.get(target.extension, {}) if target.extension else resource
+            held = container.get(target.attribute.name)
             total += operation.steps * (len(held) if isinstance(held, list) else 0)
     return total
 
@@ -308,18 +317,18 @@ def filled_element(target: Target, element: Element | None) -> Element:
     return loaded
 
 
-def guard_immutable(attribute: Attribute, before: Any, after: Any) -> None:
+def check_immutable(attribute: Attribute, before: Any, after: Any) -> None:
     """Raise Mutability if an immutable attribute that has a value would get another (RFC 7643 section 2.2)."""
     if attribute.mutability == "immutable" and before is not None and after != before:
         raise Mutability(f"{attribute.name} is immutable and has a value.")
 
 
-def guard_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
+def check_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
     """Raise Mutability if a replacement changes an immutable attribute that has a value (RFC 7644 section 3.5.1)."""
     for extension, attributes in type.attributes_by_schema():
         old, new = (one if extension is None else one.get(extension, {}) for one in (before, after))
         for attribute in attributes:
-            guard_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
+            check_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
 
 
 def _without_nulls(element: Any) -> Any:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from scim.errors import InvalidPath, shorten
-from scim.filters import Filter, parse_path, remembered
+from scim.filters import Filter, cached_if_short, parse_path
 from scim.schema.resource_types import ResourceType, Target
 
 
@@ -15,7 +15,7 @@ class Path:
     filter: Filter | None = None
 
 
-@remembered
+@cached_if_short
 def read_path(text: str, type: ResourceType) -> Path:
     """Return what a path means in a resource type. Raises InvalidPath, InvalidFilter."""
     attribute, filter, sub = parse_path(text)
@@ -31,7 +31,7 @@ def read_path(text: str, type: ResourceType) -> Path:
         raise InvalidPath(f"{target} has no elements that [...] could select.")
     if sub is None:
         return Path(target, filter)
-    found = target.attribute.subs.get(sub)
+    found = target.attribute.sub_attributes_by_name.get(sub)
     if found is None:
         raise InvalidPath(f'{target} has no sub-attribute "{shorten(sub)}".')
     return Path(Target(target.extension, target.attribute, found), filter)

@@ -12,7 +12,7 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")|([^\s,"]+)')
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class Preconditions:
     """What `If-Match` and `If-None-Match` say, as they were sent."""
 
     if_match: str = ""
@@ -35,7 +35,7 @@ class Conditions:
             raise PreconditionFailed(f"The resource has changed: it is in version {version}.")
 
 
-UNCONDITIONAL = Conditions()
+UNCONDITIONAL = Preconditions()
 
 
 def version_of(document: Document) -> str:

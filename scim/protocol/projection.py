@@ -6,8 +6,8 @@ from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from scim.errors import InvalidValue
-from scim.filters import REMEMBERED
-from scim.protocol.leniency import STRICT, Tolerance
+from scim.filters import CACHED_LENGTH
+from scim.protocol.leniency import STRICT, Leniency
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
@@ -24,26 +24,26 @@ class Projection:
         if self.attributes and self.excluded:
             raise InvalidValue('"attributes" and "excludedAttributes" exclude each other: send one of them.')
 
-    def bind(self, type: ResourceType, tolerance: Tolerance = STRICT) -> "Wanted":
+    def bind(self, type: ResourceType, leniency: Leniency = STRICT) -> "AttributeSelection":
         """Return what this means for one resource type. Names that it does not have select nothing."""
         length = sum(map(len, self.attributes + self.excluded))
-        return (_bind if length > REMEMBERED else _known)(self, type, tolerance)
+        return (_bind if length > CACHED_LENGTH else _known)(self, type, leniency)
 
 
-def _bind(projection: Projection, type: ResourceType, tolerance: Tolerance) -> "Wanted":
+def _bind(projection: Projection, type: ResourceType, leniency: Leniency) -> "AttributeSelection":
     named, excluded = (
-        [target for name in names if (target := type.resolve(tolerance.name(type, name)))]
+        [target for name in names if (target := type.resolve(leniency.name(type, name)))]
         for names in (projection.attributes, projection.excluded)
     )
-    return Wanted(type, named, excluded, bool(projection.attributes))
+    return AttributeSelection(type, named, excluded, bool(projection.attributes))
 
 
 _known = lru_cache(maxsize=256)(_bind)  # names come from outside: what is remembered is bounded, and short
 
-EVERYTHING = Projection()
+DEFAULT_PROJECTION = Projection()
 
 
-class Wanted:
+class AttributeSelection:
     """The attributes of one resource type that an answer has."""
 
     def __init__(self, type: ResourceType, named: list[Target], excluded: list[Target], only_named: bool) -> None:

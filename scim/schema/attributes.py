@@ -85,7 +85,7 @@ class Attribute:
         return replace(self, lengths=lengths, sub_attributes=tuple(sub.within(lengths) for sub in self.sub_attributes))
 
     @cached_property
-    def subs(self) -> "AttributeMap":
+    def sub_attributes_by_name(self) -> "AttributeMap":
         """The sub-attributes by name."""
         return AttributeMap(self.sub_attributes)
 
@@ -97,8 +97,8 @@ class Attribute:
     @cached_property
     def refers_to(self) -> tuple[str, ...]:
         """The resource types that a `value` beside a `$ref` points to, as in `manager`."""
-        ref = self.subs.get("$ref")
-        return ref.reference_types if ref and "value" in self.subs else ()
+        ref = self.sub_attributes_by_name.get("$ref")
+        return ref.reference_types if ref and "value" in self.sub_attributes_by_name else ()
 
     @cached_property
     def is_plain(self) -> bool:

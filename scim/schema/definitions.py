@@ -58,7 +58,7 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
         raise DefinitionError(f"attribute {name}{inside}: a sub-attribute cannot be complex (RFC 7643 2.3.8)")
     values: dict[str, Any] = {_KEYS[key]: tuple(value) if key in _LISTS else value for key, value in table.items()}
     values["sub_attributes"] = tuple(read_attribute(sub, inside=f" of {name}") for sub in subs)
-    _refuse_twins(values["sub_attributes"], f"attribute {name}")
+    _check_distinct_names(values["sub_attributes"], f"attribute {name}")
     return Attribute(**values)
 
 
@@ -73,7 +73,7 @@ def read_schema(table: Mapping[str, Any]) -> Schema:
     if not isinstance(listed, list) or not listed or not all(isinstance(one, Mapping) for one in listed):
         raise DefinitionError('"attributes" must list at least one attribute')
     attributes = tuple(read_attribute(one) for one in listed)
-    _refuse_twins(attributes, "the schema")
+    _check_distinct_names(attributes, "the schema")
     name = table.get("name") or id.rpartition(":")[2]
     return Schema(id, str(name), str(table.get("description", "")), attributes)
 
@@ -93,7 +93,7 @@ def _check_characteristic(where: str, key: str, value: Any) -> None:
         raise DefinitionError(f'{where}: "description" must be text')
 
 
-def _refuse_twins(attributes: Iterable[Attribute], where: str) -> None:
+def _check_distinct_names(attributes: Iterable[Attribute], where: str) -> None:
     """Refuse what a name could mean twice: `a.b` may be an attribute's own name, and the `b` of an attribute `a`."""
     seen: set[str] = set()
     for attribute in attributes:

@@ -7,7 +7,7 @@ import marshmallow as ma
 
 from scim.errors import InvalidSyntax
 from scim.schema.attributes import Attribute, AttributeMap, Lengths, instant, is_base64
-from scim.schema.values import is_keepable
+from scim.schema.values import is_storable_text
 
 MAX_INTEGER = 2**63 - 1
 
@@ -38,7 +38,7 @@ class _Text(Field[str]):
             raise ma.ValidationError("must be a string")
         if len(value) > self._max_length:
             self._check_length(value)
-        if not is_keepable(value):
+        if not is_storable_text(value):
             raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value
 
@@ -57,7 +57,7 @@ class _String(_Text):
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **context: Any) -> Any:
         """Return the text, without a further call: most values are one."""
-        if isinstance(value, str) and len(value) <= self._max_length and is_keepable(value):
+        if isinstance(value, str) and len(value) <= self._max_length and is_storable_text(value):
             return value
         return super().deserialize(value, attr, data, **context)
 

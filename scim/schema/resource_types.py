@@ -139,7 +139,7 @@ def _find(extension: str | None, names: AttributeMap, name: str) -> Target | Non
         return Target(extension, attribute)
     outer, dot, inner = name.rpartition(".")
     attribute = names.get(outer) if dot else None
-    sub = attribute.subs.get(inner) if attribute else None
+    sub = attribute.sub_attributes_by_name.get(inner) if attribute else None
     return Target(extension, attribute, sub) if sub else None
 
 
@@ -169,7 +169,7 @@ def load(
     `extends` (the name of the type that it extends), and with the latter `required`.
     """
     declared = [_Declared(table) for table in _built_in()] + _configured(tables)
-    _refuse_repeated(declared)
+    _check_unique_names(declared)
     if unique_group_names:  # Entra matches groups by displayName, so a second one of that name would never be found
         for one in declared:
             if one.schema.name == "Group":
@@ -242,7 +242,7 @@ _RESERVED = (
 )
 
 
-def _refuse_repeated(declared: list[_Declared]) -> None:
+def _check_unique_names(declared: list[_Declared]) -> None:
     for label, values in (
         ("id", [one.schema.id for one in declared]),
         ("name", [MEMBERSHIP, DISABLED, *(one.schema.name for one in declared)]),

@@ -61,18 +61,18 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     many = leaf.multi_valued and not element
     if many and not isinstance(value, list):
         value = [value]
-    refuse_read_only(target)
+    check_writable(target)
     inside: dict[str, Any] = {"prefix": f"{target}.", "unknown": unknown} if leaf.sub_attributes else {}
     try:
         loaded = field_of(leaf, many=many, partial=True).deserialize(value, **inside)
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(str(target), error.messages)) from None
     if many:
-        refuse_too_many(leaf, loaded)
+        check_element_count(leaf, loaded)
     return loaded
 
 
-def refuse_read_only(target: Target) -> None:
+def check_writable(target: Target) -> None:
     """Raise Mutability if no client may change what is at the target."""
     if any(one and one.mutability == "readOnly" for one in (target.attribute, target.sub)):
         raise Mutability(f"{target} is readOnly.")
@@ -81,16 +81,16 @@ def refuse_read_only(target: Target) -> None:
 def check_required(type: ResourceType, document: Document) -> None:
     """Raise Mutability if a required attribute has lost its value (RFC 7644 section 3.5.2.2)."""
     for extension, attributes in _demanding(type):
-        holder = document if extension is None else document.get(extension)
-        if holder is None:
+        container = document if extension is None else document.get(extension)
+        if container is None:
             if extension in type.required_extensions:
                 raise Mutability(f"{extension} is required and cannot be removed.")
             continue
         for attribute in attributes:
-            if attribute.required and attribute.name not in holder:
+            if attribute.required and attribute.name not in container:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
             for sub in attribute.required_subs:
-                held = holder.get(attribute.name, [])
+                held = container.get(attribute.name, [])
                 elements = held if isinstance(held, list) else [held]
                 # What was stored before it became complex lacks nothing: else no PATCH at all would be possible.
                 if any(isinstance(one, dict) and sub.name not in one for one in elements):
@@ -115,20 +115,23 @@ def _load(
         raise InvalidValue(_sentence(prefix.rstrip(":"), error.messages)) from None
     for attribute in attributes:
         if attribute.multi_valued and attribute.name in loaded:
-            refuse_too_many(attribute, loaded[attribute.name])
-            _refuse_two_primaries(attribute, loaded[attribute.name])
+            check_element_count(attribute, loaded[attribute.name])
+            _check_one_primary(attribute, loaded[attribute.name])
     return loaded
 
 
-def refuse_too_many(attribute: Attribute, elements: Sized) -> None:
+def check_element_count(attribute: Attribute, elements: Sized) -> None:
     """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")
 
 
-def _refuse_two_primaries(attribute: Attribute, elements: list[Any]) -> None:
+def _check_one_primary(attribute: Attribute, elements: list[Any]) -> None:
     """Hold RFC 7643 section 2.4: "primary" is true at most once."""
-    if "primary" in attribute.subs and sum(element.get("primary") is True for element in elements) > 1:
+    if (
+        "primary" in attribute.sub_attributes_by_name
+        and sum(element.get("primary") is True for element in elements) > 1
+    ):
         raise InvalidValue(f'{attribute.name} has more than one element whose "primary" is true.')
 
 

@@ -18,11 +18,20 @@ from runtime.redact import cut
 from scim import dialect
 from scim.directory.events import Event, shown_query, without_values
 from scim.directory.service import Service
-from scim.errors import Forbidden, ScimError, StoreFull, StoreUnavailable, TooLarge, Unauthorized, error_body, shorten
+from scim.errors import (
+    Forbidden,
+    InsufficientStorage,
+    ScimError,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthorized,
+    error_body,
+    shorten,
+)
 from scim.web import cors
 from scim.web.auth import authenticate
 from scim.web.request import MEDIA_TYPE, Request, current, service
-from storage.base import Damaged, StoreError, Unavailable
+from storage.base import StoreCorrupted, StoreError, Unavailable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -75,7 +84,7 @@ class _Response(Response):
         return [] if environ["REQUEST_METHOD"] == "HEAD" else self.response
 
 
-def note_unknown(names: Iterable[str]) -> None:
+def log_unknown_attributes(names: Iterable[str]) -> None:
     """Log the names of attributes that were left out of what is kept, as no schema has them."""
     listed = list(names)
     if listed:
@@ -83,7 +92,7 @@ def note_unknown(names: Iterable[str]) -> None:
         log.warning("request=%s left out %d unknown attributes: %s", current().id, len(listed), shown)
 
 
-def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) -> None:
+def emit_event(method: str, path: str, status: int, milliseconds: float, **rest: Any) -> None:
     """Tell the observers of this request, or of an operation in it; the rest is as `Event` has it."""
     found, asked = service(), current()
     if found.observers:
@@ -98,13 +107,13 @@ def tell(method: str, path: str, status: int, milliseconds: float, **rest: Any) 
             query=shown_query(asked.args) if asked.query_string else {},
             **rest,
         )
-        found.tell(event)
+        found.emit_event(event)
 
 
 def _tell_whole(asked: Request, response: Response) -> None:
     body = response.get_json(silent=True) if response.status_code >= 400 else None
     rest = {"outcome": asked.outcome, "request": asked.sent, "response": body}
-    tell(asked.method, asked.path, response.status_code, asked.milliseconds, **rest)
+    emit_event(asked.method, asked.path, response.status_code, asked.milliseconds, **rest)
 
 
 def install(app: Flask, base_path: str) -> None:
@@ -137,9 +146,9 @@ def install(app: Flask, base_path: str) -> None:
         if origins and cors.is_preflight(origins):
             return Response(status=204)
         try:
-            _let_in(asked, served.live_config.recent)
+            _let_in(asked, served.live_config.cached)
         except (Unauthorized, Forbidden):
-            _let_in(asked, served.live_config.now)  # a token that has just been made is known by now
+            _let_in(asked, served.live_config.current)  # a token that has just been made is known by now
         if served.live_config.problem:
             log.error("the configuration's change is not in force: %s", served.live_config.problem)
         return None
@@ -163,14 +172,14 @@ def install(app: Flask, base_path: str) -> None:
         headers = []
         if isinstance(error, Unauthorized):
             headers.append(("WWW-Authenticate", 'Bearer realm="SCIM"'))
-        if isinstance(error, StoreUnavailable | StoreFull):
+        if isinstance(error, ServiceUnavailable | InsufficientStorage):
             log.error("request=%s %s", current().id, error.__cause__)
             headers.append(("Retry-After", "5"))
         return json_response(error.to_body(), error.status, headers)
 
     # Only where the store cannot be opened: what fails later is a ScimError already, which Bulk needs.
     @app.errorhandler(Unavailable)
-    @app.errorhandler(Damaged)
+    @app.errorhandler(StoreCorrupted)
     def unavailable(error: StoreError) -> Response:
         log.error("request=%s %s", current().id, error)
         detail = "The store cannot be used at the moment; try again later."

@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
 
 from config import Token
-from scim.directory.resources import Outcome
+from scim.directory.resources import WriteResult
 from scim.directory.service import Service
 from scim.errors import InvalidSyntax, UnsupportedMediaType, shorten
 from scim.protocol.json_body import parse_json
@@ -41,7 +41,7 @@ class Request(flask.Request):
         self.token: Token | None = None
         self.connection_enabled = False
         self.sent: dict[str, Any] | None = None
-        self.outcome: Outcome | None = None
+        self.outcome: WriteResult | None = None
 
     @cached_property
     def blueprints(self) -> list[str]:

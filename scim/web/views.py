@@ -10,14 +10,14 @@ from werkzeug.routing import BaseConverter
 from scim import dialect
 from scim.budget import Budget
 from scim.directory.bulk import BULK_REQUEST, Bulk, BulkOperation, load_bulk
-from scim.directory.resources import Outcome, Resources
+from scim.directory.resources import Resources, WriteResult
 from scim.errors import NotImplementedHere
 from scim.protocol import patch
 from scim.protocol.messages import load_projection, load_query
-from scim.protocol.preconditions import UNCONDITIONAL, Conditions, version_of
-from scim.protocol.projection import EVERYTHING, Projection
+from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, version_of
+from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.schema.resource_types import Registry, ResourceType
-from scim.web.hooks import json_response, note_unknown, tell
+from scim.web.hooks import emit_event, json_response, log_unknown_attributes
 from scim.web.request import Request, base_url, current, service
 
 
@@ -67,7 +67,7 @@ def _create(asked: Request, type: ResourceType) -> Response:
 def _get(asked: Request, type: ResourceType, id: str) -> Response:
     resources = _resources()
     answer = resources.get(type, id, _projection(asked), _conditions(asked))
-    headers = [("ETag", answer.version), ("Location", resources.locate(type, id))]
+    headers = [("ETag", answer.version), ("Location", resources.resource_url(type, id))]
     return json_response(answer.text, 200 if answer.text else 304, headers)
 
 
@@ -81,7 +81,7 @@ def _patch(asked: Request, type: ResourceType, id: str) -> Response:
     projection = _projection(asked)
     resources = _resources()
     status, outcome = _write(asked, resources, "PATCH", type, id, asked.read_body())
-    if projection != EVERYTHING or _preference(asked) == "representation":
+    if projection != DEFAULT_PROJECTION or _preference(asked) == "representation":
         status = 200
     return _written(asked, resources, (status, outcome), projection)
 
@@ -108,14 +108,16 @@ def _bulk(asked: Request, _: None) -> Response:
     limit = service().startup_config.limits.max_bulk_operations
     body = dialect.bulk_request(asked.read_body(), BULK_REQUEST)
     operations, fail_on_errors = load_bulk(body, max_operations=limit)
-    bulk = Bulk(resources, partial(perform, resources, _patch_budget()), _report)
+    bulk = Bulk(resources, partial(execute_write, resources, _patch_budget()), _report)
     return json_response(bulk.run(operations, fail_on_errors))
 
 
-def _report(operation: BulkOperation, milliseconds: float, outcome: Outcome | None, result: Mapping[str, Any]) -> None:
+def _report(
+    operation: BulkOperation, milliseconds: float, outcome: WriteResult | None, result: Mapping[str, Any]
+) -> None:
     path = f"{service().startup_config.server.base_path}/{operation.path.strip('/')}"
     answer, status = result.get("response"), int(result["status"])
-    tell(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
+    emit_event(operation.method, path, status, milliseconds, outcome=outcome, request=operation.data, response=answer)
 
 
 def _me(*_: object) -> Response:
@@ -124,10 +126,10 @@ def _me(*_: object) -> Response:
 
 def _write(
     asked: Request, resources: Resources, method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]
-) -> tuple[int, Outcome]:
+) -> tuple[int, WriteResult]:
     """Carry out the one write of a request, under its conditions."""
     conditions = UNCONDITIONAL if method == "POST" else _conditions(asked)
-    status, asked.outcome = perform(resources, _patch_budget(), method, type, id, body, conditions)
+    status, asked.outcome = execute_write(resources, _patch_budget(), method, type, id, body, conditions)
     return status, asked.outcome
 
 
@@ -135,15 +137,15 @@ def _patch_budget() -> Budget:
     return Budget(service().startup_config.limits.max_patch_steps, patch.ADVICE)
 
 
-def perform(
+def execute_write(
     resources: Resources,
     budget: Budget,
     method: str,
     type: ResourceType,
     id: str | None,
     body: Mapping[str, Any],
-    conditions: Conditions = UNCONDITIONAL,
-) -> tuple[int, Outcome]:
+    conditions: Preconditions = UNCONDITIONAL,
+) -> tuple[int, WriteResult]:
     """Carry out one write, of a request of its own or of one in Bulk, and return its status; as `Resources`.
 
     The budget is that of the whole request.
@@ -157,7 +159,7 @@ def perform(
         outcome = resources.patch(type, id or "", dialect.patch_request(type, body), budget, conditions)
     else:
         status, outcome = 204, resources.delete(type, id or "", conditions)
-    note_unknown(outcome.unknown)
+    log_unknown_attributes(outcome.unknown)
     return status, outcome
 
 
@@ -177,13 +179,15 @@ def _answer_query(
     return json_response(_resources().query(types, query, secret, projection))
 
 
-def _written(asked: Request, resources: Resources, performed: tuple[int, Outcome], projection: Projection) -> Response:
+def _written(
+    asked: Request, resources: Resources, performed: tuple[int, WriteResult], projection: Projection
+) -> Response:
     """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
     status, outcome = performed
     assert outcome.after
     preference = _preference(asked)
     headers = [
-        ("Location", resources.locate(outcome.type, outcome.id)),
+        ("Location", resources.resource_url(outcome.type, outcome.id)),
         ("ETag", version_of(outcome.after)),
     ]
     if preference:
@@ -198,11 +202,11 @@ def _resources() -> Resources:
 
 
 def _projection(asked: Request) -> Projection:
-    return load_projection(asked.args) if asked.query_string else EVERYTHING
+    return load_projection(asked.args) if asked.query_string else DEFAULT_PROJECTION
 
 
-def _conditions(asked: Request) -> Conditions:
-    return Conditions(asked.header("HTTP_IF_MATCH"), asked.header("HTTP_IF_NONE_MATCH"))
+def _conditions(asked: Request) -> Preconditions:
+    return Preconditions(asked.header("HTTP_IF_MATCH"), asked.header("HTTP_IF_NONE_MATCH"))
 
 
 def _preference(asked: Request) -> str:

@@ -6,13 +6,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from fileio.atomic import put_in_place
+from fileio.atomic import replace_atomically
 from fileio.locks import Turn, locked
-from storage.base import Damaged, Index, Unavailable
+from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.compaction import merge
 from storage.engine.journal import Journal, Replaced, encode_changes
 from storage.engine.paths import Files, os_errors_as_unavailable
-from storage.engine.recovery import Point, follow, load, refuse_lost_end
+from storage.engine.recovery import Point, check_journal_end, follow, load
 from storage.engine.shared_state import Board
 from storage.engine.tinydb_adapter import Transaction
 from storage.engine.versions import Version, Written
@@ -36,7 +36,7 @@ class Commit:
     point: Point
     leads: bool = False
     kept: bool = False
-    error: Unavailable | Damaged | None = None
+    error: Unavailable | StoreCorrupted | None = None
     called: Lock = field(default_factory=_taken)
 
     def call(self) -> None:
@@ -126,9 +126,9 @@ class Session:
         with os_errors_as_unavailable(), locked(self._files.lock("compact"), wait=wait):
             self.look()
             # Nobody else begins a generation under this lock: what there is of the next was cut short.
-            refuse_lost_end(self._files, self._tip.journal)
+            check_journal_end(self._files, self._tip.journal)
             following = self._files.journal(self._tip.journal.generation + 1)
-            put_in_place(following, [])
+            replace_atomically(following, [])
             self._go_on_in(Journal(following))
             merge(self._files, self._tip.journal.generation)
 
@@ -229,7 +229,7 @@ class Session:
             with os_errors_as_unavailable():
                 self._go_back_with_others(batch)
                 self._make_durable(self._tip)
-        except (Unavailable, Damaged) as error:
+        except (Unavailable, StoreCorrupted) as error:
             self._lose(batch, error)
         else:
             self._keep(batch)
@@ -264,7 +264,7 @@ class Session:
                 if commit.kept:
                     self._keep_up_to(commit.point.place.sequence)
 
-    def _lose(self, batch: list[Commit], error: Unavailable | Damaged) -> None:
+    def _lose(self, batch: list[Commit], error: Unavailable | StoreCorrupted) -> None:
         with self._write_turn, self._mutex:
             lost, self._waiting = [*batch, *self._waiting], []
             kept = 0  # nothing of ours, if another process has cut off lines
@@ -276,7 +276,7 @@ class Session:
             self._board.wipe_end()
             try:
                 self._cut_off(self._board.told)
-            except (OSError, Damaged):
+            except (OSError, StoreCorrupted):
                 # What could not be cut off is there for everybody else, so it has to be here as well.
                 self._go_to(load(self._files, self._indexes))
             finally:

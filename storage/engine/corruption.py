@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from storage.base import Damaged
+from storage.base import StoreCorrupted
 
 
 class Problem(NamedTuple):
@@ -24,7 +24,7 @@ OnProblem = Callable[[Problem], None]
 
 def refuse(problem: Problem) -> NoReturn:
     """Raise Damaged."""
-    raise Damaged(
+    raise StoreCorrupted(
         f"{problem}. Stop the service and run `flask store repair` to save all the rest,"
         " or `flask store restore` with a backup."
     )

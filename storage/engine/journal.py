@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
-from fileio.atomic import open_existing, open_to_read, put_in_place, write_all
+from fileio.atomic import open_existing, open_to_read, replace_atomically, write_all
 from storage.engine.corruption import OnProblem, Problem, refuse
 from storage.engine.encoding import ODD, dump, unseal
 from storage.engine.versions import Change, Written
@@ -202,7 +202,7 @@ class Journal:
 
 def create(path: Path, sequence: int) -> None:
     """Make an empty journal that goes on after a sequence number."""
-    put_in_place(path, [])
+    replace_atomically(path, [])
     Journal(path).begin(sequence)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fileio.atomic import close_folder, copy_private, make_folder, sync_folder
 from fileio.locks import locked
-from storage.base import Damaged
+from storage.base import StoreCorrupted
 from storage.engine.journal import create, has_more_than_header
 from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
@@ -53,7 +53,7 @@ def _refuse_strangers(files: Files) -> None:
         # The first may be there, empty, if making the files was cut short.
         if generation > 1 or has_more_than_header(path):
             says = "does not say so" if files.snapshot.exists() else "is missing"
-            raise Damaged(
+            raise StoreCorrupted(
                 f"{path} goes on from {files.snapshot}, which {says}: bring the right file back,"
                 " or move the journal away if its changes are not wanted."
             )

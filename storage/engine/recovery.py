@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from storage.base import Damaged, Index
+from storage.base import Index, StoreCorrupted
 from storage.engine.corruption import Problem, refuse
 from storage.engine.journal import Journal, Place, decode_changes, has_more_than_header, start_place
 from storage.engine.paths import Files
@@ -33,11 +33,11 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
                 # A compaction is at it, or the line that leads there is lost.
                 point = follow(files, point, until)
                 if until == NO_END and point.journal.generation == generation:
-                    refuse_lost_end(files, point.journal)
+                    check_journal_end(files, point.journal)
             return point
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
-                raise Damaged(
+                raise StoreCorrupted(
                     f"{error.filename} is missing, which {files.snapshot} goes on in. Bring it back, or run"
                     " `flask store repair` to do without the changes that it held."
                 ) from None
@@ -68,11 +68,11 @@ def follow(files: Files, point: Point, until: int = NO_END) -> Point:
     return Point(version, journal, place)
 
 
-def refuse_lost_end(files: Files, journal: Journal) -> None:
+def check_journal_end(files: Files, journal: Journal) -> None:
     """Refuse a journal that has no end although the following one goes on from there. Raises Damaged."""
     following = files.journal(journal.generation + 1)
     if has_more_than_header(following):
-        raise Damaged(
+        raise StoreCorrupted(
             f"{following} goes on from {journal.path}, which has lost its end. Bring the right file back, or run"
             " `flask store repair` to keep what is sound of both."
         )

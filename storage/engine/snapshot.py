@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
-from fileio.atomic import open_to_read, put_in_place
-from storage.base import Damaged, Document
+from fileio.atomic import open_to_read, replace_atomically
+from storage.base import Document, StoreCorrupted
 from storage.engine.corruption import OnProblem, Problem, refuse
 from storage.engine.encoding import dump, parse
 from storage.engine.versions import META
@@ -80,7 +80,7 @@ def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
     """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
-    put_in_place(path, pieces(rows, meta))
+    replace_atomically(path, pieces(rows, meta))
 
 
 def pieces(rows: Iterable[Row], meta: Meta) -> Iterator[bytes]:
@@ -223,7 +223,7 @@ def read_meta(path: Path) -> Meta | None:
 def known_meta(path: Path) -> Meta:
     """Return what a snapshot of ours says of itself. Raises Damaged."""
     if not is_ours(path):
-        raise Damaged(
+        raise StoreCorrupted(
             f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
             " Restart the service, which then takes over what the file says."
         )
@@ -249,7 +249,7 @@ def _meta(path: Path, body: Any) -> Meta | None:
     if not isinstance(body, dict) or not isinstance(body.get("layout", 0), int):
         raise ValueError("it is not of the form that Tinyscim writes")
     if body.get("layout", 0) > LAYOUT:
-        raise Damaged(f"{path} has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
+        raise StoreCorrupted(f"{path} has layout {body['layout']}, this Tinyscim knows {LAYOUT}: use a newer Tinyscim")
     try:
         meta = Meta(**body)
     except TypeError as error:

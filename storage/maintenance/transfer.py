@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fileio.atomic import put_in_place
-from storage.base import Damaged, Document, Index, Reader, Store, StoreError, Writer
+from fileio.atomic import replace_atomically
+from storage.base import Document, Index, Reader, Store, StoreCorrupted, StoreError, Writer
 from storage.engine.encoding import dump, unseal
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.snapshot import Meta, Row
@@ -25,7 +25,7 @@ class Refused(StoreError):
 def backup(view: View, path: Path) -> int:
     """Write one version as a file that stands alone; return how many documents it has."""
     with os_errors_as_unavailable():
-        put_in_place(path, backup_pieces(view))
+        replace_atomically(path, backup_pieces(view))
     return sum(len(table.documents) for table in view.version.tables().values())
 
 
@@ -48,7 +48,7 @@ def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[
     with alone(files):
         wanted, there = Salvage(Files(source), list(indexes)), Salvage(files)
         for problem in wanted.problems:
-            raise Damaged(f"{problem}; nothing was restored")
+            raise StoreCorrupted(f"{problem}; nothing was restored")
         folder = set_aside(files, there.problems) if files.exist() else None
         last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
         replace_all(files, wanted.rows(), last, there.sequence)

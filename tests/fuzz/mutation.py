@@ -62,49 +62,51 @@ def _change_body(chance: Random, request: Request) -> None:
 
 
 def _change_within(chance: Random, request: Request) -> None:
-    holder: Any = {"": request.body}
+    container: Any = {"": request.body}
     key: Any = ""
-    while isinstance(holder[key], dict | list) and holder[key] and chance.random() < 0.8:
-        holder = holder[key]
-        key = chance.choice(list(holder)) if isinstance(holder, dict) else chance.randrange(len(holder))
-    chance.choice((_replace, _replace, _remove, _rename, _double, _deepen))(chance, holder, key)
+    while isinstance(container[key], dict | list) and container[key] and chance.random() < 0.8:
+        container = container[key]
+        key = chance.choice(list(container)) if isinstance(container, dict) else chance.randrange(len(container))
+    chance.choice((_replace, _replace, _remove, _rename, _double, _deepen))(chance, container, key)
     if not isinstance(request.body, dict | list):
         return
     if chance.random() < 0.1:
         request.body = _any_value(chance, 3)
 
 
-def _replace(chance: Random, holder: Any, key: Any) -> None:
-    value = holder[key]
-    holder[key] = (
+def _replace(chance: Random, container: Any, key: Any) -> None:
+    value = container[key]
+    container[key] = (
         _changed_text(chance, value) if isinstance(value, str) and chance.random() < 0.6 else _any_value(chance, 3)
     )
 
 
-def _remove(chance: Random, holder: Any, key: Any) -> None:
+def _remove(chance: Random, container: Any, key: Any) -> None:
     if key != "":
-        del holder[key]
+        del container[key]
 
 
-def _rename(chance: Random, holder: Any, key: Any) -> None:
+def _rename(chance: Random, container: Any, key: Any) -> None:
     """Give a value another name, or put a value under a new one."""
-    if isinstance(holder, dict) and key != "":
-        kept = holder.pop(key) if chance.random() < 0.5 else _any_value(chance, 2)
-        holder[chance.choice((_word(chance), key.upper(), f"{key}.{_word(chance)}", _changed_text(chance, key)))] = kept
+    if isinstance(container, dict) and key != "":
+        kept = container.pop(key) if chance.random() < 0.5 else _any_value(chance, 2)
+        container[chance.choice((_word(chance), key.upper(), f"{key}.{_word(chance)}", _changed_text(chance, key)))] = (
+            kept
+        )
 
 
-def _double(chance: Random, holder: Any, key: Any) -> None:
+def _double(chance: Random, container: Any, key: Any) -> None:
     """Repeat the elements of a list, a few times or very often."""
-    value = holder[key]
+    value = container[key]
     if isinstance(value, list) and value:
-        holder[key] = _copies(value, len(value) * _times(chance, len(json.dumps(value))))
+        container[key] = _copies(value, len(value) * _times(chance, len(json.dumps(value))))
     elif key != "":
-        holder[key] = _copies([value], chance.randrange(4))
+        container[key] = _copies([value], chance.randrange(4))
 
 
-def _deepen(chance: Random, holder: Any, key: Any) -> None:
+def _deepen(chance: Random, container: Any, key: Any) -> None:
     for _ in range(chance.choice((1, 2, 10, 48, 60, 1_000 if chance.random() < 0.1 else 5))):
-        holder[key] = [holder[key]] if chance.random() < 0.5 else {_word(chance)[:20]: holder[key]}
+        container[key] = [container[key]] if chance.random() < 0.5 else {_word(chance)[:20]: container[key]}
 
 
 def _times(chance: Random, size: int) -> int:
@@ -206,15 +208,15 @@ def _change_size(chance: Random, request: Request) -> None:
     if not found:
         _change_filter(chance, request)
         return
-    holder, key = chance.choice(found)
+    container, key = chance.choice(found)
     wanted = (
-        chance.choice((100, 999, 1_001, 5_000)) if isinstance(holder[key], list) else chance.choice((3_000, LONGEST))
+        chance.choice((100, 999, 1_001, 5_000)) if isinstance(container[key], list) else chance.choice((3_000, LONGEST))
     )
-    value = holder[key]
+    value = container[key]
     if isinstance(value, str):
-        holder[key] = (value * (wanted // len(value) + 1))[:wanted]
+        container[key] = (value * (wanted // len(value) + 1))[:wanted]
     else:
-        holder[key] = _copies(value, min(wanted, LONGEST * len(value) // len(json.dumps(value))))
+        container[key] = _copies(value, min(wanted, LONGEST * len(value) // len(json.dumps(value))))
 
 
 def _copies(values: list[Any], count: int) -> list[Any]:

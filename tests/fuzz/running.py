@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tests.fuzz.mutation import make_request, to_bytes
 from tests.fuzz.samples import Request
-from tests.fuzz.service import Outcome, serving
+from tests.fuzz.service import WriteResult, serving
 
 LOT = 500
 MOST = 0.5  # seconds of CPU that a request may take
@@ -40,7 +40,7 @@ class Result:
     slowest: list[Told] = field(default_factory=list)
     failures: list[Told] = field(default_factory=list)
 
-    def note(self, number: int, request: Request, outcome: Outcome) -> None:
+    def note(self, number: int, request: Request, outcome: WriteResult) -> None:
         """Count a request, and keep it if it failed or was slow."""
         self.statuses[outcome.status] += 1
         why = reasons(outcome, self.most)
@@ -63,7 +63,7 @@ class Result:
         self.slowest = sorted(self.slowest, reverse=True)[:SLOWEST]
 
 
-def reasons(outcome: Outcome, most: float = MOST) -> list[str]:
+def reasons(outcome: WriteResult, most: float = MOST) -> list[str]:
     """Return why a request failed, if it did."""
     why = [f"status {outcome.status}"] if outcome.status >= 500 and outcome.status not in ALLOWED else []
     why += [f"{outcome.seconds:.2f} s of CPU"] if outcome.seconds > most or not outcome.status else []

@@ -38,7 +38,7 @@ NOWHERE = "127.0.0.1:9"  # where the panel's test of the connection finds nothin
 
 
 @dataclass
-class Outcome:
+class WriteResult:
     """What came of a request: its status (0 if it was stopped), CPU seconds, the answer's beginning, logged errors."""
 
     status: int
@@ -81,10 +81,10 @@ class Service:
         self.cookie = self.csrf = ""
         self._send(Request("GET", "/healthz"))
         with store.writing() as writer:
-            fill(writer)
+            make_missing_element(writer)
         self._sign_in()
 
-    def ask(self, request: Request, chance: Random) -> Outcome:
+    def ask(self, request: Request, chance: Random) -> WriteResult:
         """Send a request, let the log write its entry, and return what came of both."""
         status, answer, started = 0, b"stopped", time.thread_time()
         with collected_errors() as errors, stopping():
@@ -95,7 +95,9 @@ class Service:
         seconds = time.thread_time() - started
         failed_inside = re.findall(rb'"status":"5\d\d"', answer) if status == 200 and b"BulkResponse" in answer else []
         shown = answer[:300].decode("utf-8", "replace")
-        return Outcome(status, seconds, shown, errors.found + [f"inside: {one.decode()}" for one in failed_inside[:1]])
+        return WriteResult(
+            status, seconds, shown, errors.found + [f"inside: {one.decode()}" for one in failed_inside[:1]]
+        )
 
     def _send(self, request: Request, chance: Random | None = None) -> tuple[int, bytes, list[tuple[str, str]]]:
         found: list[Any] = []
@@ -190,7 +192,7 @@ def _variables(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
             yield (variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"), text[:8_190]
 
 
-def fill(writer: Writer) -> None:
+def make_missing_element(writer: Writer) -> None:
     """Write users with managers, groups within each other, and a user with many values."""
     for number in range(USERS):
         document = user(number)

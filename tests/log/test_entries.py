@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from provisioning_log.entries import Entry, Who, read_entry
+from provisioning_log.entries import Entry, Subject, read_entry
 from provisioning_log.export import as_exchange, as_row, summary
 from provisioning_log.search import Criteria
 from scim.directory.events import Event
@@ -118,7 +118,7 @@ def test_of_many_members_the_first_are_listed_and_all_are_counted(logged):
 )
 def test_who_is_not_listed_is_counted(monkeypatch, joined, left, moved, said):
     monkeypatch.setattr("provisioning_log.export._SHOWN_PEOPLE", 3)
-    people = tuple(Who(f"n{number}") for number in range(1_000))
+    people = tuple(Subject(f"n{number}") for number in range(1_000))
     entry = Entry(
         "2026-01-31T12:00:00.000000Z", "1", ("joined",), joined=people[:joined], left=people[:left], moved=moved
     )
@@ -317,5 +317,7 @@ def test_a_very_long_entry_is_shortened(logged):
 
 @pytest.mark.parametrize("value", [2**70, "half a pair: \ud800", 1.5e300, "\x1f\x7f\u2028é"])
 def test_whatever_a_request_has_in_it_has_a_line(value):
-    entry = Entry("2026-01-31T12:00:00.000000Z", "1", ("joined",), who=Who("a"), joined=(Who("b"),), request=value)
+    entry = Entry(
+        "2026-01-31T12:00:00.000000Z", "1", ("joined",), who=Subject("a"), joined=(Subject("b"),), request=value
+    )
     assert read_entry(entry.to_line()) == entry._replace(unknown=(), changes={}, query={})

@@ -157,9 +157,9 @@ def test_a_purge_that_is_turned_on_later_needs_no_restart(logged, looking, monke
     time.sleep(0.1)
     assert logged.scim.get(f"/Users/{ann['id']}").status == 200
     service = logged.app.extensions["tinyscim"]
-    now = service.live_config.now
+    now = service.live_config.current
     then = replace(now, directory=replace(now.directory, purge_disabled_after_days=30))
-    monkeypatch.setattr(type(service.live_config), "now", property(lambda self: then))
+    monkeypatch.setattr(type(service.live_config), "current", property(lambda self: then))
     assert gone_within_seconds(logged, ann)
 
 

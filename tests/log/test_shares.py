@@ -8,7 +8,7 @@ import pytest
 
 from provisioning_log import writer
 from provisioning_log.archive import Archive
-from provisioning_log.entries import Entry, Who, read_entry, timestamp
+from provisioning_log.entries import Entry, Subject, read_entry, timestamp
 from provisioning_log.search import Criteria, matching
 from provisioning_log.segments import LogFiles
 from provisioning_log.shares import share
@@ -84,7 +84,7 @@ def test_what_is_no_entry_does_not_break_the_bound(tmp_path):
 def test_no_line_is_longer_than_the_longest(tmp_path, max_bytes, text):
     longest = Archive(tmp_path / "log.jsonl", max_bytes, 90).max_line
     long = text * 100_000
-    person = Who(long, long, long)
+    person = Subject(long, long, long)
     nested = {long[:300]: [{long: long}] * 500}
     entry = Entry(
         *(timestamp(time.time()), "1", ("created",), 201, "POST", long, long, 1.0, long, person),

@@ -398,15 +398,15 @@ def test_a_certificate_that_nobody_vouches_for(browser, monkeypatch):
 
 def test_what_one_worker_saw_others_read(tmp_path):
     path = tmp_path / "seen.json"
-    first, second = token_usage.Activity(path), token_usage.Activity(path)
+    first, second = token_usage.TokenUsageTracker(path), token_usage.TokenUsageTracker(path)
     first.note(None, 401)
     first.flush()
     second.note(None, 500)
     second.flush()
-    assert token_usage.Activity(path).seen().refused.status == 500
+    assert token_usage.TokenUsageTracker(path).seen().refused.status == 500
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
 def test_a_damaged_file_of_what_was_seen_says_nothing(tmp_path, text):
     (tmp_path / "seen.json").write_text(text)
-    assert token_usage.Activity(tmp_path / "seen.json").seen() == token_usage.Activities()
+    assert token_usage.TokenUsageTracker(tmp_path / "seen.json").seen() == token_usage.TokenUsage()

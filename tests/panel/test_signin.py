@@ -228,11 +228,11 @@ def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
 
 def test_what_was_signed_out_is_forgotten_when_it_would_have_ended(tmp_path):
     path = tmp_path / "ended.json"
-    sessions.Ended(path).add("long ago", time.time() - LONGEST_SESSION - 1)
-    sessions.Ended(path).add("just now", time.time())
+    sessions.RevokedSessions(path).add("long ago", time.time() - LONGEST_SESSION - 1)
+    sessions.RevokedSessions(path).add("just now", time.time())
     assert list(json.loads(path.read_text())) == ["just now"]
     path.write_text("{")
-    assert "just now" not in sessions.Ended(path)
+    assert "just now" not in sessions.RevokedSessions(path)
 
 
 def test_signing_in_works_behind_a_proxy_that_does_not_forward_host(stranger):

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from storage.base import Damaged, Unavailable
+from storage.base import StoreCorrupted, Unavailable
 from storage.memory import MemoryStore
 from tests.urns import ENT, GROUP, PATCH_OP, USER
 
@@ -263,7 +263,7 @@ def test_a_store_that_is_damaged_on_the_way_fails_the_operation_alone(make_scim)
 
         def writing(self):
             if next(self.number) == 1:
-                raise Damaged("line 3 does not match its checksum")
+                raise StoreCorrupted("line 3 does not match its checksum")
             return super().writing()
 
     scim = make_scim(store=Breaking())

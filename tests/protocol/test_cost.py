@@ -49,7 +49,7 @@ def search(scim, path="/Users", **parameters):
     return scim.post(f"{path}/.search", {"schemas": [SEARCH], **parameters})
 
 
-def fill(scim, users=USERS, emails=2):
+def make_missing_element(scim, users=USERS, emails=2):
     """Create users, each one a report of the one before it, who are in two groups of which one is in the other."""
     manager, everybody = {}, scim.create_group()
     for number in range(users):
@@ -63,19 +63,19 @@ def fill(scim, users=USERS, emails=2):
 
 @pytest.fixture(scope="module")
 def limited(make_scim):
-    return fill(make_scim(limits={"max_query_steps": MOST}))
+    return make_missing_element(make_scim(limits={"max_query_steps": MOST}))
 
 
 @pytest.fixture(scope="module")
 def counting(make_scim):
     store = CountingStore()
-    return fill(make_scim(store=store, limits={"max_query_steps": HUGE})), store
+    return make_missing_element(make_scim(store=store, limits={"max_query_steps": HUGE})), store
 
 
 @pytest.fixture(scope="module")
 def directories(make_scim):
     """Directories by their number of users."""
-    return {size: fill(make_scim(), size) for size in (8, 16, 32)}
+    return {size: make_missing_element(make_scim(), size) for size in (8, 16, 32)}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_many_terms_are_cheap_where_another_decides_first(limited, first):
 
 
 def test_sorting_by_other_documents_counts(make_scim):
-    scim = fill(make_scim(limits={"max_query_steps": 1_000}))
+    scim = make_missing_element(make_scim(limits={"max_query_steps": 1_000}))
     for _ in range(4):
         scim.create_group(members=[{"value": id} for id in scim.found("/Users", "id pr")])
     assert search(scim, "/Groups", sortBy="displayName").status == 200
@@ -245,7 +245,7 @@ def test_a_repeated_term_is_evaluated_once_for_each_user(directories, form):
     "form", ['emails[value co "x{}"]', 'emails.value co "x{}"', 'emails[value co "x{}" or type pr]']
 )
 def test_work_grows_with_the_elements(make_scim, form):
-    directories = {size: fill(make_scim(), 2, size) for size in (20, 40, 80)}
+    directories = {size: make_missing_element(make_scim(), 2, size) for size in (20, 40, 80)}
     fine, counts = grows_with(directories, lambda size: calls(directories[size], filter=joined(form, 10), count=0))
     assert fine, counts
 

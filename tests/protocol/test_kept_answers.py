@@ -24,7 +24,7 @@ class Directory(RuleBasedStateMachine):
     store = None
 
     @initialize()
-    def fill(self):
+    def make_missing_element(self):
         self.used = self.make_scim(store=self.store())
         self.users = [self.used.create_user(displayName="Ann")["id"] for _ in range(4)]
         self.groups = [self.used.create_group()["id"] for _ in range(3)]
@@ -129,7 +129,7 @@ def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_
 
 
 def test_answers_go_with_the_state_that_they_are_of():
-    kept = rendering.AnswerCache()
+    kept = rendering.RenderCache()
     gc.disable()  # which would come at some time, after many a state
     try:
         before = weakref.ref(kept.under("http://one", object()))

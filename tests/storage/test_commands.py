@@ -11,7 +11,7 @@ from tinydb import TinyDB
 
 from commands.store import group
 from config import Config
-from config.reload import LiveConfig
+from config.reload import ReloadingConfig
 from scim.directory.indexes import Indexes
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
@@ -25,7 +25,7 @@ def runner(store):
     app.extensions["tinyscim"] = SimpleNamespace(
         store=store,
         indexes=Indexes(INDEXES, {}),
-        live_config=LiveConfig(Config()),
+        live_config=ReloadingConfig(Config()),
         check_document=lambda kind, document: None,
     )
     app.cli.add_command(group)

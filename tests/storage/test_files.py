@@ -12,7 +12,7 @@ import pytest
 from tinydb import TinyDB, where
 
 from fileio.atomic import open_private, open_to_read
-from storage.base import Damaged, Duplicate, Index
+from storage.base import Duplicate, Index, StoreCorrupted
 from storage.engine.paths import Files
 from storage.maintenance.repair import check, repair
 from storage.tinydb_store import TinyDBStore
@@ -48,7 +48,7 @@ def flip(path, place):
 
 def refusal(path):
     store = TinyDBStore(path)
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(StoreCorrupted) as caught:
         store.open(INDEXES)
     return str(caught.value)
 
@@ -237,7 +237,7 @@ def test_no_flipped_byte_in_the_journal_goes_unnoticed(filled):
     sound = journal.read_bytes()
     for place in [*range(0, len(sound), 2), len(sound) - 1]:
         flip(journal, place)
-        with pytest.raises(Damaged):
+        with pytest.raises(StoreCorrupted):
             state(filled)
         journal.write_bytes(sound)
     assert state(filled) == whole
@@ -254,7 +254,7 @@ def test_a_flipped_byte_in_the_snapshot_stops_the_start_or_changes_nothing(fille
     whole, sound = state(filled), filled.read_bytes()
     for place in range(0, len(sound), 3):
         flip(filled, place)
-        with contextlib.suppress(Damaged):
+        with contextlib.suppress(StoreCorrupted):
             assert state(filled) == whole
         filled.write_bytes(sound)
 
@@ -357,7 +357,7 @@ def test_a_compaction_writes_over_no_journal_that_goes_on(filled, half_compacted
     cut_the_last_line(older)
     store = opened(filled)
     newer.write_bytes(whole)
-    with pytest.raises(Damaged, match="has lost its end"):
+    with pytest.raises(StoreCorrupted, match="has lost its end"):
         store.compact()
     store.close()
     assert newer.read_bytes() == whole
@@ -402,7 +402,7 @@ STRICT = [*INDEXES, Index("User", "emails", lambda document: [email["value"] for
 
 
 def strict_refusal(path):
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(StoreCorrupted) as caught:
         TinyDBStore(path).open(STRICT)
     return str(caught.value)
 
@@ -435,7 +435,7 @@ def test_a_snapshot_that_stock_tinydb_rewrites_meanwhile_is_said_to_be_rewritten
     store = opened(filled)
     with TinyDB(filled) as db:
         db.table("User").update({"title": "edited"}, where("id") == "u3")
-    with pytest.raises(Damaged, match="another program, such as TinyDB, has rewritten the file"):
+    with pytest.raises(StoreCorrupted, match="another program, such as TinyDB, has rewritten the file"):
         store.compact()
     store.close()
     users = state(filled)["User"]
