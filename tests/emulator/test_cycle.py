@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entra import people
+from entra import demo
 from entra.changes import day
-from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, row, with_roles
-from tests.emulator import broken
-from tests.emulator.endpoint import ENTERPRISE
-from tests.emulator.helpers import Job, assert_equal_directory, company
+from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, make_row, with_roles
+from entra.targets import ENTERPRISE
+from tests.support import emulator_faults as faults
+from tests.support.emulator_job import Job, assert_equal_directory, company
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
@@ -20,7 +20,7 @@ BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 @BOTH
 @pytest.mark.parametrize("batch", [1, 7])
 def test_after_an_initial_cycle_the_directory_equals_the_tenant(flag, batch):
-    tenant, job = people.demo(60, 5), Job(flag=flag, member_batch=batch)
+    tenant, job = demo.generate(60, 5), Job(flag=flag, member_batch=batch)
     journal = job.sync(tenant)
     assert not journal.errors
     assert_equal_directory(job, tenant)
@@ -29,7 +29,7 @@ def test_after_an_initial_cycle_the_directory_equals_the_tenant(flag, batch):
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), flag=st.booleans(), clear=st.booleans(), scale=st.integers(1, 2))
 def test_after_each_day_of_changes_the_directory_equals_the_tenant_again(seed, flag, clear, scale):
-    tenant, job = people.demo(30, 4, seed=seed), Job(flag=flag, clear_values=clear)
+    tenant, job = demo.generate(30, 4, seed=seed), Job(flag=flag, clear_values=clear)
     job.sync(tenant)
     for number in range(3):
         late = {o.id for o in tenant.of("User") if o.id not in job.state.links}
@@ -45,7 +45,7 @@ def test_after_each_day_of_changes_the_directory_equals_the_tenant_again(seed, f
 
 @BOTH
 def test_nothing_but_the_probes_is_sent_when_nothing_changed(flag):
-    tenant, job = people.demo(10, 2), Job(flag=flag)
+    tenant, job = demo.generate(10, 2), Job(flag=flag)
     job.sync(tenant)
     job.sync(tenant)
     assert [method for method, _ in job.app.requests] == ["GET", "GET"]
@@ -63,7 +63,7 @@ def test_a_change_is_one_get_and_one_patch_of_the_difference():
 
 
 def test_users_who_are_there_already_are_adopted_and_only_differences_patched():
-    tenant, first, second = people.demo(20, 2), Job(), Job()
+    tenant, first, second = demo.generate(20, 2), Job(), Job()
     first.sync(tenant)
     second.app = first.app
     second.client = first.client
@@ -73,7 +73,7 @@ def test_users_who_are_there_already_are_adopted_and_only_differences_patched():
 
 
 def test_two_matches_are_an_error_of_that_object_alone():
-    job, tenant = Job(broken.DuplicatesAccepted()), company()
+    job, tenant = Job(faults.DuplicatesAccepted()), company()
     for _ in range(2):
         job.client.send("POST", "/Users", body={"userName": "u1@x.example"})
     journal = job.sync(tenant)
@@ -175,7 +175,7 @@ def test_the_log_has_the_shape_of_the_portals():
 
 def test_passwords_get_into_no_log():
     mappings, tenant, job = idmelon_defaults(), company(secret="s3cret-one"), Job()
-    rows = (*mappings.users.rows, row("User", "[secret]", "password"))
+    rows = (*mappings.users.rows, make_row("User", "[secret]", "password"))
     job.mappings = MappingSet(replace(mappings.users, rows=rows), mappings.groups)
     job.sync(tenant)
     text = json.dumps([entry.to_json() for entry in job.entries])

@@ -7,8 +7,8 @@ import pytest
 
 from entra.cycle import CycleStoppedError
 from entra.mapping import MappingSet, idmelon_defaults
-from entra.scoping import Clause, Scope
-from tests.emulator.helpers import Job, company
+from entra.scoping import Clause, ScopingFilter
+from tests.support.emulator_job import Job, company
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
@@ -126,7 +126,7 @@ def test_a_scoping_filter_disables_who_does_not_pass():
     tenant, job = company(department="Sales"), Job()
     job.sync(tenant)
     users = job.mappings.users
-    scope = Scope(((Clause("department", "EQUALS", ("sales",)),),))
+    scope = ScopingFilter(((Clause("department", "EQUALS", ("sales",)),),))
     job.mappings = MappingSet(type(users)("User", users.rows, scope), job.mappings.groups)
     tenant.objects["u2"].source["department"] = "Legal"
     job.sync(tenant)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from entra.client import Wire, split_url
+from entra.client import HttpOptions, split_url
 from entra.dialect import Change, Dialect
-from entra.mapping import entra_defaults, idmelon_defaults, row, with_roles
+from entra.mapping import entra_defaults, idmelon_defaults, make_row, with_roles
 from entra.targets import CORE_USER, ENTERPRISE, IDMELON, Target
-from tests.emulator.helpers import client
+from tests.support.emulator_job import client
 
 SOURCE = {
     "objectId": "0a21f0f2",
@@ -22,7 +22,7 @@ SOURCE = {
 
 
 def change(target, old, new, expression="[x]"):
-    return Change(row("User", expression, target), old, new)
+    return Change(make_row("User", expression, target), old, new)
 
 
 def created(mappings=None, **switches):
@@ -215,7 +215,7 @@ def test_tenant_urls(url, base, flag):
 
 @pytest.mark.parametrize("url", ["x/scim", "ftp://x/scim", "https:///scim", "https://user:secret@x/scim"])
 def test_what_is_no_tenant_url(url):
-    with pytest.raises(ValueError, match="tenant URL"):
+    with pytest.raises(ValueError, match="URL"):
         split_url(url)
 
 
@@ -242,4 +242,4 @@ def test_retry_after_is_honoured_when_asked():
 
 
 def test_default_wire_is_that_of_the_model():
-    assert (Wire().rate, Wire().spaces, Wire().charset) == (25, "+", True)
+    assert (HttpOptions().rate, HttpOptions().spaces, HttpOptions().charset) == (25, "+", True)

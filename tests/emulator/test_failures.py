@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from entra import people
-from entra.answers import ExportError, raise_for_status
+from entra import demo
 from entra.client import Endpoint as Client
 from entra.cycle import CycleStoppedError
 from entra.oauth import ClientCredentials
+from entra.responses import ExportError, raise_for_status
 from entra.state import load
+from entra.targets import ENTERPRISE
 from entra.tenant import from_json
-from tests.emulator import broken
-from tests.emulator.endpoint import ENTERPRISE, Endpoint
-from tests.emulator.helpers import Job, assert_equal_directory, company, served
+from tests.support import emulator_faults as faults
+from tests.support.emulator_endpoint import Endpoint
+from tests.support.emulator_job import Job, assert_equal_directory, company, served
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
@@ -45,7 +46,7 @@ class RefusesU1(Endpoint):
     def check_unique(self, kind, resource):
         super().check_unique(kind, resource)
         if self.refusing and resource.get("externalId") == "u1":
-            raise broken.ScimError(400, "no u1 here")
+            raise faults.ScimError(400, "no u1 here")
 
 
 def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_its_references():
@@ -88,7 +89,7 @@ class RefusesMembers(Endpoint):
 
     def patch(self, kind, resource, body):
         if kind == "Group" and self.refusing:
-            raise broken.ScimError(400, "no members today")
+            raise faults.ScimError(400, "no members today")
         return super().patch(kind, resource, body)
 
 
@@ -105,7 +106,7 @@ def test_references_that_were_refused_wait_and_are_then_sent_again():
 
 
 def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
-    monkeypatch.setattr("entra.cycle.SAVE_EVERY", 0)
+    monkeypatch.setattr("entra.cycle.SAVE_INTERVAL", 0)
     job = Job()
     job.state.path = tmp_path / "links.json"
 
@@ -117,8 +118,8 @@ def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
             raise Dies
 
     cycle = job.cycle(company())
-    cycle.journal.listener = listener
-    monkeypatch.setattr("entra.cycle.Cycle._settle", lambda _: None)
+    cycle.log.listener = listener
+    monkeypatch.setattr("entra.cycle.Cycle._finish", lambda _: None)
     with pytest.raises(Dies):
         cycle.run()
     again = load(job.state.path, job.state.url)
@@ -128,8 +129,8 @@ def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
 
 @BOTH
 def test_injected_faults_only_delay_the_end_state(flag):
-    tenant = people.demo(25, 3)
-    job = Job(flag=flag, wire={"faults": {"429": 0.05, "500": 0.05, "timeout": 0.1}})
+    tenant = demo.generate(25, 3)
+    job = Job(flag=flag, http={"faults": {"429": 0.05, "500": 0.05, "timeout": 0.1}})
     for _ in range(40):
         try:
             failed = job.sync(tenant, retry_now=True).errors
@@ -140,7 +141,7 @@ def test_injected_faults_only_delay_the_end_state(flag):
     assert_equal_directory(job, tenant)
 
 
-@pytest.mark.parametrize("app", [broken.EmptySearchIs404, broken.EmptySearchIsHtml, broken.BareArray, broken.NoGroups])
+@pytest.mark.parametrize("app", [faults.EmptySearchIs404, faults.EmptySearchIsHtml, faults.BareArray, faults.NoGroups])
 def test_an_endpoint_that_fails_the_probe_goes_into_quarantine_at_once(app):
     job = Job(app())
     with pytest.raises(CycleStoppedError, match="EncounteredQuarantineException"):
@@ -177,10 +178,10 @@ def test_too_many_failures_are_a_quarantine():
 @pytest.mark.parametrize(
     ("app", "code"),
     [
-        (broken.StringManager, "SystemForCrossDomainIdentityManagementDeserializationError"),
-        (broken.NoId, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
-        (broken.NoPatch, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
-        (broken.BareObject, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.StringManager, "SystemForCrossDomainIdentityManagementDeserializationError"),
+        (faults.NoId, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.NoPatch, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.BareObject, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
     ],
 )
 def test_an_answer_that_entra_cannot_take_is_that_error(app, code):
@@ -195,7 +196,7 @@ def test_an_answer_that_entra_cannot_take_is_that_error(app, code):
 
 
 def test_a_phone_number_that_comes_back_otherwise_is_patched_again_after_every_restart():
-    tenant, job = company(telephoneNumber="+1 (555) 0100"), Job(broken.PhoneNormalised())
+    tenant, job = company(telephoneNumber="+1 (555) 0100"), Job(faults.PhoneNormalised())
     job.sync(tenant)
     job.state.restart()
     job.sync(tenant)

@@ -16,7 +16,12 @@ def test_every_command_of_the_readme_exists_and_every_command_is_in_it():
 
 
 def test_every_option_of_the_readme_exists():
-    known = {name for command in main.commands.values() for option in command.params for name in option.opts}
+    known = {
+        name
+        for command in main.commands.values()
+        for option in command.params
+        for name in (*option.opts, *option.secondary_opts)
+    }
     told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) - {"--help"}
     assert told <= known
 

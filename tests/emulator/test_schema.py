@@ -12,87 +12,8 @@ from hypothesis import strategies as st
 from entra import graph, schema
 from entra.mapping import MappingError
 from entra.targets import IDMELON
-from tests.emulator.helpers import Job, company
-
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-
-
-def attribute(name, **more):
-    return {"name": name, "type": "String", "anchor": False, "required": False, **more}
-
-
-def row(target, expression, **more):
-    kind = "Attribute" if expression.startswith("[") else "Function"
-    source = {"expression": expression, "name": expression.strip("[]").partition("(")[0], "type": kind}
-    return {
-        "targetAttributeName": target,
-        "source": {**source, "parameters": []},
-        "defaultValue": "",
-        "flowBehavior": "FlowWhenChanged",
-        "flowType": "Always",
-        "matchingPriority": 0,
-        **more,
-    }
-
-
-def exported():
-    """A schema in the documented format of Microsoft Graph, as a non-gallery application has it."""
-    users = [
-        row("userName", "[userPrincipalName]", matchingPriority=1),
-        row("active", 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'),
-        row("displayName", "[displayName]"),
-        row('emails[type eq "work"].value', "[mail]"),
-        row("externalId", "[mailNickname]"),
-        row(f"{ENTERPRISE}:manager", "[manager]"),
-    ]
-    groups = [
-        row("displayName", "[displayName]", matchingPriority=1),
-        row("externalId", "[objectId]"),
-        row("members", "[members]"),
-    ]
-    names = [r["targetAttributeName"] for r in users]
-    return {
-        "id": "customappsso.1234.5678",
-        "version": "v1.0",
-        "directories": [
-            {"id": "1", "name": "Azure Active Directory", "objects": [{"name": "User", "attributes": []}]},
-            {
-                "id": "2",
-                "name": "customappsso",
-                "objects": [
-                    {"name": "User", "attributes": [attribute("id", anchor=True), *map(attribute, names)]},
-                    {"name": "Group", "attributes": [attribute("displayName"), attribute("externalId")]},
-                ],
-            },
-        ],
-        "synchronizationRules": [
-            {
-                "id": "3",
-                "name": "USER_TO_USER",
-                "sourceDirectoryName": "Azure Active Directory",
-                "targetDirectoryName": "customappsso",
-                "objectMappings": [
-                    mapping("User", users),
-                    mapping("Group", groups),
-                ],
-            }
-        ],
-    }
-
-
-def mapping(kind, rows):
-    return {
-        "enabled": True,
-        "flowTypes": "Add, Update, Delete",
-        "name": f"Provision {kind}s",
-        "sourceObjectName": kind,
-        "targetObjectName": kind,
-        "attributeMappings": rows,
-    }
-
-
-def rows_of(document, kind):
-    return graph.object_mapping(document, kind)["attributeMappings"]
+from tests.support.emulator_job import Job, company
+from tests.support.emulator_schema import exported, mapping, row, rows_of
 
 
 def test_the_attributes_and_mappings_are_added():
@@ -143,7 +64,10 @@ def test_twice_is_the_same_as_once():
         ("{}", '"synchronizationRules"'),
         ('{"synchronizationRules": []}', '"directories"'),
         ('{"synchronizationRules": [], "directories": []}', "maps objects to User"),
-        ('{"synchronizationRules": [1], "directories": []}', '"synchronizationRules" in the file should hold objects'),
+        (
+            '{"synchronizationRules": [1], "directories": []}',
+            '"synchronizationRules" in the file must contain only objects',
+        ),
         ('{"synchronizationRules": [{"objectMappings": 1}], "directories": []}', '"objectMappings" in .* a list'),
         (b"\xff\xfe", "not JSON"),
     ],
@@ -156,7 +80,7 @@ def test_a_file_that_is_none_is_refused_with_the_reason(text, reason):
 def test_a_schema_whose_directories_do_not_describe_the_target_is_refused():
     given = exported()
     del given["directories"][1]
-    with pytest.raises(schema.NoSchemaError, match="do not describe User of customappsso"):
+    with pytest.raises(schema.NoSchemaError, match="does not describe User of customappsso"):
         schema.augment(given)
 
 
@@ -192,13 +116,13 @@ def test_mappings_are_read_and_what_is_unknown_is_named_and_left_out():
         ]
     }
     mappings = graph.mappings(document)
-    assert mappings.left_out == (
+    assert mappings.unsupported == (
         "User: scoping filter on city: operator SOUNDS LIKE",
-        "User.title: the function StripSpaces is not known here",
+        "User.title: unknown function StripSpaces",
     )
     assert [row.target.text for row in mappings.users.matching] == ["userName"]
-    assert mappings.users.scope.holds({"department": "sales"})
-    assert not mappings.users.scope.holds({"department": "Legal"})
+    assert mappings.users.scope.matches({"department": "sales"})
+    assert not mappings.users.scope.matches({"department": "Legal"})
     assert mappings.groups.actions == {"add", "update", "delete"}
 
 
@@ -286,7 +210,7 @@ def test_a_schema_that_is_odd_anywhere_is_taken_or_refused(changes):
         mappings = graph.mappings(graph.load(json.dumps(document)))
         with contextlib.suppress(MappingError):
             assert list(mappings.users.values({"city": "x"}))
-        mappings.users.scope.holds({"city": "x"})
+        mappings.users.scope.matches({"city": "x"})
 
 
 def test_a_bottomless_file_is_refused():

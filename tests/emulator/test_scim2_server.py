@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from entra.client import Endpoint as Client
-from entra.client import Wire
+from entra.client import HttpOptions
+from entra.demo import generate
 from entra.mapping import MappingSet, entra_defaults
-from entra.people import demo
 from entra.validate.cases import Status
 from entra.validate.reports import to_html
 from entra.validate.runner import CASES, Run
 from tests.conftest import free_port
-from tests.emulator.endpoint import TOKEN
-from tests.emulator.helpers import Job, assert_equal_groups
+from tests.support.emulator_endpoint import TOKEN
+from tests.support.emulator_job import Job, assert_equal_groups
 
 COMMAND = shutil.which("scim2-server", path=str(Path(sys.executable).parent))
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="scim2-server is not installed")
@@ -38,14 +38,14 @@ def endpoint():
         while not answers(port):
             assert time.monotonic() < until, "scim2-server does not start"
             time.sleep(0.05)
-        client = Client(f"http://127.0.0.1:{port}", TOKEN, Wire(rate=0))
+        client = Client(f"http://127.0.0.1:{port}", TOKEN, HttpOptions(rate=0))
         yield client
         client.close()
         process.terminate()
 
 
 def test_a_cycle_provisions_what_it_takes_and_names_the_rest(endpoint):
-    tenant, job = demo(30, 3), Job(flag=True, mappings=without_manager(entra_defaults()))
+    tenant, job = generate(30, 3), Job(flag=True, mappings=without_manager(entra_defaults()))
     job.client = endpoint
     assert not job.sync(tenant).errors
     job.app.store = {"User": everything(endpoint, "/Users"), "Group": everything(endpoint, "/Groups")}
@@ -59,8 +59,8 @@ def test_a_cycle_provisions_what_it_takes_and_names_the_rest(endpoint):
 def test_the_manager_is_what_it_trips_over(endpoint):
     job = Job(flag=True, mappings=entra_defaults())
     job.client = endpoint
-    errors = job.sync(demo(12, 0, domain="manager.example")).errors
-    assert {cause for _, cause in errors} == {"GET answered 400: Field not found: manager"}
+    errors = job.sync(generate(12, 0, domain="manager.example")).errors
+    assert {cause for _, cause in errors} == {"GET returned 400: Field not found: manager"}
 
 
 def test_the_validation_comes_to_its_end_and_leaves_nothing_behind(endpoint):

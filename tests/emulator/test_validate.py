@@ -8,9 +8,9 @@ import pytest
 from entra.validate import reports
 from entra.validate.cases import Status
 from entra.validate.runner import CASES, Run, choose
-from tests.emulator import broken
-from tests.emulator.endpoint import TOKEN, Endpoint
-from tests.emulator.helpers import client
+from tests.support import emulator_faults as faults
+from tests.support.emulator_endpoint import TOKEN, Endpoint
+from tests.support.emulator_job import client
 
 
 def validated(app, **how):
@@ -23,7 +23,7 @@ def complaints(run):
     return {r.case.name for r in run.finished if r.status in (Status.FAILED, Status.WARNED)}
 
 
-@pytest.mark.parametrize("app", [Endpoint, broken.Tolerated])
+@pytest.mark.parametrize("app", [Endpoint, faults.Tolerated])
 def test_a_good_endpoint_passes_every_case_and_is_left_as_it_was(app):
     app = app()
     run = validated(app)
@@ -32,7 +32,7 @@ def test_a_good_endpoint_passes_every_case_and_is_left_as_it_was(app):
     assert run.left_behind == []
 
 
-@pytest.mark.parametrize(("app", "case"), broken.FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(("app", "case"), faults.FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_a_fault_is_named_by_its_case(app, case):
     assert complaints(validated(app(), cases=choose([case]))) == {case}
 
@@ -40,14 +40,14 @@ def test_a_fault_is_named_by_its_case(app, case):
 @pytest.mark.parametrize(
     ("app", "cases"),
     [
-        (broken.MembersNotExcluded, {"members-excluded"}),
-        (broken.StringManager, {"create-manager", "manager"}),
-        (broken.Nulls, {"no-nulls"}),
-        (broken.PatchWithoutBody, {"patch-answer"}),
-        (broken.StartIndexNotEchoed, {"paging", "group-paging"}),
-        (broken.PlainJson, {"content-type"}),
-        (broken.DisablingLeavesGroups, {"restore"}),
-        (broken.OpenToAll, {"wrong-token"}),
+        (faults.MembersNotExcluded, {"members-excluded"}),
+        (faults.StringManager, {"create-manager", "manager"}),
+        (faults.Nulls, {"no-nulls"}),
+        (faults.PatchWithoutBody, {"patch-answer"}),
+        (faults.StartIndexNotEchoed, {"paging", "group-paging"}),
+        (faults.PlainJson, {"content-type"}),
+        (faults.DisablingLeavesGroups, {"restore"}),
+        (faults.OpenToAll, {"wrong-token"}),
     ],
 )
 def test_a_small_fault_is_held_against_nothing_else(app, cases):
@@ -55,9 +55,9 @@ def test_a_small_fault_is_held_against_nothing_else(app, cases):
 
 
 def test_a_fault_in_one_dialect_is_found_in_that_dialect_alone():
-    failed = {r.name for r in validated(broken.RemovalEmptiesGroup()).finished if r.status is Status.FAILED}
+    failed = {r.name for r in validated(faults.RemovalEmptiesGroup()).finished if r.status is Status.FAILED}
     assert failed == {"remove-member[L]", "add-and-remove[L]"}
-    failed = {r.name for r in validated(broken.DottedKeysIgnored()).finished if r.status is Status.FAILED}
+    failed = {r.name for r in validated(faults.DottedKeysIgnored()).finished if r.status is Status.FAILED}
     assert "several-attributes[F]" in failed
     assert "several-attributes[L]" not in failed
 
@@ -100,7 +100,7 @@ def test_cases_are_named_once_and_say_what_to_do():
     names = [case.name for case in CASES]
     assert len(names) == len(set(names)) > 60
     assert all(case.title and case.effect and case.fix for case in CASES)
-    with pytest.raises(ValueError, match="no case 'nonsense'"):
+    with pytest.raises(ValueError, match="unknown case 'nonsense'"):
         choose(["nonsense"])
 
 

@@ -1,98 +1,13 @@
-"""Provision on demand, account discovery and replay."""
+"""Replaying a recorded log."""
 
 import json
 
 import pytest
 
-from entra import ondemand
-from entra.cycle import CycleStoppedError
-from entra.discover import discover
-from entra.mapping import idmelon_defaults
 from entra.replay import LogError, read, replay
-from tests.emulator import broken
-from tests.emulator.endpoint import Endpoint
-from tests.emulator.helpers import Job, client, company
-from tests.emulator.test_any_answer import Odd
-
-# On demand
-
-
-def provision(job, tenant, name, members=None):
-    cycle = job.cycle(tenant)
-    ondemand.provision(cycle, tenant.find(name), members)
-    return cycle.journal
-
-
-def test_a_user_is_provisioned_in_the_legacy_dialect_whatever_the_flag():
-    tenant, job = company(), Job(flag=True)
-    provision(job, tenant, "u0@x.example")
-    assert job.app.store["User"]
-    tenant.objects["u0"].source["jobTitle"] = "Boss"
-    provision(job, tenant, "u0@x.example")
-    patches = [e.request for entry in job.entries for e in entry.exchanges if e.method == "PATCH"]
-    assert patches[0]["Operations"] == [{"op": "Add", "path": "title", "value": "Boss"}]
-
-
-def test_a_group_takes_five_of_its_members():
-    tenant, job = company(), Job()
-    extra = [f"u{n}" for n in range(4)]
-    tenant.objects["g0"].source["members"] = extra
-    for name in extra:
-        provision(job, tenant, f"{name}@x.example")
-    provision(job, tenant, "G 0", [tenant.objects["u3"]])
-    assert len(job.group(tenant, "g0")["members"]) == 1
-    provision(job, tenant, "G 0")
-    assert len(job.group(tenant, "g0")["members"]) == 4
-
-
-def test_what_is_out_of_scope_is_skipped_with_the_reason():
-    tenant, job = company(), Job()
-    tenant.assignments.clear()
-    provision(job, tenant, "u0@x.example")
-    assert job.verbs() == []
-    assert job.entries[0].steps[1]["description"] == "not assigned to the application"
-
-
-def test_a_failed_probe_is_a_quarantine_on_demand():
-    with pytest.raises(CycleStoppedError):
-        provision(Job(broken.EmptySearchIs404()), company(), "u0@x.example")
-
-
-# Discovery
-
-
-def test_accounts_are_sorted_into_local_unassigned_and_assigned():
-    tenant, job = company(), Job()
-    job.sync(tenant)
-    job.client.send("POST", "/Users", body={"userName": "stranger@x.example"})
-    tenant.assignments = {"u0", "u1"}
-    found = discover(job.client, idmelon_defaults(), tenant, count=2)
-    assert [a["userName"] for a in found.local] == ["stranger@x.example"]
-    assert len(found.unassigned) == 2
-    assert {a["objectId"] for a in found.assigned} == {"u0", "u1"}
-    assert found.remarks == []
-    assert found.to_json()["remarks"] == []
-
-
-def test_without_a_tenant_every_account_is_local():
-    job = Job()
-    job.sync(company())
-    assert len(discover(job.client, idmelon_defaults(), None, count=3).local) == 4
-
-
-def test_what_an_endpoint_does_wrong_in_paging_is_remarked():
-    class Repeats(broken.StartIndexNotEchoed):
-        def collection(self, method, kind, query, body):
-            return super().collection(method, kind, {**query, "startIndex": "1"}, body)
-
-    job = Job(Repeats())
-    job.sync(company())
-    found = discover(job.client, idmelon_defaults(), None, count=2)
-    assert [r.partition(" ")[0] for r in found.remarks] == ["startIndex", "page"]
-    assert len(found.local) == 2
-
-
-# Replay
+from tests.support import emulator_faults as faults
+from tests.support.emulator_endpoint import Endpoint
+from tests.support.emulator_job import Job, client, company
 
 
 def recorded(job):
@@ -127,9 +42,9 @@ def test_different_answers_are_named():
     job = Job()
     job.sync(company())
     text = lines(recorded(job))
-    found = {d for c in replayed(text, broken.StringBooleans()) for d in c.differences}
+    found = {d for c in replayed(text, faults.StringBooleans()) for d in c.differences}
     assert 'active: true -> "True"' in found
-    assert any(d.startswith("status 200 -> 405") for c in replayed(text, broken.NoPatch()) for d in c.differences)
+    assert any(d.startswith("status 200 -> 405") for c in replayed(text, faults.NoPatch()) for d in c.differences)
 
 
 def test_a_har_file_is_read():
@@ -169,7 +84,7 @@ def test_what_ends_a_line_elsewhere_ends_none_of_the_log(inside):
         ("[1]", "no request"),
         ('{"method": 1}\nx', "line 2 is not JSON"),
         ("[" * 5_000, "line 1 is not JSON: it is nested too deeply"),
-        ('{"method": "GETé", "path": "/Users"}', "'GETÉ' is no method of HTTP"),
+        ('{"method": "GETé", "path": "/Users"}', "'GETÉ' is not an HTTP method"),
         ('{"method": "GET", "path": "/Users/\\ud800"}', "half a surrogate pair"),
         ('{"log": {"entries": [1]}}', "no request"),
         ('{"log": {"entries": 1}}', "no request"),
@@ -187,5 +102,5 @@ def test_bodies_that_could_not_be_written_again_stay_text(odd):
     text = json.dumps({"method": "POST", "path": "/Users", "request": odd, "response": odd})
     (recorded,) = read(text)
     assert (recorded.request, recorded.response) == (odd, odd)
-    (comparison,) = replayed(text, Odd([(200, odd)], after=0))
+    (comparison,) = replayed(text, faults.Scripted([(200, odd)], after=0))
     assert (comparison.exchange.response, comparison.differences) == (odd, [])
