@@ -44,11 +44,12 @@ class Probe:
     def expect_status(self, exchange: Exchange, *allowed: int) -> None:
         """Fail the case unless the response has one of these statuses."""
         if exchange.status not in allowed:
-            wanted = " or ".join(map(str, allowed))
+            request = f"{exchange.method} {exchange.url}"
+            self.expect(exchange.status is not None, f"{request}: {exchange.fault}")
             text = exchange.response.get("detail") if isinstance(exchange.response, dict) else None
             detail = f" ({' '.join(str(text).split())})" if text else ""
-            request = f"{exchange.method} {exchange.url}"
-            raise CaseFailedError(f"{request} returned {exchange.outcome}{detail} instead of {wanted}")
+            wanted = " or ".join(map(str, allowed))
+            raise CaseFailedError(f"{request} returned {exchange.status}{detail} instead of {wanted}")
 
     def expect_found(self, kind: str, filter: str, *ids: str, **query: str) -> list[Resource]:
         """Fail the case unless a search returns exactly the resources with these ids."""

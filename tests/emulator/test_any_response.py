@@ -35,7 +35,7 @@ RESPONSES = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=12)
 
 @settings(max_examples=30, deadline=None)
 @given(RESPONSES, st.integers(0, 3))
-def test_a_cycle_never_fails(responses, after):
+def test_a_cycle_handles_any_response(responses, after):
     job = Job(Scripted(responses, after))
     for _ in range(2):
         with contextlib.suppress(CycleStoppedError):
@@ -45,7 +45,7 @@ def test_a_cycle_never_fails(responses, after):
 
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(CASES), RESPONSES)
-def test_a_validation_never_fails(case, responses):
+def test_a_validation_handles_any_response(case, responses):
     run = Run(client(Scripted(responses, 0)), cases=(case,))
     assert list(run.results())
     assert reports.to_html(run)
@@ -55,13 +55,13 @@ def test_a_validation_never_fails(case, responses):
 
 @settings(max_examples=30, deadline=None)
 @given(RESPONSES)
-def test_a_discovery_never_fails(responses):
+def test_account_discovery_handles_any_response(responses):
     with contextlib.suppress(ExportError):
         discover(client(Scripted(responses, 0)), idmelon_defaults(), company())
 
 
 @settings(max_examples=30, deadline=None)
 @given(JSON | st.lists(JSON), RESPONSES)
-def test_any_log_is_replayed_or_refused(log, responses):
+def test_any_log_is_replayed_or_rejected(log, responses):
     with contextlib.suppress(LogError):
         list(replay(client(Scripted(responses, 0)), read(json.dumps(log))))

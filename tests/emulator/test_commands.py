@@ -20,7 +20,7 @@ def test_demo_writes_a_tenant():
 
 
 @pytest.mark.parametrize(("users", "groups", "scale"), [(3, 1, 1), (1, 0, 1), (30, 2, 30)])
-def test_a_day_passes_in_a_small_tenant_too(tmp_path, users, groups, scale):
+def test_day_changes_a_small_tenant(tmp_path, users, groups, scale):
     for seed in range(3):
         path = tmp_path / f"{seed}.json"
         path.write_text(json.dumps(to_json(generate(users, groups, seed=seed))))
@@ -30,7 +30,7 @@ def test_a_day_passes_in_a_small_tenant_too(tmp_path, users, groups, scale):
 
 
 @pytest.mark.parametrize("more", [{}, {"mailNickname": 5}], ids=str)
-def test_a_day_passes_in_a_tenant_with_the_least_that_a_file_needs(tmp_path, more):
+def test_day_changes_a_tenant_with_required_attributes_only(tmp_path, more):
     path = tmp_path / "tenant.json"
     users = [{"objectId": f"u{n}", "userPrincipalName": f"u{n}@x.example", **more} for n in range(9)]
     path.write_text(json.dumps({"users": users, "groups": [{"objectId": "g", "displayName": "G"}]}))
@@ -53,18 +53,18 @@ def test_sync_runs_an_initial_cycle_and_then_incremental_ones(fresh, tenant, tmp
         assert TOKEN not in text
 
 
-def test_the_flag_may_come_with_the_url(fresh, tenant):
+def test_the_flag_in_the_url_selects_dialect_f(fresh, tenant):
     assert "dialect F" in run("sync", tenant, "--url", fresh.url + "?aadOptscim062020", "--rate", 0).output
 
 
-def test_a_quarantine_has_an_exit_status_of_its_own(tenant):
+def test_a_quarantine_exits_with_status_3(tenant):
     with served(faults.EmptySearchIs404()) as url:
         result = run("sync", tenant, "--url", url)
     assert result.exit_code == 3
     assert "EncounteredQuarantineException" in result.output
 
 
-def test_errors_are_grouped_by_cause_and_end_with_1(tenant):
+def test_errors_are_grouped_by_cause_and_exit_with_status_1(tenant):
     with served(faults.NoPatch()) as url:
         result = run("sync", tenant, "--url", url, "--rate", 0)
     assert result.exit_code == 1
@@ -72,7 +72,7 @@ def test_errors_are_grouped_by_cause_and_end_with_1(tenant):
     assert "returned 405: PATCH is not supported" in result.output
 
 
-def test_provision_shows_each_request_and_answer(fresh, tenant):
+def test_provision_prints_each_request_and_response(fresh, tenant):
     name = generate(12, 2).of("User")[0].name
     result = run("provision", tenant, name, "All Staff", "--url", fresh.url)
     assert result.exit_code == 0, result.output
@@ -81,7 +81,7 @@ def test_provision_shows_each_request_and_answer(fresh, tenant):
     assert TOKEN not in result.output
 
 
-def test_validate_writes_reports_and_its_exit_status_is_for_ci(fresh, tmp_path):
+def test_validate_writes_reports_and_exits_with_the_result(fresh, tmp_path):
     files = {name: tmp_path / name for name in ("junit", "json", "html")}
     options = [text for name, path in files.items() for text in (f"--{name}", path)]
     cases = [text for name in ("probe-users", "create", "null-update") for text in ("--case", name)]
@@ -96,7 +96,7 @@ def test_validate_writes_reports_and_its_exit_status_is_for_ci(fresh, tmp_path):
     assert "probe-users" in run("validate", "--list").output
 
 
-def test_discover_and_replay(fresh, tenant, tmp_path):
+def test_discover_counts_accounts_and_replay_compares_responses(fresh, tenant, tmp_path):
     log = tmp_path / "log.jsonl"
     run("sync", tenant, "--url", fresh.url, "--rate", 0, "--log", log)
     result = run("discover", fresh.url, "--tenant", tenant, "--json", tmp_path / "found.json")
@@ -109,7 +109,7 @@ def test_discover_and_replay(fresh, tenant, tmp_path):
     assert run("replay", log, "--url", fresh.url, "--rate", 0).exit_code == 1
 
 
-def test_schema_gives_the_file_back_with_the_attributes_added(tmp_path):
+def test_schema_adds_attributes_once(tmp_path):
     path = tmp_path / "schema.json"
     path.write_text(json.dumps(exported()))
     assert run("schema", path, "-o", path).exit_code == 0
@@ -118,7 +118,7 @@ def test_schema_gives_the_file_back_with_the_attributes_added(tmp_path):
     assert "immutable_id" in path.read_text()
 
 
-def test_a_schema_that_cannot_be_written_again_leaves_no_file(tmp_path):
+def test_a_schema_that_cannot_be_serialised_is_not_written(tmp_path):
     path, output = tmp_path / "schema.json", tmp_path / "out.json"
     for odd in ("\ud800", float("nan"), float("inf")):
         path.write_text(json.dumps({**exported(), "id": odd}))

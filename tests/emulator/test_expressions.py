@@ -1,4 +1,4 @@
-"""Mapping expressions: each function of the default mappings, and what is not understood."""
+"""Mapping expressions: each function, and errors."""
 
 import pytest
 
@@ -78,6 +78,6 @@ def test_an_expression_has_its_value(text, value):
         ("", "unexpected end"),
     ],
 )
-def test_what_is_not_understood_is_named(text, reason):
+def test_an_invalid_expression_is_rejected_with_the_reason(text, reason):
     with pytest.raises(ExpressionError, match=reason):
         parse(text)

@@ -9,8 +9,8 @@ import pytest
 from tests.support.emulator_cli import ROOT
 
 
-def test_a_demonstration_whose_port_is_taken_is_refused_first(tmp_path):
-    """Its users would else go to whatever service is there."""
+def test_a_demo_on_a_port_in_use_is_rejected(tmp_path):
+    """Otherwise its users would be sent to the other server."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     (tmp_path / ".run").touch()

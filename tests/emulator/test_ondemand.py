@@ -14,7 +14,7 @@ def provision(job, tenant, name, members=None):
     return cycle.log
 
 
-def test_a_user_is_provisioned_in_the_legacy_dialect_whatever_the_flag():
+def test_a_user_is_provisioned_in_the_legacy_dialect_even_with_the_flag():
     tenant, job = company(), Job(flag=True)
     provision(job, tenant, "u0@x.example")
     assert job.app.store["User"]
@@ -36,7 +36,7 @@ def test_a_group_takes_five_of_its_members():
     assert len(job.group(tenant, "g0")["members"]) == 4
 
 
-def test_what_is_out_of_scope_is_skipped_with_the_reason():
+def test_an_object_out_of_scope_is_skipped_with_the_reason():
     tenant, job = company(), Job()
     tenant.assignments.clear()
     provision(job, tenant, "u0@x.example")
@@ -44,6 +44,6 @@ def test_what_is_out_of_scope_is_skipped_with_the_reason():
     assert job.entries[0].steps[1]["description"] == "not assigned to the application"
 
 
-def test_a_failed_probe_is_a_quarantine_on_demand():
+def test_a_failed_connection_test_stops_provision_on_demand():
     with pytest.raises(CycleStoppedError):
         provision(Job(faults.EmptySearchIs404()), company(), "u0@x.example")

@@ -23,7 +23,7 @@ def replayed(text, app=None):
 
 
 @pytest.mark.parametrize("flag", [False, True])
-def test_a_log_replayed_against_an_equal_endpoint_has_equal_answers(flag):
+def test_a_replay_against_an_equal_endpoint_has_equal_responses(flag):
     job = Job(flag=flag)
     job.sync(company())
     comparisons = replayed(lines(recorded(job)))
@@ -38,7 +38,7 @@ def test_the_provisioning_log_of_a_cycle_can_be_replayed():
     assert all(not c.differences for c in replayed(text))
 
 
-def test_different_answers_are_named():
+def test_different_responses_are_reported():
     job = Job()
     job.sync(company())
     text = lines(recorded(job))
@@ -69,7 +69,7 @@ def test_lines_with_absent_keys_and_bodies_as_text_are_read():
 
 
 @pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x85"])
-def test_what_ends_a_line_elsewhere_ends_none_of_the_log(inside):
+def test_unicode_line_separators_do_not_end_a_line_of_the_log(inside):
     names = [f"a{inside}b", "c"]
     posts = [{"method": "POST", "path": "/Users", "request": {"userName": name}} for name in names]
     text = "\r\n".join(json.dumps(post, ensure_ascii=False) for post in posts)
@@ -92,13 +92,13 @@ def test_what_ends_a_line_elsewhere_ends_none_of_the_log(inside):
         ('{"log": {"entries": [{"request": {"postData": 1}, "response": 1}]}}', "no request"),
     ],
 )
-def test_what_is_no_log_is_refused(text, reason):
+def test_an_invalid_log_is_rejected_with_the_reason(text, reason):
     with pytest.raises(LogError, match=reason):
         read(text)
 
 
 @pytest.mark.parametrize("odd", ["[" * 5_000, r'"\ud800"', "NaN"])
-def test_bodies_that_could_not_be_written_again_stay_text(odd):
+def test_bodies_that_cannot_be_serialised_stay_text(odd):
     text = json.dumps({"method": "POST", "path": "/Users", "request": odd, "response": odd})
     (recorded,) = read(text)
     assert (recorded.request, recorded.response) == (odd, odd)

@@ -12,7 +12,7 @@ from tests.support.emulator_cli import run
 
 
 @pytest.mark.parametrize("command", ["sync {tenant}", "provision {tenant} x"])
-def test_a_state_in_a_folder_that_takes_no_files_is_refused_before_anything_is_done(fresh, tenant, command):
+def test_a_state_file_in_a_read_only_folder_is_rejected_before_any_request(fresh, tenant, command):
     fresh.requests.clear()
     result = run(*command.format(tenant=tenant).split(), "--url", fresh.url, "--state", "/proc/links.json")
     assert result.exit_code == 2, result.output
@@ -20,7 +20,7 @@ def test_a_state_in_a_folder_that_takes_no_files_is_refused_before_anything_is_d
     assert fresh.requests == []
 
 
-def test_a_state_that_can_no_longer_be_written_is_named(fresh, tenant, tmp_path, monkeypatch):
+def test_a_state_file_that_cannot_be_written_is_named(fresh, tenant, tmp_path, monkeypatch):
     def replace(self, target):
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
@@ -30,7 +30,7 @@ def test_a_state_that_can_no_longer_be_written_is_named(fresh, tenant, tmp_path,
     assert (result.exit_code, result.output.splitlines()[-1]) == (1, f"Error: {state}: No space left on device")
 
 
-def test_a_state_that_is_a_link_is_written_where_it_leads(fresh, tenant, tmp_path):
+def test_a_symbolic_link_to_the_state_file_is_kept(fresh, tenant, tmp_path):
     (tmp_path / "kept").mkdir()
     state, kept = tmp_path / "links.json", tmp_path / "kept" / "links.json"
     state.symlink_to("kept/links.json")
@@ -41,7 +41,7 @@ def test_a_state_that_is_a_link_is_written_where_it_leads(fresh, tenant, tmp_pat
     assert [path.name for path in kept.parent.iterdir()] == ["links.json"]
 
 
-def test_a_state_behind_a_link_into_no_folder_is_refused_before_anything_is_done(fresh, tenant, tmp_path):
+def test_a_symbolic_link_into_a_missing_folder_is_rejected_before_any_request(fresh, tenant, tmp_path):
     fresh.requests.clear()
     state = tmp_path / "links.json"
     state.symlink_to("none/links.json")
@@ -51,7 +51,7 @@ def test_a_state_behind_a_link_into_no_folder_is_refused_before_anything_is_done
     assert fresh.requests == []
 
 
-def test_a_state_is_durable_under_its_name(tmp_path, monkeypatch):
+def test_the_state_file_and_its_folder_are_synced(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
     state = State(path=tmp_path / "links.json")
@@ -60,7 +60,7 @@ def test_a_state_is_durable_under_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"links": 1}', '{"version": 1, "links": {"x": {"y": 1}}}'])
-def test_a_file_that_is_no_state_is_called_just_that(tenant, tmp_path, content):
+def test_an_invalid_state_file_is_rejected(tenant, tmp_path, content):
     state = tmp_path / "links.json"
     state.write_text(content)
     result = run("sync", tenant, "--url", "http://x/scim", "--state", state)
@@ -88,7 +88,7 @@ def test_a_file_that_is_no_state_is_called_just_that(tenant, tmp_path, content):
         ("quarantine", []),
     ],
 )
-def test_a_value_of_another_type_in_a_state_is_found_before_anything_is_sent(fresh, tenant, tmp_path, key, value):
+def test_a_value_of_the_wrong_type_in_a_state_file_is_rejected_before_any_request(fresh, tenant, tmp_path, key, value):
     state = tmp_path / "links.json"
     options = ("--url", fresh.url, "--rate", 0, "--state", state)
     run("sync", tenant, *options)
@@ -99,7 +99,7 @@ def test_a_value_of_another_type_in_a_state_is_found_before_anything_is_sent(fre
     assert fresh.requests == []
 
 
-def test_a_state_of_another_endpoint_is_refused(fresh, tenant, tmp_path):
+def test_the_state_file_of_another_endpoint_is_rejected(fresh, tenant, tmp_path):
     state = tmp_path / "links.json"
     run("sync", tenant, "--url", fresh.url, "--rate", 0, "--state", state)
     result = run("sync", tenant, "--url", "http://other.example/scim", "--state", state)

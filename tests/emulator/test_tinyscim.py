@@ -1,4 +1,4 @@
-"""The emulator against this project's own server, in both dialects."""
+"""The emulator against this project's own service, in both dialects."""
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ ADDED = {"schemas", "meta", "groups"}
 
 
 class Server:
-    """The service over a store in memory; `store` is what it answers when asked for everything."""
+    """The service with a store in memory; `store` is its content as read over HTTP."""
 
     def __init__(self):
         self.token, table = new_token("tests")
@@ -37,9 +37,9 @@ class Server:
 
     @property
     def store(self):
-        return {kind: self.everything(path) for kind, path in (("User", "/Users"), ("Group", "/Groups"))}
+        return {kind: self.read_all(path) for kind, path in (("User", "/Users"), ("Group", "/Groups"))}
 
-    def everything(self, path):
+    def read_all(self, path):
         answer = self.client().send("GET", path, [("count", "1000")])
         resources = answer.response.get("Resources", [])
         assert len(resources) == answer.response["totalResults"]

@@ -14,13 +14,13 @@ def test_without_a_token_nothing_is_sent(fresh, tenant):
 
 
 @pytest.mark.parametrize("space", ["\r", "\n", "\r\n", " "])
-def test_white_space_around_a_token_is_no_part_of_it(fresh, space):
+def test_white_space_around_a_token_is_removed(fresh, space):
     result = run("validate", fresh.url, "--rate", 0, "--case", "probe-users", token=TOKEN + space)
     assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("odd", ["\r", "\n", "\x7f", "\u00e9", "\udc80"])
-def test_a_token_that_no_header_can_have_is_refused_and_not_shown(fresh, tenant, odd):
+def test_a_token_with_invalid_characters_is_rejected_and_not_shown(fresh, tenant, odd):
     fresh.requests.clear()
     for token, options in ((f"Secret{odd}Token", ()), (TOKEN, ("--token", f"Secret{odd}Token"))):
         result = run("sync", tenant, "--url", fresh.url, *options, token=token)
@@ -31,7 +31,7 @@ def test_a_token_that_no_header_can_have_is_refused_and_not_shown(fresh, tenant,
 
 
 class TokenEndpoint(Endpoint):
-    """An endpoint that gives its token to who knows the client's secret."""
+    """An endpoint with a token endpoint that checks the client's secret."""
 
     def answer(self, request):
         if request.path == "/scim/oauth":
@@ -44,7 +44,7 @@ class TokenEndpoint(Endpoint):
         return super().answer(request)
 
 
-def test_a_token_can_come_from_client_credentials(tenant):
+def test_a_token_is_requested_with_client_credentials(tenant):
     with served(TokenEndpoint()) as url:
         options = ("sync", tenant, "--url", url, "--rate", 0, "--oauth", f"{url}/oauth", "--client-id", "entra")
         good = run(*options, "--client-secret", "shhh", token="")
@@ -59,13 +59,13 @@ def test_a_token_can_come_from_client_credentials(tenant):
 
 
 class OddTokens(Endpoint):
-    """An endpoint whose tokens break off a header."""
+    """An endpoint whose tokens contain line breaks."""
 
     def answer(self, request):
         return self.json({"access_token": "Secret\r\nToken"}, 200)
 
 
-def test_a_token_of_client_credentials_that_no_header_can_have_is_not_shown(tenant):
+def test_a_requested_token_with_invalid_characters_is_not_shown(tenant):
     with served(OddTokens()) as url:
         result = run("sync", tenant, "--url", url, "--oauth", f"{url}/oauth", token="")
     assert result.exit_code == 1

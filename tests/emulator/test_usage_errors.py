@@ -28,7 +28,7 @@ from tests.support.emulator_schema import exported
         (("sync", "{tenant}", "--url", "http://x/scim", "--fault", "x"), "choose one of 429, 500, 503, timeout"),
         (("sync", "{tenant}", "--url", "http://x/scim", "--fault", "429:x"), "between 0 and 1"),
         (("sync", "{tenant}", "--url", "http://x/scim", "--roles", "complex", "--scope", "all"), "--scope all"),
-        (("provision", "{tenant}", "nobody", "--url", "http://x/scim"), "no user or group 'nobody'"),
+        (("provision", "{tenant}", "unknown", "--url", "http://x/scim"), "no user or group 'unknown'"),
         (("validate", "http://x/scim", "--case", "none"), "unknown case 'none'"),
         (("replay", "{text}", "--url", "http://x/scim"), "line 1 is not JSON"),
         (("schema", "{empty}"), "is not a schema exported from Entra"),
@@ -36,7 +36,7 @@ from tests.support.emulator_schema import exported
         (("discover", "http://127.0.0.1:9/scim"), "Unreachable: could not connect: connection refused"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(arguments, message, tenant, tmp_path):
+def test_an_error_is_reported_in_one_sentence(arguments, message, tenant, tmp_path):
     files = {"tenant": tenant, "text": tmp_path / "text", "empty": tmp_path / "empty"}
     files["text"].write_text("not json")
     files["empty"].write_text("{}")
@@ -60,7 +60,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments, message, tenant, t
         "schema {tenant} -o",
     ],
 )
-def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_done(fresh, tenant, tmp_path, command):
+def test_an_output_file_in_a_missing_folder_is_rejected_before_any_request(fresh, tenant, tmp_path, command):
     fresh.requests.clear()
     result = run(*command.format(tenant=tenant, url=fresh.url).split(), tmp_path / "none" / "file")
     assert result.exit_code == 2, result.output
@@ -69,7 +69,7 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_done
 
 
 @pytest.mark.parametrize("command", ["day {tenant} -o", "schema {schema} -o", "sync {tenant} --url {url} --log"])
-def test_what_cannot_be_written_is_named(fresh, tenant, tmp_path, command):
+def test_an_output_file_that_cannot_be_written_is_named(fresh, tenant, tmp_path, command):
     (tmp_path / "schema").write_text(json.dumps(exported()))
     arguments = command.format(tenant=tenant, schema=tmp_path / "schema", url=fresh.url).split()
     full, none = run(*arguments, "/dev/full"), run(*arguments, "")
@@ -80,7 +80,7 @@ def test_what_cannot_be_written_is_named(fresh, tenant, tmp_path, command):
     assert none.output.endswith(": the file name is empty\n")
 
 
-def test_a_full_disk_behind_standard_output_is_said_once():
+def test_a_full_disk_behind_standard_output_is_reported_once():
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "entra", "demo"]
         demo = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)

@@ -10,7 +10,7 @@ from entra.tenant import to_json
 from tests.support.emulator_cli import run, start, wait_until
 
 
-def test_ctrl_c_leaves_a_state_from_which_the_next_run_goes_on(fresh, tmp_path):
+def test_the_next_run_continues_after_ctrl_c(fresh, tmp_path):
     path, state = tmp_path / "tenant.json", tmp_path / "links.json"
     path.write_text(json.dumps(to_json(generate(120, 2))))
     options = ("--url", fresh.url, "--state", state)
@@ -41,11 +41,11 @@ def test_watch_runs_a_cycle_when_the_file_changes(fresh, tenant, tmp_path):
         wait_until(lambda: [g for g in fresh.store["Group"].values() if g.get("members")])
         time.sleep(0.5)
         raw = json.loads(tenant.read_text())
-        raw["users"][0]["displayName"] = "Somebody Else"
+        raw["users"][0]["displayName"] = "Kim Changed"
         replacement = tmp_path / "new.json"
         replacement.write_text(json.dumps(raw))
         replacement.replace(tenant)
-        wait_until(lambda: "Somebody Else" in {u.get("displayName") for u in fresh.store["User"].values()})
+        wait_until(lambda: "Kim Changed" in {u.get("displayName") for u in fresh.store["User"].values()})
     finally:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
@@ -53,7 +53,7 @@ def test_watch_runs_a_cycle_when_the_file_changes(fresh, tenant, tmp_path):
     assert output.count("cycle, dialect") >= 2
 
 
-def test_watch_goes_on_with_a_state_that_cannot_be_saved_and_saves_it_when_it_can(fresh, tenant, tmp_path):
+def test_watch_continues_without_saving_and_saves_the_state_later(fresh, tenant, tmp_path):
     folder = tmp_path / "kept"
     folder.mkdir()
     state = folder / "links.json"
@@ -74,7 +74,7 @@ def test_watch_goes_on_with_a_state_that_cannot_be_saved_and_saves_it_when_it_ca
     assert len(json.loads(state.read_text())["links"]) == len(fresh.store["User"]) + len(fresh.store["Group"])
 
 
-def test_a_watch_that_ends_with_a_state_that_cannot_be_saved_says_so(fresh, tenant, tmp_path):
+def test_watch_fails_if_the_last_state_cannot_be_saved(fresh, tenant, tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()
     state = folder / "links.json"
