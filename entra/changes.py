@@ -2,7 +2,6 @@
 
 import copy
 import random
-import uuid
 from collections.abc import Callable
 
 from entra import demo
@@ -32,7 +31,7 @@ def _join(tenant: Tenant, rng: random.Random) -> str:
     user = demo.generate(1, 0, seed=rng.getrandbits(32), domain=tenant.domain).of("User")[0]
     alias = f"{user.source['mailNickname']}.{rng.randrange(10**6)}"
     user.source.update(mailNickname=alias, userPrincipalName=f"{alias}@{tenant.domain}", accountEnabled=True)
-    user.source.update(objectId=_uuid(rng), mail=f"{alias}@{tenant.domain}")
+    user.source.update(objectId=demo.random_uuid(rng), mail=f"{alias}@{tenant.domain}")
     if managers := _active(tenant):
         user.source["manager"] = rng.choice(managers).id
     tenant.objects[user.id] = user
@@ -82,7 +81,7 @@ def _change_members(tenant: Tenant, rng: random.Random, group: DirectoryObject) 
 def _create_group(tenant: Tenant, rng: random.Random) -> str:
     members = [user.id for user in _sample(_active(tenant), rng, 4)]
     name = f"Task Force {rng.randrange(10**6)}"
-    source = {"objectId": _uuid(rng), "displayName": name, "description": "A new group", "members": members}
+    source = {"objectId": demo.random_uuid(rng), "displayName": name, "description": "A new group", "members": members}
     group = DirectoryObject("Group", source)
     tenant.objects[group.id] = group
     tenant.assignments.add(group.id)
@@ -141,7 +140,3 @@ def day(tenant: Tenant, seed: int, scale: int = 1) -> tuple[Tenant, list[str]]:
                     f"{change.__name__.strip('_').replace('_', ' ')}: skipped, the tenant has too few candidates"
                 )
     return changed, descriptions
-
-
-def _uuid(rng: random.Random) -> str:
-    return str(uuid.UUID(int=rng.getrandbits(128), version=4))

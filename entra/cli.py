@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def discover_command(url: str, tenant_file: Path | None, count: int, json_file: 
     for remark in found.remarks:
         click.echo(f"remark: {remark}")
     if json_file:
-        json_file.write_text(json.dumps(found.to_json(), indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
 
 
 @main.command("replay")

@@ -20,7 +20,7 @@ from entra.oauth import ClientCredentials
 FAULTS = ("429", "500", "503", "timeout")
 EXAMPLE_URL = "http://127.0.0.1:8000/api/scim/v2"
 USER_AGENT = "Tinyscim-Entra-emulator/1.0"
-LONGEST_RETRY_AFTER = 60  # seconds
+MAX_RETRY_AFTER = 60  # seconds
 Query = Iterable[tuple[str, str]]
 Headers = Mapping[str, str | None]
 
@@ -137,7 +137,8 @@ class Endpoint:
         self._limiter.wait()
         self._attempt(exchange, headers or {})
         if exchange.status in (429, 503) and self.options.honour_retry_after:
-            time.sleep(_seconds(exchange.headers.get("retry-after", "")))
+            seconds = exchange.headers.get("retry-after", "")
+            time.sleep(min(int(seconds), MAX_RETRY_AFTER) if seconds.isdecimal() else 1)
             self._attempt(exchange, headers or {})
         return exchange
 
@@ -202,10 +203,6 @@ def parse_body(text: str) -> Any:
         return strict_json.loads(text) if text.strip() else None
     except ValueError:
         return text
-
-
-def _seconds(retry_after: str) -> int:
-    return min(int(retry_after), LONGEST_RETRY_AFTER) if retry_after.isdecimal() else 1
 
 
 def _reason(error: Exception) -> str:

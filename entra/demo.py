@@ -48,6 +48,11 @@ def generate(users: int, groups: int, seed: int = 1, domain: str = "contoso.exam
     return _Generator(random.Random(seed), domain).tenant(users, groups)  # noqa: S311 (not a secret)
 
 
+def random_uuid(rng: random.Random) -> str:
+    """Return a UUID that depends on the generator's seed only."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
 class _Generator:
     def __init__(self, rng: random.Random, domain: str) -> None:
         self.rng = rng
@@ -68,7 +73,7 @@ class _Generator:
         alias = self.alias(given, family)
         department = self.rng.choice(list(DEPARTMENTS))
         user: Source = {
-            "objectId": self.uuid(),
+            "objectId": random_uuid(self.rng),
             "userPrincipalName": f"{alias}@{self.domain}",
             "accountEnabled": self.rng.random() > 0.04,
             "userType": "Member",
@@ -123,7 +128,7 @@ class _Generator:
             share = 1.0 if name == "All Staff" else self.rng.choice((0.02, 0.05, 0.1))
             members = self.rng.sample(people, round(len(people) * share)) if share < 1 else people
         return {
-            "objectId": self.uuid(),
+            "objectId": random_uuid(self.rng),
             "displayName": name,
             "description": f"Members of {name}",
             "members": [p["objectId"] for p in members],
@@ -137,9 +142,6 @@ class _Generator:
             alias = f"{plain}{number}"
         self.aliases.add(alias)
         return alias
-
-    def uuid(self) -> str:
-        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
 
 def _ascii(text: str) -> str:

@@ -1,14 +1,14 @@
 """Account discovery: page through every user of an endpoint and compare them with a tenant."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from entra import responses
 from entra.client import Endpoint
 from entra.mapping import MappingSet
 from entra.targets import Resource
-from entra.tenant import DirectoryObject, Tenant
+from entra.tenant import Tenant
 
 Account = dict[str, Any]
 
@@ -21,10 +21,6 @@ class Discovery:
     unassigned: list[Account] = field(default_factory=list)
     assigned: list[Account] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, list[Any]]:
-        """Return the discovery as a JSON document."""
-        return asdict(self)
 
     def remark(self, text: str) -> None:
         """Record a fault of the endpoint once."""
@@ -41,7 +37,8 @@ def discover(endpoint: Endpoint, mappings: MappingSet, tenant: Tenant | None, co
     for resource in _pages(endpoint, count, found):
         value = row.target.read(resource)
         user = users.get(str(value).casefold())
-        account = _account(resource, row.target.text, value, user)
+        account = {"id": resource.get("id"), row.target.text: value, "active": resource.get("active")}
+        account["objectId"] = user.id if user else None
         if user is None:
             found.local.append(account)
         else:
@@ -70,8 +67,3 @@ def _pages(endpoint: Endpoint, count: int, found: Discovery) -> Iterator[Resourc
             break
     if len(totals) > 1:
         found.remark(f"totalResults changed between pages: {', '.join(sorted(totals))}")
-
-
-def _account(resource: Resource, name: str, value: Any, user: DirectoryObject | None) -> Account:
-    account = {"id": resource.get("id"), name: value, "active": resource.get("active")}
-    return account | {"objectId": user.id if user else None}

@@ -22,16 +22,17 @@ def provision(cycle: Cycle, found: DirectoryObject, members: list[DirectoryObjec
     try:
         Exporter(cycle).run(task)
         if task.action is Action.UPSERT and found.id in cycle.state.links:
-            _export_references(References(cycle), found, members)
+            references = References(cycle)
+            if found.kind == "User":
+                references.export_manager(found)
+            else:
+                _export_members(references, found, members)
     finally:
         cycle.state.save()
 
 
-def _export_references(references: References, found: DirectoryObject, members: list[DirectoryObject] | None) -> None:
-    if found.kind == "User":
-        references.export_manager(found)
-        return
-    chosen = set(found.members[:MAX_MEMBERS] if members is None else [m.id for m in members[:MAX_MEMBERS]])
-    for group, added, removed in references.member_batches(found):
+def _export_members(references: References, group: DirectoryObject, members: list[DirectoryObject] | None) -> None:
+    chosen = set((group.members if members is None else [m.id for m in members])[:MAX_MEMBERS])
+    for _, added, removed in references.member_batches(group):
         if chosen.intersection(added):
             references.export_members((group, [m for m in added if m in chosen], removed))

@@ -72,6 +72,11 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry with the names of Graph's provisioningObjectSummary, and its requests."""
+        error = self.error and {
+            "errorCode": self.error.code,
+            "reason": self.error.detail,
+            "recommendedAction": ADVICE.get(self.error.code, ""),
+        }
         return {
             "id": str(uuid.uuid4()),
             "activityDateTime": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -80,19 +85,13 @@ class Entry:
             "durationInMilliseconds": self.milliseconds,
             "sourceIdentity": {"id": self.source, "displayName": self.name, "identityType": self.kind},
             "targetIdentity": {"id": self.target, "displayName": self.name, "identityType": self.kind},
-            "provisioningStatusInfo": {"status": self.status, "errorInformation": self._error()},
+            "provisioningStatusInfo": {"status": self.status, "errorInformation": error},
             "provisioningSteps": self.steps,
             "modifiedProperties": [
                 {"displayName": name, "oldValue": old, "newValue": new} for name, old, new in self.changes
             ],
             "requests": [exchange.to_json() for exchange in self.exchanges],
         }
-
-    def _error(self) -> dict[str, str] | None:
-        if self.error is None:
-            return None
-        advice = ADVICE.get(self.error.code, "")
-        return {"errorCode": self.error.code, "reason": self.error.detail, "recommendedAction": advice}
 
 
 class ProvisioningLog:

@@ -70,16 +70,12 @@ def from_graph(scope: Any) -> tuple[ScopingFilter, list[str]]:
     for group in (scope or {}).get("groups") or []:
         clauses = []
         for raw in group.get("clauses") or []:
-            clause = _clause(raw)
+            operator = re.sub(r"[\s_]", "", str(raw.get("operatorName", ""))).upper()
+            operands = (raw.get("targetOperand") or {}).get("values") or []
+            clause = Clause(str(raw.get("sourceOperandName", "")), operator, tuple(map(str, operands)))
             if clause.is_supported():
                 clauses.append(clause)
             else:
                 unsupported.append(f"scoping filter on {clause.attribute}: operator {raw.get('operatorName')}")
         groups.append(tuple(clauses))
     return ScopingFilter(tuple(groups)), unsupported
-
-
-def _clause(raw: dict[str, Any]) -> Clause:
-    name = re.sub(r"[\s_]", "", str(raw.get("operatorName", ""))).upper()
-    operands = (raw.get("targetOperand") or {}).get("values") or []
-    return Clause(str(raw.get("sourceOperandName", "")), name, tuple(str(v) for v in operands))

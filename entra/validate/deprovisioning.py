@@ -9,10 +9,7 @@ SECTION = Section("Deprovisioning")
 case, case_once = SECTION.case, SECTION.case_once
 
 
-@case(
-    "A restored user has no groups: Entra does not send memberships again.",
-    "Keep the user and the memberships while active is false; active true restores them.",
-)
+@case("A restored user has no groups.", "Keep user and memberships while active is false; active true restores them.")
 def restore(probe: Probe) -> None:
     """A disabled user who is assigned again is restored with all memberships."""
     body = probe.user()

@@ -55,7 +55,7 @@ class Probe:
         """Fail the case unless a search returns exactly the resources with these ids."""
         found = self.search(kind, filter, **query)
         is_equal = [r.get("id") for r in found] == list(ids)
-        self.expect(is_equal, f"{filter} returned {len(found)} resources instead of the {len(ids)} expected")
+        self.expect(is_equal, f"{filter} returned {len(found)} resources, not exactly the {len(ids)} expected")
         return found
 
     def expect_values(self, kind: str, id: str, values: Mapping[str, Any]) -> None:
