@@ -31,7 +31,8 @@ def _replace(
     source: Any, old: Any = None, pattern: Any = None, group: Any = None,
     replacement: Any = None, attribute: Any = None, template: Any = None,
 ) -> Any:  # fmt: skip
-    if not is_present(source):  # the arguments given select the variant
+    # As in Microsoft's reference, the arguments given select the variant.
+    if not is_present(source):
         return source
     text = _text(source)
     if pattern is not None:

@@ -111,5 +111,5 @@ def command(tenant_file: Path, **settings: Any) -> None:
             sys.exit(sync.watch() if settings["watch"] else sync.run_cycle())
         except KeyboardInterrupt:
             state = settings["state_file"]
-            sync.console.print(f"interrupted; continue with --state {state}" if state else "interrupted")
+            sync.console.print(f"interrupted; continue with --state {escape(str(state))}" if state else "interrupted")
             sys.exit(INTERRUPTED)
