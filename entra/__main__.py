@@ -1,4 +1,4 @@
-"""`python -m entra`."""
+"""Run the command line; Python needs this module for `python -m entra`."""
 
 from entra.cli import main
 

@@ -1,6 +1,4 @@
-"""A provisioning cycle: probes, users, groups, then references; initial when nothing was seen before."""
-
-from __future__ import annotations
+"""A provisioning cycle: connection test, users, groups, then references."""
 
 import random
 import time
@@ -12,33 +10,31 @@ from itertools import islice
 from typing import TypeVar
 
 from entra import plan
-from entra.answers import ExportError
 from entra.client import Endpoint
 from entra.dialect import Dialect
 from entra.escrow import Escrow
 from entra.export import Exporter
 from entra.mapping import MappingSet
-from entra.oauth import SignInError
+from entra.oauth import TokenRequestError
 from entra.plan import Policy, Task
+from entra.provisioning_log import Entry, ProvisioningLog
 from entra.references import References
-from entra.service import Service
+from entra.responses import ExportError
+from entra.scim_client import ScimClient
 from entra.state import Quarantine, State
 from entra.tenant import Tenant, digest
-from entra.worklog import Entry, Journal
 
 Item = TypeVar("Item")
-SAVE_EVERY = 2.0  # seconds
-IMMEDIATE = "EncounteredQuarantineException"
-PROPORTION = "EncounteredEscrowProportionThreshold"
+SAVE_INTERVAL = 2.0  # seconds
 
 
 class CycleStoppedError(Exception):
-    """The cycle ended early or in quarantine; the message says why, the state keeps the quarantine."""
+    """The cycle ended early or in quarantine; the message gives the reason."""
 
 
 @dataclass(slots=True)
 class Cycle:
-    """One run over the tenant with what it needs; `run` may be called once."""
+    """One pass over the tenant; call `run` once. `continues` means that another cycle follows from this state."""
 
     tenant: Tenant
     mappings: MappingSet
@@ -46,17 +42,22 @@ class Cycle:
     state: State
     dialect: Dialect = field(default_factory=Dialect)
     policy: Policy = field(default_factory=Policy)
-    journal: Journal = field(default_factory=Journal)
+    log: ProvisioningLog = field(default_factory=ProvisioningLog)
     concurrency: int = 5
     seed: int = 0
     clock: Callable[[], float] = time.time
-    goes_on: bool = False  # another cycle follows, from the state in memory
+    continues: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    unsaved: OSError | None = field(default=None, init=False)
+    save_error: OSError | None = field(default=None, init=False)
+
+    @property
+    def escrow(self) -> Escrow:
+        """The state's escrow."""
+        return Escrow(self.state, self.policy, self.clock)
 
     @property
     def initial(self) -> bool:
-        """Say whether no cycle has come to its end since the start, a restart, or a change of the settings."""
+        """Whether no cycle has finished since the start, a restart or a change of settings."""
         return self.state.cycles == 0 or self.state.settings != self._settings
 
     @property
@@ -64,92 +65,83 @@ class Cycle:
         return digest([self.mappings.users.settings, self.mappings.groups.settings, self.policy.scope])
 
     def run(self) -> None:
-        """Provision. Raises CycleStoppedError when the job must not go on. Any end leaves a state to go on from."""
+        """Provision and save the state. Raises CycleStoppedError if the job must stop."""
         try:
-            self.probe()
+            self.test_connection()
             if self.state.settings != self._settings:
-                self.state.restart()  # a mapping or a scope that was saved anew starts over, with the links kept
+                self.state.restart()  # changed mappings or scope: an initial cycle that keeps the links
                 self.state.settings = self._settings
-            work = self._held_back(self._work())
-            self.journal.planned = len(work)
-            self._export(work)
-            self._settle()
+            tasks = self._hold_back_removals(self._due_tasks())
+            self.log.planned = len(tasks)
+            self._export(tasks)
+            self._finish()
         finally:
             self._save()
 
-    def _save(self) -> None:
-        """Save the state; what is in the way is kept for who goes on, and else raised."""
-        try:
-            self.state.save()
-            self.unsaved = None
-        except OSError as error:
-            if not self.goes_on:
-                raise
-            self.unsaved = error
-
-    def probe(self) -> None:
-        """Test the connection. Raises CycleStoppedError when the endpoint fails the test."""
+    def test_connection(self) -> None:
+        """Test the connection. Raises CycleStoppedError if the test fails."""
         entry = Entry("Job", self.id, "test connection", self.id)
-        service = Service(self.endpoint, entry.exchanges)
+        client = ScimClient(self.endpoint, entry.exchanges)
         try:
-            self._sign_in()
-            service.probe(self.mappings.users)
-            service.probe(self.mappings.groups)
+            self._refresh_token()
+            client.test_connection(self.mappings.users)
+            client.test_connection(self.mappings.groups)
         except ExportError as error:
             entry.fail(error)
-            self.journal.add(entry)
+            self.log.add(entry)
             if error.transient:
-                raise CycleStoppedError(
-                    f"the endpoint did not answer: {error.detail}; the next cycle tries again"
-                ) from None
-            self._quarantine(IMMEDIATE, str(error))
+                raise CycleStoppedError(f"connection test failed: {error.detail}. The next cycle retries.") from None
+            self._quarantine("EncounteredQuarantineException", str(error))
 
-    def _sign_in(self) -> None:
+    def in_random_order(self, items: Iterable[str]) -> list[str]:
+        """Return the items in an order that depends on the seed only."""
+        found = sorted(items)
+        random.Random(self.seed).shuffle(found)  # noqa: S311 (not a secret)
+        return found
+
+    def _refresh_token(self) -> None:
         try:
-            self.endpoint.sign_in()
-        except SignInError as error:
+            self.endpoint.refresh_token()
+        except TokenRequestError as error:
             raise ExportError("InvalidCredentials", str(error)) from None
 
-    def _work(self) -> list[Task]:
-        escrow = self._escrow()
+    def _due_tasks(self) -> list[Task]:
         found = plan.tasks(self.tenant, self.state, self.mappings, self.policy)
-        return [t for t in found if self.state.seen.get(t.id) != t.digest or escrow.is_due(t.id)]
+        return [t for t in found if self.state.seen.get(t.id) != t.digest or self.escrow.is_due(t.id)]
 
-    def _held_back(self, work: list[Task]) -> list[Task]:
-        removals = [task for task in work if task.removes(self.state.links.get(task.id))]
+    def _hold_back_removals(self, tasks: list[Task]) -> list[Task]:
+        removals = [task for task in tasks if task.is_removal(self.state.links.get(task.id))]
         limit = self.policy.deletion_threshold
         self.state.staged = []
         if limit is None or len(removals) <= limit or self.policy.allow_deletes:
-            return work
+            return tasks
         self.state.staged = [task.id for task in removals]
         for task in removals:
             entry = Entry(task.kind, task.id, task.name, self.id, "stagedDelete", "skipped")
-            entry.step("Export", f"held back: {len(removals)} removals are more than the threshold of {limit}")
-            self.journal.add(entry)
-        return [task for task in work if task not in removals]
+            entry.add_step("Export", f"held back: {len(removals)} removals exceed the threshold of {limit}")
+            self.log.add(entry)
+        return [task for task in tasks if task not in removals]
 
-    def _export(self, work: list[Task]) -> None:
-        exporter = Exporter(self, self._escrow())
+    def _export(self, tasks: list[Task]) -> None:
+        exporter, references = Exporter(self), References(self)
         for kind in ("User", "Group"):
-            self._each([t for t in work if t.kind == kind], exporter.run)
-        references = References(self, self._escrow())
-        self._each(references.users(), references.manager)
+            self._run_all([t for t in tasks if t.kind == kind], exporter.run)
+        self._run_all(references.users(), references.export_manager)
         for group in references.groups():
-            self._each(references.prepare(group), references.member_batch)
-            references.finish(group)
+            self._run_all(references.member_batches(group), references.export_members)
+            references.finish_group(group)
 
-    def _settle(self) -> None:
+    def _finish(self) -> None:
         self.state.cycles += 1
         self.state.quarantine = None
         if self.state.staged:
-            detail = f"{len(self.state.staged)} removals wait for --allow-deletes"
+            detail = f"{len(self.state.staged)} removals are held back. Send them with --allow-deletes."
             self._quarantine("AccidentalDeletionThreshold", detail)
-        events = sum(self.journal.actions.values())
-        if reason := self._escrow().too_much(events):
-            self._quarantine(PROPORTION, reason)
+        if reason := self.escrow.quarantine_reason(sum(self.log.actions.values())):
+            self._quarantine("EncounteredEscrowProportionThreshold", reason)
 
-    def _each(self, items: Iterable[Item], work: Callable[[Item], None]) -> None:
-        """Do the work for every item with the job's concurrency, saving as it goes."""
+    def _run_all(self, items: Iterable[Item], work: Callable[[Item], None]) -> None:
+        """Process the items with the job's concurrency and save the state regularly."""
         waiting = iter(items)
         saved = time.monotonic()
         with ThreadPoolExecutor(self.concurrency) as pool:
@@ -159,18 +151,18 @@ class Cycle:
                 for future in done:
                     future.result()
                 running |= {pool.submit(work, item) for item in islice(waiting, len(done))}
-                if time.monotonic() - saved > SAVE_EVERY:
+                if time.monotonic() - saved > SAVE_INTERVAL:
                     self._save()
                     saved = time.monotonic()
 
-    def shuffled(self, items: Iterable[str]) -> list[str]:
-        """Put items in the order of a service that has none."""
-        found = sorted(items)
-        random.Random(self.seed).shuffle(found)  # noqa: S311 (not a secret)
-        return found
-
-    def _escrow(self) -> Escrow:
-        return Escrow(self.state, self.policy, self.clock)
+    def _save(self) -> None:
+        try:
+            self.state.save()
+            self.save_error = None
+        except OSError as error:
+            if not self.continues:
+                raise
+            self.save_error = error
 
     def _quarantine(self, reason: str, detail: str) -> None:
         since = self.state.quarantine.since if self.state.quarantine else self.clock()

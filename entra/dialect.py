@@ -1,6 +1,4 @@
-"""How Entra writes a create and a patch: the legacy dialect, that of `aadOptscim062020`, their switches."""
-
-from __future__ import annotations
+"""How Entra writes create and PATCH requests: the legacy dialect (L) and that of `aadOptscim062020` (F)."""
 
 import json
 from collections.abc import Iterable
@@ -15,12 +13,11 @@ ADSCIM_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2
 FLAG = "aadOptscim062020"
 
 Operation = dict[str, Any]
-Flow = tuple[AttributeMapping, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One attribute whose value at the endpoint is not what the mapping says."""
+    """One attribute whose value at the endpoint differs from the mapped one."""
 
     row: AttributeMapping
     old: Any
@@ -28,13 +25,18 @@ class Change:
 
     @property
     def target(self) -> Target:
-        """Where the value belongs."""
+        """The target attribute."""
         return self.row.target
+
+    @property
+    def keeps_path(self) -> bool:
+        """Whether dialect F also writes this change as an operation with a path."""
+        return self.target.selector is not None or self.target.text in ("active", "roles")
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The switches of what is written; `flag` is the one that an administrator appends to the tenant URL."""
+    """The form of request bodies; `flag` selects the dialect of aadOptscim062020."""
 
     flag: bool = False
     booleans: Literal["auto", "string", "native"] = "auto"
@@ -45,19 +47,16 @@ class Dialect:
 
     @property
     def name(self) -> str:
-        """L or F, as the reports say it."""
+        """The letter in reports: L or F."""
         return "F" if self.flag else "L"
 
-    def op(self, verb: str) -> str:
-        """Write an operation's verb in this dialect's case."""
-        return verb if self.flag else verb.capitalize()
-
-    def create(self, mapping: ObjectMapping, flows: Iterable[Flow]) -> Resource:
-        """Make the body of a POST."""
+    def create(self, mapping: ObjectMapping, values: Iterable[tuple[AttributeMapping, Any]]) -> Resource:
+        """Build the body of a POST."""
         body: Resource = {"schemas": self._schemas(mapping.kind)}
-        for row, value in flows:
+        for row, value in values:
             if value is not None:
-                row.target.write(body, self._created(row.target, value))
+                as_text = isinstance(value, bool) and self.booleans == "string"
+                row.target.write(body, str(value) if as_text else value)
             elif self.nulls_in_create and row.target.text.isalpha():
                 body[row.target.name] = None
         body["meta"] = {"resourceType": mapping.kind}
@@ -68,73 +67,60 @@ class Dialect:
         return body
 
     def patch(self, changes: list[Change]) -> Resource:
-        """Make the body of a PATCH that makes these changes."""
-        return patch_of(self._flagged(changes) if self.flag else [self._operation(c) for c in changes])
+        """Build the body of a PATCH with these changes."""
+        return patch_op(self._flagged(changes) if self.flag else [self._operation(c) for c in changes])
 
     def manager_patch(self, target: Target, manager: str | None, had: bool, base: str) -> Resource:
-        """Make the body of a PATCH that sets, changes or clears the manager."""
+        """Build the body of a PATCH that sets, changes or clears the manager."""
         if manager is None:
-            return patch_of([{"op": self.op("replace"), "path": target.text, "value": ""}])
-        value: Any = manager
-        if self.manager == "object":
-            value = {"value": manager}
-        elif self.manager == "array":
+            return patch_op([self._op("replace", target.text, "")])
+        verb = "replace" if had else "add"
+        if self.manager == "array":
             value = [{"$ref": f"{base}/Users/{manager}", "value": manager}]
-        path = target.name if self.manager == "array" else target.text
-        return patch_of([{"op": self.op("replace" if had else "add"), "path": path, "value": value}])
+            return patch_op([self._op(verb, target.name, value)])
+        return patch_op([self._op(verb, target.text, {"value": manager} if self.manager == "object" else manager)])
 
     def members_patch(self, added: list[str], removed: list[str]) -> Resource:
-        """Make the body of a PATCH that adds and removes members."""
+        """Build the body of a PATCH that adds and removes members."""
         operations: list[Operation] = []
         if added:
             extra = {} if self.flag else {"$ref": None}
-            value = [{**extra, "value": member} for member in added]
-            operations.append({"op": self.op("add"), "path": "members", "value": value})
+            operations.append(self._op("add", "members", [{**extra, "value": member} for member in added]))
         if removed and self.flag:
             operations += [{"op": "remove", "path": f'members[value eq "{member}"]'} for member in removed]
         elif removed:
-            operations.append({"op": "Remove", "path": "members", "value": [{"value": m} for m in removed]})
-        return patch_of(operations)
+            operations.append(self._op("remove", "members", [{"value": member} for member in removed]))
+        return patch_op(operations)
+
+    def _op(self, verb: str, path: str, value: Any) -> Operation:
+        return {"op": verb if self.flag else verb.capitalize(), "path": path, "value": value}
 
     def _schemas(self, kind: str) -> list[str]:
         if kind == "User":
-            # A custom extension's URN is not listed, although its container is in the body.
-            return [CORE_USER, ENTERPRISE]
+            return [CORE_USER, ENTERPRISE]  # a custom extension's URN is not listed
         return [CORE_GROUP] if self.flag else [CORE_GROUP, ADSCIM_GROUP]
-
-    def _created(self, target: Target, value: Any) -> Any:
-        if isinstance(value, bool) and self.booleans == "string":
-            return str(value)
-        return value
 
     def _operation(self, change: Change) -> Operation:
         if change.target.text == "roles":
-            verb = "replace" if change.row.is_assertive else "add"
-            return {"op": self.op(verb), "path": "roles", "value": self._roles(change)}
-        if change.new is None:
-            return {"op": self.op("replace"), "path": change.target.text, "value": ""}
-        verb = "add" if change.old is None else "replace"
-        return {"op": self.op(verb), "path": change.target.text, "value": self._patched(change.new)}
+            return self._op("replace" if change.row.is_assertive else "add", "roles", self._roles(change))
+        verb = "add" if change.old is None and change.new is not None else "replace"
+        return self._op(verb, change.target.text, self._value(change.new))
 
     def _flagged(self, changes: list[Change]) -> list[Operation]:
-        with_path = [c for c in changes if _keeps_path(c)]
-        rest = [c for c in changes if not _keeps_path(c)]
+        with_path = [c for c in changes if c.keeps_path]
+        rest = [c for c in changes if not c.keeps_path]
         added = [c for c in rest if c.old is None and c.new is not None]
-        if len(added) == 1:
-            with_path += added
-        operations = [self._operation(c) for c in with_path]
-        if len(added) > 1:
-            operations.append(self._pathless("add", added))
         replaced = [c for c in rest if c not in added]
-        if replaced:
-            operations.append(self._pathless("replace", replaced))
-        return operations
+        if len(added) == 1:
+            with_path, added = with_path + added, []
+        groups = (("add", added), ("replace", replaced))
+        return [self._operation(c) for c in with_path] + [
+            {"op": verb, "value": {c.target.text: self._value(c.new) for c in group}} for verb, group in groups if group
+        ]
 
-    def _pathless(self, verb: str, changes: list[Change]) -> Operation:
-        value = {c.target.text: "" if c.new is None else self._patched(c.new) for c in changes}
-        return {"op": verb, "value": value}
-
-    def _patched(self, value: Any) -> Any:
+    def _value(self, value: Any) -> Any:
+        if value is None:
+            return ""
         as_text = self.booleans == "string" or (self.booleans == "auto" and not self.flag)
         return str(value) if isinstance(value, bool) and as_text else value
 
@@ -146,10 +132,6 @@ class Dialect:
         return [{"value": json.dumps({out: role.get(key) for key, out in keys})} for role in new]
 
 
-def patch_of(operations: list[Operation]) -> Resource:
+def patch_op(operations: list[Operation]) -> Resource:
     """Wrap operations in a PatchOp message."""
     return {"schemas": [PATCH_OP], "Operations": operations}
-
-
-def _keeps_path(change: Change) -> bool:
-    return change.target.selector is not None or change.target.text in ("active", "roles")

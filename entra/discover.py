@@ -1,90 +1,69 @@
-"""Account Discovery: page through every user of an endpoint and sort them against a tenant."""
-
-from __future__ import annotations
+"""Account discovery: page through every user of an endpoint and compare them with a tenant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from entra import answers
+from entra import responses
 from entra.client import Endpoint
 from entra.mapping import MappingSet
 from entra.targets import Resource
-from entra.tenant import Object, Tenant
+from entra.tenant import Tenant
 
 Account = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Discovery:
-    """What was found: accounts that Entra does not know, knows unassigned, or knows assigned."""
+    """The accounts that the tenant does not have, has unassigned, or has assigned."""
 
     local: list[Account] = field(default_factory=list)
     unassigned: list[Account] = field(default_factory=list)
     assigned: list[Account] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, list[Any]]:
-        """Give the discovery as a JSON document."""
-        return {
-            "local": self.local,
-            "unassigned": self.unassigned,
-            "assigned": self.assigned,
-            "remarks": self.remarks,
-        }
+    def remark(self, text: str) -> None:
+        """Record a fault of the endpoint once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
 
 def discover(endpoint: Endpoint, mappings: MappingSet, tenant: Tenant | None, count: int = 100) -> Discovery:
-    """Read every account and sort it by the first matching attribute."""
+    """Read every account and classify it by the first matching attribute."""
     row = mappings.users.matching[0]
-    people = {str(row.value({**p.source})).casefold(): p for p in tenant.of("User")} if tenant else {}
+    users = {str(row.value({**user.source})).casefold(): user for user in tenant.of("User")} if tenant else {}
     assigned = tenant.assigned() if tenant else set()
     found = Discovery()
-    for resource in pages(endpoint, count, found.remarks):
+    for resource in _pages(endpoint, count, found):
         value = row.target.read(resource)
-        person = people.get(str(value).casefold())
-        account = _account(resource, row.target.text, value, person)
-        if person is None:
+        user = users.get(str(value).casefold())
+        account = {"id": resource.get("id"), row.target.text: value, "active": resource.get("active")}
+        account["objectId"] = user.id if user else None
+        if user is None:
             found.local.append(account)
         else:
-            (found.assigned if person.id in assigned else found.unassigned).append(account)
+            (found.assigned if user.id in assigned else found.unassigned).append(account)
     return found
 
 
-def pages(endpoint: Endpoint, count: int, remarks: list[str]) -> Iterator[Resource]:
-    """Page by index until a page is empty; what an endpoint does wrong on the way goes to the remarks."""
+def _pages(endpoint: Endpoint, count: int, found: Discovery) -> Iterator[Resource]:
     start = 1
     totals: set[str] = set()
     seen: set[str] = set()
     while True:
         exchange = endpoint.send("GET", "/Users", [("startIndex", str(start)), ("count", str(count))])
-        resources = answers.listing(exchange)
-        body = exchange.response
-        total = body.get("totalResults")
+        resources = responses.parse_list(exchange)
+        total, echoed = (exchange.response.get(name) for name in ("totalResults", "startIndex"))
         totals.add(str(total))
-        if body.get("startIndex") != start:
-            _remark(remarks, f"startIndex {start} was not echoed but answered as {body.get('startIndex')!r}")
-        fresh = [r for r in resources if str(r.get("id")) not in seen]
-        if len(fresh) < len(resources):
-            _remark(remarks, f"page {start} repeats {len(resources) - len(fresh)} accounts of earlier pages")
-        yield from fresh
-        seen.update(str(r.get("id")) for r in fresh)
+        if echoed != start:
+            found.remark(f"startIndex {start} was requested, but the response has {echoed!r}")
+        new = [r for r in resources if str(r.get("id")) not in seen]
+        if len(new) < len(resources):
+            found.remark(f"page {start} repeats {len(resources) - len(new)} accounts of earlier pages")
+        yield from new
+        seen.update(str(r.get("id")) for r in new)
         start += len(resources)
-        if not fresh or (isinstance(total, int) and start > total):
+        if not new or (isinstance(total, int) and start > total):
             break
     if len(totals) > 1:
-        _remark(remarks, f"totalResults changed between pages: {', '.join(sorted(totals))}")
-
-
-def _account(resource: Resource, name: str, value: Any, person: Object | None) -> Account:
-    return {
-        "id": resource.get("id"),
-        name: value,
-        "active": resource.get("active"),
-        "objectId": person.id if person else None,
-    }
-
-
-def _remark(remarks: list[str], text: str) -> None:
-    if text not in remarks:
-        remarks.append(text)
+        found.remark(f"totalResults changed between pages: {', '.join(sorted(totals))}")

@@ -1,58 +1,55 @@
-"""Failed objects: when each is tried again, and when there are so many that the job goes into quarantine."""
-
-from __future__ import annotations
+"""The escrow: when each failed object is retried, and when the failures put the job into quarantine."""
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from entra.answers import ExportError
 from entra.plan import Policy
+from entra.responses import ExportError
 from entra.state import Failure, State
 
 DAY = 24 * 3600.0
-DROPPED_AFTER = 28 * DAY
+DISABLED_AFTER = 28 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Escrow:
-    """The escrow list of a state under a job's settings."""
+    """The escrow list of a state, with the job's settings."""
 
     state: State
     policy: Policy
     clock: Callable[[], float]
 
     def is_due(self, source: str) -> bool:
-        """Say whether an object waits here and its time has come."""
+        """Return whether an object is in escrow and its retry is due."""
         failure = self.state.escrow.get(source)
         return failure is not None and (self.policy.retry_now or self.clock() >= failure.next)
 
-    def fail(self, source: str, error: ExportError, *, reference: bool = False) -> None:
-        """Put an object in, or back with a longer wait; after 28 days Entra stops trying."""
+    def add(self, source: str, error: ExportError, *, reference: bool = False) -> None:
+        """Add a failure; each one doubles the wait, and after 28 days there are no more retries."""
         now = self.clock()
         old = self.state.escrow.get(source)
-        attempts = old.attempts + 1 if old else 1
-        first = old.first if old else now
-        doubled = min(attempts - 1, 100)  # a float goes no further than 2 to the 1,023
+        attempts, first = (old.attempts + 1, old.first) if old else (1, now)
+        doubled = min(attempts - 1, 100)  # keeps the power of two within a float
         wait = 0.0 if error.transient else min(self.policy.interval * 2**doubled, DAY)
-        if now - first > DROPPED_AFTER:
-            wait = sys.float_info.max  # for ever, and unlike infinity it can stand in the state file
+        if now - first > DISABLED_AFTER:
+            wait = sys.float_info.max  # never; unlike infinity it is valid JSON
         self.state.escrow[source] = Failure(error.code, error.detail, attempts, first, now + wait, reference)
 
     def clear(self, source: str, *, reference: bool = False) -> None:
-        """Take an object out whose pass (of objects, or of references) went well."""
+        """Remove an object after a successful export of its attributes, or of its references."""
         failure = self.state.escrow.get(source)
         if failure is not None and failure.reference == reference:
             del self.state.escrow[source]
 
-    def too_much(self, events: int) -> str | None:
-        """Say which threshold of quarantine the failures pass, if they do."""
+    def quarantine_reason(self, events: int) -> str | None:
+        """Return the quarantine threshold that the failures exceed, or None."""
         total = len(self.state.escrow)
-        own = sum(1 for failure in self.state.escrow.values() if not failure.reference)
-        if own >= 5000 and own > 0.4 * events:
-            return f"{own:,} failures are more than 40 % of {events:,} events"
-        if own > 40_000:
-            return f"{own:,} failures are more than 40,000"
+        objects = sum(1 for failure in self.state.escrow.values() if not failure.reference)
+        if objects >= 5000 and objects > 0.4 * events:
+            return f"{objects:,} failures are more than 40 % of {events:,} events"
+        if objects > 40_000:
+            return f"{objects:,} failures are more than 40,000"
         if total > 60_000:
-            return f"{total:,} failures, those of references included, are more than 60,000"
+            return f"{total:,} failures, including references, are more than 60,000"
         return None

@@ -1,6 +1,4 @@
-"""Expressions of attribute mappings: `Join(" ", [givenName], [surname])` and its kin."""
-
-from __future__ import annotations
+"""Expressions of attribute mappings, for example `Join(" ", [givenName], [surname])`."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +11,7 @@ Source = Mapping[str, Any]
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be read, or that calls a function which is not known here."""
+    """The expression has a syntax error or calls an unknown function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +21,31 @@ class Attribute:
     name: str
 
     def evaluate(self, source: Source) -> Any:
-        """Look the attribute up."""
+        """Return the attribute's value."""
         return source.get(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value written into the mapping."""
+    """A value written in the mapping."""
 
     value: Any
 
     def evaluate(self, source: Source) -> Any:
-        """Give the value."""
+        """Return the value."""
         return self.value
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of other expressions; an empty argument is None."""
+    """A function call; an empty argument is None."""
 
     name: str
-    arguments: tuple[Expression | None, ...]
+    arguments: tuple["Expression | None", ...]
     function: Callable[..., Any] = field(compare=False, repr=False)
 
     def evaluate(self, source: Source) -> Any:
-        """Evaluate the arguments, then call."""
+        """Call the function with the evaluated arguments."""
         return self.function(*(a.evaluate(source) if a else None for a in self.arguments))
 
 
@@ -57,23 +55,24 @@ _TOKEN = re.compile(r'\s*(?:(\[[^\]]+\])|("(?:[^"\\]|\\.)*")|(-?\d+)(?!\w)|([A-Z
 
 
 def parse(text: str) -> Expression:
-    """Read an expression. Raises ExpressionError, which says what stands in the way."""
+    """Parse an expression. Raises ExpressionError if it is invalid."""
     parser = _Parser(text)
     expression = parser.expression()
-    parser.end()
+    if parser.tokens:
+        raise parser.error(f"unexpected {parser.tokens[0]!r} after the end")
     return expression
 
 
 def call(name: str, arguments: tuple[Expression | None, ...]) -> Call:
-    """Make a function call. Raises ExpressionError, which names a function that is not known."""
+    """Build a function call. Raises ExpressionError if the function is unknown."""
     function = FUNCTIONS.get(name.casefold())
     if function is None:
-        raise ExpressionError(f"the function {name} is not known here")
+        raise ExpressionError(f"unknown function {name}")
     return Call(name, arguments, function)
 
 
 def functions_in(expression: Expression | None) -> Iterator[str]:
-    """Name every function that an expression calls."""
+    """Yield the name of every function that an expression calls."""
     if isinstance(expression, Call):
         yield expression.name
         for argument in expression.arguments:
@@ -83,8 +82,7 @@ def functions_in(expression: Expression | None) -> Iterator[str]:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = _tokens(text)
-        self.position = 0
+        self.tokens = self._tokenize()
 
     def expression(self) -> Expression:
         token = self._next()
@@ -95,20 +93,19 @@ class _Parser:
         if token.lstrip("-").isdigit():
             return Constant(int(token))
         if token.isidentifier():
-            return self._call(token)
-        raise self._error(f"{token!r} stands where a value should")
+            return self._named(token)
+        raise self.error(f"expected a value, found {token!r}")
 
-    def end(self) -> None:
-        if self.position < len(self.tokens):
-            raise self._error(f"{self.tokens[self.position]!r} follows its end")
+    def error(self, reason: str) -> ExpressionError:
+        return ExpressionError(f"cannot parse {self.text!r}: {reason}")
 
-    def _call(self, name: str) -> Expression:
-        if self._peek() != "(":
-            if name.casefold() in ("true", "false"):
-                return Constant(name.casefold() == "true")
-            raise self._error(f"{name!r} is neither an attribute in brackets nor a function")
-        self._next()
-        return call(name, tuple(self._arguments()))
+    def _named(self, name: str) -> Expression:
+        if self._peek() == "(":
+            self._next()
+            return call(name, tuple(self._arguments()))
+        if name.casefold() in ("true", "false"):
+            return Constant(name.casefold() == "true")
+        raise self.error(f"{name!r} is neither an attribute in brackets nor a function call")
 
     def _arguments(self) -> Iterator[Expression | None]:
         if self._peek() == ")":
@@ -120,28 +117,22 @@ class _Parser:
             if separator == ")":
                 return
             if separator != ",":
-                raise self._error(f"{separator!r} stands where a comma should")
+                raise self.error(f"expected a comma, found {separator!r}")
 
     def _peek(self) -> str:
-        return self.tokens[self.position] if self.position < len(self.tokens) else ""
+        return self.tokens[0] if self.tokens else ""
 
     def _next(self) -> str:
-        token = self._peek()
-        if not token:
-            raise self._error("it ends too early")
-        self.position += 1
-        return token
+        if not self.tokens:
+            raise self.error("unexpected end")
+        return self.tokens.pop(0)
 
-    def _error(self, what: str) -> ExpressionError:
-        return ExpressionError(f"{self.text!r} cannot be read: {what}")
-
-
-def _tokens(text: str) -> list[str]:
-    tokens, position = [], 0
-    while text[position:].strip():
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise ExpressionError(f"{text!r} cannot be read at {text[position:].strip()[:20]!r}")
-        tokens.append(match[match.lastindex or 0])
-        position = match.end()
-    return tokens
+    def _tokenize(self) -> list[str]:
+        tokens, position = [], 0
+        while self.text[position:].strip():
+            match = _TOKEN.match(self.text, position)
+            if match is None:
+                raise self.error(f"unexpected {self.text[position:].strip()[:20]!r}")
+            tokens.append(match[match.lastindex or 0])
+            position = match.end()
+        return tokens

@@ -1,46 +1,37 @@
-"""The mapping functions of Entra's default mappings, by Microsoft's reference of expressions."""
-
-from __future__ import annotations
+"""Functions of mapping expressions, as Microsoft's expression reference defines them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 ROLE_TYPE = "WindowsAzureActiveDirectoryRole"
 
 
-def switch(source: Any, default: Any, *pairs: Any) -> Any:
-    """Give the value that follows the key which equals the source, else the default."""
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def is_present(value: Any) -> bool:
+    """Return whether there is a value."""
+    return value is not None and value != "" and value != []
+
+
+def _switch(source: Any, default: Any, *pairs: Any) -> Any:
     wanted = _text(source).casefold()
     keys_and_values = zip(pairs[::2], pairs[1::2], strict=False)
     return next((value for key, value in keys_and_values if _text(key).casefold() == wanted), default)
 
 
-def coalesce(*values: Any) -> Any:
-    """Give the first value that is there."""
-    return next((value for value in values if is_present(value)), None)
+def _join(separator: Any, *values: Any) -> Any:
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return _text(separator).join(_text(item) for item in flat if is_present(item)) or None
 
 
-def join(separator: Any, *values: Any) -> Any:
-    """Join what is there with the separator; nothing when nothing is there."""
-    return _text(separator).join(_text(v) for v in _flat(values) if is_present(v)) or None
-
-
-def append(source: Any, suffix: Any) -> Any:
-    """Add the suffix to a source that is there."""
-    return _text(source) + _text(suffix) if is_present(source) else None
-
-
-def replace(
-    source: Any,
-    old: Any = None,
-    pattern: Any = None,
-    group: Any = None,
-    replacement: Any = None,
-    attribute: Any = None,
-    template: Any = None,
-) -> Any:
-    """Replace within the source; which arguments are given decides how, as Microsoft's reference tells it."""
+def _replace(
+    source: Any, old: Any = None, pattern: Any = None, group: Any = None,
+    replacement: Any = None, attribute: Any = None, template: Any = None,
+) -> Any:  # fmt: skip
+    # As in Microsoft's reference, the arguments given select the variant.
     if not is_present(source):
         return source
     text = _text(source)
@@ -51,34 +42,12 @@ def replace(
     return text.replace(_text(old), _text(replacement)) if old else text
 
 
-def mid(source: Any, start: Any, length: Any) -> Any:
-    """Give a part of the source; the first character is number 1."""
-    begin = max(int(start) - 1, 0)
+def _mid(source: Any, start: Any, length: Any) -> Any:
+    begin = max(int(start) - 1, 0)  # the first character is number 1
     return _text(source)[begin : begin + int(length)] if is_present(source) else None
 
 
-def to_lower(source: Any, culture: Any = None) -> Any:
-    """Lower-case a source that is there."""
-    return _text(source).lower() if is_present(source) else None
-
-
-def is_present(value: Any) -> bool:
-    """Say whether there is a value."""
-    return value is not None and value != "" and value != []
-
-
-def negate(value: Any) -> bool:
-    """Turn a boolean, or its text, round."""
-    return _text(value).casefold() != "true"
-
-
-def single_role(assignments: Any) -> Any:
-    """Give the value of one of the app roles; Entra does not promise which."""
-    return next((role["value"] for role in assignments or []), None)
-
-
-def roles(assignments: Any) -> Any:
-    """Give every app role in the form in which a create carries it."""
+def _roles(assignments: Any) -> Any:
     return [
         {"primary": False, "type": ROLE_TYPE, "display": role["displayName"], "value": role["value"]}
         for role in assignments or []
@@ -98,26 +67,18 @@ def _regex(pattern: Any) -> re.Pattern[str]:
     return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", _text(pattern)))  # .NET's named groups
 
 
-def _flat(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        yield from value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "switch": switch,
-    "coalesce": coalesce,
-    "join": join,
-    "append": append,
-    "replace": replace,
-    "mid": mid,
-    "tolower": to_lower,
+    "switch": _switch,
+    "coalesce": lambda *values: next((value for value in values if is_present(value)), None),
+    "join": _join,
+    "append": lambda source, suffix: _text(source) + _text(suffix) if is_present(source) else None,
+    "replace": _replace,
+    "mid": _mid,
+    "tolower": lambda source, culture=None: _text(source).lower() if is_present(source) else None,
     "ispresent": is_present,
-    "not": negate,
-    "singleapproleassignment": single_role,
-    "approleassignmentscomplex": roles,
-    "assertiveapproleassignmentscomplex": roles,
+    "not": lambda value: _text(value).casefold() != "true",
+    # Entra does not define which of several roles this returns.
+    "singleapproleassignment": lambda roles: next((role["value"] for role in roles or []), None),
+    "approleassignmentscomplex": _roles,
+    "assertiveapproleassignmentscomplex": _roles,
 }

@@ -1,6 +1,4 @@
-"""Attribute mappings: what of a source object goes where in the endpoint's resource."""
-
-from __future__ import annotations
+"""Attribute mappings: which source attribute is written to which target attribute."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +7,7 @@ from typing import Any
 
 from entra import expressions, functions
 from entra.expressions import Attribute, Expression
-from entra.scoping import Scope
+from entra.scoping import ScopingFilter
 from entra.targets import ENTERPRISE, IDMELON, Target
 
 Source = Mapping[str, Any]
@@ -24,7 +22,7 @@ class MappingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AttributeMapping:
-    """One row of the mapping table in the portal."""
+    """One row of the portal's mapping table."""
 
     target: Target
     source: Expression
@@ -34,16 +32,16 @@ class AttributeMapping:
 
     @property
     def is_reference(self) -> bool:
-        """Say whether this row is the reference pass's (manager, members)."""
+        """Whether the row maps manager or members, which are exported after the objects."""
         return isinstance(self.source, Attribute) and self.source.name in REFERENCES
 
     @property
     def is_assertive(self) -> bool:
-        """Say whether a change of this row replaces the whole attribute."""
+        """Whether an update replaces the whole attribute."""
         return "AssertiveAppRoleAssignmentsComplex" in expressions.functions_in(self.source)
 
     def value(self, source: Source) -> Any:
-        """Evaluate the row; None when there is nothing to write."""
+        """Evaluate the row; None if there is no value. Raises MappingError if the evaluation fails."""
         try:
             value = self.source.evaluate(source)
         except (ValueError, TypeError, LookupError, re.error) as error:
@@ -57,16 +55,16 @@ class AttributeMapping:
 
 @dataclass(frozen=True, slots=True)
 class ObjectMapping:
-    """The mapping of users, or of groups: rows, scoping filter, and which verbs are switched on."""
+    """The mapping of users or of groups: rows, scoping filter and enabled actions."""
 
     kind: str
     rows: tuple[AttributeMapping, ...]
-    scope: Scope = field(default_factory=Scope)
+    scope: ScopingFilter = field(default_factory=ScopingFilter)
     actions: frozenset[str] = ALL_ACTIONS
 
     @property
     def matching(self) -> list[AttributeMapping]:
-        """The matching attributes, in the order in which they are tried."""
+        """The matching attributes by precedence."""
         return sorted((row for row in self.rows if row.matching), key=lambda row: row.matching)
 
     @property
@@ -76,12 +74,12 @@ class ObjectMapping:
 
     @property
     def settings(self) -> list[Any]:
-        """Everything that an administrator set, in a form that compares from run to run."""
+        """Every setting in a form that can be compared between runs."""
         rows = [[r.target.text, repr(r.source), r.matching, r.create_only, r.default] for r in self.rows]
         return [self.kind, rows, repr(self.scope), sorted(self.actions)]
 
     def values(self, source: Source, *, creating: bool = False) -> Iterator[tuple[AttributeMapping, Any]]:
-        """Evaluate every row but the references; defaults and create-only rows count at creation alone."""
+        """Evaluate every row except references; defaults and create-only rows apply only when creating."""
         for row in self.rows:
             if row.is_reference or (row.create_only and not creating):
                 continue
@@ -91,21 +89,21 @@ class ObjectMapping:
 
 @dataclass(frozen=True, slots=True)
 class MappingSet:
-    """Both object mappings, and what was left out of them because it is not understood here."""
+    """Both object mappings, and a description of each part of a schema that is not supported."""
 
     users: ObjectMapping
     groups: ObjectMapping
-    left_out: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
 
     def of(self, kind: str) -> ObjectMapping:
-        """Give the mapping of one kind, "User" or "Group"."""
+        """Return the mapping of "User" or "Group"."""
         return self.users if kind == "User" else self.groups
 
 
 ACTIVE = 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'
 WORK = 'addresses[type eq "work"]'
 
-# Source expression -> target attribute, as a new non-gallery application has them.
+# (source expression, target attribute), as in a new non-gallery application.
 ENTRA_USER_ROWS = (
     ("[userPrincipalName]", "userName"),
     (ACTIVE, "active"),
@@ -129,11 +127,7 @@ ENTRA_USER_ROWS = (
     ("[department]", f"{ENTERPRISE}:department"),
     ("[manager]", f"{ENTERPRISE}:manager"),
 )
-ENTRA_GROUP_ROWS = (
-    ("[displayName]", "displayName"),
-    ("[objectId]", "externalId"),
-    ("[members]", "members"),
-)
+ENTRA_GROUP_ROWS = (("[displayName]", "displayName"), ("[objectId]", "externalId"), ("[members]", "members"))
 IDMELON_USER_ROWS = (
     ("[objectId]", "externalId"),
     ("[immutableId]", f"{IDMELON}:immutable_id"),
@@ -150,30 +144,29 @@ ROLE_STYLES = {
 
 
 def entra_defaults() -> MappingSet:
-    """Make the mappings of a new non-gallery application."""
+    """Build the mappings of a new non-gallery application."""
     users = (*ENTRA_USER_ROWS, ("[mailNickname]", "externalId"))
-    return MappingSet(_mapping("User", users), _mapping("Group", ENTRA_GROUP_ROWS))
+    return MappingSet(_object_mapping("User", users), _object_mapping("Group", ENTRA_GROUP_ROWS))
 
 
 def idmelon_defaults() -> MappingSet:
-    """Make the same with objectId as externalId, IDmelon's attributes and the group's description."""
+    """Build the same with objectId as externalId, IDmelon's attributes and the group's description."""
     users = (*ENTRA_USER_ROWS, *IDMELON_USER_ROWS)
     groups = (*ENTRA_GROUP_ROWS, *IDMELON_GROUP_ROWS)
-    return MappingSet(_mapping("User", users), _mapping("Group", groups))
+    return MappingSet(_object_mapping("User", users), _object_mapping("Group", groups))
 
 
 def with_roles(mappings: MappingSet, style: str) -> MappingSet:
-    """Add one of the three app role mappings to the users' rows."""
-    expression, target = ROLE_STYLES[style]
-    users = replace(mappings.users, rows=(*mappings.users.rows, row("User", expression, target)))
-    return replace(mappings, users=users)
+    """Add one of the three app role mappings to the user mapping."""
+    rows = (*mappings.users.rows, make_row("User", *ROLE_STYLES[style]))
+    return replace(mappings, users=replace(mappings.users, rows=rows))
 
 
-def row(kind: str, expression: str, target: str) -> AttributeMapping:
-    """Make one row from its two texts."""
+def make_row(kind: str, expression: str, target: str) -> AttributeMapping:
+    """Build a row from its source expression and its target attribute."""
     matching = 1 if (kind, target) in MATCHING else 0
     return AttributeMapping(Target.parse(target), expressions.parse(expression), matching)
 
 
-def _mapping(kind: str, rows: Iterable[tuple[str, str]]) -> ObjectMapping:
-    return ObjectMapping(kind, tuple(row(kind, expression, target) for expression, target in rows))
+def _object_mapping(kind: str, rows: Iterable[tuple[str, str]]) -> ObjectMapping:
+    return ObjectMapping(kind, tuple(make_row(kind, expression, target) for expression, target in rows))

@@ -1,28 +1,80 @@
-"""The command line options that several commands share, and what they make."""
-
-from __future__ import annotations
+"""Command-line options that several commands share, and the objects built from them."""
 
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
-from entra import graph, mapping, state, tenant
-from entra.client import FAULTS, Endpoint, Wire, split_url
-from entra.dialect import Dialect
+from entra import graph, mapping
+from entra.client import FAULTS, Endpoint, HttpOptions, split_url
 from entra.mapping import MappingSet
-from entra.oauth import ClientCredentials, SignInError, is_sendable
-from entra.state import State
-from entra.tenant import Tenant
+from entra.oauth import ClientCredentials, is_valid_token
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Built = TypeVar("Built")
 Settings = dict[str, Any]
+Context: TypeAlias = click.Context | None
+Parameter: TypeAlias = click.Parameter | None
 
 
-def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+class FaultType(click.ParamType[tuple[str, float]]):
+    """A fault and its share of the requests, for example `429:0.05`."""
+
+    name = "fault:share"
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> tuple[str, float]:
+        """Parse one fault."""
+        name, _, text = str(value).partition(":")
+        try:
+            share = float(text or 0.05)
+        except ValueError:
+            share = -1.0
+        if name not in FAULTS or not 0 <= share <= 1:
+            choices = ", ".join(FAULTS)
+            self.fail(f"{value!r}: choose one of {choices} and a share between 0 and 1, as in 429:0.05", param, ctx)
+        return name, share
+
+
+class OutputFile(click.Path[Path]):
+    """A file to write; its folder is checked before anything is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> Path:
+        """Check that the file's folder exists."""
+        found = super().convert(value, param, ctx)
+        if not value:
+            self.fail("the file name is empty", param, ctx)
+        if not found.parent.is_dir():
+            self.fail(f"the folder {str(found.parent)!r} does not exist", param, ctx)
+        return found
+
+
+class StateFile(OutputFile):
+    """A file that is replaced repeatedly, so its folder must be writable."""
+
+    def convert(self, value: Any, param: Parameter, ctx: Context) -> Path:
+        """Check that a file can be created in the folder."""
+        found = super().convert(value, param, ctx)
+        folder = Path(os.path.realpath(found)).parent  # the target's folder if the file is a symbolic link
+        try:
+            with tempfile.NamedTemporaryFile(dir=folder):
+                return found
+        except OSError as error:
+            self.fail(f"cannot create a file in {str(folder)!r}: {error.strerror}", param, ctx)
+
+
+INPUT = click.Path(path_type=Path, dir_okay=False, exists=True)
+OUTPUT = OutputFile()
+STATE = StateFile()
+
+
+def _combine(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -31,224 +83,111 @@ def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-class FaultType(click.ParamType[tuple[str, float]]):
-    """`429:0.05`: a fault and how often it strikes."""
-
-    name = "fault:share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        """Read one fault; a usage error names what is allowed."""
-        name, _, share = str(value).partition(":")
-        try:
-            found = name, float(share or 0.05)
-        except ValueError:
-            self.fail(f"{value!r}: the share is a number between 0 and 1, as in 429:0.05", param, ctx)
-        if name not in FAULTS or not 0 <= found[1] <= 1:
-            self.fail(f"{value!r} is none of {', '.join(FAULTS)} with a share between 0 and 1", param, ctx)
-        return found
+def _choice(*names: str, choices: list[str], help: str) -> Callable[[Any], Any]:
+    return click.option(*names, type=click.Choice(choices), default=choices[0], show_default=True, help=help)
 
 
-class OutputFile(click.Path[Path]):
-    """A file to write, in a folder that is there: what is found out at the end comes too late."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, dir_okay=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Take a path; a usage error names the folder that is not there."""
-        found = super().convert(value, param, ctx)
-        if not value:
-            self.fail("a file needs a name", param, ctx)
-        if not found.parent.is_dir():
-            self.fail(f"there is no folder {str(found.parent)!r}", param, ctx)
-        return found
+def _number(name: str, kind: click.ParamType[Any], default: float, help: str) -> Callable[[Any], Any]:
+    return click.option(name, type=kind, default=default, show_default=True, help=help)
 
 
-class StateFile(OutputFile):
-    """A file to replace again and again, in a folder where that can be done."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Take a path; a usage error names the folder in which no file can be made."""
-        found = super().convert(value, param, ctx)
-        folder = Path(os.path.realpath(found)).parent  # of the file that a link leads to, if it is one
-        try:
-            with tempfile.NamedTemporaryFile(dir=folder):
-                return found
-        except OSError as error:
-            self.fail(f"no file can be made in {str(folder)!r}: {error.strerror}", param, ctx)
-
-
-OUTPUT = OutputFile()
-STATE = StateFile()
-
-
-def _pasted(_: click.Context, __: click.Parameter, text: str) -> str:
-    found = text.strip()  # a file from Windows, or a careless paste, ends it with white space
-    if not is_sendable(found):
-        raise click.BadParameter("it has characters that no header can have")
+def _check_token(_: click.Context, __: click.Parameter, text: str) -> str:
+    found = text.strip()  # pasted text and files from Windows often end with white space
+    if not is_valid_token(found):
+        raise click.BadParameter("the token contains characters that an HTTP header cannot carry")
     return found
 
 
-token = _together(
+def _secret(name: str, envvar: str, help: str, **more: Any) -> Callable[[Any], Any]:
+    return click.option(name, envvar=envvar, show_envvar=True, default="", help=help, **more)
+
+
+token = _combine(
+    _secret("--token", "SCIM_TOKEN", "Secret token.", callback=_check_token),
+    click.option("--oauth", metavar="URL", help="Request tokens here instead (OAuth client credentials)."),
+    click.option("--client-id", default="", help="The client id for --oauth."),
+    _secret("--client-secret", "SCIM_CLIENT_SECRET", "The client secret for --oauth."),
+)
+job = _combine(
+    click.argument("tenant_file", metavar="TENANT", type=INPUT),
+    click.option("--url", required=True, help="Tenant URL; ?aadOptscim062020 may be appended."),
+    token,
+    click.option("--state", "state_file", type=STATE, help="State file: links and watermark."),
+    _choice("--scope", choices=["assigned", "all"], help="Provision assigned users and groups, or all."),
     click.option(
-        "--token",
-        envvar="SCIM_TOKEN",
-        show_envvar=True,
-        default="",
-        callback=_pasted,
-        help="Secret token, pasted as into Entra.",
+        "--roles", type=click.Choice(list(mapping.ROLE_STYLES)), help="Map app roles (--scope assigned only)."
     ),
-    click.option("--oauth", metavar="URL", help="Get tokens from this endpoint instead (client credentials)."),
-    click.option("--client-id", default="", help="For --oauth."),
-    click.option("--client-secret", envvar="SCIM_CLIENT_SECRET", show_envvar=True, default="", help="For --oauth."),
+    _choice("--booleans", choices=["auto", "string", "native"], help="auto: strings in PATCHes of dialect L only."),
+    _choice("--manager-style", "manager", choices=["string", "array", "object"], help="Form of a manager value."),
+    _number("--member-batch", click.IntRange(1), 1, "Members per PATCH."),
+    click.option("--flag", is_flag=True, help="Dialect F, as with aadOptscim062020 in the URL."),
+    click.option("--nulls", "nulls_in_create", is_flag=True, help="Send null for empty attributes in a create."),
+    click.option("--clear-values", is_flag=True, help="Send values that became empty; Entra mostly does not."),
 )
 mapping_file = click.option(
     "--mapping",
     default="idmelon",
     show_default=True,
     metavar="idmelon|entra|FILE",
-    help="Entra's default mappings with IDmelon's attributes, without them, or those of an exported schema.",
+    help="Entra's default mappings with or without IDmelon's attributes, or an exported schema.",
 )
-roles = click.option(
-    "--roles",
-    type=click.Choice(list(mapping.ROLE_STYLES)),
-    help="Map app roles too (with scope assigned only).",
-)
-scope = click.option(
-    "--scope",
-    type=click.Choice(["assigned", "all"]),
-    default="assigned",
-    show_default=True,
-    help="Scope.",
-)
-
-wire = _together(
-    click.option("--rate", type=click.FloatRange(0), default=25, show_default=True, help="Requests/s; 0: no ceiling."),
-    click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds."),
-    click.option(
-        "--encode-spaces",
-        type=click.Choice(["+", "%20"]),
-        default="+",
-        show_default=True,
-        help="In filters.",
-    ),
+http = _combine(
+    _number("--rate", click.FloatRange(0), 25, "Requests per second; 0: unlimited."),
+    _number("--timeout", click.FloatRange(0.1), 30, "Seconds to wait for a response."),
+    _choice("--encode-spaces", "spaces", choices=["+", "%20"], help="Encoding of spaces in a query."),
     click.option("--trailing-slash", is_flag=True, help="/Users/?filter=... instead of /Users?filter=..."),
-    click.option("--no-charset", is_flag=True, help="Leave charset=utf-8 out of Content-Type."),
-    click.option("--no-user-agent", is_flag=True, help="Send no User-Agent."),
-    click.option("--flag-on-wire", is_flag=True, help="Leave the flag in the URL of each request."),
+    click.option("--charset/--no-charset", default=True, help="charset=utf-8 in Content-Type."),
+    click.option("--user-agent/--no-user-agent", default=True, help="A User-Agent header."),
+    click.option("--flag-on-wire", is_flag=True, help="Keep aadOptscim062020 in the URL of every request."),
     click.option(
         "--fault",
         "faults",
         type=FaultType(),
         multiple=True,
         metavar="FAULT:SHARE",
-        help="Inject 429, 500, 503 or timeout, say 429:0.05.",
+        callback=lambda _, __, found: dict(found),
+        help="Inject 429, 500, 503 or timeout, for example 429:0.05.",
     ),
-    click.option("--retry-after", is_flag=True, help="Honour Retry-After at once."),
-)
-
-dialect = _together(
-    click.option("--flag", is_flag=True, help="The dialect of aadOptscim062020 (or append it to the URL)."),
-    click.option(
-        "--booleans",
-        type=click.Choice(["auto", "string", "native"]),
-        default="auto",
-        show_default=True,
-        help="auto: strings in the patches of the legacy dialect alone.",
-    ),
-    click.option(
-        "--manager-style",
-        type=click.Choice(["string", "array", "object"]),
-        default="string",
-        show_default=True,
-        help="How a manager is written.",
-    ),
-    click.option("--member-batch", type=click.IntRange(1), default=1, show_default=True, help="Members per PATCH."),
-    click.option("--nulls", is_flag=True, help="Write null for what has no value in a create."),
-    click.option("--clear-values", is_flag=True, help="Unset what became empty (Entra mostly does not)."),
+    click.option("--retry-after", "honour_retry_after", is_flag=True, help="Wait for Retry-After and retry at once."),
 )
 
 
-def make_endpoint(url: str, token: str, settings: Settings) -> Endpoint:
-    """Make the endpoint of a command's options; a usage error names a bad URL."""
+def build(cls: Callable[..., Built], settings: Settings, **given: Any) -> Built:
+    """Build a dataclass from the settings that have the names of its fields."""
+    names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    return cls(**{name: value for name, value in settings.items() if name in names} | given)
+
+
+def make_endpoint(url: str, settings: Settings) -> Endpoint:
+    """Build the endpoint and request its token. Raises a usage error if the URL or the token is missing."""
     try:
         split_url(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
     oauth = settings["oauth"]
-    if not (token or oauth):
-        raise click.UsageError("A token is needed: --token TOKEN, or SCIM_TOKEN in the environment.")
+    if not (settings["token"] or oauth):
+        raise click.UsageError("No token. Pass --token TOKEN or set the environment variable SCIM_TOKEN.")
     credentials = ClientCredentials(oauth, settings["client_id"], settings["client_secret"]) if oauth else None
-    endpoint = Endpoint(url, token, make_wire(settings), credentials=credentials)
-    try:
-        endpoint.sign_in()
-    except SignInError as error:
-        raise click.ClickException(str(error)) from None
+    endpoint = Endpoint(url, settings["token"], build(HttpOptions, settings), credentials=credentials)
+    endpoint.refresh_token()
     return endpoint
 
 
-def make_wire(settings: Settings) -> Wire:
-    """Make the wire switches of a command's options."""
-    return Wire(
-        spaces=settings["encode_spaces"],
-        trailing_slash=settings["trailing_slash"],
-        charset=not settings["no_charset"],
-        user_agent=not settings["no_user_agent"],
-        flag_on_wire=settings["flag_on_wire"],
-        rate=settings["rate"],
-        timeout=settings["timeout"],
-        faults=dict(settings["faults"]),
-        honour_retry_after=settings["retry_after"],
-    )
+def make_mappings(settings: Settings) -> MappingSet:
+    """Build the mapping set of --mapping and --roles; print what is not supported to standard error."""
+    name, roles = settings["mapping"], settings.get("roles")
+    if roles and settings["scope"] == "all":
+        raise click.UsageError("--roles cannot be combined with --scope all: Entra rejects role expressions there.")
+    defaults = {"idmelon": mapping.idmelon_defaults, "entra": mapping.entra_defaults}
+    mappings = defaults[name]() if name in defaults else _read_mappings(name)
+    for description in mappings.unsupported:
+        click.echo(f"not supported, ignored: {description}", err=True)
+    return mapping.with_roles(mappings, roles) if roles else mappings
 
 
-def make_dialect(settings: Settings, flagged: bool) -> Dialect:
-    """Make the dialect of a command's options; the flag may come with the URL."""
-    return Dialect(
-        flag=settings["flag"] or flagged,
-        booleans=settings["booleans"],
-        manager=settings["manager_style"],
-        member_batch=settings["member_batch"],
-        nulls_in_create=settings["nulls"],
-        clear_values=settings["clear_values"],
-    )
-
-
-def make_mappings(name: str, role_style: str | None = None) -> MappingSet:
-    """Make the mapping set that `--mapping` names; what is left out of a file is said on standard error."""
-    mappings = {"idmelon": mapping.idmelon_defaults, "entra": mapping.entra_defaults}.get(name, lambda: _file(name))()
-    for left_out in mappings.left_out:
-        click.echo(f"left out of the mapping: {left_out}", err=True)
-    return mapping.with_roles(mappings, role_style) if role_style else mappings
-
-
-def job_mappings(settings: Settings) -> MappingSet:
-    """Make the mapping set of a job's options."""
-    if settings["roles"] and settings["scope"] == "all":
-        raise click.UsageError("Role expressions do not go with --scope all: Entra refuses them.")
-    return make_mappings(settings["mapping"], settings["roles"])
-
-
-def load_tenant(path: Path) -> Tenant:
-    """Read a tenant file; what is wrong with it ends the command."""
-    try:
-        return tenant.load(path)
-    except tenant.TenantError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def load_state(settings: Settings, endpoint: Endpoint) -> State:
-    """Read the state file that the options name; one that cannot be used ends the command."""
-    try:
-        return state.load(settings["state_file"], endpoint.base)
-    except state.StateError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _file(name: str) -> MappingSet:
+def _read_mappings(name: str) -> MappingSet:
     try:
         return graph.mappings(graph.load(Path(name).read_bytes()))
-    except OSError as error:
-        raise click.BadParameter(f"{name}: {error.strerror}", param_hint="--mapping") from None
-    except graph.NoSchemaError as error:
-        raise click.BadParameter(f"{name}: {error}", param_hint="--mapping") from None
+    except (OSError, graph.NoSchemaError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise click.BadParameter(f"{name}: {reason}", param_hint="--mapping") from None

@@ -1,157 +1,152 @@
-"""The reference pass: managers, then members of groups, once their objects are there."""
-
-from __future__ import annotations
+"""Export references after their objects: managers, then group members."""
 
 from typing import TYPE_CHECKING
 
-from entra.answers import ExportError
-from entra.escrow import Escrow
 from entra.mapping import AttributeMapping
-from entra.service import Service
-from entra.tenant import Object, digest
-from entra.worklog import Entry
+from entra.provisioning_log import Entry
+from entra.responses import ExportError
+from entra.scim_client import ScimClient
+from entra.tenant import DirectoryObject, digest
 
 if TYPE_CHECKING:
     from entra.cycle import Cycle
 
-Batch = tuple[Object, list[str], list[str]]
+Batch = tuple[DirectoryObject, list[str], list[str]]
 
 
 class References:
-    """Sends the references that changed; those whose object failed are deferred to the next cycle."""
+    """Sends changed references; a reference to an object that failed waits for a later cycle."""
 
-    def __init__(self, cycle: Cycle, escrow: Escrow) -> None:
+    def __init__(self, cycle: "Cycle") -> None:
         self.cycle = cycle
         self.state = cycle.state
-        self.escrow = escrow
         self.failed: dict[str, ExportError] = {}
 
-    def users(self) -> list[Object]:
-        """List the users whose manager was not looked at since it changed."""
+    def users(self) -> list[DirectoryObject]:
+        """List the users whose manager changed."""
         if self.cycle.mappings.users.reference is None:
             return []
-        return [user for user in self.cycle.tenant.of("User") if self._is_work(user, user.source.get("manager"))]
+        return [user for user in self.cycle.tenant.of("User") if self._is_due(user, user.source.get("manager"))]
 
-    def groups(self) -> list[Object]:
-        """List the groups whose members were not looked at since they changed."""
+    def groups(self) -> list[DirectoryObject]:
+        """List the groups whose members changed."""
         if self.cycle.mappings.groups.reference is None:
             return []
-        return [g for g in self.cycle.tenant.of("Group") if self._is_work(g, sorted(g.members))]
+        return [group for group in self.cycle.tenant.of("Group") if self._is_due(group, sorted(group.members))]
 
-    def manager(self, user: Object) -> None:
+    def export_manager(self, user: DirectoryObject) -> None:
         """Set, change or clear one user's manager."""
         row = self.cycle.mappings.users.reference
         if row is None:
             return
         wanted = user.source.get("manager")
         if wanted and wanted not in self.state.links:
-            # Out of scope: not looked at again before a restart. Failed: in the next cycle.
+            # Out of scope: not checked again before a restart. Failed: checked in the next cycle.
             if wanted not in self.state.escrow:
-                self._seen(user, wanted)
+                self._mark_seen(user, wanted)
             return
-        held = self.state.managers.get(user.id)
-        if wanted == held or (not wanted and not self.cycle.dialect.clear_values):
-            self._seen(user, wanted)
-            return
-        self._send_manager(row, user, wanted, held)
+        current = self.state.managers.get(user.id)
+        if wanted == current or (not wanted and not self.cycle.dialect.clear_values):
+            self._mark_seen(user, wanted)
+        else:
+            self._send_manager(row, user, wanted, current)
 
-    def prepare(self, group: Object) -> list[Batch]:
-        """Make the batches of members to add and remove, in no particular order."""
-        wanted = {member for member in group.members if self._may_join(member)}
-        held = self.state.members.get(group.id)
-        if held is None:
-            held = self.state.members[group.id] = self._held(group, wanted)
-        batches: list[Batch] = [(group, part, []) for part in self._batches(wanted - held)]
-        leaving = {member for member in held - set(group.members) if member in self.state.links}
-        return batches + [(group, [], part) for part in self._batches(leaving)]
+    def member_batches(self, group: DirectoryObject) -> list[Batch]:
+        """Split the members to add and to remove into batches, in random order."""
+        wanted = {member for member in group.members if self._can_be_member(member)}
+        current = self.state.members.get(group.id)
+        if current is None:
+            current = self.state.members[group.id] = self._existing_members(group, wanted)
+        removed = {member for member in current - set(group.members) if member in self.state.links}
+        added: list[Batch] = [(group, part, []) for part in self._split(wanted - current)]
+        return [*added, *((group, [], part) for part in self._split(removed))]
 
-    def member_batch(self, batch: Batch) -> None:
+    def export_members(self, batch: Batch) -> None:
         """Add or remove one batch of members."""
         group, added, removed = batch
         entry = self._entry(group)
-        target = self.state.links[group.id].target
         ids = [[self.state.links[member].target for member in part] for part in (added, removed)]
         try:
-            Service(self.cycle.endpoint, entry.exchanges).patch("Group", target, self.cycle.dialect.members_patch(*ids))
+            client = ScimClient(self.cycle.endpoint, entry.exchanges)
+            client.patch("Group", self.state.links[group.id].target, self.cycle.dialect.members_patch(*ids))
         except ExportError as error:
-            self._failed(group, entry, error)
+            self._fail(group, entry, error)
         else:
             self.state.members[group.id].update(added)
             self.state.members[group.id].difference_update(removed)
             entry.changes = [("members", None, i) for i in ids[0]] + [("members", i, None) for i in ids[1]]
-            self._succeeded(entry, f"{len(added)} members added, {len(removed)} removed")
+            self._succeed(entry, f"{len(added)} members added, {len(removed)} removed")
 
-    def finish(self, group: Object) -> None:
-        """Note a group as looked at, unless something of it failed or waits for a member that failed."""
+    def finish_group(self, group: DirectoryObject) -> None:
+        """Update the watermark unless a batch failed or a member is still in escrow."""
         if group.id in self.failed:
-            self.escrow.fail(group.id, self.failed[group.id], reference=True)
-            return
-        waiting = any(m in self.state.escrow and m not in self.state.links for m in group.members)
-        if not waiting:
-            self._seen(group, sorted(group.members))
+            self.cycle.escrow.add(group.id, self.failed[group.id], reference=True)
+        elif not any(m in self.state.escrow and m not in self.state.links for m in group.members):
+            self._mark_seen(group, sorted(group.members))
 
-    def _is_work(self, found: Object, value: object) -> bool:
+    def _is_due(self, found: DirectoryObject, value: object) -> bool:
         link = self.state.links.get(found.id)
         if link is None or not (link.managed and link.active):
             return False
         failure = self.state.escrow.get(found.id)
         if failure is not None and failure.reference:
-            return self.escrow.is_due(found.id)
+            return self.cycle.escrow.is_due(found.id)
         return self.state.references_seen.get(found.id) != digest(value)
 
-    def _seen(self, found: Object, value: object) -> None:
+    def _mark_seen(self, found: DirectoryObject, value: object) -> None:
         self.state.references_seen[found.id] = digest(value)
-        self.escrow.clear(found.id, reference=True)
+        self.cycle.escrow.clear(found.id, reference=True)
 
-    def _may_join(self, member: str) -> bool:
+    def _can_be_member(self, member: str) -> bool:
         found = self.cycle.tenant.objects.get(member)
         return found is not None and found.kind == "User" and member in self.state.links and not found.deleted
 
-    def _held(self, group: Object, wanted: set[str]) -> set[str]:
-        # The group was there before Entra was: members are asked for one by one, never read as a list.
-        service, target = Service(self.cycle.endpoint), self.state.links[group.id].target
+    def _existing_members(self, group: DirectoryObject, wanted: set[str]) -> set[str]:
+        # For a group that existed before: Entra asks for each member and never reads the list.
+        client, target = ScimClient(self.cycle.endpoint), self.state.links[group.id].target
         try:
-            return {m for m in wanted if service.refers("Group", target, "members", self.state.links[m].target)}
+            return {m for m in wanted if client.has_reference("Group", target, "members", self.state.links[m].target)}
         except ExportError as error:
-            self._failed(group, self._entry(group), error)
+            self._fail(group, self._entry(group), error)
             return set()
 
-    def _batches(self, members: set[str]) -> list[list[str]]:
-        order, size = self.cycle.shuffled(members), max(self.cycle.dialect.member_batch, 1)
+    def _split(self, members: set[str]) -> list[list[str]]:
+        order, size = self.cycle.in_random_order(members), max(self.cycle.dialect.member_batch, 1)
         return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def _send_manager(self, row: AttributeMapping, user: Object, wanted: str | None, held: str | None) -> None:
+    def _send_manager(
+        self, row: AttributeMapping, user: DirectoryObject, wanted: str | None, current: str | None
+    ) -> None:
         entry = self._entry(user)
-        service = Service(self.cycle.endpoint, entry.exchanges)
+        client = ScimClient(self.cycle.endpoint, entry.exchanges)
         links = self.state.links
         id, new = links[user.id].target, links[wanted].target if wanted else None
         try:
-            if new is None or not service.refers("User", id, row.target.name, new):
-                body = self.cycle.dialect.manager_patch(row.target, new, held is not None, self.cycle.endpoint.base)
-                service.patch("User", id, body)
+            if new is None or not client.has_reference("User", id, row.target.name, new):
+                had = current is not None
+                client.patch("User", id, self.cycle.dialect.manager_patch(row.target, new, had, client.endpoint.base))
         except ExportError as error:
-            self._failed(user, entry, error)
-            self.escrow.fail(user.id, error, reference=True)
+            self._fail(user, entry, error)
+            self.cycle.escrow.add(user.id, error, reference=True)
             return
         if wanted:
             self.state.managers[user.id] = wanted
         else:
             self.state.managers.pop(user.id, None)
-        self._seen(user, wanted)
-        entry.changes = [("manager", links[held].target if held in links else held, new)]
-        self._succeeded(entry, "manager resolved")
+        self._mark_seen(user, wanted)
+        entry.changes = [("manager", links[current].target if current in links else current, new)]
+        self._succeed(entry, "manager resolved")
 
-    def _entry(self, found: Object) -> Entry:
-        entry = Entry(found.kind, found.id, found.name, self.cycle.id, "update")
-        entry.target = self.state.links[found.id].target
-        return entry
+    def _entry(self, found: DirectoryObject) -> Entry:
+        return Entry(
+            found.kind, found.id, found.name, self.cycle.id, "update", target=self.state.links[found.id].target
+        )
 
-    def _succeeded(self, entry: Entry, what: str) -> None:
-        entry.status = "success"
-        entry.step("Export", what)
-        self.cycle.journal.add(entry)
+    def _succeed(self, entry: Entry, description: str) -> None:
+        entry.succeed("update", description)
+        self.cycle.log.add(entry)
 
-    def _failed(self, found: Object, entry: Entry, error: ExportError) -> None:
+    def _fail(self, found: DirectoryObject, entry: Entry, error: ExportError) -> None:
         self.failed[found.id] = error
         entry.fail(error)
-        self.cycle.journal.add(entry)
+        self.cycle.log.add(entry)

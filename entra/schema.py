@@ -1,6 +1,4 @@
-"""Adding IDmelon's attributes and mappings to a schema exported from Entra, ready to upload again."""
-
-from __future__ import annotations
+"""Add IDmelon's attributes and mappings to a schema exported from Entra."""
 
 import copy
 import json
@@ -14,13 +12,13 @@ __all__ = ["NoSchemaError", "augment", "augment_text"]
 
 
 def augment_text(text: str | bytes) -> tuple[str, list[str]]:
-    """Give an exported schema back with what IDmelon needs, and one line per change."""
+    """Return an exported schema with IDmelon's additions, and a description of each change."""
     schema, changes = augment(graph.load(text))
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n", changes
 
 
 def augment(schema: Schema) -> tuple[Schema, list[str]]:
-    """Do the same with a parsed schema, which is left as it is; no changes when everything is there."""
+    """Return a changed copy of a parsed schema, and a description of each change."""
     schema = copy.deepcopy(schema)
     changes: list[str] = []
     for kind, rows in (("User", IDMELON_USER_ROWS), ("Group", IDMELON_GROUP_ROWS)):
@@ -40,54 +38,32 @@ def _target_attributes(schema: Schema, mapping: Schema) -> list[Schema]:
             if (directory.get("name"), item.get("name")) == wanted and isinstance(item.get("attributes"), list):
                 attributes: list[Schema] = item["attributes"]
                 return attributes
-    raise NoSchemaError('its "directories" do not describe {1} of {0}'.format(*wanted))
+    raise NoSchemaError('"directories" does not describe {1} of {0}'.format(*wanted))
+
+
+def _find(rows: list[Schema], key: str, name: str) -> Schema | None:
+    return next((row for row in rows if str(row.get(key, "")).casefold() == name.casefold()), None)
 
 
 def _declare(attributes: list[Schema], kind: str, name: str, changes: list[str]) -> None:
-    if any(str(a.get("name", "")).casefold() == name.casefold() for a in attributes):
-        return
-    attributes.append(
-        {
-            "anchor": False,
-            "caseExact": False,
-            "defaultValue": None,
-            "flowNullValues": False,
-            "multivalued": False,
-            "mutability": "ReadWrite",
-            "name": name,
-            "required": False,
-            "type": "String",
-            "apiExpressions": [],
-            "metadata": [],
-            "referencedObjects": [],
-        }
-    )
-    changes.append(f"{kind}: declared {name}")
+    if _find(attributes, "name", name) is None:
+        attributes.append({
+            "anchor": False, "caseExact": False, "defaultValue": None, "flowNullValues": False, "multivalued": False,
+            "mutability": "ReadWrite", "name": name, "required": False, "type": "String",
+            "apiExpressions": [], "metadata": [], "referencedObjects": [],
+        })  # fmt: skip
+        changes.append(f"{kind}: declared {name}")
 
 
-def _map(rows: list[Schema], kind: str, source: str, target: str, changes: list[str]) -> None:
-    existing = next((r for r in rows if str(r.get("targetAttributeName", "")).casefold() == target.casefold()), None)
-    new_source = {"expression": f"[{source}]", "name": source, "type": "Attribute", "parameters": []}
+def _map(rows: list[Schema], kind: str, name: str, target: str, changes: list[str]) -> None:
+    source: dict[str, Any] = {"expression": f"[{name}]", "name": name, "type": "Attribute", "parameters": []}
+    existing = _find(rows, "targetAttributeName", target)
     if existing is None:
-        rows.append(_row(new_source, target))
-        changes.append(f"{kind}: mapped {source} to {target}")
-    elif target == "externalId" and _source_name(existing) == "mailNickname":
-        # Entra's own default, which IDmelon's setup replaces; anything an administrator chose stays.
-        existing["source"] = new_source
-        changes.append(f"{kind}: {target} now comes from {source} (was mailNickname)")
-
-
-def _source_name(row: Schema) -> Any:
-    return (row.get("source") or {}).get("name")
-
-
-def _row(source: Schema, target: str) -> Schema:
-    return {
-        "defaultValue": "",
-        "exportMissingReferences": False,
-        "flowBehavior": "FlowWhenChanged",
-        "flowType": "Always",
-        "matchingPriority": 0,
-        "source": source,
-        "targetAttributeName": target,
-    }
+        rows.append({
+            "defaultValue": "", "exportMissingReferences": False, "flowBehavior": "FlowWhenChanged",
+            "flowType": "Always", "matchingPriority": 0, "source": source, "targetAttributeName": target,
+        })  # fmt: skip
+        changes.append(f"{kind}: mapped {name} to {target}")
+    elif target == "externalId" and (existing.get("source") or {}).get("name") == "mailNickname":
+        existing["source"] = source  # Entra's default; a source that an administrator chose is kept
+        changes.append(f"{kind}: {target} now comes from {name} (was mailNickname)")

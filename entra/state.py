@@ -1,27 +1,26 @@
-"""What the service remembers between cycles: links, watermark, exported references, escrow, quarantine."""
+"""The job's state between cycles: links, watermark, exported references, escrow, quarantine."""
 
-from __future__ import annotations
-
+import copy
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from entra import texts
+from entra import strict_json
 
 VERSION = 1
-Kind = TypeVar("Kind")
 
 
 class StateError(ValueError):
-    """The state file cannot be used; the message says why."""
+    """The state file cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A source object's counterpart at the endpoint."""
+    """The resource at the endpoint that belongs to a source object."""
 
     target: str
     kind: str
@@ -31,7 +30,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An object in escrow: what failed, how often, and when it is tried again (seconds since the epoch)."""
+    """An escrow entry: the error, the number of attempts, and the next one (seconds since the epoch)."""
 
     code: str
     detail: str
@@ -43,7 +42,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Why the job is slowed down, and since when."""
+    """Why and since when the job is in quarantine."""
 
     reason: str
     detail: str
@@ -52,7 +51,7 @@ class Quarantine:
 
 @dataclass(slots=True)
 class State:
-    """Everything that the next cycle starts from."""
+    """What the next cycle starts from. `seen` is the watermark: a digest of each object processed."""
 
     url: str = ""
     settings: str = ""
@@ -68,72 +67,57 @@ class State:
     path: Path | None = None
 
     def restart(self, *, full: bool = False) -> None:
-        """Make the next cycle an initial one; `full` (Graph's resetScope=Full) forgets the links too."""
+        """Make the next cycle an initial one; `full` (Graph's resetScope=Full) removes the links too."""
         self.cycles = 0
-        self.seen.clear()
-        self.references_seen.clear()
-        self.escrow.clear()
         self.quarantine = None
-        if full:
-            self.links.clear()
-            self.managers.clear()
-            self.members.clear()
+        cleared = ["seen", "references_seen", "escrow", *(["links", "managers", "members"] if full else [])]
+        for name in cleared:
+            getattr(self, name).clear()
 
-    def link(self, source: str, **changes: Any) -> None:
+    def update_link(self, source: str, **changes: Any) -> None:
         """Change an object's link."""
         self.links[source] = replace(self.links[source], **changes)
 
-    def forget(self, source: str) -> None:
-        """Drop all that is known of an object that no longer exists."""
+    def remove(self, source: str) -> None:
+        """Remove an object that no longer exists."""
         for part in (self.links, self.seen, self.references_seen, self.managers, self.members, self.escrow):
             part.pop(source, None)
         for members in list(self.members.values()):
             members.discard(source)
 
     def save(self) -> None:
-        """Write the state file, whole or not at all. Raises OSError, which names it."""
+        """Replace the state file atomically. Raises OSError with the file's name."""
         if self.path is None:
             return
-        text = json.dumps(self._to_json(), indent=1, ensure_ascii=False)
+        # Copies, since worker threads change the originals.
+        content = {name: copy.copy(getattr(self, name)) for name in _SAVED}
+        text = json.dumps({"version": VERSION, **content}, indent=1, ensure_ascii=False, default=_encode)
         try:
-            _replace(Path(os.path.realpath(self.path)), text)  # a link stays, and leads to the new contents
+            _replace_atomically(Path(os.path.realpath(self.path)), text)  # a symbolic link is kept
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
-    def _to_json(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "url": self.url,
-            "settings": self.settings,
-            "cycles": self.cycles,
-            "links": {key: asdict(link) for key, link in list(self.links.items())},
-            "seen": dict(self.seen),
-            "references_seen": dict(self.references_seen),
-            "managers": dict(self.managers),
-            "members": {key: sorted(list(found)) for key, found in list(self.members.items())},  # noqa: C414
-            "escrow": {key: asdict(failure) for key, failure in list(self.escrow.items())},
-            "staged": list(self.staged),
-            "quarantine": asdict(self.quarantine) if self.quarantine else None,
-        }
+
+_SAVED = [f.name for f in fields(State) if f.name != "path"]
 
 
 def load(path: Path | None, url: str) -> State:
-    """Read a state file, or start an empty one. Raises StateError when it belongs to another endpoint or is none."""
+    """Read a state file, or return an empty state. Raises StateError if the file cannot be used for this URL."""
     if path is None or not path.exists():
         return State(url=url, path=path)
     try:
-        state = _from_json(texts.parse(path.read_text(encoding="utf-8")))
-    except (TypeError, KeyError, AttributeError, OverflowError):  # what these say is for programmers
+        state = _from_json(strict_json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, KeyError, AttributeError, OverflowError):  # their messages would not help a user
         raise StateError(f"{path} is not a state file of this program") from None
     except (OSError, ValueError) as error:
         raise StateError(f"{path} is not a state file of this program: {error}") from None
     if state.url != url:
-        raise StateError(f"{path} holds the links of {state.url}, not of {url}; use another --state")
+        raise StateError(f"{path} holds the links of {state.url}, not of {url}. Use another --state file.")
     state.path = path
     return state
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace_atomically(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -145,49 +129,42 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the folder's names durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        os.fsync(descriptor)  # make the new name durable
     finally:
         os.close(descriptor)
+
+
+def _encode(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set) else asdict(value)
 
 
 def _from_json(raw: dict[str, Any]) -> State:
     if raw["version"] != VERSION:
         raise ValueError(f"its version is {raw['version']}, not {VERSION}")
-    return State(
-        url=_of(str, raw["url"]),
-        settings=_of(str, raw["settings"]),
-        cycles=_of(int, raw["cycles"]),
-        links={key: _record(Link, link) for key, link in raw["links"].items()},
-        seen={key: _of(str, text) for key, text in raw["seen"].items()},
-        references_seen={key: _of(str, text) for key, text in raw["references_seen"].items()},
-        managers={key: _of(str, text) for key, text in raw["managers"].items()},
-        members={key: set(_ids(found)) for key, found in raw["members"].items()},
-        escrow={key: _record(Failure, failure) for key, failure in raw["escrow"].items()},
-        staged=_ids(raw["staged"]),
-        quarantine=None if raw["quarantine"] is None else _record(Quarantine, raw["quarantine"]),
-    )
+    types = get_type_hints(State)
+    return State(**{name: _decode(types[name], raw[name]) for name in _SAVED})
 
 
-def _record(kind: type[Kind], raw: dict[str, Any]) -> Kind:
-    types = get_type_hints(kind)
-    return kind(**{name: _of(types[name], value) for name, value in raw.items()})
-
-
-def _ids(raw: Any) -> list[str]:
-    return [_of(str, text) for text in _of(list, raw)]
-
-
-def _of(kind: type[Kind], value: Any) -> Kind:
-    """Take a value of this type. Raises TypeError for another."""
+def _decode(kind: Any, value: Any) -> Any:
+    """Check a JSON value against a type and convert it. Raises TypeError if it does not fit."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return None if value is None else _decode(arguments[0], value)
+    if origin is dict:
+        return {key: _decode(arguments[1], inner) for key, inner in _check(dict, value).items()}
+    if origin in (list, set):
+        return origin(_decode(arguments[0], item) for item in _check(list, value))
+    if is_dataclass(kind):
+        types = get_type_hints(kind)
+        return kind(**{name: _decode(types[name], inner) for name, inner in _check(dict, value).items()})  # type: ignore[operator]
     if kind is float and isinstance(value, int):
-        value = float(value)  # other programs write a whole number without its ".0"
+        value = float(value)  # other programs write a whole number without ".0"
+    return _check(kind, value)
+
+
+def _check(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
     return value

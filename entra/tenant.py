@@ -1,6 +1,4 @@
-"""The tenant file: users, groups and assignments under the names that attribute mappings give them."""
-
-from __future__ import annotations
+"""The tenant file: users, groups and assignments, with the attribute names that mappings use."""
 
 import hashlib
 import json
@@ -8,18 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from entra import texts
+from entra import strict_json
 
 Scoping = Literal["assigned", "all"]
 Source = dict[str, Any]
 
 
 class TenantError(ValueError):
-    """The tenant file is not one; the message says where."""
+    """The tenant file is invalid; the message names the place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class DirectoryObject:
     """A user or a group of the tenant."""
 
     kind: str
@@ -32,17 +30,17 @@ class Object:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """The name for messages: user principal name, display name or id."""
         return str(self.source.get("userPrincipalName") or self.source.get("displayName") or self.id)
 
     @property
     def deleted(self) -> bool:
-        """Say whether it lies in the recycle bin (it comes back from there, or is purged)."""
+        """Whether the object is soft-deleted: it can be restored until it is purged."""
         return bool(self.source.get("softDeleted"))
 
     @property
     def enabled(self) -> bool:
-        """Say whether the account is enabled; a group always is."""
+        """Whether the account is enabled; always true for a group."""
         return self.source.get("accountEnabled") is not False
 
     @property
@@ -53,26 +51,27 @@ class Object:
 
 @dataclass(slots=True)
 class Tenant:
-    """One directory as it stands now; who is not in it any more was purged."""
+    """The current directory; an object that is linked but missing here was purged."""
 
     name: str = "Contoso"
     domain: str = "contoso.example"
-    objects: dict[str, Object] = field(default_factory=dict)
+    objects: dict[str, DirectoryObject] = field(default_factory=dict)
     assignments: set[str] = field(default_factory=set)
 
-    def of(self, kind: str) -> list[Object]:
-        """Every user, or every group, in the file's order."""
+    def of(self, kind: str) -> list[DirectoryObject]:
+        """Return every user or every group, in file order."""
         return [o for o in self.objects.values() if o.kind == kind]
 
     def assigned(self) -> set[str]:
-        """Who is assigned to the application: directly, or as a direct member of a group that is."""
+        """Return the ids assigned to the application, directly or as direct members of an assigned group."""
         found = set(self.assignments)
+        users = {user.id for user in self.of("User")}
         for group in self.of("Group"):
             if group.id in self.assignments and not group.deleted:
-                found.update(m for m in group.members if self._is_user(m))
+                found.update(users.intersection(group.members))  # Entra does not read nested groups
         return found
 
-    def find(self, text: str) -> Object | None:
+    def find(self, text: str) -> DirectoryObject | None:
         """Find one object by objectId, user principal name, mail or display name."""
         wanted = text.casefold()
         for key in ("objectId", "userPrincipalName", "mail", "displayName"):
@@ -81,49 +80,44 @@ class Tenant:
                     return candidate
         return None
 
-    def _is_user(self, object_id: str) -> bool:
-        found = self.objects.get(object_id)
-        return found is not None and found.kind == "User"  # Entra does not read nested groups
-
 
 def digest(value: Any) -> str:
-    """Take a fingerprint of a JSON value: what the watermark remembers of it."""
+    """Return a short hash of a JSON value."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def load(path: Path) -> Tenant:
-    """Read a tenant file. Raises TenantError, which names what is wrong with it."""
+    """Read a tenant file. Raises TenantError if it is invalid."""
     try:
-        raw = texts.parse(path.read_text(encoding="utf-8"))
+        return from_json(strict_json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise TenantError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise TenantError(f"{path} is not JSON: {error}") from None
-    try:
-        return from_json(raw)
     except TenantError as error:
         raise TenantError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise TenantError(f"{path} is not JSON: {error}") from None
 
 
 def from_json(raw: Any) -> Tenant:
-    """Make a tenant of its parsed file."""
+    """Build a tenant from a parsed file. Raises TenantError if the content is invalid."""
     if not isinstance(raw, dict) or not isinstance(raw.get("users"), list):
-        raise TenantError('a tenant file is an object with a "users" list; `python -m entra demo` makes one')
+        raise TenantError('a tenant file is an object with a "users" list; create one with `python -m entra demo`')
     about, groups = raw.get("tenant") or {}, raw.get("groups") or []
     if not isinstance(about, dict) or not isinstance(groups, list):
-        raise TenantError('its "tenant" should be an object and its "groups" a list')
+        raise TenantError('"tenant" must be an object and "groups" a list')
     tenant = Tenant(about.get("displayName", "Contoso"), about.get("domain", "contoso.example"))
     for kind, key, sources in (("User", "users", raw["users"]), ("Group", "groups", groups)):
-        for number, source in enumerate(sources):
-            _add(tenant, kind, source, f"{key}[{number}]")
+        for index, source in enumerate(sources):
+            _check_source(tenant, kind, source, f"{key}[{index}]")
+            tenant.objects[source["objectId"]] = DirectoryObject(kind, source)
     _check_ids(raw.get("assignments", []), '"assignments"')
     tenant.assignments = set(raw.get("assignments", tenant.objects))
     return tenant
 
 
 def to_json(tenant: Tenant) -> dict[str, Any]:
-    """Make the parsed file of a tenant."""
+    """Return the tenant in the file's form."""
     return {
         "tenant": {"displayName": tenant.name, "domain": tenant.domain},
         "users": [o.source for o in tenant.of("User")],
@@ -132,21 +126,19 @@ def to_json(tenant: Tenant) -> dict[str, Any]:
     }
 
 
-def _add(tenant: Tenant, kind: str, source: Any, where: str) -> None:
-    required = "userPrincipalName" if kind == "User" else "displayName"
+def _check_source(tenant: Tenant, kind: str, source: Any, where: str) -> None:
     if not isinstance(source, dict):
         raise TenantError(f"{where} is not an object")
-    for key in ("objectId", required):
+    for key in ("objectId", "userPrincipalName" if kind == "User" else "displayName"):
         if not isinstance(source.get(key), str) or not source[key]:
             raise TenantError(f'{where} has no "{key}"')
     if source["objectId"] in tenant.objects:
         raise TenantError(f"{where} repeats the objectId {source['objectId']}")
     if not isinstance(source.get("manager") or "", str):
-        raise TenantError(f'"manager" of {where} is no objectId')
+        raise TenantError(f'"manager" of {where} must be an objectId')
     _check_ids(source.get("members") or [], f'"members" of {where}')
-    tenant.objects[source["objectId"]] = Object(kind, source)
 
 
 def _check_ids(value: Any, where: str) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TenantError(f"{where} should be a list of objectIds")
+        raise TenantError(f"{where} must be a list of objectIds")

@@ -1,6 +1,4 @@
-"""The registry of named cases, and what became of each."""
-
-from __future__ import annotations
+"""The registry of validation cases, and their results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +9,11 @@ from entra.client import Exchange
 from entra.validate.probe import Probe
 
 Check = Callable[[Probe], None]
+REPEATED = "Entra sends the same change in every cycle."
 
 
 class Status(StrEnum):
-    """What became of a case; a warning is a fault that Entra copes with, or may cope with."""
+    """The result of a case; a warning is a fault that Entra tolerates or may tolerate."""
 
     PASSED = "passed"
     WARNED = "warned"
@@ -24,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that Entra does, and what its failing means."""
+    """One behaviour that Entra needs, the effect of a failure on Entra, and how to fix it."""
 
     name: str
     section: str
@@ -38,7 +37,7 @@ class Case:
 
 @dataclass(slots=True)
 class Result:
-    """What became of a case in one dialect."""
+    """The result of a case in one dialect."""
 
     case: Case
     dialect: str
@@ -49,11 +48,11 @@ class Result:
 
     @property
     def name(self) -> str:
-        """The case's name with the dialect that it ran in."""
+        """The case's name and dialect."""
         return f"{self.case.name}[{self.dialect}]"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as a JSON document."""
+        """Return the result as a JSON document."""
         case = self.case
         return {
             "name": case.name,
@@ -70,20 +69,22 @@ class Result:
 
 
 class Section:
-    """A part of the catalogue; its `case` decorator registers a check."""
+    """A group of cases. Its decorators register a check; the function's docstring is the case's title."""
 
     def __init__(self, title: str) -> None:
         self.title = title
         self.cases: list[Case] = []
 
-    def case(
-        self, title: str, *, effect: str, fix: str, only_warn: bool = False, both: bool = True
-    ) -> Callable[[Check], Check]:
-        """Register a check under its function's name; `both` runs it in each dialect."""
+    def case(self, effect: str, fix: str, *, only_warn: bool = False, both: bool = True) -> Callable[[Check], Check]:
+        """Register a case that runs in both dialects."""
 
         def register(check: Check) -> Check:
-            name = check.__name__.strip("_").replace("_", "-")
+            name, title = check.__name__.replace("_", "-"), (check.__doc__ or "").strip().rstrip(".")
             self.cases.append(Case(name, self.title, title, effect, fix, check, only_warn, both))
             return check
 
         return register
+
+    def case_once(self, effect: str, fix: str, *, only_warn: bool = False) -> Callable[[Check], Check]:
+        """Register a case that does not depend on the dialect."""
+        return self.case(effect, fix, only_warn=only_warn, both=False)

@@ -1,7 +1,5 @@
 """`python -m entra validate`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +21,8 @@ REPORTS: dict[str, Callable[[Run], str]] = {
 }
 
 
-def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _list(ctx: click.Context, _: click.Parameter, is_set: bool) -> None:
+    if is_set:
         for case in CASES:
             click.echo(f"{case.name:<28} {case.title}")
         ctx.exit()
@@ -35,16 +33,16 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @options.token
 @click.option("--junit", type=options.OUTPUT, help="Write a JUnit report.")
 @click.option("--json", "json_file", type=options.OUTPUT, help="Write a JSON report.")
-@click.option("--html", type=options.OUTPUT, help="Write a report for people.")
-@click.option("--case", "names", multiple=True, help="Run this case only; may be repeated.")
+@click.option("--html", type=options.OUTPUT, help="Write an HTML report.")
+@click.option("--case", "names", multiple=True, help="Run only this case; may be repeated.")
 @click.option("--dialect", "dialects", type=click.Choice(["L", "F", "LF"]), default="LF", show_default=True)
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")
-@click.option("-v", "--verbose", is_flag=True, help="Name the cases that passed, too.")
-@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Name every case.")
-@options.wire
-def command(url: str, token: str, **settings: Any) -> None:
-    """Check an endpoint with everything that Entra sends; exit status 1: a case failed."""
-    endpoint = options.make_endpoint(url, token, settings)
+@click.option("-v", "--verbose", is_flag=True, help="Print passed cases too.")
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the cases.")
+@options.http
+def command(url: str, **settings: Any) -> None:
+    """Check an endpoint with everything that Entra sends; exit with 1 if a case fails."""
+    endpoint = options.make_endpoint(url, settings)
     try:
         run = Run(endpoint, settings["dialects"], choose(settings["names"]))
     except ValueError as error:
@@ -54,32 +52,25 @@ def command(url: str, token: str, **settings: Any) -> None:
         for result in run.results():
             status.update(f"{len(run.finished)} checks, {escape(result.name)}")
             if settings["verbose"] or result.status is not Status.PASSED:
-                _show(console, result)
+                _print_result(console, result)
     endpoint.close()
-    _write(run, settings)
-    _tell(console, run)
-    bad = run.count(Status.FAILED) + (run.count(Status.WARNED) if settings["strict"] else 0)
-    sys.exit(1 if bad else 0)
-
-
-def _show(console: Console, result: Result) -> None:
-    colour = COLOURS[result.status]
-    title = escape(f"{result.name}: {result.case.title}")
-    console.print(f"[{colour}]{result.status:<7}[/] {title}")
-    if result.message:
-        console.print(f"        {escape(result.message)}")
-        console.print(f"        Entra: {escape(result.case.effect)}")
-        console.print(f"        Change: {escape(result.case.fix)}")
-
-
-def _write(run: Run, settings: dict[str, Any]) -> None:
     for name, write in REPORTS.items():
         if settings[name] is not None:
             settings[name].write_text(write(run), encoding="utf-8")
+    _print_summary(console, run)
+    failures = run.count(Status.FAILED) + (run.count(Status.WARNED) if settings["strict"] else 0)
+    sys.exit(1 if failures else 0)
 
 
-def _tell(console: Console, run: Run) -> None:
+def _print_result(console: Console, result: Result) -> None:
+    console.print(f"[{COLOURS[result.status]}]{result.status:<7}[/] {escape(f'{result.name}: {result.case.title}')}")
+    if result.message:
+        for line in (result.message, f"Effect: {result.case.effect}", f"Fix: {result.case.fix}"):
+            console.print(f"        {escape(line)}")
+
+
+def _print_summary(console: Console, run: Run) -> None:
     counts = ", ".join(f"{run.count(status)} {status}" for status in Status if run.count(status))
     console.print(f"{len(run.finished)} checks: {counts}")
     if run.left_behind:
-        console.print(f"could not be deleted again: {escape(', '.join(run.left_behind))}")
+        console.print(f"could not delete: {escape(', '.join(run.left_behind))}")

@@ -1,42 +1,31 @@
 """Cases of creating users."""
 
-from __future__ import annotations
-
 import uuid
 
 from entra.targets import CORE_USER, ENTERPRISE, IDMELON, Resource
-from entra.validate.cases import Section
+from entra.validate.cases import REPEATED, Section
 from entra.validate.probe import Probe
 
 SECTION = Section("Creating users")
-case = SECTION.case
-REFUSED = "The user is never created: it fails in every cycle and ends in escrow."
+case, case_once = SECTION.case, SECTION.case_once
+REFUSED = "The user is never created: it fails in every cycle and stays in escrow."
 ROLE = "WindowsAzureActiveDirectoryRole"
 
 
-@case(
-    "The documented create answers 201 with an id that stays",
-    effect="There is no anchor to link to; Entra matches again for ever.",
-    fix="Answer 201 and the whole resource with an id of your own that never changes.",
-)
-def _create(probe: Probe) -> None:
+@case("Entra has no id to link to.", "Return 201 and the whole resource with an id that never changes.")
+def create(probe: Probe) -> None:
+    """The documented create returns 201 and a stable id."""
     body = probe.user(roles=[])
-    user = probe.create("User", body)
-    probe.expect(probe.read("User", user["id"]).get("id") == user["id"], "the id of a read is not that of the create")
-    found = probe.search("User", f'userName eq "{body["userName"]}"')
-    probe.expect([r.get("id") for r in found] == [user["id"]], "the id of a search is not that of the create")
+    user = probe.create("User", body)["id"]
+    probe.expect(probe.read("User", user).get("id") == user, "a read returns another id than the create")
+    probe.expect_found("User", f'userName eq "{body["userName"]}"', user)
     sent = str(uuid.uuid4())
-    other = probe.create("User", probe.user(id=sent))
-    probe.expect(other["id"] != sent, "the client's id was taken over")
+    probe.expect(probe.create_user(id=sent) != sent, "the endpoint used the client's id")
 
 
-@case(
-    "Values come back as they were sent",
-    effect="Entra patches the same attribute in every cycle.",
-    fix="Store and answer values as they are: no trimming, no phone formatting, no lower-casing.",
-    both=False,
-)
-def _echo(probe: Probe) -> None:
+@case_once(REPEATED, "Store and return values unchanged: no trimming, no phone number formatting, no lower case.")
+def echo(probe: Probe) -> None:
+    """Values are returned as they were sent."""
     body = probe.user(
         displayName="Zoë  O'Neill-Đorđević",
         title="R&D Lead",
@@ -47,173 +36,136 @@ def _echo(probe: Probe) -> None:
     )
     user = probe.read("User", probe.create("User", body)["id"])
     for name in ("userName", "displayName", "title", "externalId", "preferredLanguage", "name"):
-        probe.expect(user.get(name) == body[name], f"{name} came back as {user.get(name)!r}, not {body[name]!r}")
-    phone = [p.get("value") for p in user.get("phoneNumbers") or []]
-    probe.expect(phone == ["+49 (89) 555 0712"], f"the phone number came back as {phone}")
-    probe.expect(user.get(ENTERPRISE, {}).get("employeeNumber") == "007", "employeeNumber did not come back as 007")
+        probe.expect_equal(name, user.get(name), body[name])
+    phones = [p.get("value") for p in user.get("phoneNumbers") or []]
+    probe.expect_equal("the list of phone numbers", phones, ["+49 (89) 555 0712"])
+    probe.expect_equal("employeeNumber", user.get(ENTERPRISE, {}).get("employeeNumber"), "007")
 
 
-@case(
-    "Nulls and empty values in a create are ignored",
-    effect=REFUSED,
-    fix="Ignore null attributes, also those that no schema has; an empty externalId is none, and not unique.",
-)
-def _create_nulls(probe: Probe) -> None:
+@case(REFUSED, "Ignore null attributes, including unknown ones; treat an empty externalId as missing.")
+def create_nulls(probe: Probe) -> None:
+    """A create ignores nulls and empty values."""
     nulls = dict.fromkeys(("addresses", "phoneNumbers", "preferredLanguage", "title", "department", "manager"))
     for _ in range(2):
-        body = {**probe.user(externalId=""), **nulls}
-        user = probe.create("User", body)
-        kept = [name for name in nulls if user.get(name) not in (None, [], "")]
-        probe.expect(not kept, f"nulls were stored: {kept}")
+        user = probe.create("User", {**probe.user(externalId=""), **nulls})
+        stored = [name for name in nulls if user.get(name) not in (None, [], "")]
+        probe.expect(not stored, f"nulls were stored: {stored}")
 
 
-@case(
-    "The schemas list need not fit the body",
-    effect=REFUSED,
-    fix="Accept schemas that are unknown, misspelt or not listed; answer with those that are populated.",
-)
-def _create_schemas(probe: Probe) -> None:
-    typo = probe.user(schemas=[CORE_USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0User"])
-    probe.create("User", typo)
-    unlisted = probe.user(schemas=[CORE_USER], **{ENTERPRISE: {"department": "Sales"}})
-    user = probe.create("User", unlisted)
-    probe.expect(user.get(ENTERPRISE, {}).get("department") == "Sales", "the extension not listed was dropped")
+@case(REFUSED, "Accept unknown, misspelt or missing schemas; return those that the resource uses.")
+def create_schemas(probe: Probe) -> None:
+    """The schemas list need not match the body."""
+    probe.create_user(schemas=[CORE_USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0User"])
+    user = probe.create("User", probe.user(schemas=[CORE_USER], **{ENTERPRISE: {"department": "Sales"}}))
+    found = user.get(ENTERPRISE, {}).get("department")
+    probe.expect_equal("department, whose schema was not listed,", found, "Sales")
 
 
-@case(
-    "A manager given as a plain string is stored and answered as an object",
-    effect='Deserialisation fails when "manager" comes back as a string.',
-    fix='Take "manager": "ID" for {"value": "ID"} and answer the object.',
-)
-def _create_manager(probe: Probe) -> None:
-    boss = probe.new_user()
-    user = probe.new_user(**{ENTERPRISE: {"manager": boss["id"]}})
-    expect_manager(probe, probe.read("User", user["id"]), boss["id"])
+@case("A string manager cannot be deserialised.", 'Accept "manager": "ID" as {"value": "ID"} and return the object.')
+def create_manager(probe: Probe) -> None:
+    """A manager sent as a string is stored and returned as an object."""
+    manager = probe.create_user()
+    user = probe.create_user(**{ENTERPRISE: {"manager": manager}})
+    expect_manager(probe, user, manager)
 
 
-@case(
-    "Booleans given as strings are taken; booleans are answered",
-    effect="Users are disabled or enabled the wrong way round, or refused.",
-    fix='Take "True" and "False" in any case for every boolean; always answer true or false.',
-)
-def _create_booleans(probe: Probe) -> None:
+@case("Users are enabled or disabled by mistake.", 'Accept "True" and "False" in any case; return true or false.')
+def create_booleans(probe: Probe) -> None:
+    """Booleans are accepted as strings and returned as booleans."""
     for text, value in (("True", True), ("False", False), ("false", False)):
-        body = probe.user(active=text)
-        user = probe.read("User", probe.create("User", body)["id"])
-        probe.expect(user.get("active") is value, f"active sent as {text!r} came back as {user.get('active')!r}")
+        probe.expect_values("User", probe.create_user(active=text), {"active": value})
 
 
-@case(
-    "Two values of one type are both kept",
-    effect="One of the values is lost, and sent again in every cycle.",
-    fix="Do not take the type of a value for its key.",
-    only_warn=True,
-    both=False,
-)
-def _create_duplicate_types(probe: Probe) -> None:
+@case_once(REPEATED, "Do not use the type of a value as its key.", only_warn=True)
+def create_duplicate_types(probe: Probe) -> None:
+    """Two values of the same type are both stored."""
     numbers = ["+1 555 0100", "+1 555 0101"]
-    user = probe.new_user(phoneNumbers=[{"type": "work", "value": number} for number in numbers])
-    found = [p.get("value") for p in probe.read("User", user["id"]).get("phoneNumbers") or []]
-    probe.expect(sorted(map(str, found)) == numbers, f"came back as {found}")
+    user = probe.create_user(phoneNumbers=[{"type": "work", "value": number} for number in numbers])
+    found = [str(p.get("value")) for p in probe.read("User", user).get("phoneNumbers") or []]
+    probe.expect_equal("the list of phone numbers", sorted(found), numbers)
 
 
 @case(
-    "A second user of the same userName is refused with 409, and can be found",
-    effect="Duplicates, or a conflict that Entra can never resolve by adopting the user.",
-    fix="Answer 409 with scimType uniqueness, case aside; let the matching filter find who is there.",
+    "Duplicates, or a conflict that Entra can never resolve by linking the existing user.",
+    "Return 409 with scimType uniqueness, ignoring case; let the matching filter find the existing user.",
 )
-def _conflict(probe: Probe) -> None:
+def conflict(probe: Probe) -> None:
+    """A second user with the same userName gets 409, and the first one can be found."""
     body = probe.user()
     user = probe.create("User", body)
     again = {**body, "externalId": str(uuid.uuid4()), "userName": body["userName"].upper()}
     exchange = probe.send("POST", "/Users", body=again)
     probe.expect_status(exchange, 409)
     error = exchange.response if isinstance(exchange.response, dict) else {}
-    probe.expect(error.get("scimType") == "uniqueness", f"scimType is {error.get('scimType')!r}, not 'uniqueness'")
-    found = probe.search("User", f'userName eq "{body["userName"]}"')
-    probe.expect([r.get("id") for r in found] == [user["id"]], "the user in the way cannot be found")
+    probe.expect_equal("scimType", error.get("scimType"), "uniqueness")
+    probe.expect_found("User", f'userName eq "{body["userName"]}"', user["id"])
 
 
-@case(
-    "A user who was there before Entra is adopted",
-    effect="Existing accounts cannot be taken over.",
-    fix="Let a match by userName lead to a PATCH that adds externalId.",
-)
-def _adoption(probe: Probe) -> None:
+@case("Existing accounts cannot be linked.", "After a match by userName, accept a PATCH that adds externalId.")
+def adoption(probe: Probe) -> None:
+    """A user who existed before provisioning can be linked."""
     body = probe.user(externalId=None)
-    user = probe.create("User", body)
+    user = probe.create("User", body)["id"]
     found = probe.search("User", f'userName eq "{body["userName"]}"')
-    probe.expect(len(found) == 1, f"the existing user was found {len(found)} times")
-    anchor = str(uuid.uuid4())
-    probe.patch("User", user["id"], ("add", "externalId", anchor))
-    probe.expect(probe.read("User", user["id"]).get("externalId") == anchor, "externalId was not taken")
+    probe.expect(len(found) == 1, f"the search returned {len(found)} users instead of the existing one")
+    external_id = str(uuid.uuid4())
+    probe.patch("User", user, ("add", "externalId", external_id))
+    probe.expect_values("User", user, {"externalId": external_id})
 
 
-@case(
-    "App roles: one, marked as primary",
-    effect="The role is lost or the user refused.",
-    fix="Store roles with type and primary; take primary as a string too.",
-)
-def _single_role(probe: Probe) -> None:
+@case("The role is lost, or the user refused.", "Store roles with type and primary; accept primary as a string.")
+def single_role(probe: Probe) -> None:
+    """App roles: one primary role."""
     for primary in (True, "True"):
-        user = probe.new_user(roles=[{"primary": primary, "type": ROLE, "value": "Admin"}])
-        expect_roles(probe, user, {"Admin"})
-    probe.patch("User", user["id"], ("add", 'roles[primary eq "True"].value', "User"))
-    expect_roles(probe, user, {"User"})
+        user = probe.create_user(roles=[{"primary": primary, "type": ROLE, "value": "Admin"}])
+        _expect_roles(probe, user, "Admin")
+    probe.patch("User", user, ("add", 'roles[primary eq "True"].value', "User"))
+    _expect_roles(probe, user, "User")
 
 
-@case(
-    "App roles: several, added in the form of each dialect",
-    effect="Roles pile up as JSON in strings, or are refused.",
-    fix='Decode a role value such as {"id":…,"value":…,"displayName":…} and add each role once.',
-)
-def _complex_roles(probe: Probe) -> None:
-    roles = [{"primary": False, "type": ROLE, "display": r, "value": r} for r in ("Admin", "User")]
-    user = probe.new_user(roles=roles)
-    expect_roles(probe, user, {"Admin", "User"})
+@case("Roles are lost, or stored as JSON text.", 'Decode {"id":…,"value":…,"displayName":…} and add each role once.')
+def complex_roles(probe: Probe) -> None:
+    """App roles: several roles, added in each dialect's form."""
+    user = probe.create_user(roles=[_role("Admin"), _role("User")])
+    _expect_roles(probe, user, "Admin", "User")
     text = '{"id":"06b07648-ecfe-589f-9d2f-6325724a46ee","value":"25","displayName":"Role1234"}'
-    added = {"primary": False, "type": ROLE, "display": "Role1234", "value": "25"} if probe.flag else {"value": text}
+    added = {**_role("25"), "display": "Role1234"} if probe.flag else {"value": text}
     for _ in range(2):
-        probe.patch("User", user["id"], ("add", "roles", [added]))
-    expect_roles(probe, user, {"Admin", "User", "25"})
+        probe.patch("User", user, ("add", "roles", [added]))
+    _expect_roles(probe, user, "25", "Admin", "User")
 
 
-@case(
-    "App roles: an assertive replacement drops the others",
-    effect="A role that was taken away in Entra stays.",
-    fix="Let a replace of roles set the whole attribute.",
-)
-def _assertive_roles(probe: Probe) -> None:
-    user = probe.new_user(roles=[{"primary": False, "type": ROLE, "display": r, "value": r} for r in "AB"])
-    kept = [{"primary": False, "type": ROLE, "display": "B", "value": "B"}]
-    probe.patch("User", user["id"], ("replace", "roles", kept))
-    expect_roles(probe, user, {"B"})
+@case("A role that was removed in Entra stays.", "Let a replace of roles set the whole attribute.")
+def assertive_roles(probe: Probe) -> None:
+    """App roles: an assertive replacement removes the other roles."""
+    user = probe.create_user(roles=[_role("A"), _role("B")])
+    probe.patch("User", user, ("replace", "roles", [_role("B")]))
+    _expect_roles(probe, user, "B")
 
 
-@case(
-    "IDmelon's extension attributes are stored",
-    effect="The immutable id and the five extra attributes never arrive.",
-    fix=f"Declare {IDMELON} (only IDmelon's own endpoint needs it).",
-    only_warn=True,
-)
-def _idmelon_extension(probe: Probe) -> None:
+@case("These attributes are lost.", f"Declare {IDMELON} (only IDmelon's own endpoint needs it).", only_warn=True)
+def idmelon_extension(probe: Probe) -> None:
+    """IDmelon's extension attributes are stored."""
     values = {"immutable_id": "q1XhrN0+Rk2=", "extraAttribute1": "B-00012"}
-    user = probe.read("User", probe.new_user(**{IDMELON: values})["id"])
-    probe.expect(user.get(IDMELON) == values, f"came back as {user.get(IDMELON)!r}")
-    probe.patch("User", user["id"], ("replace", f"{IDMELON}:immutable_id", "other="))
-    found = probe.read("User", user["id"]).get(IDMELON, {})
-    probe.expect(found.get("immutable_id") == "other=", f"after a patch it is {found.get('immutable_id')!r}")
+    user = probe.create_user(**{IDMELON: values})
+    probe.expect_equal("the extension", probe.read("User", user).get(IDMELON), values)
+    path = f"{IDMELON}:immutable_id"
+    probe.patch("User", user, ("replace", path, "other="))
+    probe.expect_values("User", user, {path: "other="})
 
 
-def expect_manager(probe: Probe, user: Resource, id: str | None) -> None:
-    """Fail the case unless the user's manager is this one."""
-    found = (user.get(ENTERPRISE) or {}).get("manager")
-    probe.expect(not isinstance(found, str) or not found, 'manager came back as a string, not as {"value": id}')
+def expect_manager(probe: Probe, user: str, manager: str | None) -> None:
+    """Fail the case unless the user has this manager."""
+    found = (probe.read("User", user).get(ENTERPRISE) or {}).get("manager")
+    probe.expect(not isinstance(found, str) or not found, 'manager is returned as a string instead of {"value": id}')
     value = found.get("value") if isinstance(found, dict) else None
-    probe.expect(value == id or (not value and id is None), f"the manager is {value!r}, not {id!r}")
+    probe.expect(value == manager or (not value and manager is None), f"manager is {value!r} instead of {manager!r}")
 
 
-def expect_roles(probe: Probe, user: Resource, values: set[str]) -> None:
-    """Fail the case unless the user has these roles, each once."""
-    found = [str(r.get("value")) for r in probe.read("User", user["id"]).get("roles") or []]
-    probe.expect(sorted(found) == sorted(values), f"the roles are {sorted(found)}, not {sorted(values)}")
+def _role(value: str) -> Resource:
+    return {"primary": False, "type": ROLE, "display": value, "value": value}
+
+
+def _expect_roles(probe: Probe, user: str, *values: str) -> None:
+    found = [str(r.get("value")) for r in probe.read("User", user).get("roles") or []]
+    probe.expect_equal("the list of roles", sorted(found), list(values))

@@ -1,6 +1,4 @@
-"""Cases of discovery: schemas, and paging through what is there."""
-
-from __future__ import annotations
+"""Cases of discovery: schemas, and paging through the accounts."""
 
 from typing import Any
 
@@ -9,17 +7,13 @@ from entra.validate.cases import Section
 from entra.validate.probe import Probe, nulls_in
 
 SECTION = Section("Discovery")
-case = SECTION.case
+case = SECTION.case_once
 MAPPED = ("userName", "displayName", "active", "emails", "name")
 
 
-@case(
-    "Schema discovery: /Schemas is a ListResponse without nulls that names what is mapped",
-    effect="Saving the mappings fails, or attributes cannot be chosen.",
-    fix="Serve /Schemas as a ListResponse in camelCase that lists every attribute which is mapped.",
-    both=False,
-)
-def _schema_discovery(probe: Probe) -> None:
+@case("Mappings cannot be saved or lack attributes.", "Serve a camelCase ListResponse with every mapped attribute.")
+def schema_discovery(probe: Probe) -> None:
+    """Schema discovery: /Schemas is a ListResponse without nulls that lists the mapped attributes."""
     exchange = probe.send("GET", "/Schemas")
     probe.expect_status(exchange, 200)
     schemas = {r.get("id"): r for r in probe.resources(exchange)}
@@ -33,37 +27,33 @@ def _schema_discovery(probe: Probe) -> None:
 
 
 @case(
-    "Account discovery: paging by index gets every user once",
-    effect="Account discovery misses users or never ends; the gallery's paging test fails.",
-    fix="Honour startIndex and count, echo startIndex, keep totalResults and the order stable.",
-    both=False,
+    "Account discovery misses users or never ends; the gallery's paging test fails.",
+    "Honour startIndex and count, echo startIndex, keep totalResults and the order stable.",
 )
-def _paging(probe: Probe) -> None:
-    _page_through(probe, "/Users", {probe.new_user()["id"] for _ in range(6)})
+def paging(probe: Probe) -> None:
+    """Account discovery: paging by index returns every user once."""
+    _page_through(probe, "/Users", {probe.create_user() for _ in range(6)})
 
 
-@case(
-    "Groups are paged through by index, too",
-    effect="The gallery's paging test fails.",
-    fix="Honour startIndex and count on /Groups as on /Users.",
-    both=False,
-)
-def _group_paging(probe: Probe) -> None:
-    _page_through(probe, "/Groups", {probe.new_group()["id"] for _ in range(6)})
+@case("The gallery's paging test fails.", "Honour startIndex and count on /Groups as on /Users.")
+def group_paging(probe: Probe) -> None:
+    """Paging by index returns every group once."""
+    _page_through(probe, "/Groups", {probe.create_group() for _ in range(6)})
 
 
-def _page_through(probe: Probe, path: str, made: set[str]) -> None:
+def _page_through(probe: Probe, path: str, created: set[str]) -> None:
     seen: list[Any] = []
     for start in (1, 6, 11, 16, 21):
         page, body = _page(probe, path, start)
         seen += page
     total = body.get("totalResults", 0)
-    probe.expect(len(seen) == len(set(seen)), "some came on more than one page")
-    probe.expect(len(seen) == min(total, 25), f"five pages of 5 held {len(seen)} of {total}")
+    probe.expect(len(seen) == len(set(seen)), "a resource is on more than one page")
+    probe.expect(len(seen) == min(total, 25), f"five pages of 5 contain {len(seen)} of {total} resources")
     if total <= 25:
-        probe.expect(made <= set(seen), f"{len(made - set(seen))} of {len(made)} new ones were on no page")
+        missing = created - set(seen)
+        probe.expect(not missing, f"{len(missing)} of {len(created)} new resources are on no page")
     beyond, _ = _page(probe, path, total + 1)
-    probe.expect(beyond == [], "there is a page after the last one")
+    probe.expect(beyond == [], "the page after the last one is not empty")
 
 
 def _page(probe: Probe, path: str, start: int) -> tuple[list[Any], dict[str, Any]]:
@@ -73,10 +63,7 @@ def _page(probe: Probe, path: str, start: int) -> tuple[list[Any], dict[str, Any
     exchange = probe.send("GET", path, query)
     probe.expect_status(exchange, 200)
     page, body = probe.resources(exchange), exchange.response
-    probe.expect(len(page) <= 5, f"count=5 answered {len(page)} resources")
-    probe.expect(not page or body.get("startIndex") == start, _not_echoed(start, body))
+    probe.expect(len(page) <= 5, f"count=5 returned {len(page)} resources")
+    if page:
+        probe.expect(body.get("startIndex") == start, f"startIndex is {body.get('startIndex')!r} instead of {start}")
     return [r.get("id") for r in page], body
-
-
-def _not_echoed(start: int, body: dict[str, Any]) -> str:
-    return f"startIndex={start} was answered with startIndex {body.get('startIndex')!r}"

@@ -1,18 +1,16 @@
-"""What a case talks to the endpoint with: recorded requests, expectations, cleaning up."""
-
-from __future__ import annotations
+"""What a case uses to check the endpoint: recorded requests, expectations, cleaning up."""
 
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from entra.answers import is_list_response
+from entra import responses
 from entra.client import Endpoint, Exchange, Query
-from entra.dialect import patch_of
-from entra.service import PATHS
-from entra.targets import CORE_GROUP, CORE_USER, ENTERPRISE, Resource
+from entra.dialect import patch_op
+from entra.scim_client import PATHS
+from entra.targets import CORE_GROUP, CORE_USER, ENTERPRISE, Resource, Target
 
-Op = tuple[Any, ...]  # (verb, path) or (verb, path, value); a path of None leaves it out
+Op = tuple[Any, ...]  # (verb, path) or (verb, path, value); None as the path omits it
 
 
 class CaseFailedError(Exception):
@@ -24,13 +22,13 @@ class CaseSkippedError(Exception):
 
 
 class Probe:
-    """One case's conversation with the endpoint, in one dialect."""
+    """The requests of one case in one dialect. Its `expect_...` and request methods raise CaseFailedError."""
 
     def __init__(self, endpoint: Endpoint, *, flag: bool) -> None:
         self.endpoint = endpoint
         self.flag = flag
         self.exchanges: list[Exchange] = []
-        self.made: list[tuple[str, str]] = []
+        self.created: list[str] = []
 
     # Expectations
 
@@ -39,38 +37,56 @@ class Probe:
         if not condition:
             raise CaseFailedError(message)
 
+    def expect_equal(self, name: str, found: Any, wanted: Any) -> None:
+        """Fail the case unless a value and its type are as wanted."""
+        self.expect(type(found) is type(wanted) and found == wanted, f"{name} is {found!r} instead of {wanted!r}")
+
     def expect_status(self, exchange: Exchange, *allowed: int) -> None:
-        """Fail the case unless the answer has one of these statuses."""
+        """Fail the case unless the response has one of these statuses."""
         if exchange.status not in allowed:
-            got = exchange.status if exchange.status is not None else exchange.fault
+            request = f"{exchange.method} {exchange.url}"
+            self.expect(exchange.status is not None, f"{request}: {exchange.fault}")
+            text = exchange.response.get("detail") if isinstance(exchange.response, dict) else None
+            detail = f" ({' '.join(str(text).split())})" if text else ""
             wanted = " or ".join(map(str, allowed))
-            said = exchange.response.get("detail") if isinstance(exchange.response, dict) else None
-            detail = f" ({' '.join(str(said).split())})" if said else ""
-            raise CaseFailedError(f"{exchange.method} {exchange.url} answered {got}{detail}, not {wanted}")
+            raise CaseFailedError(f"{request} returned {exchange.status}{detail} instead of {wanted}")
+
+    def expect_found(self, kind: str, filter: str, *ids: str, **query: str) -> list[Resource]:
+        """Fail the case unless a search returns exactly the resources with these ids."""
+        found = self.search(kind, filter, **query)
+        is_equal = [r.get("id") for r in found] == list(ids)
+        self.expect(is_equal, f"{filter} returned {len(found)} resources, not exactly the {len(ids)} expected")
+        return found
+
+    def expect_values(self, kind: str, id: str, values: Mapping[str, Any]) -> None:
+        """Fail the case unless a resource has these values at these paths."""
+        resource = self.read(kind, id)
+        for path, value in values.items():
+            self.expect_equal(path, Target.parse(path).read(resource), value)
 
     def skip(self, reason: str) -> None:
-        """Leave the case out."""
+        """Skip the case."""
         raise CaseSkippedError(reason)
 
     # Requests
 
-    def send(self, method: str, path: str, query: Query = (), body: Any = None, **how: Any) -> Exchange:
-        """Send a request and keep the exchange; resources that it makes are cleaned up later."""
-        exchange = self.endpoint.send(method, path, query, body, **how)
+    def send(self, method: str, path: str, query: Query = (), body: Any = None, **options: Any) -> Exchange:
+        """Send a request and record it; created resources are deleted after the case."""
+        exchange = self.endpoint.send(method, path, query, body, **options)
         self.exchanges.append(exchange)
-        made = exchange.response
-        if method == "POST" and exchange.status in (200, 201) and isinstance(made, dict) and made.get("id"):
-            self.made.append(("Group" if path.startswith("/Groups") else "User", str(made["id"])))
+        created = exchange.response
+        if method == "POST" and exchange.status in (200, 201) and isinstance(created, dict) and created.get("id"):
+            self.created.append(f"{path}/{created['id']}")
         return exchange
 
     def send_with_double_bearer(self, path: str, query: Query) -> Exchange:
-        """Search with a token that was pasted together with the word Bearer."""
+        """Send a request whose token was pasted with the word Bearer."""
         exchange = self.endpoint.with_prefix("Bearer ").send("GET", path, query)
         self.exchanges.append(exchange)
         return exchange
 
     def search(self, kind: str, filter: str, **query: str) -> list[Resource]:
-        """Search, and fail the case unless a proper ListResponse comes back."""
+        """Search; fail the case unless the response is a ListResponse."""
         pairs = [*query.items(), ("filter", filter)]
         if kind == "Group" and "attributes" not in query:
             pairs.insert(0, ("excludedAttributes", "members"))
@@ -79,70 +95,72 @@ class Probe:
         return self.resources(exchange)
 
     def resources(self, exchange: Exchange) -> list[Resource]:
-        """Take the resources out of a ListResponse; fail the case when it is none."""
-        body = exchange.response
-        self.expect(is_list_response(body), "the answer to a search is not a ListResponse")
-        found = body.get("Resources")
-        if found is None and not body.get("totalResults"):
-            return []
-        self.expect(isinstance(found, list), 'the ListResponse has no "Resources" array')
-        self.expect(all(isinstance(r, dict) for r in found), "a resource in the list is not an object")
-        return list(found)
+        """Return the resources of a ListResponse; fail the case if it is not one."""
+        try:
+            return responses.resources_of(exchange.response)
+        except ValueError as error:
+            raise CaseFailedError(str(error)) from None
 
     def create(self, kind: str, body: Resource) -> Resource:
-        """Create a resource; fail the case unless it comes back with an id."""
+        """Create a resource; fail the case unless it is returned with an id."""
         exchange = self.send("POST", PATHS[kind], body=body)
         self.expect_status(exchange, 201, 200)
         found = exchange.response
         self.expect(isinstance(found, dict) and isinstance(found.get("id"), str), "the created resource has no id")
         return dict(found)
 
-    def new_user(self, **extra: Any) -> Resource:
-        """Create a user of the ordinary kind."""
-        return self.create("User", self.user(**extra))
+    def create_user(self, **extra: Any) -> str:
+        """Create a typical user and return its id."""
+        return str(self.create("User", self.user(**extra))["id"])
 
-    def new_group(self, **extra: Any) -> Resource:
-        """Create a group of the ordinary kind."""
-        return self.create("Group", self.group(**extra))
+    def create_group(self, *members: str, **extra: Any) -> str:
+        """Create a typical group, add the members, and return its id."""
+        id = str(self.create("Group", self.group(**extra))["id"])
+        if members:
+            self.patch("Group", id, addition(*members))
+        return id
 
     def read(self, kind: str, id: str, **query: str) -> Resource:
-        """Read a resource; fail the case unless it is there."""
+        """Read a resource; fail the case unless it is found."""
         exchange = self.send("GET", f"{PATHS[kind]}/{id}", list(query.items()))
         self.expect_status(exchange, 200)
-        self.expect(isinstance(exchange.response, dict), "the answer is not a resource")
+        self.expect(isinstance(exchange.response, dict), "the response is not a resource")
         return dict(exchange.response)
 
     def patch(self, kind: str, id: str, *operations: Op) -> Exchange:
-        """Patch a resource; fail the case unless that is accepted."""
+        """Update a resource; fail the case unless the endpoint accepts it."""
         exchange = self.try_patch(kind, id, *operations)
         self.expect_status(exchange, 200, 204)
         return exchange
 
     def try_patch(self, kind: str, id: str, *operations: Op) -> Exchange:
-        """Patch a resource, whatever the answer."""
-        return self.send("PATCH", f"{PATHS[kind]}/{id}", body=patch_of([self.operation(*op) for op in operations]))
+        """Send a PATCH and return any response."""
+        return self.send("PATCH", f"{PATHS[kind]}/{id}", body=patch_op([self._operation(*op) for op in operations]))
 
-    # Bodies
-
-    def operation(self, verb: str, path: str | None, *value: Any) -> dict[str, Any]:
-        """Write one operation in the case's dialect."""
+    def _operation(self, verb: str, path: str | None, *value: Any) -> dict[str, Any]:
         operation: dict[str, Any] = {"op": verb if self.flag else verb.capitalize()}
         if path is not None:
             operation["path"] = path
         return operation | ({"value": value[0]} if value else {})
 
+    # Bodies
+
     def replace(self, values: Mapping[str, Any]) -> list[Op]:
-        """Write replacements: one operation each (L), or one without a path that holds them all (F)."""
+        """Write replacements: one operation each (L), or one without a path for all of them (F)."""
         if self.flag:
             return [("replace", None, dict(values))]
         return [("replace", path, value) for path, value in values.items()]
 
+    def boolean(self, value: bool) -> bool | str:
+        """Write a boolean as a PATCH in this dialect has it."""
+        return value if self.flag else str(value)
+
     def unique(self, what: str = "case") -> str:
-        """Make a value that nothing else at the endpoint has."""
+        """Return a value that no resource of the endpoint has."""
         return f"entra-{what}-{uuid.uuid4().hex[:12]}"
 
     def user(self, **extra: Any) -> Resource:
-        """Write a create as the documentation shows it; a value of None leaves the attribute out."""
+        """Return the documented body of a create; None omits an attribute."""
         name = self.unique("user")
         body: Resource = {
             "schemas": [CORE_USER, ENTERPRISE],
@@ -158,7 +176,7 @@ class Probe:
         return {key: value for key, value in body.items() if value is not None}
 
     def group(self, **extra: Any) -> Resource:
-        """Write a group's create as it was seen in a capture."""
+        """Return the body of a group's create as it was captured."""
         return {
             "schemas": [CORE_GROUP],
             "externalId": str(uuid.uuid4()),
@@ -169,22 +187,23 @@ class Probe:
         }
 
     def clean_up(self) -> list[str]:
-        """Delete what the case made, and name what would not go."""
-        left = []
-        for kind, id in reversed(self.made):
-            exchange = self.endpoint.send("DELETE", f"{PATHS[kind]}/{id}")
-            if exchange.status not in (200, 202, 204, 404):
-                left.append(f"{PATHS[kind]}/{id}")
-        return left
+        """Delete what the case created; return what could not be deleted."""
+        statuses = [(path, self.endpoint.send("DELETE", path).status) for path in reversed(self.created)]
+        return [path for path, status in statuses if status not in (200, 202, 204, 404)]
+
+
+def addition(*users: str) -> Op:
+    """Return the operation that adds members to a group."""
+    return ("add", "members", [{"value": user} for user in users])
 
 
 def member_ids(resource: Resource) -> set[str]:
-    """Give the ids of a group's members."""
+    """Return the ids of a group's members."""
     return {str(m.get("value")) for m in resource.get("members") or [] if isinstance(m, dict)}
 
 
 def nulls_in(value: Any, path: str = "") -> Iterator[str]:
-    """Name the places of a JSON value that hold null."""
+    """Yield the path of every null in a JSON value."""
     if value is None and path:
         yield path
     elif isinstance(value, dict):

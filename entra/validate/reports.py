@@ -1,7 +1,5 @@
 """Reports of a validation: JSON, JUnit for CI, and a self-contained HTML page."""
 
-from __future__ import annotations
-
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -12,49 +10,48 @@ from typing import Any
 
 import jinja2
 
-from entra.client import Exchange, masked
+from entra import console
+from entra.client import Exchange
 from entra.validate.cases import Result, Status
 from entra.validate.runner import Run
 
-LONGEST = 20_000
+MAX_LENGTH = 20_000
 TEMPLATE = Path(__file__).with_name("report.html")
-_CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+JUNIT_TAGS = {Status.FAILED: "failure", Status.SKIPPED: "skipped", Status.WARNED: "system-out"}
+_INVALID_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_json(run: Run) -> str:
-    """Write the results as one JSON document."""
+    """Return the results as a JSON document."""
     return json.dumps({**_summary(run), "results": [r.to_json() for r in run.finished]}, indent=2) + "\n"
 
 
 def to_junit(run: Run) -> str:
-    """Write the results as JUnit XML; a warning is a passed test with output."""
+    """Return the results as JUnit XML; a warning is a passed test with output."""
     failures, skipped = str(run.count(Status.FAILED)), str(run.count(Status.SKIPPED))
     counts = {"tests": str(len(run.finished)), "failures": failures, "skipped": skipped}
     suite = ET.Element("testsuite", {"name": "Entra provisioning", **counts})
     for result in run.finished:
-        _junit_case(suite, result)
+        _add_junit_case(suite, result)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suite, encoding="unicode") + "\n"
 
 
 def to_html(run: Run) -> str:
-    """Write the results as a page for people, which asks for nothing from anywhere."""
+    """Return the results as an HTML page that loads nothing."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["pretty"] = pretty
+    environment.filters["pretty"] = _pretty
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections = [(name, list(found)) for name, found in groupby(run.finished, lambda r: r.case.section)]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        summary=_summary(run), sections=sections, failing=_failing(run)
-    )
+    return template.render(summary=_summary(run), sections=sections, failing=_failing(run))
 
 
-def pretty(value: Any) -> str:
-    """Write a request or an answer for people."""
-    value = masked(value)
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n... {len(text) - LONGEST:,} characters more"
+def _pretty(body: Any) -> str:
+    text = console.pretty(body)
+    return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}\n... {len(text) - MAX_LENGTH:,} more characters"
 
 
 def _failing(run: Run) -> list[tuple[Result, str]]:
-    """List the cases that failed, then those that warn, once each with the dialects in which they do."""
+    """List each failed case, then each warned case, with its dialects."""
     found: dict[str, list[Result]] = {}
     for status in (Status.FAILED, Status.WARNED):
         for result in run.finished:
@@ -72,23 +69,18 @@ def _summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _junit_case(suite: ET.Element, result: Result) -> None:
-    attributes = {
-        "classname": f"entra.{result.case.section}",
-        "name": result.name,
-        "time": f"{result.seconds:.3f}",
-    }
+def _add_junit_case(suite: ET.Element, result: Result) -> None:
+    attributes = {"classname": f"entra.{result.case.section}", "name": result.name, "time": f"{result.seconds:.3f}"}
     element = ET.SubElement(suite, "testcase", attributes)
-    text = "\n".join((result.message, result.case.effect, result.case.fix, *map(_told, result.exchanges)))
-    tags = {Status.FAILED: "failure", Status.SKIPPED: "skipped", Status.WARNED: "system-out"}
-    if result.status in tags:
-        inner = ET.SubElement(element, tags[result.status])
-        inner.text = _CONTROL.sub("�", text)
+    if result.status in JUNIT_TAGS:
+        lines = (result.message, result.case.effect, result.case.fix, *map(_exchange_line, result.exchanges))
+        inner = ET.SubElement(element, JUNIT_TAGS[result.status])
+        inner.text = _INVALID_IN_XML.sub("�", "\n".join(lines))
         if result.status is not Status.WARNED:
-            inner.set("message", _CONTROL.sub("�", result.message))
+            inner.set("message", _INVALID_IN_XML.sub("�", result.message))
 
 
-def _told(exchange: Exchange) -> str:
+def _exchange_line(exchange: Exchange) -> str:
     request = "" if exchange.request is None else f" {json.dumps(exchange.request)}"
-    answer = "" if exchange.response is None else f" {json.dumps(exchange.response)[:2000]}"
-    return f"{exchange.method} {exchange.url}{request} -> {exchange.status or exchange.fault}{answer}"
+    response = "" if exchange.response is None else f" {json.dumps(exchange.response)[:2000]}"
+    return f"{exchange.method} {exchange.url}{request} -> {exchange.outcome}{response}"

@@ -1,4 +1,4 @@
-"""The provisioning cycle: the directory ends up equal to the tenant, whatever happened in between."""
+"""The provisioning cycle: the directory becomes equal to the tenant."""
 
 import json
 from dataclasses import replace
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entra import people
+from entra import demo
 from entra.changes import day
-from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, row, with_roles
-from tests.emulator import broken
-from tests.emulator.endpoint import ENTERPRISE
-from tests.emulator.helpers import Job, assert_equal_directory, company
+from entra.mapping import MappingSet, entra_defaults, idmelon_defaults, make_row, with_roles
+from entra.targets import ENTERPRISE
+from tests.support import emulator_faults as faults
+from tests.support.emulator_job import Job, assert_equal_directory, company
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
@@ -20,7 +20,7 @@ BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 @BOTH
 @pytest.mark.parametrize("batch", [1, 7])
 def test_after_an_initial_cycle_the_directory_equals_the_tenant(flag, batch):
-    tenant, job = people.demo(60, 5), Job(flag=flag, member_batch=batch)
+    tenant, job = demo.generate(60, 5), Job(flag=flag, member_batch=batch)
     journal = job.sync(tenant)
     assert not journal.errors
     assert_equal_directory(job, tenant)
@@ -29,7 +29,7 @@ def test_after_an_initial_cycle_the_directory_equals_the_tenant(flag, batch):
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32), flag=st.booleans(), clear=st.booleans(), scale=st.integers(1, 2))
 def test_after_each_day_of_changes_the_directory_equals_the_tenant_again(seed, flag, clear, scale):
-    tenant, job = people.demo(30, 4, seed=seed), Job(flag=flag, clear_values=clear)
+    tenant, job = demo.generate(30, 4, seed=seed), Job(flag=flag, clear_values=clear)
     job.sync(tenant)
     for number in range(3):
         late = {o.id for o in tenant.of("User") if o.id not in job.state.links}
@@ -44,8 +44,8 @@ def test_after_each_day_of_changes_the_directory_equals_the_tenant_again(seed, f
 
 
 @BOTH
-def test_nothing_but_the_probes_is_sent_when_nothing_changed(flag):
-    tenant, job = people.demo(10, 2), Job(flag=flag)
+def test_only_the_connection_test_is_sent_when_nothing_changed(flag):
+    tenant, job = demo.generate(10, 2), Job(flag=flag)
     job.sync(tenant)
     job.sync(tenant)
     assert [method for method, _ in job.app.requests] == ["GET", "GET"]
@@ -53,7 +53,7 @@ def test_nothing_but_the_probes_is_sent_when_nothing_changed(flag):
     assert "excludedAttributes=members" in job.app.requests[1][1]
 
 
-def test_a_change_is_one_get_and_one_patch_of_the_difference():
+def test_a_change_sends_one_get_and_one_patch():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.objects["u3"].source["jobTitle"] = "Boss"
@@ -62,8 +62,8 @@ def test_a_change_is_one_get_and_one_patch_of_the_difference():
     assert job.entries[-1].changes == [("title", None, "Boss")]
 
 
-def test_users_who_are_there_already_are_adopted_and_only_differences_patched():
-    tenant, first, second = people.demo(20, 2), Job(), Job()
+def test_existing_users_are_linked_and_only_differences_are_patched():
+    tenant, first, second = demo.generate(20, 2), Job(), Job()
     first.sync(tenant)
     second.app = first.app
     second.client = first.client
@@ -72,8 +72,8 @@ def test_users_who_are_there_already_are_adopted_and_only_differences_patched():
     assert_equal_directory(second, tenant)
 
 
-def test_two_matches_are_an_error_of_that_object_alone():
-    job, tenant = Job(broken.DuplicatesAccepted()), company()
+def test_two_matches_fail_only_that_object():
+    job, tenant = Job(faults.DuplicatesAccepted()), company()
     for _ in range(2):
         job.client.send("POST", "/Users", body={"userName": "u1@x.example"})
     journal = job.sync(tenant)
@@ -82,14 +82,14 @@ def test_two_matches_are_an_error_of_that_object_alone():
     assert {"u0", "u2", "u3", "g0"} == set(job.state.links)
 
 
-def test_a_userprincipalname_with_a_quote_is_not_searched_for():
+def test_a_user_principal_name_with_a_quote_is_not_searched():
     tenant, job = company(), Job()
     tenant.objects["u3"].source["userPrincipalName"] = 'a"b@x.example'
     journal = job.sync(tenant)
     assert [code for code, _ in journal.errors] == ["UnsupportedCharacters"]
 
 
-def test_defaults_and_create_only_rows_count_at_creation_alone():
+def test_defaults_and_create_only_rows_apply_only_at_creation():
     mappings = idmelon_defaults()
     rows = list(mappings.users.rows)
     title = next(i for i, row in enumerate(rows) if row.target.text == "title")
@@ -118,7 +118,7 @@ def test_a_changed_mapping_or_scope_makes_the_next_cycle_an_initial_one():
 
 @BOTH
 @pytest.mark.parametrize("style", ["single", "complex", "assertive"])
-def test_app_roles_arrive_and_change(flag, style):
+def test_app_roles_are_created_and_updated(flag, style):
     roles = [{"id": "1", "value": "Admin", "displayName": "Administrator"}]
     tenant = company(appRoleAssignments=roles)
     job = Job(flag=flag, mappings=with_roles(idmelon_defaults(), style))
@@ -127,14 +127,14 @@ def test_app_roles_arrive_and_change(flag, style):
     tenant.objects["u1"].source["appRoleAssignments"] = [{"id": "2", "value": "User", "displayName": "User"}]
     assert not job.sync(tenant).errors
     values = sorted(r["value"] for r in job.user(tenant, "u1")["roles"])
-    # The complex form only ever adds; the others replace.
+    # The complex form only adds; the others replace.
     assert values == (["Admin", "User"] if style == "complex" else ["User"])
     job.state.restart()
     job.sync(tenant)
     assert job.verbs() == []
 
 
-def test_entras_own_defaults_take_the_mail_nickname_as_external_id():
+def test_entras_default_external_id_is_the_mail_nickname():
     tenant, job = company(mailNickname="nick"), Job(mappings=entra_defaults())
     job.sync(tenant)
     assert job.user(tenant, "u1")["externalId"] == "nick"
@@ -142,7 +142,7 @@ def test_entras_own_defaults_take_the_mail_nickname_as_external_id():
 
 @pytest.mark.parametrize("clear", [False, True])
 @BOTH
-def test_values_that_became_empty_are_unset_only_when_asked_for(flag, clear):
+def test_empty_values_are_cleared_only_on_request(flag, clear):
     tenant, job = company(jobTitle="Boss"), Job(flag=flag, clear_values=clear)
     job.sync(tenant)
     tenant.objects["u1"].source.update(jobTitle=None, manager=None)
@@ -158,7 +158,7 @@ def test_each_manager_style_sets_the_manager(style):
     assert job.user(tenant, "u1")[ENTERPRISE]["manager"]["value"] == job.user(tenant, "u0")["id"]
 
 
-def test_the_log_has_the_shape_of_the_portals():
+def test_the_log_has_the_form_of_the_portals_log():
     tenant, job = company(), Job()
     job.sync(tenant)
     entry = next(e for e in job.entries if e.source == "u1").to_json()
@@ -173,9 +173,9 @@ def test_the_log_has_the_shape_of_the_portals():
     assert [r["method"] for r in entry["requests"]] == ["GET", "POST"]
 
 
-def test_passwords_get_into_no_log():
+def test_passwords_are_hidden_in_the_log():
     mappings, tenant, job = idmelon_defaults(), company(secret="s3cret-one"), Job()
-    rows = (*mappings.users.rows, row("User", "[secret]", "password"))
+    rows = (*mappings.users.rows, make_row("User", "[secret]", "password"))
     job.mappings = MappingSet(replace(mappings.users, rows=rows), mappings.groups)
     job.sync(tenant)
     text = json.dumps([entry.to_json() for entry in job.entries])

@@ -1,4 +1,4 @@
-"""Who leaves: what is sent for each event, by scope, and what is held back."""
+"""Deprovisioning: the request for each event and scope, and the removals that are held back."""
 
 import copy
 from dataclasses import replace
@@ -7,13 +7,13 @@ import pytest
 
 from entra.cycle import CycleStoppedError
 from entra.mapping import MappingSet, idmelon_defaults
-from entra.scoping import Clause, Scope
-from tests.emulator.helpers import Job, company
+from entra.scoping import Clause, ScopingFilter
+from tests.support.emulator_job import Job, company
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
 
-def test_unassigned_is_disabled_and_unmanaged_afterwards():
+def test_an_unassigned_user_is_disabled_and_no_longer_managed():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.assignments.discard("u3")
@@ -25,7 +25,7 @@ def test_unassigned_is_disabled_and_unmanaged_afterwards():
     assert len(job.app.store["User"]) == 4
 
 
-def test_reassigned_is_restored():
+def test_a_reassigned_user_is_restored():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.assignments.discard("u3")
@@ -39,7 +39,7 @@ def test_reassigned_is_restored():
     assert job.verbs() == ["DELETE"]
 
 
-def test_with_sync_all_unassigning_sends_nothing():
+def test_with_scope_all_unassigning_sends_nothing():
     tenant, job = company(), Job()
     job.sync(tenant, scope="all")
     tenant.assignments.clear()
@@ -49,7 +49,7 @@ def test_with_sync_all_unassigning_sends_nothing():
 
 @pytest.mark.parametrize("scope", ["assigned", "all"])
 @pytest.mark.parametrize("change", [{"accountEnabled": False}, {"softDeleted": True}])
-def test_disabled_and_soft_deleted_are_disabled_and_come_back(scope, change):
+def test_disabled_and_soft_deleted_users_are_disabled_and_restored(scope, change):
     tenant, job = company(), Job()
     job.sync(tenant, scope=scope)
     tenant.objects["u2"].source.update(change)
@@ -63,7 +63,7 @@ def test_disabled_and_soft_deleted_are_disabled_and_come_back(scope, change):
 
 
 @BOTH
-def test_purged_is_deleted(flag):
+def test_a_purged_user_is_deleted(flag):
     tenant, job = company(), Job(flag=flag)
     job.sync(tenant)
     del tenant.objects["u3"]
@@ -71,7 +71,7 @@ def test_purged_is_deleted(flag):
     assert job.verbs() == ["DELETE"]
 
 
-def test_who_is_unassigned_is_left_alone_whatever_becomes_of_them():
+def test_an_unassigned_user_stays_unmanaged_after_later_changes():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.assignments.discard("u3")
@@ -81,7 +81,7 @@ def test_who_is_unassigned_is_left_alone_whatever_becomes_of_them():
     assert [method for method, _ in job.app.requests] == ["GET", "GET"]
 
 
-def test_what_is_gone_at_the_endpoint_already_counts_as_deleted():
+def test_a_resource_that_is_already_gone_counts_as_deleted():
     tenant, job = company(), Job()
     job.sync(tenant)
     job.app.store["User"].clear()
@@ -96,7 +96,7 @@ def test_disabled_users_are_never_created():
 
 
 @pytest.mark.parametrize("change", ["unassign", "delete", "soft-delete"])
-def test_a_group_that_goes_is_deleted(change):
+def test_an_unassigned_or_deleted_group_is_deleted(change):
     tenant, job = company(), Job()
     job.sync(tenant)
     if change == "unassign":
@@ -110,7 +110,7 @@ def test_a_group_that_goes_is_deleted(change):
     assert job.app.store["Group"] == {}
 
 
-def test_members_of_an_assigned_group_are_in_scope_but_not_those_of_a_nested_one():
+def test_members_of_an_assigned_group_are_in_scope_but_members_of_a_nested_group_are_not():
     tenant = company()
     tenant.objects["g0"].source["members"] = ["u1", "g1"]
     nested = copy.deepcopy(tenant.objects["g0"])
@@ -122,11 +122,11 @@ def test_members_of_an_assigned_group_are_in_scope_but_not_those_of_a_nested_one
     assert set(job.state.links) == {"u1", "g0"}
 
 
-def test_a_scoping_filter_disables_who_does_not_pass():
+def test_a_user_who_fails_the_scoping_filter_is_disabled():
     tenant, job = company(department="Sales"), Job()
     job.sync(tenant)
     users = job.mappings.users
-    scope = Scope(((Clause("department", "EQUALS", ("sales",)),),))
+    scope = ScopingFilter(((Clause("department", "EQUALS", ("sales",)),),))
     job.mappings = MappingSet(type(users)("User", users.rows, scope), job.mappings.groups)
     tenant.objects["u2"].source["department"] = "Legal"
     job.sync(tenant)
@@ -134,7 +134,7 @@ def test_a_scoping_filter_disables_who_does_not_pass():
     assert job.user(tenant, "u1")["active"] is True
 
 
-def test_skip_out_of_scope_deletions_sends_no_verb():
+def test_skip_out_of_scope_deletions_sends_nothing():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.assignments.clear()
@@ -142,7 +142,7 @@ def test_skip_out_of_scope_deletions_sends_no_verb():
     assert job.verbs() == []
 
 
-def test_without_a_mapping_of_active_there_is_nothing_to_disable_with():
+def test_a_user_is_not_disabled_if_active_is_not_mapped():
     mappings = idmelon_defaults()
     rows = tuple(row for row in mappings.users.rows if row.target.text != "active")
     job, tenant = Job(mappings=MappingSet(type(mappings.users)("User", rows), mappings.groups)), company()
@@ -167,7 +167,7 @@ def test_more_removals_than_the_threshold_are_held_back_until_they_are_allowed()
     assert job.state.quarantine is None
 
 
-def test_who_is_disabled_already_does_not_count_as_a_removal():
+def test_a_disabled_user_does_not_count_as_a_removal():
     tenant, job = company(), Job()
     job.sync(tenant)
     tenant.objects["u3"].source["accountEnabled"] = False
@@ -178,7 +178,7 @@ def test_who_is_disabled_already_does_not_count_as_a_removal():
 
 
 @pytest.mark.parametrize("verb", ["add", "update", "delete"])
-def test_a_verb_that_is_switched_off_is_not_sent(verb):
+def test_a_disabled_action_is_not_sent(verb):
     mappings = idmelon_defaults()
     users, groups = (replace(m, actions=m.actions - {verb}) for m in (mappings.users, mappings.groups))
     tenant, job = company(), Job()

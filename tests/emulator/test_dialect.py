@@ -1,12 +1,14 @@
-"""What goes over the wire, against the literals of the catalogue."""
+"""Requests compared with documented and captured ones."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from entra.client import Wire, split_url
+from entra.client import HttpOptions, RateLimiter, split_url
 from entra.dialect import Change, Dialect
-from entra.mapping import entra_defaults, idmelon_defaults, row, with_roles
+from entra.mapping import entra_defaults, idmelon_defaults, make_row, with_roles
 from entra.targets import CORE_USER, ENTERPRISE, IDMELON, Target
-from tests.emulator.helpers import client
+from tests.support.emulator_job import client
 
 SOURCE = {
     "objectId": "0a21f0f2",
@@ -22,7 +24,7 @@ SOURCE = {
 
 
 def change(target, old, new, expression="[x]"):
-    return Change(row("User", expression, target), old, new)
+    return Change(make_row("User", expression, target), old, new)
 
 
 def created(mappings=None, **switches):
@@ -49,13 +51,13 @@ def test_a_create_is_the_documented_one(flag):
     }
 
 
-def test_the_switches_of_a_create():
+def test_options_of_a_create():
     assert created(booleans="string")["active"] == "True"
     body = created(nulls_in_create=True)
     assert (body["title"], body["preferredLanguage"]) == (None, None)
 
 
-def test_roles_in_a_create_and_in_each_patch():
+def test_roles_have_the_form_of_each_request():
     role = {"primary": False, "type": "WindowsAzureActiveDirectoryRole", "display": "Role1234", "value": "25"}
     mappings = with_roles(entra_defaults(), "complex")
     assert created(mappings)["roles"] == [role]
@@ -113,7 +115,7 @@ def test_adds_keep_their_path_alone_and_lose_it_together():
         ({"flag": True, "booleans": "string"}, {"op": "replace", "path": "active", "value": "False"}),
     ],
 )
-def test_disabling(switches, operation):
+def test_disabling_writes_the_boolean_of_the_dialect(switches, operation):
     assert operations([change("active", True, False)], **switches) == [operation]
 
 
@@ -123,7 +125,7 @@ def test_unsetting_writes_an_empty_string():
     assert operations(changes, flag=True) == [{"op": "replace", "value": {"title": "", f"{ENTERPRISE}:department": ""}}]
 
 
-def test_members():
+def test_members_are_added_and_removed_in_the_form_of_each_dialect():
     assert Dialect().members_patch(["u1"], ["u2"])["Operations"] == [
         {"op": "Add", "path": "members", "value": [{"$ref": None, "value": "u1"}]},
         {"op": "Remove", "path": "members", "value": [{"value": "u2"}]},
@@ -142,7 +144,7 @@ def test_members():
         ("array", "manager", [{"$ref": "https://x/scim/Users/9", "value": "9"}]),
     ],
 )
-def test_manager_styles(style, path, value):
+def test_a_manager_has_the_chosen_form(style, path, value):
     target = Target.parse(f"{ENTERPRISE}:manager")
     (operation,) = Dialect(manager=style).manager_patch(target, "9", False, "https://x/scim")["Operations"]
     assert operation == {"op": "Add", "path": path, "value": value}
@@ -150,7 +152,7 @@ def test_manager_styles(style, path, value):
     assert cleared == {"op": "Replace", "path": f"{ENTERPRISE}:manager", "value": ""}
 
 
-# The wire
+# HTTP
 
 
 class Echo:
@@ -163,9 +165,9 @@ class Echo:
         return [b"let-me-in was the token"]
 
 
-def seen(method="GET", body=None, query=(("filter", 'userName eq "a+b@c"'),), url="http://x/scim", **wire):
+def seen(method="GET", body=None, query=(("filter", 'userName eq "a+b@c"'),), url="http://x/scim", **options):
     app = Echo()
-    exchange = client(app, url, **wire).send(method, "/Users", query, body)
+    exchange = client(app, url, **options).send(method, "/Users", query, body)
     return app.environ, exchange
 
 
@@ -174,7 +176,7 @@ def test_spaces_are_plus_signs_or_percent_20_and_a_plus_is_always_escaped():
     assert seen(spaces="%20")[0]["QUERY_STRING"] == "filter=userName%20eq%20%22a%2Bb%40c%22"
 
 
-def test_headers_of_reads_and_writes():
+def test_reads_and_writes_send_entras_headers():
     read, _ = seen()
     assert "CONTENT_TYPE" not in read or not read["CONTENT_TYPE"]
     assert "HTTP_ACCEPT" not in read
@@ -187,14 +189,14 @@ def test_headers_of_reads_and_writes():
     assert "HTTP_USER_AGENT" not in seen(user_agent=False)[0]
 
 
-def test_trailing_slash_and_the_flag_on_the_wire():
+def test_the_url_may_have_a_trailing_slash_and_the_flag():
     assert seen(trailing_slash=True)[0]["PATH_INFO"] == "/scim/Users/"
     assert seen(url="http://x/scim/?aadOptscim062020")[0]["QUERY_STRING"].startswith("filter=")
     flagged, _ = seen(url="http://x/scim?aadOptscim062020", flag_on_wire=True)
     assert flagged["QUERY_STRING"].startswith("aadOptscim062020&filter=")
 
 
-def test_a_token_that_the_endpoint_echoes_is_not_kept():
+def test_an_echoed_token_is_hidden():
     _, exchange = seen()
     assert exchange.response == "(token) was the token"
     assert "let-me-in" not in str(exchange.to_json())
@@ -209,28 +211,26 @@ def test_a_token_that_the_endpoint_echoes_is_not_kept():
         ("https://x/scim?AADOPTSCIM062020", "https://x/scim", True),
     ],
 )
-def test_tenant_urls(url, base, flag):
+def test_a_tenant_url_is_split_into_base_and_flag(url, base, flag):
     assert split_url(url) == (base, flag)
 
 
 @pytest.mark.parametrize("url", ["x/scim", "ftp://x/scim", "https:///scim", "https://user:secret@x/scim"])
-def test_what_is_no_tenant_url(url):
-    with pytest.raises(ValueError, match="tenant URL"):
+def test_an_invalid_tenant_url_is_rejected(url):
+    with pytest.raises(ValueError, match="URL"):
         split_url(url)
 
 
-def test_the_rate_ceiling_holds():
-    import time
-
-    app = Echo()
-    connection = client(app, rate=100)
-    started = time.monotonic()
+def test_the_rate_limit_delays_requests(monkeypatch):
+    slept = []
+    monkeypatch.setattr("entra.client.time", SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append))
+    limiter = RateLimiter(100)
     for _ in range(21):
-        connection.send("GET", "/Users")
-    assert time.monotonic() - started >= 0.2
+        limiter.wait()
+    assert sum(slept) == pytest.approx(0.2)
 
 
-def test_retry_after_is_honoured_when_asked():
+def test_retry_after_is_honoured_on_request():
     answers = iter([("429 Too Many", "0"), ("200 OK", "0")])
 
     def app(environ, start_response):
@@ -241,5 +241,5 @@ def test_retry_after_is_honoured_when_asked():
     assert client(app, honour_retry_after=True).send("GET", "/Users").status == 200
 
 
-def test_default_wire_is_that_of_the_model():
-    assert (Wire().rate, Wire().spaces, Wire().charset) == (25, "+", True)
+def test_default_options_are_entras():
+    assert (HttpOptions().rate, HttpOptions().spaces, HttpOptions().charset) == (25, "+", True)

@@ -1,4 +1,4 @@
-"""Mapping expressions: each function of the default mappings, and what is not understood."""
+"""Mapping expressions: each function, and errors."""
 
 import pytest
 
@@ -68,16 +68,16 @@ def test_an_expression_has_its_value(text, value):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("StripSpaces([givenName])", "StripSpaces is not known"),
-        ("Join(", "ends too early"),
-        ("Join([a] [b])", "comma should"),
-        ("[a] [b]", "follows its end"),
+        ("StripSpaces([givenName])", "unknown function StripSpaces"),
+        ("Join(", "unexpected end"),
+        ("Join([a] [b])", "expected a comma"),
+        ("[a] [b]", "after the end"),
         ("bare", "neither an attribute"),
-        ("[a] ; drop", "cannot be read at"),
-        (")", "where a value should"),
-        ("", "ends too early"),
+        ("[a] ; drop", "unexpected '; drop'"),
+        (")", "expected a value"),
+        ("", "unexpected end"),
     ],
 )
-def test_what_is_not_understood_is_named(text, reason):
+def test_an_invalid_expression_is_rejected_with_the_reason(text, reason):
     with pytest.raises(ExpressionError, match=reason):
         parse(text)

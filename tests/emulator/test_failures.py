@@ -1,24 +1,25 @@
-"""What goes wrong: escrow, retries, quarantine, and that the end state comes all the same."""
+"""Failures: escrow, retries and quarantine."""
 
 from dataclasses import replace
 
 import pytest
 
-from entra import people
-from entra.answers import ExportError, raise_for_status
+from entra import demo
 from entra.client import Endpoint as Client
 from entra.cycle import CycleStoppedError
 from entra.oauth import ClientCredentials
+from entra.responses import ExportError, raise_for_status
 from entra.state import load
+from entra.targets import ENTERPRISE
 from entra.tenant import from_json
-from tests.emulator import broken
-from tests.emulator.endpoint import ENTERPRISE, Endpoint
-from tests.emulator.helpers import Job, assert_equal_directory, company, served
+from tests.support import emulator_faults as faults
+from tests.support.emulator_endpoint import Endpoint
+from tests.support.emulator_job import Job, assert_equal_directory, company, served
 
 BOTH = pytest.mark.parametrize("flag", [False, True], ids="LF")
 
 
-def test_a_target_deleted_behind_the_back_is_an_invalid_anchor_until_a_restart():
+def test_a_target_deleted_out_of_band_is_an_invalid_anchor_until_a_restart():
     tenant, job = company(), Job()
     job.sync(tenant)
     del job.app.store["User"][job.state.links["u1"].target]
@@ -31,7 +32,7 @@ def test_a_target_deleted_behind_the_back_is_an_invalid_anchor_until_a_restart()
     assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
 
 
-def test_a_request_that_http_does_not_allow_is_not_quoted_and_no_timeout():
+def test_an_invalid_request_is_unreachable_and_not_quoted():
     with served(Endpoint()) as url:
         exchange = Client(url, "Secret\r").send("GET", "/Users")
     with pytest.raises(ExportError, match=r"^Unreachable: the request was not sent"):
@@ -45,10 +46,10 @@ class RefusesU1(Endpoint):
     def check_unique(self, kind, resource):
         super().check_unique(kind, resource)
         if self.refusing and resource.get("externalId") == "u1":
-            raise broken.ScimError(400, "no u1 here")
+            raise faults.ScimError(400, "no u1 here")
 
 
-def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_its_references():
+def test_a_rejected_object_is_retried_with_doubled_waits_and_then_provisioned_with_its_references():
     tenant, job = company(), Job(RefusesU1())
     waits = []
     for _ in range(4):
@@ -64,7 +65,7 @@ def test_a_refused_object_waits_longer_and_longer_and_is_then_provisioned_with_i
     assert {m["value"] for m in job.group(tenant, "g0")["members"]} >= {job.user(tenant, "u1")["id"]}
 
 
-def test_an_object_that_entra_has_stopped_trying_stays_in_the_state_file(tmp_path):
+def test_an_object_that_is_no_longer_retried_stays_in_the_state_file(tmp_path):
     tenant, job = company(), Job(RefusesU1())
     job.state.path = tmp_path / "links.json"
     job.sync(tenant)
@@ -75,7 +76,7 @@ def test_an_object_that_entra_has_stopped_trying_stays_in_the_state_file(tmp_pat
     assert not job.sync(tenant).errors
 
 
-def test_a_wait_has_an_end_after_however_many_attempts():
+def test_the_wait_is_at_most_a_day_after_any_number_of_attempts():
     tenant, job = company(), Job(RefusesU1())
     job.sync(tenant)
     job.state.escrow["u1"] = replace(job.state.escrow["u1"], attempts=2_000)
@@ -88,11 +89,11 @@ class RefusesMembers(Endpoint):
 
     def patch(self, kind, resource, body):
         if kind == "Group" and self.refusing:
-            raise broken.ScimError(400, "no members today")
+            raise faults.ScimError(400, "no members today")
         return super().patch(kind, resource, body)
 
 
-def test_references_that_were_refused_wait_and_are_then_sent_again():
+def test_rejected_references_are_retried():
     tenant, job = company(), Job(RefusesMembers())
     assert job.sync(tenant, interval=100).errors
     assert job.state.escrow["g0"].reference
@@ -104,8 +105,8 @@ def test_references_that_were_refused_wait_and_are_then_sent_again():
     assert len(job.group(tenant, "g0")["members"]) == 2
 
 
-def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
-    monkeypatch.setattr("entra.cycle.SAVE_EVERY", 0)
+def test_the_state_is_saved_during_a_cycle(monkeypatch, tmp_path):
+    monkeypatch.setattr("entra.cycle.SAVE_INTERVAL", 0)
     job = Job()
     job.state.path = tmp_path / "links.json"
 
@@ -117,8 +118,8 @@ def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
             raise Dies
 
     cycle = job.cycle(company())
-    cycle.journal.listener = listener
-    monkeypatch.setattr("entra.cycle.Cycle._settle", lambda _: None)
+    cycle.log.listener = listener
+    monkeypatch.setattr("entra.cycle.Cycle._finish", lambda _: None)
     with pytest.raises(Dies):
         cycle.run()
     again = load(job.state.path, job.state.url)
@@ -127,9 +128,9 @@ def test_the_state_is_saved_on_the_way(monkeypatch, tmp_path):
 
 
 @BOTH
-def test_injected_faults_only_delay_the_end_state(flag):
-    tenant = people.demo(25, 3)
-    job = Job(flag=flag, wire={"faults": {"429": 0.05, "500": 0.05, "timeout": 0.1}})
+def test_injected_faults_only_delay_the_result(flag):
+    tenant = demo.generate(25, 3)
+    job = Job(flag=flag, http={"faults": {"429": 0.05, "500": 0.05, "timeout": 0.1}})
     for _ in range(40):
         try:
             failed = job.sync(tenant, retry_now=True).errors
@@ -140,8 +141,8 @@ def test_injected_faults_only_delay_the_end_state(flag):
     assert_equal_directory(job, tenant)
 
 
-@pytest.mark.parametrize("app", [broken.EmptySearchIs404, broken.EmptySearchIsHtml, broken.BareArray, broken.NoGroups])
-def test_an_endpoint_that_fails_the_probe_goes_into_quarantine_at_once(app):
+@pytest.mark.parametrize("app", [faults.EmptySearchIs404, faults.EmptySearchIsHtml, faults.BareArray, faults.NoGroups])
+def test_a_failed_connection_test_is_a_quarantine(app):
     job = Job(app())
     with pytest.raises(CycleStoppedError, match="EncounteredQuarantineException"):
         job.sync(company())
@@ -149,7 +150,7 @@ def test_an_endpoint_that_fails_the_probe_goes_into_quarantine_at_once(app):
     assert job.verbs() == []
 
 
-def test_a_wrong_token_is_a_quarantine_and_a_good_one_lifts_it():
+def test_a_wrong_token_is_a_quarantine_that_a_valid_one_ends():
     job, good = Job(), Job()
     job.client._token = "wrong"
     with pytest.raises(CycleStoppedError, match="InvalidCredentials"):
@@ -160,7 +161,7 @@ def test_a_wrong_token_is_a_quarantine_and_a_good_one_lifts_it():
     assert job.state.quarantine is None
 
 
-def test_client_credentials_that_are_refused_are_a_quarantine():
+def test_rejected_client_credentials_are_a_quarantine():
     job = Job()
     job.client.credentials = ClientCredentials("http://endpoint.example/scim/nothing", "id", "secret")
     with pytest.raises(CycleStoppedError, match=r"InvalidCredentials.*without an access_token"):
@@ -177,13 +178,13 @@ def test_too_many_failures_are_a_quarantine():
 @pytest.mark.parametrize(
     ("app", "code"),
     [
-        (broken.StringManager, "SystemForCrossDomainIdentityManagementDeserializationError"),
-        (broken.NoId, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
-        (broken.NoPatch, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
-        (broken.BareObject, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.StringManager, "SystemForCrossDomainIdentityManagementDeserializationError"),
+        (faults.NoId, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.NoPatch, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
+        (faults.BareObject, "SystemForCrossDomainIdentityManagementServiceIncompatible"),
     ],
 )
-def test_an_answer_that_entra_cannot_take_is_that_error(app, code):
+def test_an_intolerable_response_has_entras_error_code(app, code):
     tenant, job = company(), Job(app())
     job.sync(tenant)
     tenant.objects["u1"].source["jobTitle"] = "Boss"
@@ -194,8 +195,8 @@ def test_an_answer_that_entra_cannot_take_is_that_error(app, code):
     assert code in {code for code, _ in journal.errors}
 
 
-def test_a_phone_number_that_comes_back_otherwise_is_patched_again_after_every_restart():
-    tenant, job = company(telephoneNumber="+1 (555) 0100"), Job(broken.PhoneNormalised())
+def test_a_normalised_phone_number_is_patched_after_every_restart():
+    tenant, job = company(telephoneNumber="+1 (555) 0100"), Job(faults.PhoneNormalised())
     job.sync(tenant)
     job.state.restart()
     job.sync(tenant)

@@ -1,4 +1,4 @@
-"""Schemas exported from Entra: reading their mappings, and adding IDmelon's attributes."""
+"""Schemas exported from Entra: read their mappings, add IDmelon's attributes."""
 
 import contextlib
 import copy
@@ -12,87 +12,8 @@ from hypothesis import strategies as st
 from entra import graph, schema
 from entra.mapping import MappingError
 from entra.targets import IDMELON
-from tests.emulator.helpers import Job, company
-
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-
-
-def attribute(name, **more):
-    return {"name": name, "type": "String", "anchor": False, "required": False, **more}
-
-
-def row(target, expression, **more):
-    kind = "Attribute" if expression.startswith("[") else "Function"
-    source = {"expression": expression, "name": expression.strip("[]").partition("(")[0], "type": kind}
-    return {
-        "targetAttributeName": target,
-        "source": {**source, "parameters": []},
-        "defaultValue": "",
-        "flowBehavior": "FlowWhenChanged",
-        "flowType": "Always",
-        "matchingPriority": 0,
-        **more,
-    }
-
-
-def exported():
-    """A schema in the documented format of Microsoft Graph, as a non-gallery application has it."""
-    users = [
-        row("userName", "[userPrincipalName]", matchingPriority=1),
-        row("active", 'Switch([IsSoftDeleted], , "False", "True", "True", "False")'),
-        row("displayName", "[displayName]"),
-        row('emails[type eq "work"].value', "[mail]"),
-        row("externalId", "[mailNickname]"),
-        row(f"{ENTERPRISE}:manager", "[manager]"),
-    ]
-    groups = [
-        row("displayName", "[displayName]", matchingPriority=1),
-        row("externalId", "[objectId]"),
-        row("members", "[members]"),
-    ]
-    names = [r["targetAttributeName"] for r in users]
-    return {
-        "id": "customappsso.1234.5678",
-        "version": "v1.0",
-        "directories": [
-            {"id": "1", "name": "Azure Active Directory", "objects": [{"name": "User", "attributes": []}]},
-            {
-                "id": "2",
-                "name": "customappsso",
-                "objects": [
-                    {"name": "User", "attributes": [attribute("id", anchor=True), *map(attribute, names)]},
-                    {"name": "Group", "attributes": [attribute("displayName"), attribute("externalId")]},
-                ],
-            },
-        ],
-        "synchronizationRules": [
-            {
-                "id": "3",
-                "name": "USER_TO_USER",
-                "sourceDirectoryName": "Azure Active Directory",
-                "targetDirectoryName": "customappsso",
-                "objectMappings": [
-                    mapping("User", users),
-                    mapping("Group", groups),
-                ],
-            }
-        ],
-    }
-
-
-def mapping(kind, rows):
-    return {
-        "enabled": True,
-        "flowTypes": "Add, Update, Delete",
-        "name": f"Provision {kind}s",
-        "sourceObjectName": kind,
-        "targetObjectName": kind,
-        "attributeMappings": rows,
-    }
-
-
-def rows_of(document, kind):
-    return graph.object_mapping(document, kind)["attributeMappings"]
+from tests.support.emulator_job import Job, company
+from tests.support.emulator_schema import exported, mapping, row, rows_of
 
 
 def test_the_attributes_and_mappings_are_added():
@@ -111,7 +32,7 @@ def test_the_attributes_and_mappings_are_added():
     assert len(changes) == 6 + 6 + 1 + 2
 
 
-def test_what_is_given_stays_as_it_is_and_what_is_there_already_stays():
+def test_the_given_schema_is_not_changed_and_existing_mappings_are_kept():
     given = exported()
     chosen = row(f"{IDMELON}:extraAttribute1", "[department]")
     rows_of(given, "User").append(chosen)
@@ -122,14 +43,14 @@ def test_what_is_given_stays_as_it_is_and_what_is_there_already_stays():
     assert document["directories"][0] == given["directories"][0]
 
 
-def test_an_external_id_that_an_administrator_chose_stays():
+def test_an_external_id_chosen_by_an_administrator_is_kept():
     given = exported()
     rows_of(given, "User")[4]["source"].update(name="employeeId", expression="[employeeId]")
     document, _ = schema.augment(given)
     assert rows_of(document, "User")[4]["source"]["name"] == "employeeId"
 
 
-def test_twice_is_the_same_as_once():
+def test_a_second_run_changes_nothing():
     once, _ = schema.augment_text(json.dumps(exported()))
     twice, changes = schema.augment_text(once)
     assert (twice, changes) == (once, [])
@@ -143,38 +64,41 @@ def test_twice_is_the_same_as_once():
         ("{}", '"synchronizationRules"'),
         ('{"synchronizationRules": []}', '"directories"'),
         ('{"synchronizationRules": [], "directories": []}', "maps objects to User"),
-        ('{"synchronizationRules": [1], "directories": []}', '"synchronizationRules" in the file should hold objects'),
+        (
+            '{"synchronizationRules": [1], "directories": []}',
+            '"synchronizationRules" in the file must contain only objects',
+        ),
         ('{"synchronizationRules": [{"objectMappings": 1}], "directories": []}', '"objectMappings" in .* a list'),
         (b"\xff\xfe", "not JSON"),
     ],
 )
-def test_a_file_that_is_none_is_refused_with_the_reason(text, reason):
+def test_an_invalid_schema_is_rejected_with_the_reason(text, reason):
     with pytest.raises(schema.NoSchemaError, match=reason):
         schema.augment_text(text)
 
 
-def test_a_schema_whose_directories_do_not_describe_the_target_is_refused():
+def test_a_schema_without_a_description_of_the_target_is_rejected():
     given = exported()
     del given["directories"][1]
-    with pytest.raises(schema.NoSchemaError, match="do not describe User of customappsso"):
+    with pytest.raises(schema.NoSchemaError, match="does not describe User of customappsso"):
         schema.augment(given)
 
 
-def test_a_schema_of_another_direction_is_refused():
+def test_a_schema_that_does_not_map_users_is_rejected():
     given = exported()
     given["synchronizationRules"][0]["objectMappings"] = [mapping("Contact", [])]
     with pytest.raises(schema.NoSchemaError, match="maps objects to User"):
         schema.augment(given)
 
 
-def test_the_portals_wrapped_export_is_read_too():
+def test_the_portals_export_of_a_whole_job_is_read():
     assert graph.load(json.dumps({"schema": exported()}))["version"] == "v1.0"
 
 
-# Provisioning by an exported schema
+# Provisioning with an exported schema
 
 
-def test_mappings_are_read_and_what_is_unknown_is_named_and_left_out():
+def test_mappings_are_read_and_unsupported_ones_are_reported():
     document, _ = schema.augment(exported())
     rows_of(document, "User").append(row("title", "StripSpaces([jobTitle])"))
     graph.object_mapping(document, "User")["scope"] = {
@@ -192,17 +116,17 @@ def test_mappings_are_read_and_what_is_unknown_is_named_and_left_out():
         ]
     }
     mappings = graph.mappings(document)
-    assert mappings.left_out == (
+    assert mappings.unsupported == (
         "User: scoping filter on city: operator SOUNDS LIKE",
-        "User.title: the function StripSpaces is not known here",
+        "User.title: unknown function StripSpaces",
     )
     assert [row.target.text for row in mappings.users.matching] == ["userName"]
-    assert mappings.users.scope.holds({"department": "sales"})
-    assert not mappings.users.scope.holds({"department": "Legal"})
+    assert mappings.users.scope.matches({"department": "sales"})
+    assert not mappings.users.scope.matches({"department": "Legal"})
     assert mappings.groups.actions == {"add", "update", "delete"}
 
 
-def test_constants_create_only_rows_defaults_and_switched_off_verbs_are_read():
+def test_constants_create_only_rows_defaults_and_disabled_actions_are_read():
     document = exported()
     constant = {"type": "Constant", "name": "Employee", "expression": '"Employee"'}
     once = row("title", "[jobTitle]", flowType="ObjectAddOnly", defaultValue="None")
@@ -225,14 +149,14 @@ def test_a_source_without_expression_is_read_from_its_parameters():
     assert found["nickName"].value({"givenName": "Kim", "surname": "Ó"}) == "Kim-Ó"
 
 
-def test_without_a_matching_attribute_a_schema_is_refused():
+def test_a_schema_without_a_matching_attribute_is_rejected():
     document = exported()
     rows_of(document, "User")[0]["matchingPriority"] = 0
     with pytest.raises(graph.NoSchemaError, match="matchingPriority"):
         graph.mappings(document)
 
 
-def test_an_expression_that_cannot_be_evaluated_fails_that_object_alone():
+def test_an_expression_that_cannot_be_evaluated_fails_only_that_object():
     document = exported()
     rows_of(document, "User").append(row("title", "Mid([jobTitle], [jobTitle], 1)"))
     job, tenant = Job(mappings=graph.mappings(document)), company(jobTitle="1")
@@ -241,7 +165,7 @@ def test_an_expression_that_cannot_be_evaluated_fails_that_object_alone():
     assert set(job.state.escrow) == {"u2"}
 
 
-def test_a_cycle_by_an_exported_schema_writes_what_it_maps():
+def test_a_cycle_with_an_exported_schema_writes_the_mapped_attributes():
 
     document, _ = schema.augment(exported())
     job, tenant = Job(mappings=graph.mappings(document)), company(immutableId="abc=", mail="u@x.example")
@@ -251,7 +175,7 @@ def test_a_cycle_by_an_exported_schema_writes_what_it_maps():
     assert "title" not in user
 
 
-# Uploads of anything
+# Invalid uploads
 
 
 def places(value, path=()):
@@ -265,7 +189,7 @@ def put(document, path, value):
     *way, last = path
     for key in way:
         document = document[key]
-    document[last] = deepcopy(value)  # or a later change is made inside of it, in every example from then on
+    document[last] = deepcopy(value)  # or later changes would modify it for all examples
 
 
 ODD = st.sampled_from([None, 0, 1.5, True, "", "x", [], [None], [1], ["x"], {}, {"a": 1}, [{}], [[]]])
@@ -274,7 +198,7 @@ PLACES = sorted(filter(None, places(exported())), key=str)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ODD), min_size=1, max_size=3))
-def test_a_schema_that_is_odd_anywhere_is_taken_or_refused(changes):
+def test_a_schema_with_any_wrong_value_is_accepted_or_rejected(changes):
     document = exported()
     for path, value in changes:
         with contextlib.suppress(KeyError, IndexError, TypeError):
@@ -286,9 +210,9 @@ def test_a_schema_that_is_odd_anywhere_is_taken_or_refused(changes):
         mappings = graph.mappings(graph.load(json.dumps(document)))
         with contextlib.suppress(MappingError):
             assert list(mappings.users.values({"city": "x"}))
-        mappings.users.scope.holds({"city": "x"})
+        mappings.users.scope.matches({"city": "x"})
 
 
-def test_a_bottomless_file_is_refused():
+def test_a_deeply_nested_file_is_rejected():
     with pytest.raises(schema.NoSchemaError, match="not JSON"):
         schema.augment_text("[" * 100_000)

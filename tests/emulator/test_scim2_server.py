@@ -1,4 +1,4 @@
-"""The emulator against scim2-server, which nobody here wrote: what it finds there is data, not a pass mark."""
+"""The emulator against scim2-server, an endpoint of another project."""
 
 import shutil
 import socket
@@ -10,21 +10,26 @@ from pathlib import Path
 import pytest
 
 from entra.client import Endpoint as Client
-from entra.client import Wire
+from entra.client import HttpOptions
+from entra.demo import generate
 from entra.mapping import MappingSet, entra_defaults
-from entra.people import demo
 from entra.validate.cases import Status
 from entra.validate.reports import to_html
 from entra.validate.runner import CASES, Run
-from tests.conftest import free_port
-from tests.emulator.endpoint import TOKEN
-from tests.emulator.helpers import Job, assert_equal_groups
+from tests.support.emulator_endpoint import TOKEN
+from tests.support.emulator_job import Job, assert_equal_groups
 
 COMMAND = shutil.which("scim2-server", path=str(Path(sys.executable).parent))
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="scim2-server is not installed")
 
 
-def answers(port):
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_listening(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -35,20 +40,20 @@ def endpoint():
     command = [COMMAND, "--port", str(port), "--bearer-token", TOKEN]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until = time.monotonic() + 20
-        while not answers(port):
+        while not is_listening(port):
             assert time.monotonic() < until, "scim2-server does not start"
             time.sleep(0.05)
-        client = Client(f"http://127.0.0.1:{port}", TOKEN, Wire(rate=0))
+        client = Client(f"http://127.0.0.1:{port}", TOKEN, HttpOptions(rate=0))
         yield client
         client.close()
         process.terminate()
 
 
-def test_a_cycle_provisions_what_it_takes_and_names_the_rest(endpoint):
-    tenant, job = demo(30, 3), Job(flag=True, mappings=without_manager(entra_defaults()))
+def test_a_cycle_without_managers_succeeds(endpoint):
+    tenant, job = generate(30, 3), Job(flag=True, mappings=without_manager(entra_defaults()))
     job.client = endpoint
     assert not job.sync(tenant).errors
-    job.app.store = {"User": everything(endpoint, "/Users"), "Group": everything(endpoint, "/Groups")}
+    job.app.store = {"User": read_all(endpoint, "/Users"), "Group": read_all(endpoint, "/Groups")}
     ids = {source: link.target for source, link in job.state.links.items()}
     for group in job.app.store["Group"].values():
         group["description"] = tenant.find(group["displayName"]).source["description"]  # not mapped here
@@ -56,26 +61,26 @@ def test_a_cycle_provisions_what_it_takes_and_names_the_rest(endpoint):
     assert len(job.app.store["User"]) == sum(person.enabled for person in tenant.of("User"))
 
 
-def test_the_manager_is_what_it_trips_over(endpoint):
+def test_the_reference_check_of_the_manager_fails(endpoint):
     job = Job(flag=True, mappings=entra_defaults())
     job.client = endpoint
-    errors = job.sync(demo(12, 0, domain="manager.example")).errors
-    assert {cause for _, cause in errors} == {"GET answered 400: Field not found: manager"}
+    errors = job.sync(generate(12, 0, domain="manager.example")).errors
+    assert {cause for _, cause in errors} == {"GET returned 400: Field not found: manager"}
 
 
-def test_the_validation_comes_to_its_end_and_leaves_nothing_behind(endpoint):
-    before = everything(endpoint, "/Users"), everything(endpoint, "/Groups")
+def test_a_validation_finishes_and_cleans_up(endpoint):
+    before = read_all(endpoint, "/Users"), read_all(endpoint, "/Groups")
     run = Run(endpoint)
     found = {r.name: r for r in run.results()}
     assert {r.case.name for r in found.values()} == {case.name for case in CASES}
     assert "unexpected shape" not in " ".join(r.message for r in found.values())
     assert found["probe-users[L]"].status is Status.PASSED
     assert found["manager-reference[L]"].status is Status.FAILED
-    assert (everything(endpoint, "/Users"), everything(endpoint, "/Groups")) == before
+    assert (read_all(endpoint, "/Users"), read_all(endpoint, "/Groups")) == before
     assert "What to change" in to_html(run)
 
 
-def everything(endpoint, path):
+def read_all(endpoint, path):
     resources = endpoint.send("GET", path, [("count", "1000")]).response.get("Resources", [])
     return {resource["id"]: resource for resource in resources}
 

@@ -1,11 +1,11 @@
-"""Tenant files, and the people and days that are made up."""
+"""Tenant files, demo tenants and their changes."""
 
 import json
 
 import pytest
 
 from entra.changes import day
-from entra.people import demo
+from entra.demo import generate
 from entra.tenant import TenantError, from_json, load, to_json
 
 USER = {"objectId": "1", "userPrincipalName": "a"}
@@ -13,12 +13,12 @@ GROUP = {"objectId": "2", "displayName": "G"}
 
 
 def test_the_same_seed_makes_the_same_tenant():
-    assert to_json(demo(50, 5, seed=3)) == to_json(demo(50, 5, seed=3))
-    assert to_json(demo(50, 5, seed=3)) != to_json(demo(50, 5, seed=4))
+    assert to_json(generate(50, 5, seed=3)) == to_json(generate(50, 5, seed=3))
+    assert to_json(generate(50, 5, seed=3)) != to_json(generate(50, 5, seed=4))
 
 
-def test_a_demo_tenant_has_what_makes_provisioning_hard():
-    tenant = demo(1000, 20)
+def test_a_demo_tenant_has_difficult_cases():
+    tenant = generate(1000, 20)
     people = [person.source for person in tenant.of("User")]
     assert (len(people), len(tenant.of("Group"))) == (1000, 20)
     names = [p["userPrincipalName"] for p in people]
@@ -36,19 +36,19 @@ def test_a_demo_tenant_has_what_makes_provisioning_hard():
     assert len({group.name for group in tenant.of("Group")}) == 20
 
 
-def test_names_of_groups_beyond_the_known_ones():
-    assert len({g.name for g in demo(30, 40).of("Group")}) == 40
+def test_many_groups_have_distinct_names():
+    assert len({g.name for g in generate(30, 40).of("Group")}) == 40
 
 
-def test_a_tenant_survives_its_file(tmp_path):
-    tenant = demo(10, 2)
+def test_a_tenant_file_round_trips(tmp_path):
+    tenant = generate(10, 2)
     path = tmp_path / "tenant.json"
     path.write_text(json.dumps(to_json(tenant)), encoding="utf-8")
     assert to_json(load(path)) == to_json(tenant)
 
 
 def test_a_day_changes_a_copy():
-    tenant = demo(20, 3)
+    tenant = generate(20, 3)
     before = json.dumps(to_json(tenant))
     changed, happened = day(tenant, seed=1)
     assert json.dumps(to_json(tenant)) == before
@@ -57,17 +57,17 @@ def test_a_day_changes_a_copy():
     assert any("joins" in what for what in happened)
 
 
-def test_assignments_default_to_everybody():
+def test_all_objects_are_assigned_by_default():
     tenant = from_json({"users": [{"objectId": "1", "userPrincipalName": "a@b.c"}]})
     assert tenant.assigned() == {"1"}
 
 
 def test_objects_are_found_by_any_name():
-    tenant = demo(10, 1)
+    tenant = generate(10, 1)
     person = tenant.of("User")[3]
     for key in ("objectId", "userPrincipalName", "displayName"):
         assert tenant.find(person.source[key].upper()).id == person.id or key == "displayName"
-    assert tenant.find("nobody") is None
+    assert tenant.find("unknown") is None
 
 
 @pytest.mark.parametrize(
@@ -79,21 +79,21 @@ def test_objects_are_found_by_any_name():
         ({"users": [{"objectId": "1"}]}, r'users\[0\] has no "userPrincipalName"'),
         ({"users": [], "groups": [{"displayName": "G"}]}, r'groups\[0\] has no "objectId"'),
         ({"users": [USER] * 2}, "repeats the objectId 1"),
-        ({"users": [], "groups": [{**GROUP, "members": ["nope", 1]}]}, r'"members" of groups\[0\] should be a list of'),
-        ({"users": [], "groups": [{**GROUP, "members": 1}]}, r'"members" of groups\[0\] should be a list of'),
+        ({"users": [], "groups": [{**GROUP, "members": ["nope", 1]}]}, r'"members" of groups\[0\] must be a list of'),
+        ({"users": [], "groups": [{**GROUP, "members": 1}]}, r'"members" of groups\[0\] must be a list of'),
         ({"users": [], "groups": 1}, '"groups" a list'),
-        ({"users": [], "tenant": "x"}, '"tenant" should be an object'),
-        ({"users": [], "assignments": [[]]}, '"assignments" should be a list of objectIds'),
-        ({"users": [], "assignments": None}, '"assignments" should be a list of objectIds'),
-        ({"users": [{**USER, "manager": ["2"]}]}, r'"manager" of users\[0\] is no objectId'),
+        ({"users": [], "tenant": "x"}, '"tenant" must be an object'),
+        ({"users": [], "assignments": [[]]}, '"assignments" must be a list of objectIds'),
+        ({"users": [], "assignments": None}, '"assignments" must be a list of objectIds'),
+        ({"users": [{**USER, "manager": ["2"]}]}, r'"manager" of users\[0\] must be an objectId'),
     ],
 )
-def test_what_is_wrong_with_a_tenant_is_named(raw, reason):
+def test_an_invalid_tenant_is_rejected_with_the_reason(raw, reason):
     with pytest.raises(TenantError, match=reason):
         from_json(raw)
 
 
-def test_a_file_that_is_not_json_is_named(tmp_path):
+def test_a_tenant_file_that_is_not_json_is_named(tmp_path):
     path = tmp_path / "x.json"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(TenantError, match=r"x\.json is not JSON"):

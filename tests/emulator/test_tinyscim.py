@@ -1,4 +1,4 @@
-"""The emulator against this project's own server, in both dialects."""
+"""The emulator against this project's own service, in both dialects."""
 
 import httpx
 import pytest
@@ -7,20 +7,20 @@ from app import create_app
 from config.tokens import new_token
 from entra.changes import day
 from entra.client import Endpoint as Client
-from entra.client import Wire
+from entra.client import HttpOptions
+from entra.demo import generate
 from entra.mapping import idmelon_defaults, with_roles
-from entra.people import demo
 from entra.validate.cases import Status
 from entra.validate.runner import Run
 from storage.memory import MemoryStore
-from tests.emulator.helpers import Job, assert_equal_directory
+from tests.support.emulator_job import Job, assert_equal_directory
 
 URL = "http://tinyscim.example/api/scim/v2"
 ADDED = {"schemas", "meta", "groups"}
 
 
 class Server:
-    """The service over a store in memory; `store` is what it answers when asked for everything."""
+    """The service with a store in memory; `store` is its content as read over HTTP."""
 
     def __init__(self):
         self.token, table = new_token("tests")
@@ -33,13 +33,13 @@ class Server:
 
     def client(self):
         transport = httpx.WSGITransport(app=self, raise_app_exceptions=False)
-        return Client(URL, self.token, Wire(rate=0), transport)
+        return Client(URL, self.token, HttpOptions(rate=0), transport)
 
     @property
     def store(self):
-        return {kind: self.everything(path) for kind, path in (("User", "/Users"), ("Group", "/Groups"))}
+        return {kind: self.read_all(path) for kind, path in (("User", "/Users"), ("Group", "/Groups"))}
 
-    def everything(self, path):
+    def read_all(self, path):
         answer = self.client().send("GET", path, [("count", "1000")])
         resources = answer.response.get("Resources", [])
         assert len(resources) == answer.response["totalResults"]
@@ -59,7 +59,7 @@ def job_of(server, **settings):
 
 @pytest.mark.parametrize("flag", [False, True], ids="LF")
 def test_the_directory_equals_the_tenant_after_each_day(server, flag):
-    tenant, job = demo(60, 6), job_of(server, flag=flag, clear_values=True)
+    tenant, job = generate(60, 6), job_of(server, flag=flag, clear_values=True)
     assert not job.sync(tenant).errors
     assert_equal_directory(job, tenant)
     for number in range(4):
@@ -76,7 +76,7 @@ def test_the_directory_equals_the_tenant_after_each_day(server, flag):
 @pytest.mark.parametrize("style", ["single", "complex", "assertive"])
 @pytest.mark.parametrize("flag", [False, True], ids="LF")
 def test_nothing_is_patched_again_after_a_restart(server, flag, style):
-    tenant = demo(20, 2)
+    tenant = generate(20, 2)
     job = job_of(server, flag=flag, mappings=with_roles(idmelon_defaults(), style))
     job.sync(tenant)
     job.state.restart(full=True)

@@ -1,4 +1,4 @@
-"""The validation: every fault is named by the right case, and nothing is held against a good endpoint."""
+"""The validation: each fault is detected by the right case, and a correct endpoint passes."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -8,9 +8,9 @@ import pytest
 from entra.validate import reports
 from entra.validate.cases import Status
 from entra.validate.runner import CASES, Run, choose
-from tests.emulator import broken
-from tests.emulator.endpoint import TOKEN, Endpoint
-from tests.emulator.helpers import client
+from tests.support import emulator_faults as faults
+from tests.support.emulator_endpoint import TOKEN, Endpoint
+from tests.support.emulator_job import client
 
 
 def validated(app, **how):
@@ -19,12 +19,12 @@ def validated(app, **how):
     return run
 
 
-def complaints(run):
+def failed_cases(run):
     return {r.case.name for r in run.finished if r.status in (Status.FAILED, Status.WARNED)}
 
 
-@pytest.mark.parametrize("app", [Endpoint, broken.Tolerated])
-def test_a_good_endpoint_passes_every_case_and_is_left_as_it_was(app):
+@pytest.mark.parametrize("app", [Endpoint, faults.Tolerated])
+def test_a_correct_endpoint_passes_every_case_and_is_cleaned_up(app):
     app = app()
     run = validated(app)
     assert [(r.name, r.message) for r in run.finished if r.status is not Status.PASSED] == []
@@ -32,39 +32,39 @@ def test_a_good_endpoint_passes_every_case_and_is_left_as_it_was(app):
     assert run.left_behind == []
 
 
-@pytest.mark.parametrize(("app", "case"), broken.FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
-def test_a_fault_is_named_by_its_case(app, case):
-    assert complaints(validated(app(), cases=choose([case]))) == {case}
+@pytest.mark.parametrize(("app", "case"), faults.FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
+def test_each_fault_is_detected_by_its_case(app, case):
+    assert failed_cases(validated(app(), cases=choose([case]))) == {case}
 
 
 @pytest.mark.parametrize(
     ("app", "cases"),
     [
-        (broken.MembersNotExcluded, {"members-excluded"}),
-        (broken.StringManager, {"create-manager", "manager"}),
-        (broken.Nulls, {"no-nulls"}),
-        (broken.PatchWithoutBody, {"patch-answer"}),
-        (broken.StartIndexNotEchoed, {"paging", "group-paging"}),
-        (broken.PlainJson, {"content-type"}),
-        (broken.DisablingLeavesGroups, {"restore"}),
-        (broken.OpenToAll, {"wrong-token"}),
+        (faults.MembersNotExcluded, {"members-excluded"}),
+        (faults.StringManager, {"create-manager", "manager"}),
+        (faults.Nulls, {"no-nulls"}),
+        (faults.PatchWithoutBody, {"patch-answer"}),
+        (faults.StartIndexNotEchoed, {"paging", "group-paging"}),
+        (faults.PlainJson, {"content-type"}),
+        (faults.DisablingLeavesGroups, {"restore"}),
+        (faults.OpenToAll, {"wrong-token"}),
     ],
 )
-def test_a_small_fault_is_held_against_nothing_else(app, cases):
-    assert complaints(validated(app())) == cases
+def test_a_small_fault_fails_no_other_case(app, cases):
+    assert failed_cases(validated(app())) == cases
 
 
-def test_a_fault_in_one_dialect_is_found_in_that_dialect_alone():
-    failed = {r.name for r in validated(broken.RemovalEmptiesGroup()).finished if r.status is Status.FAILED}
+def test_a_fault_in_one_dialect_is_detected_only_there():
+    failed = {r.name for r in validated(faults.RemovalEmptiesGroup()).finished if r.status is Status.FAILED}
     assert failed == {"remove-member[L]", "add-and-remove[L]"}
-    failed = {r.name for r in validated(broken.DottedKeysIgnored()).finished if r.status is Status.FAILED}
+    failed = {r.name for r in validated(faults.DottedKeysIgnored()).finished if r.status is Status.FAILED}
     assert "several-attributes[F]" in failed
     assert "several-attributes[L]" not in failed
 
 
-def test_an_endpoint_that_loses_concurrent_members_is_caught():
+def test_lost_concurrent_members_are_detected():
     class Races(Endpoint):
-        """Reads the group when the request comes and writes it when five are under way."""
+        """Loses members that are added concurrently."""
 
         waiting = []
 
@@ -75,10 +75,10 @@ def test_an_endpoint_that_loses_concurrent_members_is_caught():
                 self.store["Group"][resource["id"]] = before
             return answer
 
-    assert complaints(validated(Races(), cases=choose(["membership-race"]))) == {"membership-race"}
+    assert failed_cases(validated(Races(), cases=choose(["membership-race"]))) == {"membership-race"}
 
 
-def test_an_endpoint_that_is_down_ends_the_run_early():
+def test_an_unreachable_endpoint_ends_the_run_early():
     def down(environ, start_response):
         raise OSError("down")
 
@@ -88,7 +88,7 @@ def test_an_endpoint_that_is_down_ends_the_run_early():
     assert [r.status for r in run.results()] == [Status.FAILED] * 2
 
 
-def test_what_cannot_be_deleted_again_is_named():
+def test_resources_that_cannot_be_deleted_are_named():
     class Keeps(Endpoint):
         def delete(self, kind, id):
             return self.json({}, 400)
@@ -96,16 +96,16 @@ def test_what_cannot_be_deleted_again_is_named():
     assert len(validated(Keeps(), cases=choose(["match-forms"])).left_behind) == 1
 
 
-def test_cases_are_named_once_and_say_what_to_do():
+def test_cases_have_unique_names_and_a_fix():
     names = [case.name for case in CASES]
     assert len(names) == len(set(names)) > 60
     assert all(case.title and case.effect and case.fix for case in CASES)
-    with pytest.raises(ValueError, match="no case 'nonsense'"):
+    with pytest.raises(ValueError, match="unknown case 'nonsense'"):
         choose(["nonsense"])
 
 
 class Hostile(Endpoint):
-    """Answers with mark-up, control characters and the token that it was sent."""
+    """Returns mark-up, control characters and the token of the request."""
 
     def json(self, body, status=200):
         return super().json({**body, "detail": f"<script>alert(1)</script>\x00\x1b {TOKEN}"}, 400)
@@ -116,7 +116,7 @@ def hostile():
     return validated(Hostile(), cases=choose(["probe-users", "create", "match-old-forms"]))
 
 
-def test_the_html_report_escapes_everything_and_asks_nothing_of_anywhere(hostile):
+def test_the_html_report_escapes_everything_and_loads_nothing(hostile):
     page = reports.to_html(hostile)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -126,7 +126,7 @@ def test_the_html_report_escapes_everything_and_asks_nothing_of_anywhere(hostile
     assert TOKEN not in page
 
 
-def test_the_junit_report_is_xml_with_its_counts(hostile):
+def test_the_junit_report_is_valid_xml_with_counts(hostile):
     text = reports.to_junit(hostile)
     suite = ET.fromstring(text.encode())
     assert (suite.get("tests"), suite.get("failures")) == ("4", "3")
@@ -135,7 +135,7 @@ def test_the_junit_report_is_xml_with_its_counts(hostile):
     assert TOKEN not in text
 
 
-def test_the_json_report_has_requests_and_answers(hostile):
+def test_the_json_report_has_requests_and_responses(hostile):
     document = json.loads(reports.to_json(hostile))
     assert document["counts"] == {"passed": 0, "warned": 1, "failed": 3, "skipped": 0}
     first = document["results"][0]
@@ -145,6 +145,6 @@ def test_the_json_report_has_requests_and_answers(hostile):
     assert TOKEN not in json.dumps(document)
 
 
-def test_a_content_endpoint_gets_a_report_that_says_so():
+def test_the_report_of_a_correct_endpoint_has_nothing_to_change():
     page = reports.to_html(validated(Endpoint(), cases=choose(["probe-users"])))
     assert "Nothing to change" in page

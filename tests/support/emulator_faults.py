@@ -1,11 +1,13 @@
-"""Endpoints that are each wrong in one way: the rows of what Entra's client does not tolerate."""
+"""Endpoints with one fault each that Entra's client does not tolerate, and one with odd but tolerated responses."""
 
 import json
 import uuid
 
 from werkzeug.wrappers import Response
 
-from tests.emulator.endpoint import CORE, ENTERPRISE, Endpoint, ScimError, change
+from entra.targets import ENTERPRISE
+from tests.support.emulator_endpoint import CORE, Endpoint
+from tests.support.emulator_scim import ScimError, change
 
 
 class EmptySearchIs404(Endpoint):
@@ -219,7 +221,7 @@ class OpenToAll(Endpoint):
 
 
 class Tolerated(Endpoint):
-    """Odd in ways that Entra does not mind."""
+    """Differs from the RFC in ways that Entra tolerates."""
 
     def render(self, kind, resource, query):
         body = super().render(kind, resource, query)
@@ -233,7 +235,24 @@ class Tolerated(Endpoint):
         return answer
 
 
-# Which case must name which fault; the others that fail with it follow from it.
+class Scripted(Endpoint):
+    """Returns the given responses one after the other, from request number `after` + 1 on."""
+
+    def __init__(self, responses, after=2):
+        super().__init__()
+        self.responses = iter(responses)
+        self.after = after
+
+    def answer(self, request):
+        self.after -= 1
+        scripted = next(self.responses, None) if self.after < 0 else None
+        if scripted is None:
+            return super().answer(request)
+        status, body = scripted
+        return Response(body, status, content_type="application/scim+json")
+
+
+# The case that must detect each fault; other cases may fail with it.
 FAULTS = {
     EmptySearchIs404: "probe-users",
     EmptySearchIsHtml: "probe-users",

@@ -1,6 +1,4 @@
-"""Provisioning log entries in the shape of the portal's, and the summary of a cycle."""
-
-from __future__ import annotations
+"""The provisioning log: entries in the form of the portal's, and the counts of a cycle."""
 
 import json
 import re
@@ -13,30 +11,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from entra.answers import INCOMPATIBLE, MULTIPLE, SCIM, ExportError
 from entra.client import Exchange
 from entra.dialect import Change
+from entra.responses import INCOMPATIBLE, MULTIPLE, SCIM, ExportError
 
 ADVICE = {
-    "InvalidAnchor": "The target was deleted behind Entra's back. Restart provisioning (--restart).",
+    "InvalidAnchor": "The target was deleted outside of Entra. Restart provisioning (--restart).",
     "InvalidCredentials": "Check the secret token.",
-    "TooManyRequests": "Let the endpoint sustain 25 requests a second.",
-    "Timeout": "Answer faster; the object is tried again in the next cycle.",
-    "Unreachable": "Start the endpoint, or correct its URL; the object is tried again in the next cycle.",
-    f"{SCIM}Conflict": "Let the matching filter find the resource that is in the way.",
-    MULTIPLE: "Answer a filter with what it matches only.",
-    INCOMPATIBLE: "Run `python -m entra validate` for the details.",
-    "UnsupportedCharacters": "Change the matching attribute's value in the directory.",
+    "TooManyRequests": "Let the endpoint sustain 25 requests per second.",
+    "Timeout": "Make the endpoint respond faster. The next cycle retries the object.",
+    "Unreachable": "Start the endpoint or correct its URL. The next cycle retries the object.",
+    f"{SCIM}Conflict": "Make sure that the matching filter finds the conflicting resource.",
+    MULTIPLE: "Return only the resources that match the filter.",
+    INCOMPATIBLE: "Run `python -m entra validate` for details.",
+    "UnsupportedCharacters": "Change the value of the matching attribute in the directory.",
 }
 
-
-# Ids, addresses and quoted values.
-_PARTICULAR = re.compile(r"""[0-9a-f]{8}-?[0-9a-f-]{8,}|\S+@\S+|'[^']*'|"[^"]*\"""", re.I)
+# Ids, addresses and quoted values: what differs between objects with the same error.
+_VARIABLE = re.compile(r"""[0-9a-f]{8}-?[0-9a-f-]{8,}|\S+@\S+|'[^']*'|"[^"]*\"""", re.I)
 
 
 @dataclass(slots=True)
 class Entry:
-    """One line of the provisioning log: what became of one object in one pass."""
+    """One log entry: the result of processing one object."""
 
     kind: str
     source: str
@@ -52,24 +49,34 @@ class Entry:
     started: float = field(default_factory=time.monotonic)
     milliseconds: int = 0
 
-    def step(self, kind: str, description: str, status: str = "success") -> None:
-        """Note one of the steps Import, Scope, Match, Export."""
+    def add_step(self, kind: str, description: str, status: str = "success") -> None:
+        """Add one of the steps Import, Scope, Match, Export."""
         self.steps.append({"name": f"Entry{kind}", "status": status, "description": description})
 
-    def changed(self, changes: list[Change]) -> None:
-        """Note modified properties."""
+    def add_changes(self, changes: list[Change]) -> None:
+        """Add modified properties; passwords are hidden."""
         for change in changes:
             secret = change.target.name.casefold() == "password"
             old, new = ("(hidden)", "(hidden)") if secret else (change.old, change.new)
             self.changes.append((change.target.text, old, new))
 
+    def succeed(self, action: str, description: str) -> None:
+        """Record a successful export."""
+        self.action, self.status = action, "success"
+        self.add_step("Export", description)
+
     def fail(self, error: ExportError) -> None:
-        """Note why the object could not be provisioned."""
+        """Record why the object could not be provisioned."""
         self.status, self.error = "failure", error
-        self.step("Export", str(error), "failure")
+        self.add_step("Export", str(error), "failure")
 
     def to_json(self) -> dict[str, Any]:
-        """Give the entry under the names of Graph's provisioningObjectSummary, with its requests."""
+        """Return the entry with the names of Graph's provisioningObjectSummary, and its requests."""
+        error = self.error and {
+            "errorCode": self.error.code,
+            "reason": self.error.detail,
+            "recommendedAction": ADVICE.get(self.error.code, ""),
+        }
         return {
             "id": str(uuid.uuid4()),
             "activityDateTime": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -78,7 +85,7 @@ class Entry:
             "durationInMilliseconds": self.milliseconds,
             "sourceIdentity": {"id": self.source, "displayName": self.name, "identityType": self.kind},
             "targetIdentity": {"id": self.target, "displayName": self.name, "identityType": self.kind},
-            "provisioningStatusInfo": {"status": self.status, "errorInformation": self._error()},
+            "provisioningStatusInfo": {"status": self.status, "errorInformation": error},
             "provisioningSteps": self.steps,
             "modifiedProperties": [
                 {"displayName": name, "oldValue": old, "newValue": new} for name, old, new in self.changes
@@ -86,15 +93,9 @@ class Entry:
             "requests": [exchange.to_json() for exchange in self.exchanges],
         }
 
-    def _error(self) -> dict[str, str] | None:
-        if self.error is None:
-            return None
-        advice = ADVICE.get(self.error.code, "")
-        return {"errorCode": self.error.code, "reason": self.error.detail, "recommendedAction": advice}
 
-
-class Journal:
-    """Collects the entries of a cycle: counts, errors by cause, a JSON lines file, a listener."""
+class ProvisioningLog:
+    """Collects a cycle's entries: counts, errors by cause, a JSON Lines file, a listener."""
 
     def __init__(self, file: IO[str] | None = None, listener: Callable[[Entry], None] | None = None) -> None:
         self.actions: Counter[str] = Counter()
@@ -106,13 +107,13 @@ class Journal:
         self._lock = threading.Lock()
 
     def add(self, entry: Entry) -> None:
-        """Take in a finished entry."""
+        """Add a finished entry."""
         entry.milliseconds = round((time.monotonic() - entry.started) * 1000)
         with self._lock:
             self.requests += len(entry.exchanges)
             self.actions["failure" if entry.error else entry.action if entry.status == "success" else "skipped"] += 1
             if entry.error is not None:
-                self.errors[entry.error.code, cause(entry.error.detail)] += 1
+                self.errors[entry.error.code, _VARIABLE.sub("…", entry.error.detail)[:200]] += 1
             if self._file is not None:
                 self._file.write(json.dumps(entry.to_json(), ensure_ascii=False) + "\n")
         if self.listener is not None:
@@ -120,10 +121,5 @@ class Journal:
 
     @property
     def failures(self) -> int:
-        """How many entries failed."""
+        """The number of failed entries."""
         return sum(self.errors.values())
-
-
-def cause(detail: str) -> str:
-    """Take out of a detail what differs from object to object, to group errors by it."""
-    return _PARTICULAR.sub("…", detail)[:200]

@@ -1,23 +1,22 @@
-"""Whatever an endpoint answers, the emulator goes on or stops with a sentence; it never fails itself."""
+"""No response of an endpoint makes the emulator fail: it continues, or stops with a message."""
 
 import contextlib
 import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from werkzeug.wrappers import Request, Response
 
-from entra.answers import LIST_RESPONSE, ExportError
 from entra.cycle import CycleStoppedError
 from entra.discover import discover
 from entra.mapping import idmelon_defaults
 from entra.replay import LogError, read, replay
+from entra.responses import LIST_RESPONSE, ExportError
+from entra.targets import ENTERPRISE
 from entra.validate import reports
 from entra.validate.runner import CASES, Run
-from tests.emulator.endpoint import Endpoint
-from tests.emulator.helpers import Job, client, company
+from tests.support.emulator_faults import Scripted
+from tests.support.emulator_job import Job, client, company
 
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 NAMES = (
     "schemas Resources totalResults startIndex id members emails name manager active detail meta userName roles "
     "log entries method path query request response requests"
@@ -31,30 +30,13 @@ BODIES = (JSON | RESOURCES | LISTS).map(json.dumps) | st.text(max_size=10)
 STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 404, 409, 429, 500, 501])
 
 
-class Odd(Endpoint):
-    """Answers each request after the probes with the next of the given answers, or properly when they are used up."""
-
-    def __init__(self, answers, after=2):
-        super().__init__()
-        self.answers = iter(answers)
-        self.after = after
-
-    def answer(self, request: Request):
-        self.after -= 1
-        odd = next(self.answers, None) if self.after < 0 else None
-        if odd is None:
-            return super().answer(request)
-        status, body = odd
-        return Response(body, status, content_type="application/scim+json")
-
-
-ANSWERS = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=12)
+RESPONSES = st.lists(st.tuples(STATUSES, BODIES), min_size=1, max_size=12)
 
 
 @settings(max_examples=30, deadline=None)
-@given(ANSWERS, st.integers(0, 3))
-def test_a_cycle_never_fails(answers, after):
-    job = Job(Odd(answers, after))
+@given(RESPONSES, st.integers(0, 3))
+def test_a_cycle_handles_any_response(responses, after):
+    job = Job(Scripted(responses, after))
     for _ in range(2):
         with contextlib.suppress(CycleStoppedError):
             job.sync(company(), retry_now=True)
@@ -62,9 +44,9 @@ def test_a_cycle_never_fails(answers, after):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.sampled_from(CASES), ANSWERS)
-def test_a_validation_never_fails(case, answers):
-    run = Run(client(Odd(answers, 0)), cases=(case,))
+@given(st.sampled_from(CASES), RESPONSES)
+def test_a_validation_handles_any_response(case, responses):
+    run = Run(client(Scripted(responses, 0)), cases=(case,))
     assert list(run.results())
     assert reports.to_html(run)
     assert reports.to_junit(run)
@@ -72,14 +54,14 @@ def test_a_validation_never_fails(case, answers):
 
 
 @settings(max_examples=30, deadline=None)
-@given(ANSWERS)
-def test_a_discovery_never_fails(answers):
+@given(RESPONSES)
+def test_account_discovery_handles_any_response(responses):
     with contextlib.suppress(ExportError):
-        discover(client(Odd(answers, 0)), idmelon_defaults(), company())
+        discover(client(Scripted(responses, 0)), idmelon_defaults(), company())
 
 
 @settings(max_examples=30, deadline=None)
-@given(JSON | st.lists(JSON), ANSWERS)
-def test_any_log_is_replayed_or_refused(log, answers):
+@given(JSON | st.lists(JSON), RESPONSES)
+def test_any_log_is_replayed_or_rejected(log, responses):
     with contextlib.suppress(LogError):
-        list(replay(client(Odd(answers, 0)), read(json.dumps(log))))
+        list(replay(client(Scripted(responses, 0)), read(json.dumps(log))))

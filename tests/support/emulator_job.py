@@ -1,4 +1,4 @@
-"""What the emulator's tests share: a job against an endpoint, and what the directory should hold."""
+"""A provisioning job against an endpoint in memory, and the directory that it must lead to."""
 
 import copy
 import threading
@@ -8,22 +8,23 @@ import httpx
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from entra.client import Endpoint as Client
-from entra.client import Wire
+from entra.client import HttpOptions
 from entra.cycle import Cycle
 from entra.dialect import Dialect
 from entra.mapping import idmelon_defaults
 from entra.plan import Policy
+from entra.provisioning_log import ProvisioningLog
 from entra.state import State
+from entra.targets import ENTERPRISE, IDMELON
 from entra.tenant import from_json
-from entra.worklog import Journal
-from tests.emulator.endpoint import ENTERPRISE, IDMELON, TOKEN, Endpoint
+from tests.support.emulator_endpoint import TOKEN, Endpoint
 
 URL = "http://endpoint.example/scim"
 
 
-def client(app, url=URL, **wire):
+def client(app, url=URL, **options):
     transport = httpx.WSGITransport(app=app, raise_app_exceptions=False)
-    return Client(url, TOKEN, Wire(**{"rate": 0, "seed": 1, **wire}), transport)
+    return Client(url, TOKEN, HttpOptions(**{"rate": 0, "seed": 1, **options}), transport)
 
 
 def company(**changes):
@@ -37,11 +38,11 @@ def company(**changes):
 
 
 class Job:
-    """A provisioning job against an application in memory; `sync` runs one cycle and gives its journal."""
+    """A provisioning job against an application in memory; `sync` runs one cycle and returns its log."""
 
-    def __init__(self, app=None, *, flag=False, mappings=None, wire=None, **dialect):
+    def __init__(self, app=None, *, flag=False, mappings=None, http=None, **dialect):
         self.app = app or Endpoint()
-        self.client = client(self.app, **(wire or {}))
+        self.client = client(self.app, **(http or {}))
         self.state = State(url=URL)
         self.dialect = Dialect(flag=flag, **dialect)
         self.mappings = mappings or idmelon_defaults()
@@ -49,16 +50,16 @@ class Job:
         self.entries = []
 
     def cycle(self, tenant, **policy):
-        journal = Journal(listener=self.entries.append)
+        log = ProvisioningLog(listener=self.entries.append)
         self.entries.clear()
-        settings = (self.dialect, Policy(**policy), journal)
+        settings = (self.dialect, Policy(**policy), log)
         return Cycle(tenant, self.mappings, self.client, self.state, *settings, clock=lambda: self.now)
 
     def sync(self, tenant, **policy):
         cycle = self.cycle(tenant, **policy)
         self.app.requests.clear()
         cycle.run()
-        return cycle.journal
+        return cycle.log
 
     def user(self, tenant, name):
         return self.app.store["User"][self.state.links[tenant.find(name).id].target]
@@ -79,7 +80,7 @@ class Quiet(WSGIRequestHandler):
 
 @contextmanager
 def served(app):
-    """Serve an application on loopback; gives its SCIM base URL."""
+    """Serve an application on the loopback interface; yield its SCIM base URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -91,7 +92,7 @@ def served(app):
         server.server_close()
 
 
-# What the default mappings make of a user, written down a second time and by hand.
+# The default mappings, written by hand a second time.
 PLAIN = {
     "userPrincipalName": "userName",
     "displayName": "displayName",
@@ -111,7 +112,7 @@ PHONES = {"telephoneNumber": "work", "mobile": "mobile", "facsimileTelephoneNumb
 
 
 def expected_user(source):
-    """The resource that the endpoint should hold for a source user, without id and manager."""
+    """Return the resource that a source user must become, without id and manager."""
     user = {scim: source[entra] for entra, scim in PLAIN.items() if source.get(entra)}
     user["active"] = True
     user["name"] = {
@@ -130,12 +131,12 @@ def expected_user(source):
 
 
 def assert_equal_directory(job, tenant, late=frozenset()):
-    """Compare the endpoint's store with the tenant; `late` are users whom references need not name yet."""
+    """Compare the endpoint's store with the tenant; references to the users in `late` are optional."""
     users, links = job.app.store["User"], job.state.links
     ids = {source: link.target for source, link in links.items()}
-    entitled = tenant.assigned()
+    assigned = tenant.assigned()
     for person in tenant.of("User"):
-        active = person.id in entitled and person.enabled and not person.deleted
+        active = person.id in assigned and person.enabled and not person.deleted
         if not active:
             assert person.id not in ids or users[ids[person.id]]["active"] is False, person.name
             continue
@@ -162,5 +163,5 @@ def assert_equal_groups(job, tenant, ids, late):
         )
         members = {m["value"] for m in held.get("members", [])}
         linked = {ids[m] for m in group.members if m in ids}
-        owed = {ids[m] for m in group.members if m in ids and m not in late and not tenant.objects[m].deleted}
-        assert owed <= members <= linked, group.name
+        required = {ids[m] for m in group.members if m in ids and m not in late and not tenant.objects[m].deleted}
+        assert required <= members <= linked, group.name
