@@ -17,6 +17,7 @@ from time import perf_counter, process_time
 from bench import people
 from bench.people import GROUPS, INDEXES, membership, user, user_id
 from bench.report import table
+from storage.base import Document, StoredDocument
 from storage.engine.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
@@ -176,34 +177,40 @@ def delete(store: TinyDBStore, id: str) -> None:
         tx.delete("User", id)
 
 
+def documents(found: Iterable[StoredDocument]) -> list[Document]:
+    """Decode documents."""
+    return [stored.data for stored in found]
+
+
 def get(store: TinyDBStore, id: str) -> object:
     """Return a user."""
     with store.reading() as reader:
-        return reader.get("User", id)
+        found = reader.get("User", id)
+        return found and found.data
 
 
 def lookup(store: TinyDBStore, number: int) -> object:
     """Return the users of a name."""
     with store.reading() as reader:
-        return list(reader.lookup("User", "userName", f"user{number}@contoso.onmicrosoft.com"))
+        return documents(reader.lookup("User", "userName", f"user{number}@contoso.onmicrosoft.com"))
 
 
 def page_at(store: TinyDBStore, number: int) -> object:
     """Return a page at a random offset."""
     with store.reading() as reader:
-        return list(reader.scan("User", offset=Random(number).randrange(reader.count("User") - 100), limit=100))
+        return documents(reader.scan("User", offset=Random(number).randrange(reader.count("User") - 100), limit=100))
 
 
 def page_after(store: TinyDBStore, number: int) -> object:
     """Return a page after a random position."""
     with store.reading() as reader:
-        return list(reader.scan("User", after=Random(number).randrange(reader.count("User") - 100), limit=100))
+        return documents(reader.scan("User", after=Random(number).randrange(reader.count("User") - 100), limit=100))
 
 
 def scan(store: TinyDBStore) -> object:
     """Count the users that no index finds."""
     with store.reading() as reader:
-        return sum(1 for document in reader.scan("User") if "99" in document["phoneNumbers"][0]["value"])
+        return sum(1 for stored in reader.scan("User") if "99" in stored.data["phoneNumbers"][0]["value"])
 
 
 def add(store: TinyDBStore, size: int, number: int) -> None:
@@ -221,7 +228,7 @@ def remove(store: TinyDBStore, size: int, number: int) -> None:
 def members(store: TinyDBStore, size: int, number: int) -> object:
     """Read all memberships of the group of a size."""
     with store.reading() as reader:
-        return sum(1 for _ in reader.lookup("Membership", "group", f"group{size}"))
+        return len(documents(reader.lookup("Membership", "group", f"group{size}")))
 
 
 def opened(path: Path, durability: str) -> TinyDBStore:

@@ -4,7 +4,7 @@ Plain JSON documents cross it, with the indexes that the protocol declares over 
 no SCIM term does. Every store passes tests/storage/test_contract.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,10 +12,25 @@ from typing import Any, Protocol
 Document = dict[str, Any]
 """Plain JSON with a string "id". Whoever holds one never changes it: stores hand out what they keep."""
 
-Sealed = bytes
-"""A document as its store keeps it; the bytes stay the same for as long as the document is not written."""
 
-ID = "id"  # for `sealed_lookup`: every kind can be looked up by id, without an index of its own
+class StoredDocument:
+    """A document as its store keeps it, decoded when `data` is first read.
+
+    `raw` is hashable and, within one version, differs from that of every other document of the kind.
+    """
+
+    __slots__ = ("_data", "_decode", "raw")
+
+    def __init__(self, raw: Hashable, decode: Callable[[Any], Document]) -> None:
+        self.raw, self._decode = raw, decode
+        self._data: Document | None = None
+
+    @property
+    def data(self) -> Document:
+        """The document itself."""
+        if self._data is None:
+            self._data = self._decode(self.raw)
+        return self._data
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +84,16 @@ class Reader(Protocol):
     """One consistent state: the whole of every transaction that had committed when it was opened."""
 
     @property
-    def mark(self) -> object:
-        """An object that two readers have in common (`is`) only if nothing was written between them."""
+    def version(self) -> object:
+        """An object that two readers share (`is`) only if nothing was written between them."""
 
-    def get(self, kind: str, id: str) -> Document | None:
+    def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
 
-    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
         """Yield the documents that have the key in the index, in order of creation."""
 
-    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
-        """Return the documents as `lookup` does, in the store's own form; the index may be `ID` as well."""
-
-    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents as `scan` does."""
-
-    def unseal(self, sealed: Sealed) -> Document:
-        """Return the document that this is."""
-
-    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
 
     def position(self, kind: str, id: str) -> int:

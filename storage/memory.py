@@ -1,12 +1,11 @@
 """The reference store: dictionaries behind one lock, small enough to be read at one sitting."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
 
-from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
+from storage.base import Document, Duplicate, Index, Missing, StoredDocument
 
 
 class _Table:
@@ -18,6 +17,11 @@ class _Table:
         self.last = 0
         self.indexes = {index.name: index for index in indexes}
         self.entries: dict[str, dict[str, dict[int, None]]] = {name: {} for name in self.indexes}
+
+    def stored(self, position: int) -> StoredDocument:
+        """Return the document at the position."""
+        document = self.documents[position]
+        return StoredDocument(position, lambda _: document)
 
     def put(self, position: int, document: Document) -> None:
         """Write the document at its position. Raises Duplicate before anything has changed."""
@@ -58,7 +62,7 @@ class MemoryStore:
         self._indexes: list[Index] = []
         self._tables: dict[str, _Table] = {}
         self._undo: list[Callable[[], object]] | None = None
-        self.mark = object()
+        self.version = object()
 
     def open(self, indexes: Iterable[Index]) -> None:
         """Keep these indexes; a store that is open stays as it is."""
@@ -78,7 +82,7 @@ class MemoryStore:
         """Hold the lock, and take back every change if an exception ends the transaction."""
         with self._lock:
             self._undo = []
-            self.mark = object()
+            self.version = object()
             try:
                 yield self
             except BaseException:
@@ -88,38 +92,23 @@ class MemoryStore:
             finally:
                 self._undo = None
 
-    def get(self, kind: str, id: str) -> Document | None:
+    def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
         table = self._table(kind)
         position = table.positions.get(id)
-        return None if position is None else table.documents[position]
+        return None if position is None else table.stored(position)
 
-    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
         """Yield the documents that have the key in the index, in order of creation."""
         table = self._table(kind)
-        return iter([table.documents[place] for place in sorted(table.entries[index].get(key, ()))])
+        return iter([table.stored(position) for position in sorted(table.entries[index].get(key, ()))])
 
-    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
-        documents = self._table(kind).documents
-        places = [place for place in sorted(documents) if place > after]
+        table = self._table(kind)
+        positions = [position for position in sorted(table.documents) if position > after]
         stop = None if limit is None else offset + limit
-        return iter([documents[place] for place in islice(places, offset, stop)])
-
-    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
-        """Return the documents that have the key in the index, in order of creation."""
-        found = filter(None, [self.get(kind, key)]) if index == ID else self.lookup(kind, index, key)
-        return tuple(json.dumps(document).encode() for document in found)
-
-    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents as `scan` does."""
-        found = self.scan(kind, after=after, offset=offset, limit=limit)
-        return (json.dumps(document).encode() for document in found)
-
-    def unseal(self, sealed: Sealed) -> Document:
-        """Return the document that this is."""
-        document: Document = json.loads(sealed)
-        return document
+        return iter([table.stored(position) for position in islice(positions, offset, stop)])
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation. Raises Missing."""

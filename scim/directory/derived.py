@@ -12,12 +12,11 @@ from scim.directory.indexes import is_reference
 from scim.filters import read_values
 from scim.protocol.leniency import Element
 from scim.schema.resource_types import GROUP, Registry, ResourceType, Target
-from storage.base import ID, Document, Reader, Sealed
+from storage.base import Document, Reader, StoredDocument
 
 ResourceUrl = Callable[[ResourceType, str], str]
 """Gives the address of the resource of a type with an id."""
 
-K = TypeVar("K")
 V = TypeVar("V")
 
 AttributeKey = tuple[str | None, str]
@@ -25,24 +24,22 @@ AttributeKey = tuple[str | None, str]
 
 
 class GroupCache:
-    """What has been read about groups in one state of the store, since many users share the same groups.
+    """The parents (group ids) and names of groups in one version of the store, since many users share groups."""
 
-    `parents` has, by a group's id, the ids of the groups that it is a member of; `elements` has, by id and distance,
-    the finished element of `groups`. `take` asks for room, in bytes; what finds none is not kept.
-    """
-
-    def __init__(self, take: Callable[[int], bool] = lambda size: True) -> None:
+    def __init__(self) -> None:
         self.parents: dict[str, list[str]] = {}
-        self.elements: dict[tuple[str, int], Element] = {}
-        self._take = take
+        self.names: dict[str, str] = {}
+        self._free = GROUP_CACHE_BYTES
 
-    def keep(self, where: dict[K, V], key: K, value: V, size: int) -> None:
-        """Keep a value of so many bytes, if there is room."""
-        if self._take(_OVERHEAD + size):
-            where[key] = value
+    def put(self, cache: dict[str, V], id: str, value: V, size: int) -> None:
+        """Add a value of about this many bytes if there is room."""
+        if size + _OVERHEAD <= self._free:
+            self._free -= size + _OVERHEAD
+            cache[id] = value
 
 
-_OVERHEAD = 700  # bytes that an entry takes beside what varies
+GROUP_CACHE_BYTES = 16_000_000
+_OVERHEAD = 300  # bytes that an entry takes beside its value
 
 
 class ReadContext:
@@ -58,9 +55,9 @@ class ReadContext:
         """Return the resource of one of these types with this id."""
         for name in types:
             type = self.registry.types.get(name)
-            document = self.reader.get(name, id) if type else None
-            if type and document:
-                return type, document
+            stored = self.reader.get(name, id) if type else None
+            if type and stored:
+                return type, stored.data
         return None
 
 
@@ -80,7 +77,7 @@ class DerivedAttribute:
         """Return what tells which `value`s the elements have, without making the elements."""
         return ()
 
-    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+    def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
         """Return the documents with such an element, or None where only a scan would find them."""
         return None
 
@@ -147,7 +144,7 @@ class _Members(DerivedAttribute):
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return memberships.Values(context.reader, document["id"])
 
-    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+    def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
         return _in_order(
             context.reader, self.type, (one["group"] for one in memberships.of_member(context.reader, value))
         )
@@ -174,7 +171,7 @@ class _Groups(DerivedAttribute):
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return _groups_of(context, document["id"])
 
-    def find(self, context: ReadContext, value: str) -> Iterable[Sealed] | None:
+    def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
         found, waiting = dict[str, None](), [value]
         for group in waiting:
             for one in memberships.of_group(context.reader, group):
@@ -225,7 +222,7 @@ def _groups_of(context: ReadContext, id: str) -> dict[str, int]:
         parents = context.groups.parents.get(group)
         if parents is None:
             parents = _parents(context, group)
-            context.groups.keep(context.groups.parents, group, parents, 100 * len(parents))
+            context.groups.put(context.groups.parents, group, parents, 100 * len(parents))
         for parent in parents:
             if parent not in distances:
                 distances[parent] = distances[group] + 1
@@ -239,22 +236,24 @@ def _parents(context: ReadContext, id: str) -> list[str]:
 
 def _group(context: ReadContext, id: str, distance: int) -> Element:
     """Return a group as an element of `groups`."""
-    elements = context.groups.elements
-    found = elements.get((id, distance))
-    if found is None:
-        group = context.reader.get(GROUP, id) or {}
-        name = group.get("displayName", "")
-        found = {
-            "value": id,
-            "$ref": context.resource_url(context.registry.types[GROUP], id),
-            "display": name,
-            "type": "direct" if distance == 1 else "indirect",
-        }
-        context.groups.keep(elements, (id, distance), found, len(name))
-    return found
+    return {
+        "value": id,
+        "$ref": context.resource_url(context.registry.types[GROUP], id),
+        "display": _group_name(context, id),
+        "type": "direct" if distance == 1 else "indirect",
+    }
 
 
-def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[Sealed]:
-    """Return the documents that there are with these ids, in order of creation."""
-    found = [(reader.position(type.name, id), one) for id in ids for one in reader.sealed_lookup(type.name, ID, id)]
-    return [one for _, one in sorted(found)]
+def _group_name(context: ReadContext, id: str) -> str:
+    name = context.groups.names.get(id)
+    if name is None:
+        group = context.reader.get(GROUP, id)
+        name = str(group.data.get("displayName", "")) if group else ""
+        context.groups.put(context.groups.names, id, name, 4 * len(name))
+    return name
+
+
+def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[StoredDocument]:
+    """Return the existing documents among these ids, in order of creation."""
+    found = {reader.position(type.name, id): stored for id in ids if (stored := reader.get(type.name, id))}
+    return [found[position] for position in sorted(found)]

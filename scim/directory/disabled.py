@@ -30,12 +30,12 @@ def since(reader: Reader, document: Document) -> str | None:
     if not _is_disabled(document):
         return None
     noted = reader.get(DISABLED, document["id"])
-    return str((noted or {"since": document["meta"]["lastModified"]})["since"])
+    return str(noted.data["since"] if noted else document["meta"]["lastModified"])
 
 
 def before(reader: Reader, moment: str) -> list[str]:
     """Return the ids of what was disabled before a moment, as far as its time is known for certain."""
-    return [noted["id"] for noted in reader.scan(DISABLED) if noted["since"] < moment]
+    return [noted.data["id"] for noted in reader.scan(DISABLED) if noted.data["since"] < moment]
 
 
 def _is_disabled(document: dict[str, Any] | None) -> bool:

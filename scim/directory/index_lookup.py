@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from scim.filters.ast import And, Compare, Filter, Unquoted, ValuePath
 from scim.filters.compiler import FindDerived, with_default_value
 from scim.schema.resource_types import ResourceType, Target
-from storage.base import ID, Index, Reader, Sealed
+from storage.base import Index, Reader, StoredDocument
 
 IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 """The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
@@ -13,7 +13,7 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 
 def exact_index_lookup(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
-) -> tuple[Sealed, ...] | None:
+) -> list[StoredDocument] | None:
     """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
 
     None: look for candidates. InvalidFilter.
@@ -33,7 +33,7 @@ def exact_index_lookup(
 
 def index_candidates(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
-) -> Iterable[Sealed] | None:
+) -> Iterable[StoredDocument] | None:
     """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.
 
     What it finds has to be checked against the whole filter.
@@ -56,7 +56,7 @@ def _look_up(
     reader: Reader,
     indexes: IndexNames,
     find_derived: FindDerived,
-) -> Iterable[Sealed] | None:
+) -> Iterable[StoredDocument] | None:
     found = _indexed(target, value, type, reader, indexes)
     if found is not None:
         return found
@@ -67,14 +67,14 @@ def _look_up(
 
 def _indexed(
     target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames
-) -> tuple[Sealed, ...] | None:
+) -> list[StoredDocument] | None:
     """Return the documents with a value, in order of creation; None where no index has the attribute."""
     assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
-        return reader.sealed_lookup(type.name, ID, value)
+        return list(filter(None, [reader.get(type.name, value)]))
     index = indexes.get((extension, attribute, sub.name if sub else None))
-    return reader.sealed_lookup(type.name, index.name, str(target.leaf.key(value))) if index else None
+    return list(reader.lookup(type.name, index.name, str(target.leaf.key(value)))) if index else None
 
 
 def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:

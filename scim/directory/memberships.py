@@ -11,7 +11,7 @@ from scim.protocol.leniency import Element, MakeMissingElement
 from scim.protocol.patch import Operation, alternatives, filled_element, steps_of
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, ResourceType
-from storage.base import ID, Document, Index, Reader, Writer
+from storage.base import Document, Index, Reader, Writer
 
 INDEXES = (
     Index(MEMBERSHIP, "group", lambda membership: (membership["group"],)),
@@ -47,17 +47,17 @@ class MembershipChanges:
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:
     """Yield the memberships in a group, in the order of joining."""
-    return reader.lookup(MEMBERSHIP, "group", group)
+    return (stored.data for stored in reader.lookup(MEMBERSHIP, "group", group))
 
 
 def of_member(reader: Reader, member: str) -> Iterable[Document]:
     """Yield the memberships that a user or a group has."""
-    return reader.lookup(MEMBERSHIP, "member", member)
+    return (stored.data for stored in reader.lookup(MEMBERSHIP, "member", member))
 
 
 def has(reader: Reader, group: str, member: str) -> bool:
     """Return whether the group has the member itself, not through another group."""
-    return bool(reader.sealed_lookup(MEMBERSHIP, ID, membership_id(group, member)))
+    return reader.get(MEMBERSHIP, membership_id(group, member)) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ Answered = Callable[[Document], Element]
 def foreseen_steps(reader: Reader, group: str, operations: Iterable[Operation]) -> int:
     """Return how many steps operations take on the members that a group has now."""
     each = sum(operation.steps for operation in operations)
-    return each * len(reader.sealed_lookup(MEMBERSHIP, "group", group)) if each else 0
+    return each * sum(1 for _ in reader.lookup(MEMBERSHIP, "group", group)) if each else 0
 
 
 def apply(
@@ -170,9 +170,11 @@ class _Group:
         for term, named in alternatives(filter, attribute):
             if named is None:
                 selected.update(dict.fromkeys(self._matching(attribute, term, of_group(self._writer, self._id))))
-            elif membership := self._writer.get(MEMBERSHIP, membership_id(self._id, str(named))):
+            elif stored := self._writer.get(MEMBERSHIP, membership_id(self._id, str(named))):
                 alone = isinstance(term, Compare)  # the look-up has decided it
-                selected.update(dict.fromkeys([str(named)] if alone else self._matching(attribute, term, [membership])))
+                selected.update(
+                    dict.fromkeys([str(named)] if alone else self._matching(attribute, term, [stored.data]))
+                )
         return list(selected)
 
     def _matching(self, attribute: Attribute, filter: Filter, memberships: Iterable[Document]) -> list[str]:

@@ -12,7 +12,7 @@ from scim.protocol.leniency import Element
 from scim.protocol.projection import AttributeSelection
 from scim.schema.resource_types import MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import set_schemas
-from storage.base import Document, Sealed
+from storage.base import Document, StoredDocument
 
 _STEPS = 5  # the steps of a budget that one element counts for: reading another document takes so many times as long
 
@@ -70,7 +70,7 @@ class _BoundDerived:
     def has(self, document: Document, value: str) -> bool:
         return value in self._values(document)
 
-    def find(self, value: str) -> Iterable[Sealed] | None:
+    def find(self, value: str) -> Iterable[StoredDocument] | None:
         return self._derived.find(self._relations, value)
 
     def _elements(self, document: Document) -> list[Element]:

@@ -1,4 +1,4 @@
-"""Resources as they are answered: JSON text, which is kept for as long as nothing is written."""
+"""Renders resources as JSON text and caches the text until the store changes."""
 
 from collections.abc import Iterable
 from threading import Lock
@@ -10,16 +10,18 @@ from scim.directory.derived import GroupCache, ResourceUrl
 from scim.directory.relations import Relations
 from scim.protocol.leniency import Leniency
 from scim.protocol.preconditions import version_of
-from scim.protocol.projection import DEFAULT_PROJECTION, AttributeSelection, Projection
+from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.schema.resource_types import GROUP, Registry, ResourceType
-from storage.base import Document, Reader, Sealed
+from storage.base import Document, Reader, StoredDocument
 
 CACHE_BYTES = 128_000_000
-_OVERHEAD = 350  # bytes that an answer takes beside its text
-_BASE_URL_OVERHEAD = 1_000  # bytes that a base URL takes
+_OVERHEAD = 500  # bytes that an entry takes beside its text
+
+CacheKey = tuple[str, str, object]
+"""A base URL, a kind, and `StoredDocument.raw`."""
 
 
-class Answer(NamedTuple):
+class RenderedResource(NamedTuple):
     """A resource's version, and the resource as JSON text."""
 
     version: str
@@ -27,139 +29,75 @@ class Answer(NamedTuple):
 
     @property
     def document(self) -> Document:
-        """The resource that the text says."""
+        """The resource that the text represents."""
         document: Document = orjson.loads(self.text)
         return document
 
 
+class CachedVersion:
+    """The rendered resources of one version of the store. Once `CACHE_BYTES` are used, no more are added."""
+
+    def __init__(self, version: object) -> None:
+        self.version, self.groups = version, GroupCache()
+        self._rendered: dict[CacheKey, RenderedResource] = {}
+        self._free, self._lock = CACHE_BYTES, Lock()
+
+    def get(self, key: CacheKey) -> RenderedResource | None:
+        """Return the rendered resource, or None."""
+        return self._rendered.get(key)
+
+    def put(self, key: CacheKey, rendered: RenderedResource) -> None:
+        """Add a rendered resource if there is room."""
+        size = len(rendered.text) + len(key[0]) + _OVERHEAD
+        with self._lock:
+            if size <= self._free and key not in self._rendered:
+                self._free -= size
+                self._rendered[key] = rendered
+
+
 class RenderCache:
-    """A cache of answers: it holds those of one state of the store, so every write empties it."""
+    """Keeps the rendered resources of the latest version that was read, so every write drops them all."""
 
     def __init__(self) -> None:
-        self._state = _CacheOfState(object())
+        self._latest = CachedVersion(None)
 
-    def under(self, base_url: str, mark: object) -> "_CacheOfBaseUrl":
-        """Return the cached answers for a base URL in the state of the store that has this mark."""
-        state = self._state
-        if state.mark is not mark:
-            state = self._state = _CacheOfState(mark)
-        return state.under(base_url)
-
-
-class _CacheOfState:
-    """The cached answers of one state of the store, by base URL; once it is full, nothing more is kept."""
-
-    def __init__(self, mark: object) -> None:
-        self.mark = mark
-        self._budget = _Budget(CACHE_BYTES)
-        self._by_base_url: dict[str, _CacheOfBaseUrl] = {}
-
-    def under(self, base_url: str) -> "_CacheOfBaseUrl":
-        found = self._by_base_url.get(base_url)
-        if found is None:
-            found = _CacheOfBaseUrl(self._budget)
-            if self._budget.take(_BASE_URL_OVERHEAD + len(base_url)):
-                self._by_base_url[base_url] = found
-        return found
+    def at(self, version: object) -> CachedVersion:
+        """Return the cache of this version of the store."""
+        latest = self._latest
+        if latest.version is not version:
+            latest = self._latest = CachedVersion(version)
+        return latest
 
 
-class _Budget:
-    """A number of bytes that threads share out among themselves."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-        self._lock = Lock()
-
-    def take(self, size: int) -> bool:
-        """Take as much, if there is so much left."""
-        with self._lock:
-            fits = size <= self._left
-            self._left -= size if fits else 0
-            return fits
-
-
-class _CacheOfBaseUrl:
-    """The cached answers for one base URL, by stored document, and what is known about groups.
-
-    An answer mostly begins with the very bytes of the stored document; only what follows them is kept.
-    """
-
-    def __init__(self, budget: _Budget) -> None:
-        self.groups = GroupCache(budget.take)
-        self._budget = budget
-        self._answers: dict[Sealed, tuple[str, int, bytes]] = {}
-
-    def get(self, document: Sealed) -> Answer | None:
-        """Return the answer, or None."""
-        found = self._answers.get(document)
-        return Answer(found[0], document[: found[1]] + found[2]) if found else None
-
-    def text(self, document: Sealed) -> bytes | None:
-        """Return the answer's text, or None."""
-        found = self._answers.get(document)
-        return document[: found[1]] + found[2] if found else None
-
-    def put(self, document: Sealed, answer: Answer) -> Answer:
-        """Keep an answer, and return it."""
-        shared = _shared(document, answer.text)
-        rest = bytes(memoryview(answer.text)[shared:])  # a copy: orjson's own has room behind it, 8 KB at least
-        if self._budget.take(len(rest) + _OVERHEAD):
-            self._answers[document] = answer.version, shared, rest
-        return answer
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes two texts have in common at their beginning."""
-    # Compared as two large numbers, without a loop in Python: their highest bit that differs is in the first byte that
-    # does.
-    length = min(len(one), len(other))
-    difference = int.from_bytes(one[:length]) ^ int.from_bytes(other[:length])
-    return length - (difference.bit_length() + 7) // 8
-
-
-class Renderer:
-    """Makes the answers of one type, with what is wanted of it."""
-
-    def __init__(self, relations: Relations, type: ResourceType, wanted: AttributeSelection) -> None:
-        self._relations, self._wanted = relations, wanted
-        self._derived = relations.wanted_attributes(type, wanted)
-
-    def render(self, document: Document) -> Answer:
-        """Return the answer of a stored resource."""
-        whole = self._relations.complete(document, self._derived)
-        return Answer(version_of(document), orjson.dumps(self._wanted.project(whole)))
-
-
-class Answers:
-    """The answers of one reader."""
+class ResourceRenderer:
+    """Renders what one reader sees."""
 
     def __init__(
         self, reader: Reader, registry: Registry, resource_url: ResourceUrl, leniency: Leniency, cache: RenderCache
     ) -> None:
-        self._reader, self._tolerance = reader, leniency
-        # Answers have addresses in them, so each base URL has its own; the address of no group in particular tells it.
-        self._cache = cache.under(resource_url(registry.types[GROUP], ""), reader.mark)
+        self._leniency, self._cache = leniency, cache.at(reader.version)
+        self._base_url = resource_url(registry.types[GROUP], "")  # unlike any other base URL's
         self.relations = Relations(reader, registry, resource_url, self._cache.groups)
 
-    def renderer(self, type: ResourceType, projection: Projection) -> Renderer:
-        """Return what makes answers of a type, which are not kept."""
-        return Renderer(self.relations, type, projection.bind(type, self._tolerance))
+    def render(self, type: ResourceType, document: Document, projection: Projection) -> RenderedResource:
+        """Render a resource without the cache."""
+        selection = projection.bind(type, self._leniency)
+        complete = self.relations.complete(document, self.relations.wanted_attributes(type, selection))
+        # A copy, since orjson's own buffer has 8 KB or more to spare.
+        text = bytes(memoryview(orjson.dumps(selection.project(complete))))
+        return RenderedResource(version_of(document), text)
 
-    def of(self, type: ResourceType, document: Sealed, projection: Projection) -> Answer:
-        """Return the answer of a resource, which may be one that is kept."""
+    def render_stored(self, type: ResourceType, stored: StoredDocument, projection: Projection) -> RenderedResource:
+        """Render a stored resource, or return it from the cache."""
         if projection != DEFAULT_PROJECTION:
-            return self._made(self.renderer(type, projection), document)
-        return self._cache.get(document) or self._put(self.renderer(type, projection), document)
+            return self.render(type, stored.data, projection)
+        key = self._base_url, type.name, stored.raw
+        rendered = self._cache.get(key)
+        if rendered is None:
+            rendered = self.render(type, stored.data, projection)
+            self._cache.put(key, rendered)
+        return rendered
 
-    def texts(self, type: ResourceType, documents: Iterable[Sealed], projection: Projection) -> list[bytes]:
-        """Return the answers of several resources, as `of` does, without their versions."""
-        renderer = self.renderer(type, projection)
-        if projection != DEFAULT_PROJECTION:
-            return [self._made(renderer, one).text for one in documents]
-        return [self._cache.text(one) or self._put(renderer, one).text for one in documents]
-
-    def _made(self, renderer: Renderer, document: Sealed) -> Answer:
-        return renderer.render(self._reader.unseal(document))
-
-    def _put(self, renderer: Renderer, document: Sealed) -> Answer:
-        return self._cache.put(document, self._made(renderer, document))
+    def texts(self, type: ResourceType, found: Iterable[StoredDocument], projection: Projection) -> list[bytes]:
+        """Render several stored resources of a type."""
+        return [self.render_stored(type, stored, projection).text for stored in found]

@@ -15,7 +15,7 @@ from scim.directory import disabled, memberships, relations
 from scim.directory.derived import ResourceUrl
 from scim.directory.indexes import Indexes
 from scim.directory.relations import Relations
-from scim.directory.rendering import Answer, Answers, RenderCache
+from scim.directory.rendering import RenderCache, RenderedResource, ResourceRenderer
 from scim.directory.search import Page, Search
 from scim.errors import InsufficientStorage, NotFound, ScimError, ServiceUnavailable, Uniqueness, shorten
 from scim.protocol import messages, patch
@@ -26,7 +26,7 @@ from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query
 from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import load_resource
-from storage.base import ID, Document, Duplicate, Reader, Store, StoreCorrupted, Unavailable, Writer
+from storage.base import Document, Duplicate, Reader, Store, StoreCorrupted, Unavailable, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _FEW_STEPS = 20  # for each element: so few are not worth a look at the resource before the lock is taken
@@ -92,34 +92,36 @@ class Resources:
         id: str,
         projection: Projection = DEFAULT_PROJECTION,
         conditions: Preconditions = UNCONDITIONAL,
-    ) -> Answer:
+    ) -> RenderedResource:
         """Return a resource's answer, whose text is empty if the client has this version already.
 
         Raises NotFound, PreconditionFailed.
         """
         with self._reading() as reader:
-            found = reader.sealed_lookup(type.name, ID, id)
-            if not found:
+            stored = reader.get(type.name, id)
+            if stored is None:
                 raise _not_found(type, id)
             if conditions != UNCONDITIONAL:
-                version = version_of(reader.unseal(found[0]))
+                version = version_of(stored.data)
                 if conditions.is_unchanged(version):
-                    return Answer(version, b"")
-            return self._answers(reader).of(type, found[0], projection)
+                    return RenderedResource(version, b"")
+            return self._renderer(reader).render_stored(type, stored, projection)
 
-    def render(self, type: ResourceType, document: Document, projection: Projection = DEFAULT_PROJECTION) -> Answer:
+    def render(
+        self, type: ResourceType, document: Document, projection: Projection = DEFAULT_PROJECTION
+    ) -> RenderedResource:
         """Return a stored resource as it is answered."""
         with self._reading() as reader:
-            return self._answers(reader).renderer(type, projection).render(document)
+            return self._renderer(reader).render(type, document, projection)
 
     def query(
         self, types: list[ResourceType], query: Query, secret: bytes, projection: Projection = DEFAULT_PROJECTION
     ) -> bytes:
         """Return the ListResponse of a query over some types (RFC 7644 section 3.4.2); `secret` signs cursors."""
         with self._reading() as reader:
-            answers = self._answers(reader)
-            page = Search(types, query, answers.relations, self.indexes, self.leniency).page(secret)
-            texts = [answers.texts(type, documents, projection) for type, documents in page.found]
+            renderer = self._renderer(reader)
+            page = Search(types, query, renderer.relations, self.indexes, self.leniency).page(secret)
+            texts = [renderer.texts(type, found, projection) for type, found in page.found]
             return _list_response(page, query, list(chain.from_iterable(texts)))
 
     def replace(
@@ -171,9 +173,9 @@ class Resources:
     ) -> None:
         """Raise TooMany before the lock is taken for operations that cannot be carried out."""
         with self._reading() as reader:
-            document = reader.get(type.name, id)
-            if document:
-                foreseen = memberships.foreseen_steps(reader, id, moving) + patch.foreseen_steps(document, own)
+            stored = reader.get(type.name, id)
+            if stored:
+                foreseen = memberships.foreseen_steps(reader, id, moving) + patch.foreseen_steps(stored.data, own)
                 budget.check(foreseen)
 
     def delete(self, type: ResourceType, id: str, conditions: Preconditions = UNCONDITIONAL) -> WriteResult:
@@ -188,15 +190,15 @@ class Resources:
     def disabled_since(self, type: ResourceType, ids: Iterable[str]) -> dict[str, str]:
         """Return since when resources have been disabled, by id, without those that are not."""
         with self._reading() as reader:
-            documents = filter(None, (reader.get(type.name, id) for id in ids))
-            times = {document["id"]: disabled.since(reader, document) for document in documents}
+            found = filter(None, (reader.get(type.name, id) for id in ids))
+            times = {stored.data["id"]: disabled.since(reader, stored.data) for stored in found}
         return {id: moment for id, moment in times.items() if moment}
 
     def disabled_before(self, type: ResourceType, moment: str) -> list[tuple[str, str]]:
         """Return ids and versions of the resources that have been disabled since before a moment."""
         with self._reading() as reader:
-            documents = filter(None, (reader.get(type.name, id) for id in disabled.before(reader, moment)))
-            return [(document["id"], version_of(document)) for document in documents]
+            found = filter(None, (reader.get(type.name, id) for id in disabled.before(reader, moment)))
+            return [(stored.data["id"], version_of(stored.data)) for stored in found]
 
     def release_reserved_id(self, id: str) -> None:
         """Take back every reference to a resource that was promised this id and was not created."""
@@ -230,11 +232,11 @@ class Resources:
         for group in memberships.remove_references(writer, id):
             held = writer.get(GROUP, group)
             if held:
-                self._save(writer, group_type, held, held, True)
+                self._save(writer, group_type, held.data, held.data, True)
         for other, target in self._references_to(type):
-            for document in list(writer.lookup(other.name, str(target), id)):
-                remaining = relations.without_reference(other, target, document, id)
-                self._save(writer, other, document, remaining, False)
+            for stored in list(writer.lookup(other.name, str(target), id)):
+                remaining = relations.without_reference(other, target, stored.data, id)
+                self._save(writer, other, stored.data, remaining, False)
 
     def _references_to(self, type: ResourceType) -> Iterator[tuple[ResourceType, Target]]:
         for other in self.registry.types.values():
@@ -254,17 +256,17 @@ class Resources:
         return saved
 
     def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Preconditions) -> Document:
-        document = writer.get(type.name, id)
-        if document is None:
+        stored = writer.get(type.name, id)
+        if stored is None:
             raise _not_found(type, id)
-        conditions.check_write(document)
-        return document
+        conditions.check_write(stored.data)
+        return stored.data
 
     def _strip_derived(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
         return relations.strip_derived(type, self.registry, document)
 
-    def _answers(self, reader: Reader) -> Answers:
-        return Answers(reader, self.registry, self.resource_url, self.leniency, self.cache)
+    def _renderer(self, reader: Reader) -> ResourceRenderer:
+        return ResourceRenderer(reader, self.registry, self.resource_url, self.leniency, self.cache)
 
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.resource_url)

@@ -16,7 +16,7 @@ from scim.protocol.cursor import Cursor, decode, digest
 from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.query import Query
 from scim.schema.resource_types import ResourceType, Target
-from storage.base import Document, Sealed
+from storage.base import Document, StoredDocument
 
 _SORTED_LENGTH = 256
 _SLICE = 1_000  # steps between two pauses of a scan, about 0.4 ms
@@ -31,7 +31,7 @@ class Page(NamedTuple):
     """The resources of one page, type by type; the number of all; the cursor of the next page, if any."""
 
     total: int
-    found: list[tuple[ResourceType, list[Sealed]]]
+    found: list[tuple[ResourceType, list[StoredDocument]]]
     next_cursor: str | None = None
 
 
@@ -41,7 +41,7 @@ class _Hit(NamedTuple):
     place: int
     type: ResourceType
     id: str
-    sealed: Sealed
+    stored: StoredDocument
     key: tuple[bool, str, Any]
 
 
@@ -86,10 +86,10 @@ class Search:
         """Return the page, if no document has to be read to tell which ones are on it. Raises InvalidFilter."""
         tree = self._trees.get(type.name)
         if tree is None:
-            rows = self._reader.sealed_scan(type.name, offset=start, limit=count)
+            rows = self._reader.scan(type.name, offset=start, limit=count)
             return Page(self._reader.count(type.name), [(type, list(rows))])
         found = exact_index_lookup(tree, type, self._reader, self._indexes.by_type[type.name], self._derived[type.name])
-        return None if found is None else Page(len(found), [(type, list(found[start : start + count]))])
+        return None if found is None else Page(len(found), [(type, found[start : start + count])])
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
         """Page by the last resource seen, so that what comes and goes before it moves nothing."""
@@ -133,36 +133,36 @@ class Search:
             after = cursor.position if cursor and place == cursor.type else 0
             key = self._sort_key(type)
             found, matches = self._narrowed(type, after)
-            for sealed in self._in_slices(found):
-                document = self._reader.unseal(sealed)
+            for stored in self._in_slices(found):
+                document = stored.data
                 if matches(document):
-                    hit = _Hit(place, type, document["id"], sealed, key(document))
+                    hit = _Hit(place, type, document["id"], stored, key(document))
                     if not after or self._position(hit) > after:
                         yield hit
 
-    def _in_slices(self, found: Iterable[Sealed]) -> Iterator[Sealed]:
+    def _in_slices(self, found: Iterable[StoredDocument]) -> Iterator[StoredDocument]:
         """Yield the documents, and let other threads run between one slice of work and the next.
 
         Python lets a thread run for 5 ms before another gets the interpreter, and a short request needs it several
         times: beside a scan without pauses it waits 11 ms at the median, beside this one 0.1 ms.
         """
         paused = 0
-        for number, sealed in enumerate(found, 1):
-            yield sealed
+        for number, stored in enumerate(found, 1):
+            yield stored
             done = number * _READING + self._budget.spent
             if done - paused > _SLICE:
                 time.sleep(0)  # lets go of the interpreter, and takes it again once another thread had its turn
                 paused = done
 
-    def _narrowed(self, type: ResourceType, after: int) -> tuple[Iterable[Sealed], Callable[[Document], bool]]:
+    def _narrowed(self, type: ResourceType, after: int) -> tuple[Iterable[StoredDocument], Callable[[Document], bool]]:
         """Return what of a type may match, and what tells whether it does."""
         tree = self._trees.get(type.name)
         if tree is None:
-            return self._reader.sealed_scan(type.name, after=after), _always
+            return self._reader.scan(type.name, after=after), _always
         derived = self._derived[type.name]
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1, budget=self._budget)
         found = index_candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
-        return (self._reader.sealed_scan(type.name, after=after) if found is None else found), matches
+        return (self._reader.scan(type.name, after=after) if found is None else found), matches
 
     def _position(self, hit: _Hit) -> int:
         return self._reader.position(hit.type.name, hit.id)
@@ -228,5 +228,5 @@ def _always(document: Document) -> bool:
     return True
 
 
-def _by_type(hits: list[_Hit]) -> list[tuple[ResourceType, list[Sealed]]]:
-    return [(type, [hit.sealed for hit in those]) for type, those in groupby(hits, lambda hit: hit.type)]
+def _by_type(hits: list[_Hit]) -> list[tuple[ResourceType, list[StoredDocument]]]:
+    return [(type, [hit.stored for hit in those]) for type, those in groupby(hits, lambda hit: hit.type)]

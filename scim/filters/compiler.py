@@ -17,7 +17,7 @@ from scim.errors import InvalidFilter, shorten
 from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath, unparse
 from scim.schema.attributes import Attribute, Key
 from scim.schema.resource_types import ResourceType, Target
-from storage.base import Document, Sealed
+from storage.base import Document, StoredDocument
 
 D = TypeVar("D")
 V = TypeVar("V")
@@ -42,7 +42,7 @@ class DerivedValues(Protocol):
     def has(self, document: Document, value: str) -> bool:
         """Return whether an element's `value` is this one."""
 
-    def find(self, value: str) -> Iterable[Sealed] | None:
+    def find(self, value: str) -> Iterable[StoredDocument] | None:
         """Return the documents with such an element, or None where only a scan would find them."""
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import orjson
 
-from storage.base import Sealed
-
 
 def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
@@ -35,7 +33,7 @@ def parse(data: bytes) -> Any:
     return value
 
 
-def seal(value: object) -> Sealed:
+def encode(value: object) -> bytes:
     """Return the value as JSON. Raises ValueError, TypeError."""
     try:
         data = orjson.dumps(value, option=_NOT_PLAIN)
@@ -46,11 +44,11 @@ def seal(value: object) -> Sealed:
     return bytes(memoryview(data))  # a copy: its own has room behind it, 8 KB at least
 
 
-def unseal(sealed: Sealed) -> Any:
-    """Return the value of JSON that was sealed, or that stands in a journal. Raises ValueError."""
-    if sealed.startswith(ODD):
-        return parse(sealed[1:])
+def decode(data: bytes) -> Any:
+    """Return the value of JSON from `encode` or from a journal. Raises ValueError."""
+    if data.startswith(ODD):
+        return parse(data[1:])
     try:
-        return orjson.loads(sealed)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:  # half a surrogate pair in a kind's name, or in a line of an older version
-        return parse(sealed)
+        return parse(data)

@@ -18,7 +18,7 @@ from zlib import crc32
 
 from fileio.atomic import open_existing, open_to_read, replace_atomically, write_all
 from storage.engine.corruption import OnProblem, Problem, refuse
-from storage.engine.encoding import ODD, dump, unseal
+from storage.engine.encoding import ODD, decode, dump
 from storage.engine.versions import Change, Written
 
 PIECE = 1 << 16  # bytes that are read at once
@@ -65,8 +65,8 @@ class Record(NamedTuple):
 
 def encode_changes(changes: Sequence[Written]) -> bytes:
     """Return the member of a line's object that says what a transaction changed, odd if a document is."""
-    rows = [b"[%s,%d,%s]" % (_name(kind), position, sealed or b"null") for kind, position, sealed in changes]
-    odd = any(sealed is not None and sealed.startswith(ODD) for _, _, sealed in changes)
+    rows = [b"[%s,%d,%s]" % (_name(kind), position, data or b"null") for kind, position, data in changes]
+    odd = any(data is not None and data.startswith(ODD) for _, _, data in changes)
     return b'%s"changes":[%s]' % (ODD if odd else b"", b",".join(rows))
 
 
@@ -87,7 +87,7 @@ def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem
             # What follows is in order if it follows on from either: the checksum as written or as computed.
             place = place._replace(checksum=_written(tail, checksum))
             continue
-        record: dict[str, Any] = unseal(body)
+        record: dict[str, Any] = decode(body)
         if record["sequence"] != place.sequence:
             problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
             place = place._replace(sequence=record["sequence"])

@@ -8,8 +8,8 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table as TinyDBTable
 
-from storage.base import Document, Sealed
-from storage.engine.encoding import unseal
+from storage.base import Document, StoredDocument
+from storage.engine.encoding import decode
 from storage.engine.versions import META, Table, Version, Written
 
 
@@ -119,11 +119,6 @@ class View(Storage):
         self.version = version
 
     @property
-    def mark(self) -> object:
-        """What readers share (`is`) only if nothing was written between them."""
-        return self.version.mark
-
-    @property
     def database(self) -> Database:
         """Return TinyDB itself over this version, with its queries and operations."""
         # Made anew each time: if the view held it, the two would hold each other, and the version with them.
@@ -143,32 +138,17 @@ class View(Storage):
         """Refuse: a version is only read."""
         raise RuntimeError("a change needs a transaction: use writing()")
 
-    def get(self, kind: str, id: str) -> Document | None:
+    def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
-        table = self.version.table(kind)
-        position = table.ids.get(id)
-        return None if position is None else table.get(position)
+        return self.version.table(kind).find(id)
 
-    def lookup(self, kind: str, index: str, key: str) -> Iterator[Document]:
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
         """Yield the documents that have the key in the index, in order of creation."""
         return self.version.table(kind).lookup(index, key)
 
-    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
         return self.version.table(kind).scan(after, offset, limit)
-
-    def sealed_lookup(self, kind: str, index: str, key: str) -> tuple[Sealed, ...]:
-        """Return the documents that have the key in the index, in order of creation."""
-        return self.version.table(kind).sealed_lookup(index, key)
-
-    def sealed_scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Yield documents as `scan` does."""
-        return self.version.table(kind).sealed_scan(after, offset, limit)
-
-    def unseal(self, sealed: Sealed) -> Document:
-        """Return the document that this is."""
-        document: Document = unseal(sealed)
-        return document
 
     def position(self, kind: str, id: str) -> int:
         """Return the document's place in order of creation. Raises Missing."""
@@ -185,17 +165,18 @@ class Transaction(View):
     def __init__(self, base: Version) -> None:
         super().__init__(base.fork())
         self.base = base
-        self._read: dict[tuple[str, int], Document] = {}  # what is likely to be replaced
+        self._read: dict[tuple[str, int], StoredDocument] = {}  # likely to be replaced, so decoded only once
         self._changed: dict[tuple[str, int], None] = {}
 
-    def get(self, kind: str, id: str) -> Document | None:
+    def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
         table = self.version.table(kind)
         position = table.ids.get(id)
-        document = None if position is None else self._read.get((kind, position)) or table.get(position)
-        if position is not None and document is not None:
-            self._read[kind, position] = document
-        return document
+        if position is None:
+            return None
+        if (kind, position) not in self._read:
+            self._read[kind, position] = StoredDocument(table.documents.get(position), decode)
+        return self._read[kind, position]
 
     def insert(self, kind: str, document: Document) -> None:
         """Add a document. Raises Duplicate."""
@@ -214,7 +195,8 @@ class Transaction(View):
         if not kind or kind == META:
             raise ValueError(f"{kind!r} is no name for a kind of documents")
         for position, document in changes.items():
-            self.version.apply(kind, position, document, self._read.pop((kind, position), None), check=True)
+            read = self._read.pop((kind, position), None)
+            self.version.apply(kind, position, document, read.data if read else None, check=True)
             self._changed[kind, position] = None
 
     def changes(self) -> list[Written]:

@@ -1,25 +1,24 @@
 """One version of everything that is kept: a table for each kind, with its indexes.
 
-Documents rest sealed, as JSON text: a third of the memory of live dictionaries, out of the garbage collector's
-way, and nobody can change one by accident.
+Documents are kept as JSON text: it takes a third of the memory of dictionaries, the garbage collector skips it, and
+no caller can change it by accident.
 """
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from operator import itemgetter
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from storage.base import ID, Document, Duplicate, Index, Missing, Sealed
+from storage.base import Document, Duplicate, Index, Missing, StoredDocument
 from storage.engine.cow import Buckets, Entries, Pages
-from storage.engine.encoding import seal, unseal
+from storage.engine.encoding import decode, encode
 
 META = "_tinyscim"  # the table of the data file that is no kind of documents
 
 Change = tuple[str, int, Document | None]
 """A kind, a position, and what is there now."""
 
-Written = tuple[str, int, Sealed | None]
-"""The same, with the document sealed."""
+Written = tuple[str, int, bytes | None]
+"""The same, with the document as JSON."""
 
 KeyChanges = tuple[Index, Iterable[str], Iterable[str]]
 """An index, and the keys that a document gains and loses in it."""
@@ -58,8 +57,13 @@ class Table:
 
     def get(self, position: int) -> Document | None:
         """Return the document at the position, or None."""
-        sealed = self.documents.get(position)
-        return None if sealed is None else unseal(sealed)
+        raw = self.documents.get(position)
+        return None if raw is None else decode(raw)
+
+    def find(self, id: str) -> StoredDocument | None:
+        """Return the document with the id, or None."""
+        position = self.ids.get(id)
+        return None if position is None else StoredDocument(self.documents.get(position), decode)
 
     def position(self, id: str) -> int:
         """Return the position of the document with the id. Raises Missing."""
@@ -68,29 +72,18 @@ class Table:
             raise Missing(self.kind, id)
         return position
 
-    def lookup(self, index: str, key: str) -> Iterator[Document]:
-        """Return the documents that have the key in the index, in order of creation, as they are now."""
-        places = self.entries[index].positions(key)
-        if isinstance(places, tuple):  # so few that they are read at once
-            return iter([unseal(cast(bytes, self.documents.get(place))) for place in places])
+    def lookup(self, index: str, key: str) -> Iterator[StoredDocument]:
+        """Return the documents that have the key in the index, in order of creation; later writes do not show."""
+        positions = self.entries[index].positions(key)
+        if isinstance(positions, tuple):  # so few that they are read at once
+            return iter([StoredDocument(self.documents.get(position), decode) for position in positions])
         documents = self.documents.fork()
-        return (unseal(cast(bytes, documents.get(place))) for place in places)
+        return (StoredDocument(documents.get(position), decode) for position in positions)
 
-    def sealed_lookup(self, index: str, key: str) -> tuple[Sealed, ...]:
-        """Return the documents that have the key in the index, in order of creation."""
-        if index == ID:
-            position = self.ids.get(key)
-            return () if position is None else (cast(Sealed, self.documents.get(position)),)
-        return tuple([cast(Sealed, self.documents.get(place)) for place in self.entries[index].positions(key)])
-
-    def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Document]:
-        """Return documents in order of creation, as they are now, whatever is written while they are read."""
-        return map(unseal, self.sealed_scan(after, offset, limit))
-
-    def sealed_scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[Sealed]:
-        """Return documents in order of creation, as they are now, whatever is written while they are read."""
+    def scan(self, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
+        """Return documents in order of creation; later writes do not show."""
         rows = self.documents.fork().items(after, offset)
-        return map(itemgetter(1), islice(rows, limit))
+        return (StoredDocument(raw, decode) for _, raw in islice(rows, limit))
 
     def put(self, position: int, document: Document, before: Document | None = None, *, check: bool = False) -> None:
         """Write the document at the position, over what is there, and move its index entries.
@@ -104,7 +97,7 @@ class Table:
         moves = [_moves(index, before, document) for index in self._concerned(before, document)]
         if check:
             self._check_keys(moves)
-        self.documents.set(position, seal(document))
+        self.documents.set(position, encode(document))
         self.last = max(self.last, position)
         if before is None or before["id"] != document["id"]:
             if before is not None and self.ids.get(before["id"]) == position:
@@ -150,7 +143,7 @@ class Table:
     def add(self, position: int, document: Document) -> None:
         """Write a document that is new at the position."""
         alone = (position,)
-        self.documents.set(position, seal(document))
+        self.documents.set(position, encode(document))
         self.ids.set(document["id"], position)
         self.last = max(self.last, position)
         for index in self.indexes:
@@ -185,7 +178,7 @@ def _moves(index: Index, before: Document | None, after: Document) -> KeyChanges
 
 def _is_alike(one: Any, other: Any) -> bool:
     """Tell whether two members are kept alike, as 1 and True are not, though they are equal."""
-    return one is other or (one == other and (isinstance(one, str) or seal(one) == seal(other)))
+    return one is other or (one == other and (isinstance(one, str) or encode(one) == encode(other)))
 
 
 class Version:
@@ -193,7 +186,6 @@ class Version:
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.indexes = list(indexes)
-        self.mark = object()  # stands for this version, and holds on to nothing of it
         self._tables: dict[str, Table] = {}
         self._own: set[str] = set()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fileio.atomic import replace_atomically
 from storage.base import Document, Index, Reader, Store, StoreCorrupted, StoreError, Writer
-from storage.engine.encoding import dump, unseal
+from storage.engine.encoding import decode, dump
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.snapshot import Meta, Row
 from storage.engine.snapshot import pieces as snapshot_pieces
@@ -33,9 +33,9 @@ def backup_pieces(view: View) -> Iterator[bytes]:
     """Yield the contents of such a file."""
     tables = view.version.tables()
     rows = (
-        Row(kind, position, dump(unseal(sealed)), 0)
+        Row(kind, position, dump(decode(raw)), 0)
         for kind, table in tables.items()
-        for position, sealed in table.documents.items()
+        for position, raw in table.documents.items()
     )
     return snapshot_pieces(rows, Meta(last={kind: table.last for kind, table in tables.items()}))
 
@@ -58,8 +58,8 @@ def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[
 def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
     """Yield a JSON line for each document, which `import_lines` takes."""
     for kind in kinds:
-        for document in reader.scan(kind):
-            yield json.dumps({"kind": kind, "document": document}, separators=(",", ":"))
+        for stored in reader.scan(kind):
+            yield json.dumps({"kind": kind, "document": stored.data}, separators=(",", ":"))
 
 
 def import_lines(
@@ -85,10 +85,10 @@ def import_lines(
 
 def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
     """Yield the names of all columns that the kind's documents need, then a row for each document."""
-    names = list(dict.fromkeys(name for document in reader.scan(kind) for name, _ in _cells(document)))
+    names = list(dict.fromkeys(name for stored in reader.scan(kind) for name, _ in _cells(stored.data)))
     yield names
-    for document in reader.scan(kind):
-        cells = dict(_cells(document))
+    for stored in reader.scan(kind):
+        cells = dict(_cells(stored.data))
         yield [cells.get(name, "") for name in names]
 
 
@@ -115,7 +115,7 @@ def _put(tx: Writer, kind: str, document: Document) -> str:
     if there is None:
         tx.insert(kind, document)
         return "inserted"
-    if dump(there) == dump(document):
+    if dump(there.data) == dump(document):
         return "unchanged"
     tx.replace(kind, document)
     return "replaced"

@@ -105,7 +105,7 @@ def test_an_id_from_elsewhere_is_quoted_in_addresses(make_scim, id, quoted):
     scim = make_scim(store=store)
     known = scim.create_user()
     with store.writing() as tx:
-        tx.insert("User", {**tx.get("User", known["id"]), "id": id, "userName": "imported"})
+        tx.insert("User", {**tx.get("User", known["id"]).data, "id": id, "userName": "imported"})
     path = f"/Users/{quoted}"
     changed = scim.patch_op(path, {"op": "replace", "path": "title", "value": "Cook"})
     for answer in (scim.get(path), changed):

@@ -112,10 +112,8 @@ def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
 
 def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_scim):
     made = []
-    make = rendering.Renderer.render
-    monkeypatch.setattr(
-        rendering.Renderer, "render", lambda self, document: made.append(document) or make(self, document)
-    )
+    make = rendering.ResourceRenderer.render
+    monkeypatch.setattr(rendering.ResourceRenderer, "render", lambda *args: made.append(args) or make(*args))
     scim = make_scim()
     ann, bea = (scim.create_user()["id"] for _ in "ab")
     made.clear()
@@ -132,8 +130,8 @@ def test_answers_go_with_the_state_that_they_are_of():
     kept = rendering.RenderCache()
     gc.disable()  # which would come at some time, after many a state
     try:
-        before = weakref.ref(kept.under("http://one", object()))
-        kept.under("http://one", object())
+        before = weakref.ref(kept.at(object()))
+        kept.at(object())
         assert before() is None
     finally:
         gc.enable()

@@ -5,7 +5,7 @@ import pytest
 
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.storage.samples import INDEXES
+from tests.support.storage import INDEXES
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from config.reload import ReloadingConfig
 from scim.directory.indexes import Indexes
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.storage.samples import INDEXES, membership, user
-from tests.storage.test_crashes import opened, state
-from tests.storage.test_files import flip, journal_of
+from tests.support.storage import INDEXES, flip, journal_of, membership, opened, state, user
 
 
 def runner(store):

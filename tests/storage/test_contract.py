@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from storage.base import Duplicate, Missing
-from tests.storage.samples import INDEXES, membership, user
+from tests.support.storage import INDEXES, data_of, ids_of, membership, user
 
 
 @pytest.fixture
@@ -14,10 +14,6 @@ def full(store):
         for number in range(1, 8):
             tx.insert("User", user(number, title="odd" if number % 2 else "even"))
     return store
-
-
-def ids(documents):
-    return [document["id"] for document in documents]
 
 
 def test_opening_an_open_store_again_leaves_it_as_it_is(full):
@@ -30,7 +26,9 @@ def test_what_was_inserted_is_there(store):
     with store.writing() as tx:
         tx.insert("User", user(1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5))
     with store.reading() as reader:
-        assert reader.get("User", "u1") == user(1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5)
+        assert reader.get("User", "u1").data == user(
+            1, name={"givenName": "Ann"}, tags=["a", "b"], age=None, weight=1.5
+        )
 
 
 def test_any_text_is_kept(store):
@@ -39,7 +37,7 @@ def test_any_text_is_kept(store):
     with store.writing() as tx:
         tx.insert("User", odd)
     with store.reading() as reader:
-        assert reader.get("User", "u1") == odd
+        assert reader.get("User", "u1").data == odd
 
 
 def test_numbers_are_kept_as_what_they_are(store):
@@ -50,7 +48,7 @@ def test_numbers_are_kept_as_what_they_are(store):
         with store.writing() as tx:
             tx.replace("User", user(1, weight=weight))
         with store.reading() as reader:
-            assert repr(reader.get("User", "u1")) == repr(user(1, weight=weight))
+            assert repr(reader.get("User", "u1").data) == repr(user(1, weight=weight))
             assert [key for key in map(repr, weights) if list(reader.lookup("User", "weight", key))] == [repr(weight)]
 
 
@@ -62,7 +60,7 @@ def test_any_kind_is_kept(store):
     store.close()
     store.open(INDEXES)
     with store.reading() as reader:
-        assert [reader.get(kind, "u1") for kind in kinds] == [user(1)] * 3
+        assert [reader.get(kind, "u1").data for kind in kinds] == [user(1)] * 3
 
 
 def test_an_unknown_id_or_kind_is_none(full):
@@ -83,7 +81,7 @@ def test_the_same_id_in_another_kind_is_none(full):
     with full.writing() as tx:
         tx.insert("Group", {"id": "u1", "displayName": "G"})
     with full.reading() as reader:
-        assert reader.get("Group", "u1") == {"id": "u1", "displayName": "G"}
+        assert reader.get("Group", "u1").data == {"id": "u1", "displayName": "G"}
 
 
 def test_a_taken_unique_key_is_a_duplicate(full):
@@ -102,7 +100,7 @@ def test_replacing_with_a_taken_unique_key_is_a_duplicate(full):
     with pytest.raises(Duplicate), full.writing() as tx:
         tx.replace("User", user(1) | {"userName": "user3@example.com"})
     with full.reading() as reader:
-        assert reader.get("User", "u1") == user(1, title="odd")
+        assert reader.get("User", "u1").data == user(1, title="odd")
 
 
 def test_replacing_a_document_frees_and_takes_its_keys(full):
@@ -110,8 +108,8 @@ def test_replacing_a_document_frees_and_takes_its_keys(full):
         tx.replace("User", user(1) | {"userName": "new"})
         tx.insert("User", user(8) | {"userName": "user1@example.com"})
     with full.reading() as reader:
-        assert ids(reader.lookup("User", "userName", "new")) == ["u1"]
-        assert ids(reader.lookup("User", "userName", "user1@example.com")) == ["u8"]
+        assert ids_of(reader.lookup("User", "userName", "new")) == ["u1"]
+        assert ids_of(reader.lookup("User", "userName", "user1@example.com")) == ["u8"]
 
 
 def test_replacing_or_deleting_nobody_is_missing(full):
@@ -140,7 +138,7 @@ def test_a_deleted_document_is_gone_and_its_keys_are_free(full):
     with full.reading() as reader:
         assert reader.get("User", "u3") is None
         assert reader.count("User") == 7
-        assert ids(reader.lookup("User", "userName", "user3@example.com")) == ["u30"]
+        assert ids_of(reader.lookup("User", "userName", "user3@example.com")) == ["u30"]
 
 
 def test_lookup_is_in_order_of_creation(full):
@@ -148,9 +146,9 @@ def test_lookup_is_in_order_of_creation(full):
         tx.replace("User", user(2, title="odd"))
         tx.delete("User", "u5")
     with full.reading() as reader:
-        assert ids(reader.lookup("User", "title", "odd")) == ["u1", "u2", "u3", "u7"]
-        assert ids(reader.lookup("User", "title", "even")) == ["u4", "u6"]
-        assert ids(reader.lookup("User", "title", "none")) == []
+        assert ids_of(reader.lookup("User", "title", "odd")) == ["u1", "u2", "u3", "u7"]
+        assert ids_of(reader.lookup("User", "title", "even")) == ["u4", "u6"]
+        assert ids_of(reader.lookup("User", "title", "none")) == []
 
 
 def test_an_index_nobody_declared_is_an_error(full):
@@ -162,15 +160,15 @@ def test_scan_is_in_order_of_creation_even_after_replacing(full):
     with full.writing() as tx:
         tx.replace("User", user(1, title="new"))
     with full.reading() as reader:
-        assert ids(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
+        assert ids_of(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
 
 
 def test_scan_takes_offset_and_limit(full):
     with full.reading() as reader:
-        assert ids(reader.scan("User", offset=2, limit=3)) == ["u3", "u4", "u5"]
-        assert ids(reader.scan("User", offset=6, limit=3)) == ["u7"]
-        assert ids(reader.scan("User", offset=7)) == []
-        assert ids(reader.scan("User", limit=0)) == []
+        assert ids_of(reader.scan("User", offset=2, limit=3)) == ["u3", "u4", "u5"]
+        assert ids_of(reader.scan("User", offset=6, limit=3)) == ["u7"]
+        assert ids_of(reader.scan("User", offset=7)) == []
+        assert ids_of(reader.scan("User", limit=0)) == []
 
 
 def test_scan_goes_on_after_a_position_though_its_document_is_gone(full):
@@ -179,45 +177,30 @@ def test_scan_goes_on_after_a_position_though_its_document_is_gone(full):
     with full.writing() as tx:
         tx.delete("User", "u3")
     with full.reading() as reader:
-        assert ids(reader.scan("User", after=position, limit=2)) == ["u4", "u5"]
-        assert ids(reader.scan("User", after=position, offset=1, limit=2)) == ["u5", "u6"]
-        assert ids(reader.scan("User", after=10_000)) == []
+        assert ids_of(reader.scan("User", after=position, limit=2)) == ["u4", "u5"]
+        assert ids_of(reader.scan("User", after=position, offset=1, limit=2)) == ["u5", "u6"]
+        assert ids_of(reader.scan("User", after=10_000)) == []
 
 
-def test_the_sealed_form_of_a_document_is_the_document(full):
+def test_each_document_of_a_kind_has_a_raw_form_of_its_own(full):
     with full.reading() as reader:
-        (sealed,) = reader.sealed_lookup("User", "id", "u3")
-        assert reader.unseal(sealed) == reader.get("User", "u3")
-        found = reader.sealed_lookup("User", "title", "odd")
-        assert [reader.unseal(one) for one in found] == list(reader.lookup("User", "title", "odd"))
-        page = reader.sealed_scan("User", offset=2, limit=3)
-        assert [reader.unseal(one) for one in page] == list(reader.scan("User", offset=2, limit=3))
-        assert reader.sealed_lookup("User", "id", "nobody") == reader.sealed_lookup("User", "title", "none") == ()
+        raw = {stored.data["id"]: stored.raw for stored in reader.scan("User")}
+        assert len(set(raw.values())) == 7
+        assert reader.get("User", "u3").raw == raw["u3"]
+        assert [stored.raw for stored in reader.lookup("User", "title", "even")] == [raw["u2"], raw["u4"], raw["u6"]]
 
 
-def test_the_sealed_form_stays_until_the_document_changes(full):
-    def sealed(id):
+def test_readers_share_a_version_until_the_next_write(full):
+    def version():
         with full.reading() as reader:
-            return reader.sealed_lookup("User", "id", id)
+            return reader.version
 
-    before = {id: sealed(id) for id in ("u1", "u2")}
+    before = version()
+    assert version() is before
     with full.writing() as tx:
         tx.replace("User", user(1, title="new"))
-    assert sealed("u2") == before["u2"]
-    assert sealed("u1") != before["u1"]
-
-
-def test_readers_share_a_mark_until_somebody_writes(full):
-    def mark():
-        with full.reading() as reader:
-            return reader.mark
-
-    before = mark()
-    assert mark() is before
-    with full.writing() as tx:
-        tx.replace("User", user(1, title="new"))
-    after = mark()
-    assert mark() is after is not before
+    after = version()
+    assert version() is after is not before
 
 
 def test_pages_of_a_large_table_fit_together(store):
@@ -228,11 +211,13 @@ def test_pages_of_a_large_table_fit_together(store):
         for number in [*range(300, 700), *range(1024, 1536)]:
             tx.delete("User", f"u{number}")
     with store.reading() as reader:
-        everybody = ids(reader.scan("User"))
+        everybody = ids_of(reader.scan("User"))
         assert len(everybody) == reader.count("User") == 688
-        assert [ids(reader.scan("User", offset=place, limit=1)) for place in range(688)] == [[id] for id in everybody]
+        assert [ids_of(reader.scan("User", offset=place, limit=1)) for place in range(688)] == [
+            [id] for id in everybody
+        ]
         after, seen = 0, []
-        while page := ids(reader.scan("User", after=after, limit=50)):
+        while page := ids_of(reader.scan("User", after=after, limit=50)):
             seen += page
             after = reader.position("User", page[-1])
         assert seen == everybody
@@ -273,9 +258,9 @@ def test_an_exception_takes_everything_back(full):
     with pytest.raises(ZeroDivisionError):
         fail()
     with full.reading() as reader:
-        assert ids(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
-        assert reader.get("User", "u1") == user(1, title="odd")
-        assert ids(reader.lookup("User", "title", "odd")) == ["u1", "u3", "u5", "u7"]
+        assert ids_of(reader.scan("User")) == [f"u{n}" for n in range(1, 8)]
+        assert reader.get("User", "u1").data == user(1, title="odd")
+        assert ids_of(reader.lookup("User", "title", "odd")) == ["u1", "u3", "u5", "u7"]
         assert reader.count("Group") == 0
     with full.writing() as tx:
         tx.insert("User", user(8))
@@ -287,18 +272,18 @@ def test_a_writer_sees_its_own_changes(full):
         tx.delete("User", "u1")
         tx.replace("User", user(2, title="odd"))
         assert tx.get("User", "u1") is None
-        assert tx.get("User", "u2") == user(2, title="odd")
-        assert ids(tx.lookup("User", "title", "odd")) == ["u2", "u3", "u5", "u7", "u8"]
-        assert ids(tx.scan("User", limit=2)) == ["u2", "u3"]
+        assert tx.get("User", "u2").data == user(2, title="odd")
+        assert ids_of(tx.lookup("User", "title", "odd")) == ["u2", "u3", "u5", "u7", "u8"]
+        assert ids_of(tx.scan("User", limit=2)) == ["u2", "u3"]
         assert tx.count("User") == 7
 
 
 def test_a_writer_may_delete_what_it_walks_over(full):
     with full.writing() as tx:
-        for document in tx.lookup("User", "title", "odd"):
-            tx.delete("User", document["id"])
-        for document in tx.scan("User"):
-            tx.delete("User", document["id"])
+        for stored in tx.lookup("User", "title", "odd"):
+            tx.delete("User", stored.data["id"])
+        for stored in tx.scan("User"):
+            tx.delete("User", stored.data["id"])
         assert tx.count("User") == 0
 
 
@@ -308,8 +293,8 @@ def test_unique_keys_can_be_swapped_in_one_transaction(full):
         tx.replace("User", user(2) | {"userName": "user1@example.com"})
         tx.replace("User", user(1) | {"userName": "user2@example.com"})
     with full.reading() as reader:
-        assert ids(reader.lookup("User", "userName", "user1@example.com")) == ["u2"]
-        assert ids(reader.lookup("User", "userName", "user2@example.com")) == ["u1"]
+        assert ids_of(reader.lookup("User", "userName", "user1@example.com")) == ["u2"]
+        assert ids_of(reader.lookup("User", "userName", "user2@example.com")) == ["u1"]
 
 
 def test_a_document_with_the_same_key_twice_is_in_the_index_once(store):
@@ -317,7 +302,7 @@ def test_a_document_with_the_same_key_twice_is_in_the_index_once(store):
         tx.insert("Membership", membership("g", "m"))
         tx.replace("Membership", membership("g", "m"))
     with store.reading() as reader:
-        assert ids(reader.lookup("Membership", "group", "g")) == ["g.m"]
+        assert ids_of(reader.lookup("Membership", "group", "g")) == ["g.m"]
 
 
 def test_reading_cannot_change_anything(full):
@@ -335,13 +320,13 @@ def test_members_of_large_groups_come_and_go_in_order(store):
             tx.delete("Membership", f"big.m{number}")
         tx.insert("Membership", membership("big", "m0"))
     with store.reading() as reader:
-        members = [document["member"] for document in reader.lookup("Membership", "group", "big")]
+        members = [document["member"] for document in data_of(reader.lookup("Membership", "group", "big"))]
         assert members == [f"m{n}" for n in range(1, 300, 2)] + ["m0"]
-        assert ids(reader.lookup("Membership", "member", "m1")) == ["big.m1", "small1.m1"]
+        assert ids_of(reader.lookup("Membership", "member", "m1")) == ["big.m1", "small1.m1"]
     with store.writing() as tx:
-        for document in list(tx.lookup("Membership", "group", "big")):
+        for document in data_of(tx.lookup("Membership", "group", "big")):
             tx.delete("Membership", document["id"])
-        assert ids(tx.lookup("Membership", "group", "big")) == []
+        assert ids_of(tx.lookup("Membership", "group", "big")) == []
 
 
 def test_threads_that_write_the_same_key_are_told_but_for_one(store):
@@ -372,7 +357,7 @@ def test_readers_never_see_half_a_transaction(store, hasty_threads):
     def read():
         while not stop.is_set():
             with store.reading() as reader:
-                title, name = reader.get("User", "u1")["title"], reader.get("Group", "g")["displayName"]
+                title, name = reader.get("User", "u1").data["title"], reader.get("Group", "g").data["displayName"]
                 if title != name:
                     torn.append((title, name))
 

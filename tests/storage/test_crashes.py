@@ -11,27 +11,8 @@ import pytest
 from storage.base import Unavailable
 from storage.engine.paths import Files
 from storage.maintenance.repair import Salvage
-from storage.tinydb_store import TinyDBStore
-from tests.storage.processes import die_at_step, end, kill, run, start
-from tests.storage.samples import INDEXES, membership, user
-
-
-def opened(path, **options):
-    store = TinyDBStore(path, **options)
-    store.open(INDEXES)
-    return store
-
-
-def state(path):
-    store = opened(path)
-    try:
-        with store.reading() as reader:
-            return {
-                kind: [(reader.position(kind, document["id"]), document) for document in reader.scan(kind)]
-                for kind in ("User", "Group", "Membership")
-            }
-    finally:
-        store.close()
+from tests.support.processes import die_at_step, end, kill, run, start
+from tests.support.storage import ids_of, membership, opened, state, user
 
 
 def write_pairs(path, worker, report, options):
@@ -138,7 +119,7 @@ def write_and_take_back(path):
     """Show that the store can still be written, at a position that nobody had."""
     store = opened(path)
     with store.reading() as reader:
-        highest = max(reader.position("User", document["id"]) for document in reader.scan("User"))
+        highest = max(reader.position("User", id) for id in ids_of(reader.scan("User")))
     with store.writing() as tx:
         tx.insert("User", user("x"))
         assert tx.position("User", "ux") > highest + 1
@@ -212,7 +193,7 @@ def test_a_reader_that_has_seen_a_lost_write_forgets_it(path, open_store, monkey
         tx.insert("User", user(3))
     for store in (writer, reader):
         with store.reading() as view:
-            assert [document["id"] for document in view.scan("User")] == ["u1", "u3"]
+            assert ids_of(view.scan("User")) == ["u1", "u3"]
 
 
 def write_and_compact(path, worker):
@@ -226,7 +207,7 @@ def write_and_compact(path, worker):
         if number % 10 == worker:
             store.compact()
     with store.reading() as reader:
-        mine = [document["id"] for document in reader.scan("User") if document["id"].startswith(f"u{worker}-")]
+        mine = [id for id in ids_of(reader.scan("User")) if id.startswith(f"u{worker}-")]
     assert mine == [f"u{worker}-{number}" for number in range(150) if number % 3]
     store.close()
 

@@ -16,8 +16,7 @@ from storage.base import Duplicate, Index, StoreCorrupted
 from storage.engine.paths import Files
 from storage.maintenance.repair import check, repair
 from storage.tinydb_store import TinyDBStore
-from tests.storage.samples import INDEXES, user
-from tests.storage.test_crashes import opened, state
+from tests.support.storage import INDEXES, flip, ids_of, journal_of, opened, state, user
 
 
 @pytest.fixture
@@ -33,17 +32,6 @@ def filled(path):
             tx.insert("User", user(number))
     store.close()
     return path
-
-
-def journal_of(path):
-    (journal,) = path.parent.glob("*.journal.*")
-    return journal
-
-
-def flip(path, place):
-    data = bytearray(path.read_bytes())
-    data[place] ^= 1
-    path.write_bytes(data)
 
 
 def refusal(path):
@@ -128,9 +116,9 @@ def test_tinydb_works_inside_a_transaction(filled):
         assert len(users) == 15
         assert tx.database.tables() == {"User"}
     with store.reading() as reader:
-        assert reader.get("User", "u2") == user(2, title="new")
+        assert reader.get("User", "u2").data == user(2, title="new")
         assert reader.database.table("User").count(where("title") == "new") == 1
-        assert [document["id"] for document in reader.lookup("User", "title", "new")] == ["u2"]
+        assert ids_of(reader.lookup("User", "title", "new")) == ["u2"]
         with pytest.raises(RuntimeError):
             reader.database.table("User").insert(user(30))
     with store.writing() as tx:
@@ -154,7 +142,7 @@ def test_tinydb_may_change_an_id(filled):
     store = opened(filled)
     with store.writing() as tx:
         tx.database.table("User").update({"id": "new"}, doc_ids=[3])
-        assert (tx.get("User", "u3"), tx.get("User", "new")["userName"]) == (None, user(3)["userName"])
+        assert (tx.get("User", "u3"), tx.get("User", "new").data["userName"]) == (None, user(3)["userName"])
         with pytest.raises(Duplicate):
             tx.database.table("User").update({"id": "u1"}, doc_ids=[3])
     store.close()
@@ -203,7 +191,7 @@ def test_an_index_that_is_declared_later_is_filled(filled):
     store = TinyDBStore(filled)
     store.open([Index("User", "number", lambda document: [document["id"][1:]])])
     with store.reading() as reader:
-        assert [document["id"] for document in reader.lookup("User", "number", "12")] == ["u12"]
+        assert ids_of(reader.lookup("User", "number", "12")) == ["u12"]
     store.close()
 
 

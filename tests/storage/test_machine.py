@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from storage.base import Duplicate, Missing
 from storage.engine.cow import Pages
 from storage.tinydb_store import TinyDBStore
-from tests.storage.processes import die_at_step, run
-from tests.storage.samples import INDEXES
+from tests.support.processes import die_at_step, run
+from tests.support.storage import INDEXES, data_of
 
 MEMORY = Path("/dev/shm")
 ids = st.sampled_from([f"u{number}" for number in range(8)])
@@ -131,7 +131,7 @@ class Stores(RuleBasedStateMachine):
         for change in transaction:
             outcome(after.apply, change)
         with self.stores[0].reading() as reader:
-            users = list(reader.scan("User"))
+            users = data_of(reader.scan("User"))
         assert users in [list(self.model.documents.values()), list(after.documents.values())]
         self.model = Model({document["id"]: document for document in users})
 
@@ -144,15 +144,15 @@ class Stores(RuleBasedStateMachine):
 
     def check(self, reader, model):
         everybody = list(model.documents.values())
-        assert list(reader.scan("User")) == everybody
-        assert list(reader.scan("User", offset=1, limit=2)) == everybody[1:3]
+        assert data_of(reader.scan("User")) == everybody
+        assert data_of(reader.scan("User", offset=1, limit=2)) == everybody[1:3]
         assert reader.count("User") == len(everybody)
         for title in ("x", "y"):
             expected = [document for document in everybody if document["title"] == title]
-            assert list(reader.lookup("User", "title", title)) == expected
+            assert data_of(reader.lookup("User", "title", title)) == expected
         for name in ("ann", "bob", "cy"):
             expected = [document for document in everybody if document["userName"].casefold() == name]
-            assert list(reader.lookup("User", "userName", name)) == expected
+            assert data_of(reader.lookup("User", "userName", name)) == expected
         positions = [reader.position("User", document["id"]) for document in everybody]
         assert positions == sorted(set(positions))
         new = [document["id"] for document in everybody if document["id"] not in self.model.documents]

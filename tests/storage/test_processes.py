@@ -7,9 +7,8 @@ import time
 import pytest
 
 from storage.base import Duplicate
-from tests.storage.processes import end, start
-from tests.storage.samples import membership, user
-from tests.storage.test_crashes import opened
+from tests.support.processes import end, start
+from tests.support.storage import data_of, ids_of, membership, opened, user
 
 
 def in_workers(function, path, workers=3, threads=1):
@@ -60,7 +59,7 @@ def test_members_added_at_once_are_all_there(path):
     in_workers(add, path, workers=3, threads=2)
     store = opened(path)
     with store.reading() as reader:
-        members = {document["member"] for document in reader.lookup("Membership", "group", "g")}
+        members = {document["member"] for document in data_of(reader.lookup("Membership", "group", "g"))}
     store.close()
     assert members == {f"{number}-{member}" for number in range(6) for member in range(50)}
 
@@ -74,12 +73,12 @@ def test_counting_up_over_workers_and_threads_loses_no_step(path, open_store):
     def count(store, number):
         for _ in range(40):
             with store.writing() as tx:
-                document = tx.get("User", "u1")
+                document = tx.get("User", "u1").data
                 tx.replace("User", document | {"title": str(int(document["title"]) + 1)})
 
     in_workers(count, path, workers=3, threads=2)
     with open_store().reading() as reader:
-        assert reader.get("User", "u1")["title"] == "240"
+        assert reader.get("User", "u1").data["title"] == "240"
 
 
 def test_every_store_sees_what_another_has_just_kept(open_store):
@@ -91,7 +90,7 @@ def test_every_store_sees_what_another_has_just_kept(open_store):
             stores[(number + 1) % 3].compact()
         for store in stores:
             with store.reading() as reader:
-                assert reader.get("User", f"u{number}") == user(number)
+                assert reader.get("User", f"u{number}").data == user(number)
                 assert reader.count("User") == number + 1
 
 
@@ -104,7 +103,7 @@ def test_what_only_the_standard_library_reads_is_kept_by_each_way(open_store, no
         tx.insert("User", user(2))
     for way in (lambda: other, open_store, lambda: writer.compact() or open_store()):
         with way().reading() as reader:
-            assert [reader.get("User", id) for id in ("u1", "u2")] == [odd, user(2)]
+            assert [reader.get("User", id).data for id in ("u1", "u2")] == [odd, user(2)]
 
 
 def test_a_store_that_slept_through_two_compactions_catches_up(open_store, monkeypatch):
@@ -133,7 +132,7 @@ def test_a_store_that_slept_may_be_the_next_to_compact(open_store, monkeypatch):
     asleep.compact()
     for store in (awake, asleep, open_store()):
         with store.reading() as reader:
-            assert [document["id"] for document in reader.scan("User")] == ["u1", "u2"]
+            assert ids_of(reader.scan("User")) == ["u1", "u2"]
 
 
 def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_store):
@@ -143,8 +142,8 @@ def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_stor
             tx.insert("User", user(number, title="before"))
     with store.reading() as reader:
         seen = []
-        for number, document in enumerate(reader.scan("User")):
-            seen.append(document)
+        for number, stored in enumerate(reader.scan("User")):
+            seen.append(stored.data)
             if number % 500 == 0:
                 with other.writing() as tx:
                     tx.replace("User", user(1_999 - number, title="after"))
@@ -154,11 +153,11 @@ def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_stor
                 with store.reading() as newer:
                     assert newer.get("User", f"u{number + 1}") is None
         assert reader.count("User") == 2_000
-        assert reader.get("User", "u1") == user(1, title="before")
+        assert reader.get("User", "u1").data == user(1, title="before")
         assert reader.get("User", "ux0") is None
     assert seen == [user(number, title="before") for number in range(2_000)]
     with store.reading() as reader:
-        assert [document["id"] for document in reader.lookup("User", "title", "after")] == [
+        assert ids_of(reader.lookup("User", "title", "after")) == [
             "u499",
             "u999",
             "u1499",

@@ -14,10 +14,8 @@ from storage.base import Duplicate, Unavailable
 from storage.engine.commit import Session
 from storage.engine.journal import has_more_than_header
 from storage.engine.shared_state import SIZE, Board
-from tests.storage.processes import run
-from tests.storage.samples import user
-from tests.storage.test_crashes import opened, state
-from tests.storage.test_room import ids, insert
+from tests.support.processes import run
+from tests.support.storage import insert, opened, state, user, user_ids
 
 
 class Disk:
@@ -75,7 +73,7 @@ def in_another(write, store, number, reader):
     """Write in a thread, up to where it waits for its turn to sync."""
     thread = threading.Thread(target=write, args=(store, number), daemon=True)
     thread.start()
-    wait_for(lambda: f"u{number}" in ids(reader))
+    wait_for(lambda: f"u{number}" in user_ids(reader))
     return thread
 
 
@@ -116,11 +114,11 @@ def test_a_line_above_one_that_the_disk_lost_is_lost_in_every_process(open_store
     assert "Input/output error" in outcomes[1]
     assert "the disk lost the change" in outcomes[2]
     for store in (first, second, reader, open_store()):
-        assert ids(store) == ["u0"]
+        assert user_ids(store) == ["u0"]
     insert(second, 2)
     insert(first, 1)
     for store in (first, second, reader, open_store()):
-        assert ids(store) == ["u0", "u2", "u1"]
+        assert user_ids(store) == ["u0", "u2", "u1"]
 
 
 def found_already(outcomes, store, id):
@@ -139,7 +137,7 @@ def test_whoever_changes_nothing_waits_until_what_it_saw_is_durable(open_store, 
     disk = Disk(monkeypatch)
     disk.fails = fails
     held = disk.hold_up(write, first, 1)
-    wait_for(lambda: "u1" in ids(reader))
+    wait_for(lambda: "u1" in user_ids(reader))
     other = threading.Thread(target=found_already, args=(outcomes, second, "u1"), daemon=True)
     other.start()
     other.join(0.2)
@@ -148,7 +146,7 @@ def test_whoever_changes_nothing_waits_until_what_it_saw_is_durable(open_store, 
     held.join()
     other.join()
     assert (outcomes["nothing"] == "kept") is (outcomes[1] == "kept") is not fails
-    assert ids(open_store()) == ([] if fails else ["u1"])
+    assert user_ids(open_store()) == ([] if fails else ["u1"])
 
 
 def test_a_failure_that_nobody_foresaw_keeps_no_later_writer_waiting(open_store, monkeypatch):
@@ -174,7 +172,7 @@ def can_write(store):
     writer = threading.Thread(target=insert, args=(store, 2), daemon=True)
     writer.start()
     writer.join(5)
-    return not writer.is_alive() and "u2" in ids(store)
+    return not writer.is_alive() and "u2" in user_ids(store)
 
 
 def refuse_to(descriptor):
@@ -210,7 +208,7 @@ def test_a_line_that_was_durable_before_others_were_lost_is_kept(open_store, mon
     assert outcomes[3] == "kept"
     assert "Input/output error" in outcomes[5]
     for store in (first, second, open_store()):
-        assert ids(store) == ["u1", "u2", "u3", "u4"]
+        assert user_ids(store) == ["u1", "u2", "u3", "u4"]
 
 
 @pytest.mark.parametrize("step", ["wipe_end", "tell_end"])
@@ -233,9 +231,9 @@ def test_a_writer_that_is_killed_beside_a_word_on_the_board_misleads_nobody(path
 
     assert run(write_and_die) == -signal.SIGKILL
     there = ["u1"] if step == "wipe_end" else ["u1", "u2"]
-    assert ids(store) == ids(open_store()) == there
+    assert user_ids(store) == user_ids(open_store()) == there
     insert(store, 3)
-    assert ids(store) == ids(open_store()) == [*there, "u3"]
+    assert user_ids(store) == user_ids(open_store()) == [*there, "u3"]
 
 
 @pytest.mark.parametrize("left", [b"", b"\xff" * SIZE, b"\0" * SIZE, None])
@@ -252,13 +250,13 @@ def test_a_board_that_is_missing_or_from_another_time_does_no_harm(
         path.with_name("tinyscim.json.locks").joinpath("write").write_bytes(left)
     first, second = open_store(), open_store()
     insert(first, 3)
-    assert ids(second) == ["u0", "u1", "u2", "u3"]
+    assert user_ids(second) == ["u0", "u1", "u2", "u3"]
     disk = Disk(monkeypatch)
     disk.fails = True
     disk.go.set()
     disk.hold_up(write, second, 4).join()
     assert "Input/output error" in outcomes[4]
-    assert ids(first) == ids(second) == ids(open_store()) == ["u0", "u1", "u2", "u3"]
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u0", "u1", "u2", "u3"]
 
 
 def test_files_that_are_older_than_the_board_are_served_as_they_are(path, monkeypatch):
@@ -287,7 +285,7 @@ def test_locks_that_were_replaced_refuse_writes(path, open_store):
     insert(open_store(), 3)
     with pytest.raises(Unavailable, match="replaced"):
         insert(store, 2)
-    assert ids(open_store()) == ["u1", "u3"]
+    assert user_ids(open_store()) == ["u1", "u3"]
 
 
 @pytest.mark.parametrize("durability", ["fsync", "os"])
@@ -298,7 +296,7 @@ def test_a_write_to_a_journal_that_was_deleted_is_refused(open_store, durability
     for _ in range(2):
         with pytest.raises(Unavailable, match="deleted"):
             insert(store, 2)
-    assert ids(store) == ["u1"]
+    assert user_ids(store) == ["u1"]
 
 
 @pytest.mark.parametrize("odd", ["\ud800", "Ä€\U0001f600", 2**64, -(2**70), 1.5e300, None, "null", [True, 0, 1]])
@@ -331,10 +329,10 @@ def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, out
     disk.hold_up(write, second, 2).join()
     assert outcomes[2] != "kept"
     insert(first, 3)
-    there = ids(first)
+    there = user_ids(first)
     assert {"u1", "u3"} <= set(there)
     for store in (second, open_store()):
-        assert ids(store) == there
+        assert user_ids(store) == there
 
 
 def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_are_lost(
@@ -353,7 +351,7 @@ def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_
     assert outcomes[1] == "kept"
     assert "Input/output error" in outcomes[3]
     for store in (first, second, reader, open_store()):
-        assert ids(store) == ["u1", "u2"]
+        assert user_ids(store) == ["u1", "u2"]
 
 
 def refused(outcomes, store, id):
@@ -361,7 +359,7 @@ def refused(outcomes, store, id):
     try:
         with pytest.raises(Duplicate), store.writing() as tx:
             tx.insert("User", user(id))
-        outcomes[store] = ids(store)
+        outcomes[store] = user_ids(store)
     except Unavailable as error:
         outcomes[store] = str(error)
 
@@ -374,7 +372,7 @@ def test_who_is_refused_waits_until_what_it_saw_is_durable_and_reads_it(
     disk = Disk(monkeypatch)
     disk.fails = fails
     held = disk.hold_up(write, first, 1)
-    wait_for(lambda: "u1" in ids(reader))
+    wait_for(lambda: "u1" in user_ids(reader))
     others = [threading.Thread(target=refused, args=(outcomes, store, 1), daemon=True) for store in (first, second)]
     for other in others:
         other.start()
@@ -385,7 +383,7 @@ def test_who_is_refused_waits_until_what_it_saw_is_durable_and_reads_it(
         thread.join()
     if fails:
         assert "kept" not in outcomes.values()
-        assert ids(first) == ids(second) == ids(open_store()) == []
+        assert user_ids(first) == user_ids(second) == user_ids(open_store()) == []
     else:
         assert outcomes == {1: "kept", first: ["u1"], second: ["u1"]}
 
@@ -412,14 +410,14 @@ def test_what_another_process_was_told_of_is_read_by_the_one_that_wrote_it(open_
     held, go = hold_before_syncing(monkeypatch, first, write, 1)
     found_already(outcomes, second, "u1")
     assert outcomes == {"nothing": "kept"}
-    assert ids(first) == ids(second) == ["u1"]
+    assert user_ids(first) == user_ids(second) == ["u1"]
     later = in_another(write, first, 2, second)
-    assert ids(first) == ["u1"]  # not the later one, which nobody was told of
+    assert user_ids(first) == ["u1"]  # not the later one, which nobody was told of
     go.set()
     held.join()
     later.join()
     assert outcomes == {"nothing": "kept", 1: "kept", 2: "kept"}
-    assert ids(first) == ids(second) == ["u1", "u2"]
+    assert user_ids(first) == user_ids(second) == ["u1", "u2"]
 
 
 def test_what_the_disk_lost_is_not_read_for_what_came_in_its_place(open_store, monkeypatch, write, outcomes):
@@ -439,9 +437,9 @@ def test_what_the_disk_lost_is_not_read_for_what_came_in_its_place(open_store, m
         return board.told
 
     monkeypatch.setattr(Board, "told", property(slow))
-    assert "u1" not in ids(first)
+    assert "u1" not in user_ids(first)
     assert "Input/output error" in outcomes[1]
-    assert ids(first) == ids(second) == ["u0", "u2"]
+    assert user_ids(first) == user_ids(second) == ["u0", "u2"]
 
 
 def test_a_write_that_is_refused_in_a_journal_whose_beginning_failed_does_not_stay(open_store, monkeypatch):
@@ -461,9 +459,9 @@ def test_a_write_that_is_refused_in_a_journal_whose_beginning_failed_does_not_st
             first.compact()
         with pytest.raises(Unavailable):
             insert(first, 2)
-    assert ids(first) == ids(second) == ids(open_store()) == ["u1"]
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u1"]
     insert(second, 3)
-    assert ids(first) == ids(open_store()) == ["u1", "u3"]
+    assert user_ids(first) == user_ids(open_store()) == ["u1", "u3"]
 
 
 def test_compactions_that_overtake_whoever_opens_the_store_are_no_damage(open_store, monkeypatch):
@@ -480,7 +478,7 @@ def test_compactions_that_overtake_whoever_opens_the_store_are_no_damage(open_st
         return has_more_than_header(path)
 
     monkeypatch.setattr("storage.engine.recovery.has_more_than_header", overtaken)
-    assert ids(open_store()) == ["u1", "u2"]
+    assert user_ids(open_store()) == ["u1", "u2"]
 
 
 def test_a_line_that_no_fsync_has_reached_is_not_kept_for_a_process_that_comes_in(
@@ -495,9 +493,9 @@ def test_a_line_that_no_fsync_has_reached_is_not_kept_for_a_process_that_comes_i
         held.join()
     assert "Input/output error" in outcomes[1]
     # Whoever came in had to take it for a line that somebody was told of: it may not be cut off any more.
-    assert ids(first) == ids(second) == ids(open_store()) == ["u1"]
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u1"]
     insert(first, 2)
-    assert ids(second) == ["u1", "u2"]
+    assert user_ids(second) == ["u1", "u2"]
 
 
 def fail(_):
@@ -513,10 +511,10 @@ def test_a_reader_needs_no_fsync_to_follow_into_the_next_journal_but_a_writer_do
         second.compact()
         second._session._board.synced = 0
         patch.setattr(os, "fdatasync", fail)
-        assert ids(first) == ["u1"]
+        assert user_ids(first) == ["u1"]
         with pytest.raises(Unavailable, match="Input/output error"):
             insert(first, 2)
     disk = Disk(monkeypatch)
     insert(first, 3)
     assert disk.count == 2
-    assert ids(first) == ids(open_store()) == ["u1", "u3"]
+    assert user_ids(first) == user_ids(open_store()) == ["u1", "u3"]

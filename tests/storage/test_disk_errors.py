@@ -14,19 +14,8 @@ import storage.engine.commit
 import storage.tinydb_store
 from storage.base import Unavailable
 from storage.tinydb_store import TinyDBStore
-from tests.storage.processes import run
-from tests.storage.samples import INDEXES, user
-from tests.storage.test_crashes import opened
-
-
-def insert(store, number, **rest):
-    with store.writing() as tx:
-        tx.insert("User", user(number, **rest))
-
-
-def ids(store):
-    with store.reading() as reader:
-        return [document["id"] for document in reader.scan("User")]
+from tests.support.processes import run
+from tests.support.storage import INDEXES, insert, opened, user, user_ids
 
 
 def make_missing_element(store):
@@ -48,15 +37,15 @@ def write_up_to_a_limit(path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_500, resource.RLIM_INFINITY))
     kept = make_missing_element(store)
     assert len(kept) > 20
-    assert ids(store) == kept
+    assert user_ids(store) == kept
     other = opened(path)
-    assert ids(other) == kept
+    assert user_ids(other) == kept
     insert(other, "small")
     with pytest.raises(Unavailable):
         insert(store, "large", title="x" * 1_000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     insert(store, "large", title="x" * 1_000)
-    assert ids(store) == ids(other) == [*kept, "usmall", "ularge"]
+    assert user_ids(store) == user_ids(other) == [*kept, "usmall", "ularge"]
 
 
 def test_a_limit_in_the_middle_of_an_append_leaves_memory_and_file_in_step(path):
@@ -81,17 +70,17 @@ def test_a_full_disk_refuses_writes_until_there_is_room(small_disk):
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 200_000)
     kept = [f"uearly{number}" for number in range(20)] + make_missing_element(store)
-    assert ids(store) == kept
+    assert user_ids(store) == kept
     with pytest.raises(Unavailable):
         store.compact()
-    assert ids(store) == kept
+    assert user_ids(store) == kept
     ballast.unlink()
     insert(store, "late")
     store.compact()
     insert(store, "later")
     store.close()
     store = opened(small_disk / "data.json")
-    assert ids(store) == [*kept, "ulate", "ulater"]
+    assert user_ids(store) == [*kept, "ulate", "ulater"]
     store.close()
 
 
@@ -107,7 +96,7 @@ def test_a_disk_that_turns_read_only_refuses_writes_and_serves_reads(small_disk)
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     store.open(INDEXES)
     insert(store, 2)
-    assert ids(store) == ["u1", "u2"]
+    assert user_ids(store) == ["u1", "u2"]
     store.close()
 
 
@@ -137,11 +126,11 @@ def test_an_error_of_the_disk_takes_the_write_back(open_store, monkeypatch, name
     with failing(monkeypatch, name, after=after), pytest.raises(Unavailable) as caught:
         insert(store, 2)
     assert not caught.value.full
-    assert ids(store) == ids(other) == ["u1"]
+    assert user_ids(store) == user_ids(other) == ["u1"]
     insert(other, 3)
     insert(store, 2)
-    assert ids(store) == ids(other) == ["u1", "u3", "u2"]
-    assert ids(open_store()) == ["u1", "u3", "u2"]
+    assert user_ids(store) == user_ids(other) == ["u1", "u3", "u2"]
+    assert user_ids(open_store()) == ["u1", "u3", "u2"]
 
 
 def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkeypatch):
@@ -150,11 +139,11 @@ def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkey
     with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "pwrite", after=half(os.pwrite)):
         with pytest.raises(Unavailable):
             insert(store, 2, title="long" * 100)
-        assert ids(store) == ids(open_store()) == ["u1"]
+        assert user_ids(store) == user_ids(open_store()) == ["u1"]
         with pytest.raises(Unavailable):
             insert(store, 2)
     insert(other, 3)
-    assert ids(store) == ids(other) == ids(open_store()) == ["u1", "u3"]
+    assert user_ids(store) == user_ids(other) == user_ids(open_store()) == ["u1", "u3"]
     assert store.files.journal(1).read_bytes().endswith(b"\n")
 
 
@@ -162,7 +151,7 @@ def test_a_write_that_can_be_neither_synced_nor_cut_off_is_seen_by_all(open_stor
     store, other = open_store(), open_store()
     with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "fdatasync"), pytest.raises(Unavailable):
         insert(store, 1)
-    assert ids(store) == ids(other) == ids(open_store()) == ["u1"]
+    assert user_ids(store) == user_ids(other) == user_ids(open_store()) == ["u1"]
 
 
 def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
@@ -195,7 +184,7 @@ def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
     for thread in [first, *others]:
         thread.join()
     assert (0, False) in outcomes
-    assert set(ids(store)) == set(ids(open_store())) == {f"u{number}" for number, kept in outcomes if kept}
+    assert set(user_ids(store)) == set(user_ids(open_store())) == {f"u{number}" for number, kept in outcomes if kept}
 
 
 def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monkeypatch):
@@ -228,7 +217,7 @@ def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monke
     with pytest.raises(Unavailable):
         write_after()
     insert(store, 3)
-    assert ids(store) == ids(open_store()) == ["u3"]
+    assert user_ids(store) == user_ids(open_store()) == ["u3"]
 
 
 def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
@@ -237,7 +226,7 @@ def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
         with pytest.raises((TypeError, ValueError)):
             insert(store, 1, weight=odd)
     insert(store, 2)
-    assert ids(store) == ids(open_store()) == ["u2"]
+    assert user_ids(store) == user_ids(open_store()) == ["u2"]
 
 
 def test_a_compaction_that_failed_for_want_of_room_is_finished_when_there_is_room(path, monkeypatch):
