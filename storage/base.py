@@ -1,7 +1,7 @@
-"""The border between the protocol and its storage.
+"""The interface of a store.
 
-Plain JSON documents cross it, with the indexes that the protocol declares over them; no filter, no HTTP and
-no SCIM term does. Every store passes tests/storage/test_contract.py.
+It knows JSON documents, and indexes that its user declares over them; no filter, HTTP or SCIM. Every store passes
+tests/storage/test_contract.py.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Document = dict[str, Any]
-"""Plain JSON with a string "id". Whoever holds one never changes it: stores hand out what they keep."""
+"""Plain JSON with a string "id". Callers never change one in place: a store may return the object that it keeps."""
 
 
 class StoredDocument:
@@ -35,10 +35,10 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A look-up that the store keeps up to date: from a key to the documents of one kind that have it.
+    """An index that the store maintains, from keys to the documents of one kind that have them.
 
-    `member` is the one member of a document that all its keys come from, if there is one: while it stays as it is, the
-    store need not compute the keys again.
+    If all keys come from one member of the document, `member` names it: the store need not compute the keys again while
+    it is unchanged.
     """
 
     kind: str
@@ -49,11 +49,11 @@ class Index:
 
 
 class StoreError(Exception):
-    """What a store could not do."""
+    """A store could not do what it was asked."""
 
 
 class Missing(StoreError):
-    """There is no document of this kind with this id."""
+    """No document of this kind has this id."""
 
     def __init__(self, kind: str, id: str) -> None:
         super().__init__(f"no {kind} has the id {id!r}")
@@ -61,7 +61,7 @@ class Missing(StoreError):
 
 
 class Duplicate(StoreError):
-    """Another document of this kind has the key in the unique index, or the id where `index` is "id"."""
+    """Another document of this kind has the key in a unique index, or the id if `index` is "id"."""
 
     def __init__(self, kind: str, index: str, key: str) -> None:
         super().__init__(f"another {kind} has the {index} {key!r}")
@@ -69,7 +69,7 @@ class Duplicate(StoreError):
 
 
 class Unavailable(StoreError):
-    """The write was not taken and nothing changed; `full` where it is for want of room."""
+    """The store cannot be read or written now, and nothing changed. `full` is true if the disk is full."""
 
     def __init__(self, reason: str, *, full: bool = False) -> None:
         super().__init__(reason)
@@ -77,11 +77,11 @@ class Unavailable(StoreError):
 
 
 class StoreCorrupted(StoreError):
-    """The files cannot be trusted; the message names the file, the place in it and the remedy."""
+    """A file is damaged; the message names the file, the line and the remedy."""
 
 
 class Reader(Protocol):
-    """One consistent state: the whole of every transaction that had committed when it was opened."""
+    """One consistent version: all transactions that had committed when the reader was opened."""
 
     @property
     def version(self) -> object:
@@ -97,36 +97,36 @@ class Reader(Protocol):
         """Yield documents in order of creation, from the first whose position is above `after`."""
 
     def position(self, kind: str, id: str) -> int:
-        """Return the place in order of creation, from 1 on and never given a second time. Raises Missing."""
+        """Return the position in order of creation, from 1 on; none is used twice. Raises Missing."""
 
     def count(self, kind: str) -> int:
         """Return how many documents of the kind there are."""
 
 
 class Writer(Reader, Protocol):
-    """A reader that sees its own changes, none of which anybody else sees before the transaction commits."""
+    """A reader that sees its own changes; others see them once the transaction has committed."""
 
     def insert(self, kind: str, document: Document) -> None:
         """Add a document. Raises Duplicate."""
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
+        """Replace the document with the same id. Raises Missing, Duplicate."""
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away. Raises Missing."""
+        """Delete the document. Raises Missing."""
 
 
 class Store(Protocol):
-    """Keeps documents. Making one does no I/O; `open` does, so that it can come after a fork."""
+    """Keeps documents. The constructor does no I/O, so that `open` can be called after a fork."""
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Make ready for use, keeping these indexes, unless it is open. Raises Damaged, Unavailable."""
+        """Open the store with these indexes, unless it is open. Raises StoreCorrupted, Unavailable."""
 
     def reading(self) -> AbstractContextManager[Reader]:
         """Open a reader."""
 
     def writing(self) -> AbstractContextManager[Writer]:
-        """Open the one writer: all of it is kept (or Unavailable) or, after an exception, none."""
+        """Open the one writer: all its changes are kept or, after an exception, none. Raises Unavailable."""
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Release files and threads."""

@@ -1,4 +1,4 @@
-"""The reference store: dictionaries behind one lock, small enough to be read at one sitting."""
+"""The reference store: dictionaries behind one lock."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ class _Table:
                 self.entries[name].setdefault(key, {})[position] = None
 
     def drop(self, position: int) -> None:
-        """Take away what is at the position, if anything is."""
+        """Delete the document at the position, if there is one."""
         document = self.documents.pop(position, None)
         if document is None:
             return
@@ -55,7 +55,7 @@ class _Table:
 
 
 class MemoryStore:
-    """Keeps everything in this process and forgets it with the process: for tests, and to read first."""
+    """Keeps documents in the memory of this process, for tests."""
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -65,21 +65,21 @@ class MemoryStore:
         self.version = object()
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Keep these indexes; a store that is open stays as it is."""
+        """Declare the indexes, unless the store is open."""
         self._indexes = self._indexes or list(indexes)
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there are no files or threads to release."""
 
     @contextmanager
     def reading(self) -> Iterator["MemoryStore"]:
-        """Hold the lock, so that nobody writes meanwhile."""
+        """Hold the lock, so that no other thread writes meanwhile."""
         with self._lock:
             yield self
 
     @contextmanager
     def writing(self) -> Iterator["MemoryStore"]:
-        """Hold the lock, and take back every change if an exception ends the transaction."""
+        """Hold the lock, and undo every change if an exception ends the transaction."""
         with self._lock:
             self._undo = []
             self.version = object()
@@ -111,7 +111,7 @@ class MemoryStore:
         return iter([table.stored(position) for position in islice(positions, offset, stop)])
 
     def position(self, kind: str, id: str) -> int:
-        """Return the document's place in order of creation. Raises Missing."""
+        """Return the position in order of creation. Raises Missing."""
         try:
             return self._table(kind).positions[id]
         except KeyError:
@@ -131,14 +131,14 @@ class MemoryStore:
         self._on_rollback(lambda: table.drop(position))
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
+        """Replace the document with the same id. Raises Missing, Duplicate."""
         table, position = self._table(kind), self.position(kind, document["id"])
         before = table.documents[position]
         table.put(position, document)
         self._on_rollback(lambda: table.put(position, before))
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away. Raises Missing."""
+        """Delete the document. Raises Missing."""
         table, position = self._table(kind), self.position(kind, id)
         before = table.documents[position]
         table.drop(position)

@@ -10,19 +10,19 @@ from typing import Literal
 
 from fileio.locks import Locked, lock, unlock
 from storage.base import Index, StoreCorrupted, Unavailable
-from storage.engine.commit import Session
-from storage.engine.migration import prepare
+from storage.engine.commit import CommitLog
+from storage.engine.migration import migrate
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.tinydb_adapter import Transaction, View
 
-TICK = 1.0  # seconds between two looks at what other processes have written
-PAUSE = 60.0  # seconds without another try after a compaction that failed
+TICK = 1.0  # seconds between two refreshes
+PAUSE = 60.0  # seconds to wait after a failed compaction
 
 log = logging.getLogger("tinyscim.storage")
 
 
 class TinyDBStore:
-    """Keeps documents in a TinyDB file; what was written survives the process, with "fsync" the machine."""
+    """Keeps documents in a TinyDB file. Writes survive a crash of the process, with "fsync" also of the machine."""
 
     def __init__(
         self,
@@ -33,70 +33,70 @@ class TinyDBStore:
     ) -> None:
         self.files = Files(Path(path))
         self.durability, self.compact_after = durability, compact_after
-        self._session: Session | None = None
-        self._presence = -1
+        self._commit_log: CommitLog | None = None
+        self._open_lock = -1
         self._closing = Event()
-        self._keeper: Thread | None = None
+        self._maintenance: Thread | None = None
 
     def open(self, indexes: Iterable[Index]) -> None:
-        """Read the files, which are made or brought up to date first. Raises Damaged, Unavailable."""
-        if self._session is not None:
+        """Create or migrate the files if necessary, and read them. Raises StoreCorrupted, Unavailable."""
+        if self._commit_log is not None:
             return
         with os_errors_as_unavailable():
-            prepare(self.files)
-            presence = lock(self.files.lock("open"), shared=True)
+            migrate(self.files)
+            open_lock = lock(self.files.lock("open"), shared=True)
             try:
-                self._session = Session(self.files, indexes, fsync=self.durability == "fsync")
+                self._commit_log = CommitLog(self.files, indexes, fsync=self.durability == "fsync")
             except BaseException:
-                unlock(presence)
+                unlock(open_lock)
                 raise
-        self._presence = presence
-        # What was loaded is no garbage, and a full collection would stop every thread to look through it.
+        self._open_lock = open_lock
+        # A full garbage collection would stop every thread to traverse the loaded documents.
         gc.freeze()
         self._closing.clear()
-        self._keeper = Thread(target=self._run_maintenance, name="tinyscim-storage", daemon=True)
-        self._keeper.start()
+        self._maintenance = Thread(target=self._run_maintenance, name="tinyscim-storage", daemon=True)
+        self._maintenance.start()
 
     def close(self) -> None:
-        """Let go of files and threads; the store can be opened again."""
-        if self._session is None:
+        """Release files and threads; the store can be opened again."""
+        if self._commit_log is None:
             return
         self._closing.set()
-        if self._keeper is not None:
-            self._keeper.join()
-        unlock(self._presence)
-        self._session = None
+        if self._maintenance is not None:
+            self._maintenance.join()
+        unlock(self._open_lock)
+        self._commit_log = None
 
     def reading(self) -> AbstractContextManager[View]:
-        """Open a reader of the newest version; it holds no lock, and nobody changes what it reads."""
-        return nullcontext(View(self._open_session().latest()))
+        """Open a reader of the newest version. It holds no lock, and its version never changes."""
+        return nullcontext(View(self._opened().latest()))
 
     def writing(self) -> AbstractContextManager[Transaction]:
-        """Open the one writer of all processes: all of it is kept (Unavailable if it cannot be) or none."""
-        return self._open_session().transaction()
+        """Open the one writer of all processes: all its changes are kept or none. Raises Unavailable."""
+        return self._opened().transaction()
 
     def compact(self) -> None:
-        """Write a new snapshot now, with all that was kept before. Raises Unavailable, Damaged."""
-        self._open_session().compact(wait=True)
+        """Write a new snapshot now. Raises Unavailable, StoreCorrupted."""
+        self._opened().compact(wait=True)
 
-    def _open_session(self) -> Session:
-        if self._session is None:
+    def _opened(self) -> CommitLog:
+        if self._commit_log is None:
             raise RuntimeError("the store is not open")
-        return self._session
+        return self._commit_log
 
     def _run_maintenance(self) -> None:
-        """Stay up to date, so that no request has much to catch up on; compact when the journal is long."""
-        pause, session = TICK, self._open_session()
+        """Replay new lines, so that requests have few to replay, and compact when the journal is long."""
+        pause, commit_log = TICK, self._opened()
         while not self._closing.wait(pause):
             pause = TICK
             try:
-                session.look()
-                if session.behind:  # for want of room, say, which there may be now
-                    session.catch_up_snapshot()
-                elif session.size > self.compact_after:
-                    session.compact(wait=False)
+                commit_log.refresh()
+                if commit_log.needs_merge:  # for example, because the disk was full
+                    commit_log.finish_compaction()
+                elif commit_log.size > self.compact_after:
+                    commit_log.compact(wait=False)
             except Locked:
-                pass  # somebody else is at it
+                pass  # another process compacts
             except (StoreCorrupted, Unavailable) as error:
                 log.error("the store could not be looked after: %s", error)
                 pause = PAUSE

@@ -1,8 +1,8 @@
-"""Compaction: a new snapshot out of the old one and the journals that ended since.
+"""Compaction: merge the ended journals into a new snapshot.
 
-Lines are merged as bytes, not parsed, so that it takes little of a serving process's time. A crash at any
-step leaves files that open to the same state: the snapshot says which journal goes on from it, and the old
-journals stay until the new snapshot is in place.
+Lines are merged as bytes, not parsed, to use little CPU time of a serving process. A crash at any step leaves files
+that open to the same state: the snapshot names the journal that continues it, and the old journals are removed only
+after the new snapshot is in place.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,23 +11,23 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from storage.engine.encoding import dump
-from storage.engine.journal import Journal, decode_changes, start_place
+from storage.engine.journal import Journal, decode_changes, start_position
 from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Row, Snapshot, known_meta, save
 
-SPELL = 0.001  # seconds of work between two rests
+WORK_SECONDS = 0.001  # between two pauses
 T = TypeVar("T")
 Changed = dict[str, dict[int, bytes | None]]
-"""By kind and position: the JSON of what is there now."""
+"""By kind and position: the document as JSON, None if it was deleted."""
 
 
 def merge(files: Files, generation: int) -> None:
-    """Bring the snapshot up to the start of a generation's journal, and remove the journals before it."""
+    """Merge the journals before a generation into the snapshot, and remove them."""
     meta = known_meta(files.snapshot)
     if meta.generation < generation:
         changed, sequence = collect(files, meta, generation)
-        last = meta.last | {kind: max([meta.last.get(kind, 0), *places]) for kind, places in changed.items()}
-        rows = gently(merged(Snapshot(files.snapshot).rows(), changed))
+        last = meta.last | {kind: max([meta.last.get(kind, 0), *positions]) for kind, positions in changed.items()}
+        rows = throttled(merged(Snapshot(files.snapshot).rows(), changed))
         save(files.snapshot, rows, Meta(generation, sequence, last))
     for old in files.generations():
         if old < generation:
@@ -35,41 +35,41 @@ def merge(files: Files, generation: int) -> None:
 
 
 def collect(files: Files, meta: Meta, generation: int) -> tuple[Changed, int]:
-    """Return what the journals before a generation changed, and their last sequence number. Raises Damaged."""
+    """Return the changes in the journals before a generation, and the last sequence number. Raises StoreCorrupted."""
     changed: Changed = {}
     sequence = meta.sequence
     for older in range(meta.generation, generation):
-        for record in gently(Journal(files.journal(older)).news(start_place(sequence))):
-            sequence = record.place.sequence
+        for record in throttled(Journal(files.journal(older)).read_from(start_position(sequence))):
+            sequence = record.end.sequence
             for kind, position, document in decode_changes(record.body):
                 changed.setdefault(kind, {})[position] = None if document is None else dump(document)
     return changed, sequence
 
 
 def merged(rows: Iterable[Row], changed: Changed) -> Iterator[Row]:
-    """Yield the rows as the changes leave them, and after each kind's its new ones."""
+    """Yield the rows with the changes applied, and the new rows of each kind after its old ones."""
     for kind, group in groupby(rows, key=lambda row: row.kind):
-        changes_here = changed.pop(kind, {})
+        changes_of_kind = changed.pop(kind, {})
         for row in group:
-            data = changes_here.pop(row.position, row.data)
+            data = changes_of_kind.pop(row.position, row.data)
             if data is not None:
                 yield row._replace(data=data)
-        yield from _new(kind, changes_here)
-    for kind, changes_here in changed.items():
-        yield from _new(kind, changes_here)
+        yield from _new(kind, changes_of_kind)
+    for kind, changes_of_kind in changed.items():
+        yield from _new(kind, changes_of_kind)
 
 
-def gently(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items, but rest half of the time, so that other threads get the interpreter and the disk."""
+def throttled(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items, pausing half of the time, so that other threads get the interpreter and the disk."""
     began = monotonic()
     for item in items:
         yield item
-        if (worked := monotonic() - began) > SPELL:
+        if (worked := monotonic() - began) > WORK_SECONDS:
             sleep(worked)
             began = monotonic()
 
 
-def _new(kind: str, changes_here: dict[int, bytes | None]) -> Iterator[Row]:
-    for position, data in sorted(changes_here.items()):
+def _new(kind: str, changes_of_kind: dict[int, bytes | None]) -> Iterator[Row]:
+    for position, data in sorted(changes_of_kind.items()):
         if data is not None:
             yield Row(kind, position, data, 0)

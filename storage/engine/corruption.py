@@ -1,4 +1,4 @@
-"""What is wrong with a file. Whoever reads one decides whether to refuse it, report it or do without."""
+"""Problems found in a file. The caller decides whether to refuse the file, report the problem or skip the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from storage.base import StoreCorrupted
 
 
 class Problem(NamedTuple):
-    """What is wrong with a file, where, and the bytes that cannot be trusted."""
+    """A problem in a file, its line, and the affected bytes."""
 
     path: Path
     line: int
@@ -23,7 +23,7 @@ OnProblem = Callable[[Problem], None]
 
 
 def refuse(problem: Problem) -> NoReturn:
-    """Raise Damaged."""
+    """Raise StoreCorrupted."""
     raise StoreCorrupted(
         f"{problem}. Stop the service and run `flask store repair` to save all the rest,"
         " or `flask store restore` with a backup."

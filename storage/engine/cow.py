@@ -1,7 +1,7 @@
-"""Maps that share what they have in common: a fork, and a change to it, cost the same whatever their size.
+"""Copy-on-write maps: a fork, and a change after it, cost the same at every size.
 
-A map is a tree of two levels over small dictionaries, its parts. A fork shares all of it, and from then on
-either side copies what it is about to change, so that whoever reads the other goes on undisturbed.
+A map is a tree of two levels over small dictionaries, its parts. A fork shares all of them. From then on either side
+copies a part before it changes it, so readers of the other side do not see the change.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 FAN = 64  # parts to a node, and positions to a page
-BUCKETS = 2048  # few entries to a bucket at 100,000: to copy one is to touch all that is in it
+BUCKETS = 2048  # about 50 entries each at 100,000, since a change copies the bucket
 NODE = FAN * FAN  # positions to a node
 
 
 class _ForkableMap(Generic[K, V]):
-    """The parts of a map, and, unless all is shared, which of them and of the nodes are its own to change."""
+    """The parts of a map, and which parts and nodes it shares with no fork and may change."""
 
     __slots__ = ("_nodes", "_own_nodes", "_own_parts", "_shared")
 
@@ -25,19 +25,19 @@ class _ForkableMap(Generic[K, V]):
     _own_parts: set[int]
 
     def __init__(self, nodes: int) -> None:
-        # One empty part and one node, many times over: whoever writes copies first.
+        # The same empty part and node everywhere: a writer copies them first.
         self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
         self._shared = True
 
     def fork(self) -> Self:
-        """Return a map that starts out equal and can be changed alone."""
+        """Return a map that starts out equal and can be changed lone."""
         copy = type(self).__new__(type(self))
         copy._nodes = self._nodes
         copy._shared = self._shared = True
         return copy
 
     def _writable(self, number: int) -> dict[K, V]:
-        """Return a part that is its own."""
+        """Return a part, copied first if it is shared."""
         if self._shared:
             self._nodes, self._shared = self._nodes.copy(), False
             self._own_nodes, self._own_parts = set(), set()
@@ -57,7 +57,7 @@ class _ForkableMap(Generic[K, V]):
 
 
 class Buckets(_ForkableMap[str, V]):
-    """Values by key, in no order."""
+    """Values by key, unordered."""
 
     __slots__ = ()
 
@@ -70,7 +70,7 @@ class Buckets(_ForkableMap[str, V]):
         return self._nodes[number // FAN][number % FAN].get(key)
 
     def set(self, key: str, value: V | None) -> None:
-        """Give the key this value; None takes it away."""
+        """Set the value of the key, or delete it if the value is None."""
         bucket = self._writable(hash(key) % BUCKETS)
         if value is None:
             bucket.pop(key, None)
@@ -91,7 +91,7 @@ class Pages(_ForkableMap[int, V]):
         return sum(self._counts)
 
     def fork(self) -> Self:
-        """Return pages that start out equal and can be changed alone."""
+        """Return pages that start out equal and can be changed lone."""
         copy = super().fork()
         copy._counts = self._counts.copy()
         return copy
@@ -103,7 +103,7 @@ class Pages(_ForkableMap[int, V]):
         return self._nodes[position // NODE][position // FAN % FAN].get(position)
 
     def set(self, position: int, value: V) -> None:
-        """Put the value at the position."""
+        """Set the value at the position."""
         page = self._writable(position // FAN)
         self._count(position // NODE, position not in page)
         in_order = not page or position in page or position > next(reversed(page))
@@ -112,18 +112,18 @@ class Pages(_ForkableMap[int, V]):
             self._nodes[position // NODE][position // FAN % FAN] = dict(sorted(page.items()))
 
     def discard(self, position: int) -> None:
-        """Take away what is at the position, if anything is."""
+        """Delete the value at the position, if there is one."""
         page = self._writable(position // FAN)
         self._count(position // NODE, -(position in page))
         page.pop(position, None)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
-        """Return positions above `after` with their values, but for the first `offset` of them."""
+        """Return the positions above `after` with their values, without the first `offset`."""
         return chain.from_iterable(self._rows(after, offset))
 
     def _rows(self, after: int, offset: int) -> Iterator[Iterable[tuple[int, V]]]:
         for number in range((after + 1) // NODE, len(self._nodes)):
-            # A node that is to be left out whole need not be looked into, nor a page.
+            # Skip a node by its count.
             if offset >= self._counts[number] and after < max(number * NODE, 1):
                 offset -= self._counts[number]
                 continue
@@ -155,26 +155,26 @@ class Entries(Buckets[Entry]):
 
     __slots__ = ()
 
-    def add(self, key: str, position: int, alone: tuple[int]) -> None:
-        """Give the key the position; `alone`, the position by itself, is shared by its lone entries."""
+    def add(self, key: str, position: int, lone: tuple[int]) -> None:
+        """Add the position to the key; `lone` is the tuple of this position, which keys without others share."""
         bucket = self._writable(hash(key) % BUCKETS)
         entry = bucket.get(key)
-        bucket[key] = alone if entry is None else _added(entry, position)
+        bucket[key] = lone if entry is None else _added(entry, position)
 
     def remove(self, key: str, position: int) -> None:
-        """Take the position from the key."""
+        """Remove the position from the key."""
         entry = self.get(key)
         if isinstance(entry, Pages):
             entry = entry.fork()
             entry.discard(position)
             self.set(key, entry if len(entry) else None)
         else:
-            self.set(key, tuple(place for place in entry or () if place != position) or None)
+            self.set(key, tuple(other for other in entry or () if other != position) or None)
 
     def positions(self, key: str) -> Iterable[int]:
         """Return the positions of a key, in order."""
         entry = self.get(key)
-        return (place for place, _ in entry.items()) if isinstance(entry, Pages) else entry or ()
+        return (position for position, _ in entry.items()) if isinstance(entry, Pages) else entry or ()
 
 
 def _added(entry: Entry, position: int) -> Entry:
@@ -187,6 +187,6 @@ def _added(entry: Entry, position: int) -> Entry:
 
 def _paged(entry: tuple[int, ...]) -> Pages[None]:
     pages: Pages[None] = Pages()
-    for place in entry:
-        pages.set(place, None)
+    for position in entry:
+        pages.set(position, None)
     return pages

@@ -1,7 +1,7 @@
-"""Documents as JSON bytes: the form in which they are kept in memory, in the journal's lines and in most answers.
+"""Documents as JSON bytes, in memory and in the journal.
 
-orjson writes and reads them, but for what it would not give back as it was: integers of more than 64 bits and halves of
-surrogate pairs. Such JSON is left to the standard library, and begins with a space (`ODD`) to be known by.
+orjson encodes and decodes them. It cannot represent integers of more than 64 bits and lone surrogates: JSON with those
+is left to the standard library and begins with a space (`ODD`).
 """
 
 import json
@@ -25,7 +25,7 @@ def dump(value: object) -> bytes:
 
 
 def parse(data: bytes) -> Any:
-    """Return the value of JSON from anywhere, with nothing around it, faster than `json.loads`. Raises ValueError."""
+    """Return the value of JSON that has no space around it, faster than `json.loads`. Raises ValueError."""
     text = data.decode()
     value, end = _DECODER.raw_decode(text)
     if end != len(text):
@@ -37,11 +37,11 @@ def encode(value: object) -> bytes:
     """Return the value as JSON. Raises ValueError, TypeError."""
     try:
         data = orjson.dumps(value, option=_NOT_PLAIN)
-    except TypeError:  # it is odd, or no JSON at all
+    except TypeError:  # not for orjson, or not JSON at all
         return ODD + dump(value)
-    if b"null" in data:  # as which it writes NaN
+    if b"null" in data:  # orjson writes NaN as null
         dump(value)
-    return bytes(memoryview(data))  # a copy: its own has room behind it, 8 KB at least
+    return bytes(memoryview(data))  # a copy, since orjson's own buffer has 8 KB or more to spare
 
 
 def decode(data: bytes) -> Any:
@@ -50,5 +50,5 @@ def decode(data: bytes) -> Any:
         return parse(data[1:])
     try:
         return orjson.loads(data)
-    except orjson.JSONDecodeError:  # half a surrogate pair in a kind's name, or in a line of an older version
+    except orjson.JSONDecodeError:  # a lone surrogate in a kind's name, or in a line of an older version
         return parse(data)

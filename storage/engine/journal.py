@@ -1,9 +1,9 @@
 """The journal: a line for each transaction since the snapshot.
 
-A line is a JSON object, a space and eight hexadecimal digits: the CRC-32 of the object and of the checksum
-before it, so that a line that is changed, missing or out of place shows. The first line says which generation
-this is, each further one has the next sequence number, and the last one names the generation that goes on.
-A line without its newline was never finished, so nobody was told that it was kept.
+A line is a JSON object, a space and eight hexadecimal digits: the CRC-32 of the object, seeded with the checksum of the
+line before, so that a changed, missing or misplaced line is detected. The first line has the generation, each further
+line the next sequence number, and the last one names the next generation. A line without a newline was not finished,
+so its write was not acknowledged.
 """
 
 import errno
@@ -21,12 +21,12 @@ from storage.engine.corruption import OnProblem, Problem, refuse
 from storage.engine.encoding import ODD, decode, dump
 from storage.engine.versions import Change, Written
 
-PIECE = 1 << 16  # bytes that are read at once
+PIECE = 1 << 16  # bytes for each read
 TAIL = 10  # the space, the checksum and the newline
 
 
-class Place(NamedTuple):
-    """How far a journal has been read: up to which byte, line, checksum and sequence number."""
+class JournalPosition(NamedTuple):
+    """The end of a line: its byte offset, line number, checksum and sequence number."""
 
     offset: int
     line: int
@@ -35,36 +35,36 @@ class Place(NamedTuple):
 
     @property
     def tail(self) -> bytes:
-        """Return the bytes before this place, by which it is known again."""
+        """Return the bytes before this position, which identify the line."""
         return _tail(self.checksum)
 
     @property
-    def mark(self) -> int:
-        """Return a number of 64 bits that no other place has."""
+    def fingerprint(self) -> int:
+        """Return a 64-bit number that identifies the position."""
         return (self.sequence & 0xFFFFFFFF) << 32 | self.checksum
 
 
 class Replaced(Exception):
-    """What was read from this file is no longer in it."""
+    """The line that was read last is not in the file any more."""
 
 
-def start_place(sequence: int) -> Place:
-    """Return the place before the first line of a journal that goes on after a sequence number.
+def start_position(sequence: int) -> JournalPosition:
+    """Return the position before the first line of a journal that continues after a sequence number.
 
-    That line repeats the number, so the place before it is one lower.
+    That line repeats the number, so the position before it is one lower.
     """
-    return Place(0, 0, 0, sequence - 1)
+    return JournalPosition(0, 0, 0, sequence - 1)
 
 
 class Record(NamedTuple):
-    """A line's object, and the place after it."""
+    """A line's object, and the position after the line."""
 
     body: dict[str, Any]
-    place: Place
+    end: JournalPosition
 
 
 def encode_changes(changes: Sequence[Written]) -> bytes:
-    """Return the member of a line's object that says what a transaction changed, odd if a document is."""
+    """Return the changes of a transaction as a member of a line's object; it begins with `ODD` if a document does."""
     rows = [b"[%s,%d,%s]" % (_name(kind), position, data or b"null") for kind, position, data in changes]
     odd = any(data is not None and data.startswith(ODD) for _, _, data in changes)
     return b'%s"changes":[%s]' % (ODD if odd else b"", b",".join(rows))
@@ -73,29 +73,32 @@ def encode_changes(changes: Sequence[Written]) -> bytes:
 _name = lru_cache(dump)
 
 
-def records(path: Path, lines: Iterable[bytes], place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
-    """Yield the finished lines from a place on; a line that cannot be trusted is a problem, and left out."""
+def records(
+    path: Path, lines: Iterable[bytes], start: JournalPosition, problem: OnProblem = refuse
+) -> Iterator[Record]:
+    """Yield the finished lines after a position. A line that fails its checksum is reported and left out."""
+    end = start
     for line in lines:
         body, tail = line[:-TAIL], line[-TAIL:]
-        checksum = crc32(body, place.checksum)
+        checksum = crc32(body, end.checksum)
         sound = tail[:-1] == _tail(checksum)[:-1]
         if not tail.endswith(b"\n") and not sound:
             return
-        place = Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
-        if tail != place.tail:
-            problem(Problem(path, place.line, "the line does not match its checksum", line))
-            # What follows is in order if it follows on from either: the checksum as written or as computed.
-            place = place._replace(checksum=_written(tail, checksum))
+        end = JournalPosition(end.offset + len(line), end.line + 1, checksum, end.sequence + 1)
+        if tail != end.tail:
+            problem(Problem(path, end.line, "the line does not match its checksum", line))
+            # The next line is in order if it continues either checksum: the one in the file or the computed one.
+            end = end._replace(checksum=_written(tail, checksum))
             continue
         record: dict[str, Any] = decode(body)
-        if record["sequence"] != place.sequence:
-            problem(Problem(path, place.line, f"number {place.sequence} is missing here"))
-            place = place._replace(sequence=record["sequence"])
-        yield Record(record, place)
+        if record["sequence"] != end.sequence:
+            problem(Problem(path, end.line, f"number {end.sequence} is missing here"))
+            end = end._replace(sequence=record["sequence"])
+        yield Record(record, end)
 
 
 def stated_sequence(lines: Sequence[bytes]) -> int:
-    """Return the sequence number that a journal says it goes on after, or 0 if that cannot be read."""
+    """Return the sequence number in the first line, or 0 if it cannot be read."""
     try:
         return int(json.loads(lines[0][:-TAIL])["sequence"])
     except (ValueError, LookupError, TypeError):
@@ -103,7 +106,7 @@ def stated_sequence(lines: Sequence[bytes]) -> int:
 
 
 def has_more_than_header(path: Path) -> bool:
-    """Tell whether there is a journal that has more than its first line."""
+    """Return whether the journal exists and has more than its first line."""
     try:
         with open_to_read(path) as file:
             return file.readline().endswith(b"\n") and file.readline().endswith(b"\n")
@@ -112,21 +115,21 @@ def has_more_than_header(path: Path) -> bool:
 
 
 def decode_changes(body: dict[str, Any]) -> Iterator[Change]:
-    """Yield what a line's transaction changed."""
+    """Yield the changes in a line."""
     return (cast(Change, tuple(change)) for change in body.get("changes", ()))
 
 
 class Journal:
-    """The journal of one generation, open; it is closed with its last user.
+    """The open journal of one generation; the file is closed with its last user.
 
-    It goes on `after` a sequence number. `before` is the one that leads here, as far as it may not be durable: what is
-    written here is lost if its end is. It stays open until the first fsync.
+    It continues `after` a sequence number. `before` is the journal that names it, until the first fsync: lines in this
+    journal are lost if the end of that one is.
     """
 
     def __init__(self, path: Path, after: int = 0, before: "Journal | None" = None) -> None:
         self.path, self.after, self._before = path, after, before
         if before:
-            before._before = None  # it is durable: else nobody would have ended this one
+            before._before = None  # a journal is durable before it is ended
         self._descriptor = open_existing(path, os.O_RDWR)
 
     def __del__(self) -> None:
@@ -135,20 +138,20 @@ class Journal:
 
     @property
     def generation(self) -> int:
-        """Return the generation, which is in the name."""
+        """Return the generation, which is part of the file name."""
         return int(self.path.suffix[1:])
 
-    def has(self, place: Place) -> bool:
-        """Tell whether the line before the place is in the file."""
-        return os.pread(self._descriptor, TAIL, place.offset - TAIL) == place.tail
+    def has(self, position: JournalPosition) -> bool:
+        """Return whether the line before the position is in the file."""
+        return os.pread(self._descriptor, TAIL, position.offset - TAIL) == position.tail
 
-    def news(self, place: Place, problem: OnProblem = refuse) -> Iterator[Record]:
-        """Yield what follows the place. Raises Replaced, Damaged."""
-        known = place.tail if place.line else b""
-        lines = self._lines(place.offset - len(known))
+    def read_from(self, start: JournalPosition, problem: OnProblem = refuse) -> Iterator[Record]:
+        """Yield the lines after a position. Raises Replaced, StoreCorrupted."""
+        known = start.tail if start.line else b""
+        lines = self._lines(start.offset - len(known))
         if known and next(lines, b"") != known:
             raise Replaced(str(self.path))
-        return records(self.path, lines, place, problem)
+        return records(self.path, lines, start, problem)
 
     def _lines(self, offset: int) -> Iterator[bytes]:
         rest = b""
@@ -161,37 +164,37 @@ class Journal:
         if rest:
             yield rest
 
-    def begin(self, sequence: int) -> None:
-        """Write the first line, which has the sequence number that the journal goes on after."""
-        self.append(start_place(sequence), b'"journal":%d' % self.generation)
+    def write_header(self, sequence: int) -> None:
+        """Write the first line, with the sequence number that the journal continues after."""
+        self.append(start_position(sequence), b'"journal":%d' % self.generation)
         self.sync()
 
-    def append(self, place: Place, member: bytes) -> Place:
-        """Write a line with this member at the place, or none of it, and return the place after it."""
+    def append(self, position: JournalPosition, member: bytes) -> JournalPosition:
+        """Write a line with this member at the position, or nothing, and return the position after it."""
         odd = ODD if member.startswith(ODD) else b""
-        data = b'%s{"sequence":%d,%s}' % (odd, place.sequence + 1, member)
-        checksum = crc32(data, place.checksum)
+        data = b'%s{"sequence":%d,%s}' % (odd, position.sequence + 1, member)
+        checksum = crc32(data, position.checksum)
         line = data + _tail(checksum)
         try:
-            write_all(self._descriptor, line, place.offset)
+            write_all(self._descriptor, line, position.offset)
         except OSError:
-            with suppress(OSError):  # then it stays unfinished, and the next writer cuts it off
-                self.cut(place)
+            with suppress(OSError):  # then it stays unfinished, and the next writer truncates it
+                self.truncate(position)
             raise
-        return Place(place.offset + len(line), place.line + 1, checksum, place.sequence + 1)
+        return JournalPosition(position.offset + len(line), position.line + 1, checksum, position.sequence + 1)
 
-    def cut(self, place: Place) -> None:
-        """Take away what follows the place."""
-        if os.fstat(self._descriptor).st_size > place.offset:
-            os.ftruncate(self._descriptor, place.offset)
+    def truncate(self, position: JournalPosition) -> None:
+        """Remove everything after the position."""
+        if os.fstat(self._descriptor).st_size > position.offset:
+            os.ftruncate(self._descriptor, position.offset)
 
     def check(self) -> None:
-        """Raise OSError if the file is gone, where nothing that is written would be found again."""
+        """Raise OSError if the file was deleted, since no other process would find what is written to it."""
         if os.fstat(self._descriptor).st_nlink == 0:
             raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
 
     def sync(self) -> None:
-        """Make everything that was written durable; where the system can, without the times of the file."""
+        """Make everything that was written durable, without the file's timestamps where the system can."""
         before = self._before
         if before:
             before.sync()
@@ -201,9 +204,9 @@ class Journal:
 
 
 def create(path: Path, sequence: int) -> None:
-    """Make an empty journal that goes on after a sequence number."""
+    """Create an empty journal that continues after a sequence number."""
     replace_atomically(path, [])
-    Journal(path).begin(sequence)
+    Journal(path).write_header(sequence)
 
 
 def _tail(checksum: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Bringing the files into today's layout before they are used."""
+"""Convert the files to the current layout before they are used."""
 
 from pathlib import Path
 
@@ -10,33 +10,33 @@ from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 
-def prepare(files: Files) -> None:
-    """Make the first files, or bring a file that stands alone or is older into today's layout. Raises Damaged."""
+def migrate(files: Files) -> None:
+    """Create the first files, or convert a standalone or older file to the current layout. Raises StoreCorrupted."""
     make_folder(files.lock("open").parent)
     close_folder(files.lock("open").parent)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):
         if not _is_current(files):
-            _bring_up(files)
+            _convert(files)
 
 
 def _is_current(files: Files) -> bool:
     if not files.snapshot.exists():
         return False
     meta = read_meta(files.snapshot)
-    # A damaged one is not brought up: reading it says what is wrong.
+    # A damaged file is not converted: reading it reports the damage.
     return meta.generation > 0 if meta else is_ours(files.snapshot)
 
 
-def _bring_up(files: Files) -> None:
+def _convert(files: Files) -> None:
     snapshot, rows = Snapshot(files.snapshot), list[Row]()
     if files.snapshot.exists():
         rows = [row for row, _ in snapshot.documents()]
         _keep_copy(files.snapshot, files.aside("backup"))
     meta = snapshot.meta or Meta()
     if not meta.generation:
-        _refuse_strangers(files)
+        _check_no_journals(files)
         create(files.journal(1), meta.sequence)
     save(files.snapshot, rows, Meta(meta.generation or 1, meta.sequence, meta.last))
 
@@ -47,13 +47,13 @@ def _keep_copy(path: Path, copy: Path) -> None:
         sync_folder(path.parent)
 
 
-def _refuse_strangers(files: Files) -> None:
+def _check_no_journals(files: Files) -> None:
     for generation in files.generations():
         path = files.journal(generation)
-        # The first may be there, empty, if making the files was cut short.
+        # The first may exist, empty, if creating the files was interrupted.
         if generation > 1 or has_more_than_header(path):
             says = "does not say so" if files.snapshot.exists() else "is missing"
             raise StoreCorrupted(
-                f"{path} goes on from {files.snapshot}, which {says}: bring the right file back,"
+                f"{path} continues {files.snapshot}, which {says}: bring the right file back,"
                 " or move the journal away if its changes are not wanted."
             )

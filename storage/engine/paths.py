@@ -27,14 +27,14 @@ class Files:
         return self._beside(f".journal.{generation}")
 
     def generations(self) -> list[int]:
-        """Return the generations whose journals are there, in order."""
+        """Return the generations whose journals exist, in order."""
         first = self._beside(".journal.").name
         folder = self.snapshot.parent
         names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
         return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdecimal())
 
     def exist(self) -> bool:
-        """Tell whether any of them is there."""
+        """Return whether any of them exists."""
         return self.snapshot.exists() or bool(self.generations())
 
     def lock(self, name: str) -> Path:
@@ -42,21 +42,21 @@ class Files:
         return self._beside(".locks") / name
 
     def owns(self, path: Path) -> bool:
-        """Tell whether a path has the name of one of these files."""
+        """Return whether a path has the name of one of these files."""
         own = self.snapshot.name
         ours = path.name in (own, f"{own}.new") or path.name.startswith((f"{own}.journal.", f"{own}.locks"))
         return ours and os.path.realpath(path.parent) == os.path.realpath(self.snapshot.parent)
 
     def aside(self, label: str) -> Path:
-        """Return a name beside the snapshot that nothing has yet."""
+        """Return an unused path beside the snapshot."""
         for number in range(1, 10_000):
             path = self._beside(f".{label}.{number}")
             if not os.path.lexists(path):
                 return path
-        raise Unavailable(f"there are too many files like {path}: remove those that nobody needs")
+        raise Unavailable(f"there are too many files like {path}: remove those that are not needed any more")
 
     def make_aside(self, label: str) -> Path:
-        """Create a folder under such a name; one that another user has put there meanwhile is left alone."""
+        """Create a folder at such a path; one that another user has created meanwhile is left alone."""
         while True:
             with suppress(FileExistsError):
                 path = self.aside(label)
@@ -68,7 +68,7 @@ class Files:
 
 
 class _OSErrorsAsUnavailable:
-    """Raises Unavailable for what the operating system refuses."""
+    """Raises Unavailable for an OSError."""
 
     def __enter__(self) -> None:
         pass
@@ -83,5 +83,5 @@ _OS_ERRORS_AS_UNAVAILABLE = _OSErrorsAsUnavailable()
 
 
 def os_errors_as_unavailable() -> AbstractContextManager[None]:
-    """Raise Unavailable for what the operating system refuses."""
+    """Raise Unavailable for an OSError."""
     return _OS_ERRORS_AS_UNAVAILABLE

@@ -1,11 +1,11 @@
-"""Reading the files: a version out of the snapshot, brought up to date by the journals that follow it."""
+"""Recovery: load a version from the snapshot and replay the journals that follow it."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from storage.base import Index, StoreCorrupted
 from storage.engine.corruption import Problem, refuse
-from storage.engine.journal import Journal, Place, decode_changes, has_more_than_header, start_place
+from storage.engine.journal import Journal, JournalPosition, decode_changes, has_more_than_header, start_position
 from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Snapshot, known_meta
 from storage.engine.versions import Version, unindexed
@@ -13,43 +13,46 @@ from storage.engine.versions import Version, unindexed
 NO_END = 1 << 64
 
 
-class Point(NamedTuple):
-    """A version, and the place in a journal that it stands for."""
+class Checkpoint(NamedTuple):
+    """A version, and the position in a journal that it corresponds to."""
 
     version: Version
     journal: Journal
-    place: Place
+    position: JournalPosition
 
 
-def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Point:
-    """Read everything up to a sequence number. Raises Damaged."""
+def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Checkpoint:
+    """Read the snapshot, and the journals up to a sequence number. Raises StoreCorrupted."""
     while True:
         version, meta = _read_snapshot(files, indexes)
         try:
             journal = Journal(files.journal(meta.generation), meta.sequence)
-            point = follow(files, Point(version, journal, start_place(meta.sequence)), until)
-            generation = point.journal.generation
+            checkpoint = replay(files, Checkpoint(version, journal, start_position(meta.sequence)), until)
+            generation = checkpoint.journal.generation
             if has_more_than_header(files.journal(generation + 1)):
-                # A compaction is at it, or the line that leads there is lost.
-                point = follow(files, point, until)
-                if until == NO_END and point.journal.generation == generation:
-                    check_journal_end(files, point.journal)
-            return point
+                # A compaction is running, or the line that names the next journal is lost.
+                checkpoint = replay(files, checkpoint, until)
+                if until == NO_END and checkpoint.journal.generation == generation:
+                    check_journal_end(files, checkpoint.journal)
+            return checkpoint
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
                 raise StoreCorrupted(
-                    f"{error.filename} is missing, which {files.snapshot} goes on in. Bring it back, or run"
-                    " `flask store repair` to do without the changes that it held."
+                    f"{error.filename} is missing, which continues {files.snapshot}. Bring it back, or run"
+                    " `flask store repair` to continue without its changes."
                 ) from None
-            # A compaction has overtaken us.
+            # A compaction has replaced the snapshot meanwhile.
 
 
-def follow(files: Files, point: Point, until: int = NO_END) -> Point:
-    """Apply what follows the point, up to a sequence number, and return the new point. Raises Replaced, Damaged."""
-    version, journal, place = point
-    ended = 0
-    for record in journal.news(place):
-        if record.place.sequence > until:
+def replay(files: Files, checkpoint: Checkpoint, until: int = NO_END) -> Checkpoint:
+    """Apply the lines after a checkpoint, up to a sequence number, and return the new checkpoint.
+
+    Raises Replaced, StoreCorrupted.
+    """
+    version, journal, end = checkpoint
+    next_generation = 0
+    for record in journal.read_from(end):
+        if record.end.sequence > until:
             break
         for kind, position, document in decode_changes(record.body):
             try:
@@ -58,23 +61,23 @@ def follow(files: Files, point: Point, until: int = NO_END) -> Point:
                 what = unindexed(version.indexes, kind, document or {})
                 if what is None:
                     raise
-                refuse(Problem(journal.path, record.place.line, what))
-        place, ended = record.place, record.body.get("next", 0)
-    if not place.line:
+                refuse(Problem(journal.path, record.end.line, what))
+        end, next_generation = record.end, record.body.get("next", 0)
+    if not end.line:
         refuse(Problem(journal.path, 1, "the first line is missing"))
-    if ended:
-        following = Journal(files.journal(ended), place.sequence, journal)
-        return follow(files, Point(version, following, start_place(place.sequence)), until)
-    return Point(version, journal, place)
+    if next_generation:
+        following = Journal(files.journal(next_generation), end.sequence, journal)
+        return replay(files, Checkpoint(version, following, start_position(end.sequence)), until)
+    return Checkpoint(version, journal, end)
 
 
 def check_journal_end(files: Files, journal: Journal) -> None:
-    """Refuse a journal that has no end although the following one goes on from there. Raises Damaged."""
+    """Raise StoreCorrupted if a journal does not name the next one although that has been used."""
     following = files.journal(journal.generation + 1)
     if has_more_than_header(following):
         raise StoreCorrupted(
-            f"{following} goes on from {journal.path}, which has lost its end. Bring the right file back, or run"
-            " `flask store repair` to keep what is sound of both."
+            f"{following} continues {journal.path}, which has lost its end. Bring the right file back, or run"
+            " `flask store repair` to keep what can be read of both."
         )
 
 

@@ -1,8 +1,9 @@
-"""What the processes of a store tell each other: a few numbers in memory that they share.
+"""The WAL index: numbers about the journal, in memory that all processes of a store share.
 
-To read one is no system call, for which a thread would let go of the interpreter and wait for it again. The
-first says where the journal ends, so that nobody has to look; whoever is about to change the journal wipes it
-out first, and whoever finds it wiped out looks, as is right if the writer was killed.
+Reading one takes no system call, for which a thread would release the interpreter and wait for it again. The first
+number identifies the end of the journal, so that a process need not read the file to see that nothing is new. A writer
+invalidates it before it changes the journal, and every process that finds it invalid reads the file. This is also
+right if the writer was killed.
 """
 
 import mmap
@@ -10,52 +11,52 @@ import os
 from pathlib import Path
 
 from fileio.atomic import open_private
-from storage.engine.journal import Place
+from storage.engine.journal import JournalPosition
 
 COUNT = 4
 SIZE = COUNT * 8 + 1
-END, SYNCED, TOLD, LOSSES = range(COUNT)
+END, DURABLE, ACKNOWLEDGED, TRUNCATIONS = range(COUNT)
 
 
-def _number(place: int, says: str) -> property:
-    def get(board: "Board") -> int:
-        return board.numbers[place]
+def _number(index: int, doc: str) -> property:
+    def get(wal_index: "WalIndex") -> int:
+        return wal_index.numbers[index]
 
-    def put(board: "Board", number: int) -> None:
-        board.numbers[place] = number % (1 << 64)
+    def put(wal_index: "WalIndex", number: int) -> None:
+        wal_index.numbers[index] = number % (1 << 64)
 
-    return property(get, put, doc=says)
+    return property(get, put, doc=doc)
 
 
-class Board:
-    """The numbers, in a file that every process maps; each is changed in one of the turns.
+class WalIndex:
+    """The numbers, in a file that every process maps. Each is changed under the write lock or the sync lock.
 
-    The file system must give the file its room once and for all, as ext4, XFS and tmpfs do: on one that copies on
-    write a full disk ends the process.
+    The file system must allocate the file's blocks once, as ext4, XFS and tmpfs do. On a copy-on-write file system a
+    full disk ends the process.
     """
 
-    synced = _number(SYNCED, "The sequence number up to which all lines are durable.")
-    told = _number(TOLD, "The sequence number up to which somebody was told that a line is kept.")
-    losses = _number(LOSSES, "How often lines had to be cut off again.")
+    durable = _number(DURABLE, "The sequence number up to which all lines are durable.")
+    acknowledged = _number(ACKNOWLEDGED, "The sequence number up to which writers have been told that a line is kept.")
+    truncations = _number(TRUNCATIONS, "How often lines have been truncated after a failed fsync.")
 
     def __init__(self, path: Path) -> None:
         descriptor = open_private(path, os.O_RDWR)
         try:
-            # The last byte is written, so that the file has its room: a process that finds none later is killed.
+            # Writing the last byte allocates the file: a process that finds no block later is killed.
             if os.fstat(descriptor).st_size < SIZE:
                 os.pwrite(descriptor, b"\0", SIZE - 1)
             self.numbers = memoryview(mmap.mmap(descriptor, SIZE))[: COUNT * 8].cast("Q")
         finally:
             os.close(descriptor)
 
-    def is_end(self, place: Place) -> bool:
-        """Tell whether the journal ends at this place; if nobody can say, it does not."""
-        return self.numbers[END] == place.mark
+    def ends_at(self, position: JournalPosition) -> bool:
+        """Return whether the journal is known to end at this position."""
+        return self.numbers[END] == position.fingerprint
 
-    def wipe_end(self) -> None:
-        """Say, before the journal is changed, that nobody can say where it ends."""
+    def invalidate_end(self) -> None:
+        """Make the end unknown, before the journal is changed."""
         self.numbers[END] = 0
 
-    def tell_end(self, place: Place) -> None:
-        """Say where the journal ends, once it does."""
-        self.numbers[END] = place.mark
+    def publish_end(self, position: JournalPosition) -> None:
+        """Publish the end of the journal, after it was changed."""
+        self.numbers[END] = position.fingerprint

@@ -1,8 +1,8 @@
-"""The snapshot: a TinyDB JSON file, written with one document to a line, which any TinyDB opens.
+"""The snapshot: a TinyDB JSON file, written with one document to a line, which stock TinyDB opens.
 
-Its last table says the layout, the generation and sequence number that the journal goes on from, the last
-position of each kind, and a checksum for every block of lines. A file that TinyDB itself wrote has all of its
-tables on one line, and may lack ours: that is the oldest layout.
+Its last table has the layout, the generation and sequence number that the journal continues, the last position of each
+kind, and a checksum for every block of lines. A file that TinyDB itself wrote has all tables on one line, possibly
+without that one: this is the oldest layout.
 """
 
 import json
@@ -20,17 +20,17 @@ from storage.engine.encoding import dump, parse
 from storage.engine.versions import META
 
 LAYOUT = 1
-FIRST_LINE = b"{ \n"  # TinyDB would not write the space, so that our files are known by it
+FIRST_LINE = b"{ \n"  # TinyDB never writes the space, which identifies our files
 META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 MARKS = {FIRST_LINE, b"},\n"}
-MOST_META = 1 << 20  # bytes that the meta table may have
+MAX_META = 1 << 20  # bytes of the meta table
 BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
 
 @dataclass(slots=True)
 class Meta:
-    """What a snapshot says of itself; without a generation it stands alone, as a backup does."""
+    """The metadata of a snapshot. Without a generation the file is standalone, as a backup is."""
 
     generation: int = 0
     sequence: int = 0
@@ -40,12 +40,12 @@ class Meta:
     checksum: int = 0
 
     def sum(self) -> int:
-        """Return the checksum of all the rest."""
+        """Return the checksum of all other fields."""
         return crc32(dump({**asdict(self), "checksum": 0}))
 
 
 class Row(NamedTuple):
-    """A document as it stands in the file: its JSON, at a position of a kind."""
+    """A document in the file: its kind, position, JSON and line number."""
 
     kind: str
     position: int
@@ -79,12 +79,12 @@ def _table(kind: str, rows: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 
 def save(path: Path, rows: Iterable[Row], meta: Meta) -> None:
-    """Write a snapshot of the rows, each kind's together and in order, in the place of the old one."""
+    """Replace the snapshot by one of these rows, which are grouped by kind and in order."""
     replace_atomically(path, pieces(rows, meta))
 
 
 def pieces(rows: Iterable[Row], meta: Meta) -> Iterator[bytes]:
-    """Yield a snapshot of the rows, each kind's together and in order."""
+    """Yield a snapshot of these rows, which are grouped by kind and in order, block by block."""
     return render(_tables(rows, meta.last), meta)
 
 
@@ -100,7 +100,7 @@ def _counted(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[int, b
 
 
 class Snapshot:
-    """A snapshot file being read; `meta` is known once all rows have been."""
+    """A snapshot file; `meta` is set once all rows have been read."""
 
     def __init__(self, path: Path, problem: OnProblem = refuse) -> None:
         self.path = path
@@ -108,18 +108,18 @@ class Snapshot:
         self._problem = problem
 
     def rows(self) -> Iterator[Row]:
-        """Yield every document, by kind and in order of creation. Raises Damaged."""
+        """Yield every document, by kind and in order of creation. Raises StoreCorrupted."""
         ours = is_ours(self.path)
         with open_to_read(self.path) as file:
             yield from self._lines(file) if ours else self._foreign(file.read())
 
     def documents(self) -> Iterator[tuple[Row, Document]]:
-        """Yield every document with its row. Raises Damaged."""
+        """Yield every document with its row. Raises StoreCorrupted."""
         for row in self.rows():
             try:
                 document = parse(row.data)
             except ValueError as error:
-                self.report(row.line, f"this is no document: {error}", row.data)
+                self.report(row.line, f"this is not a document: {error}", row.data)
                 continue
             if isinstance(document, dict) and isinstance(document.get("id"), str):
                 yield row, document
@@ -127,7 +127,7 @@ class Snapshot:
                 self.report(row.line, f'{row.kind} {row.position} has no "id" that is a string', row.data)
 
     def report(self, line: int, what: str, rest: bytes = b"") -> None:
-        """Tell of a problem."""
+        """Report a problem."""
         self._problem(Problem(self.path, line, what, rest))
 
     def _lines(self, file: BinaryIO) -> Iterator[Row]:
@@ -149,7 +149,7 @@ class Snapshot:
         try:
             return str(json.loads(line.removesuffix(b":{\n")))
         except ValueError:
-            self.report(number, "this is no table's name", line)
+            self.report(number, "this is not the name of a table", line)
             return ""
 
     def _row(self, kind: str, line: bytes, number: int) -> Iterator[Row]:
@@ -157,7 +157,7 @@ class Snapshot:
         if kind and _is_position(position[1:-1].decode("latin-1")) and data.endswith(b"}"):
             yield Row(kind, int(position[1:-1]), data, number)
         else:
-            self.report(number, "this is no whole document with its position", line)
+            self.report(number, "this is not a complete document with its position", line)
 
     def _finish(self, rest: bytes, number: int, sums: list[int]) -> None:
         self.meta = parse_meta(self.path, rest)
@@ -175,10 +175,10 @@ class Snapshot:
         try:
             tables = json.loads(data or b"{}")
         except ValueError as error:
-            self.report(getattr(error, "lineno", 1), f"this is no JSON: {error}", data)
+            self.report(getattr(error, "lineno", 1), f"this is not JSON: {error}", data)
             return
         if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
-            self.report(1, "this is no TinyDB file: an object of tables", data)
+            self.report(1, "this is not a TinyDB file, which is an object of tables", data)
             return
         own = tables.pop(META, {}).get("1")
         try:
@@ -192,8 +192,8 @@ class Snapshot:
         for position in sorted(filter(_is_position, rows), key=int):
             try:
                 data = dump(rows[position])
-            except ValueError as error:  # json.loads takes NaN, which is no JSON
-                self.report(1, f"{kind} {position} is no document: {error}", json.dumps(rows[position]).encode())
+            except ValueError as error:  # json.loads accepts NaN, which is not JSON
+                self.report(1, f"{kind} {position} is not a document: {error}", json.dumps(rows[position]).encode())
                 continue
             yield Row(kind, int(position), data, 1)
         for position in rows:
@@ -206,22 +206,22 @@ def _is_position(text: str) -> bool:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether we wrote the file, or TinyDB itself."""
+    """Return whether Tinyscim wrote the file, not TinyDB itself."""
     with open_to_read(path) as file:
         return file.read(len(FIRST_LINE)) == FIRST_LINE
 
 
 def read_meta(path: Path) -> Meta | None:
-    """Return what a snapshot says of itself, from its end; None if it is damaged or TinyDB wrote it."""
+    """Return the metadata at the end of a snapshot, None if it is damaged or TinyDB wrote the file."""
     if not is_ours(path):
         return None
     with open_to_read(path) as file:
-        file.seek(max(path.stat().st_size - MOST_META, 0))
+        file.seek(max(path.stat().st_size - MAX_META, 0))
         return parse_meta(path, file.read().rpartition(META_LINE)[2])
 
 
 def known_meta(path: Path) -> Meta:
-    """Return what a snapshot of ours says of itself. Raises Damaged."""
+    """Return the metadata of a snapshot. Raises StoreCorrupted."""
     if not is_ours(path):
         raise StoreCorrupted(
             f"{path}, line 1: another program, such as TinyDB, has rewritten the file while the service was running."
@@ -234,7 +234,10 @@ def known_meta(path: Path) -> Meta:
 
 
 def parse_meta(path: Path, data: bytes) -> Meta | None:
-    """Return the meta table from the lines after its name; None if it is not whole. Raises Damaged if it is too new."""
+    """Return the meta table from the lines after its name, None if it is damaged.
+
+    Raises StoreCorrupted if a newer Tinyscim wrote it.
+    """
     if not data.startswith(b'"1":') or not data.endswith(END):
         return None
     try:

@@ -13,7 +13,7 @@ from storage.engine.encoding import decode
 from storage.engine.versions import META, Table, Version, Written
 
 
-class Rows(Mapping[str, Document]):
+class TableView(Mapping[str, Document]):
     """A table as TinyDB reads one: documents by the text of their position."""
 
     def __init__(self, table: Table) -> None:
@@ -32,8 +32,8 @@ class Rows(Mapping[str, Document]):
         return len(self._table.documents)
 
 
-class Touched(MutableMapping[int, Document]):
-    """The mapping that TinyDB's updaters change. It records what they write, and what they may change in place."""
+class TrackedTable(MutableMapping[int, Document]):
+    """The mapping that TinyDB's updaters change. It records writes, and documents that may be changed in place."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -49,8 +49,8 @@ class Touched(MutableMapping[int, Document]):
         return document
 
     def __contains__(self, position: object) -> bool:
-        place = cast(int, position)
-        return (self._now[place] if place in self._now else self._table.documents.get(place)) is not None
+        key = cast(int, position)
+        return (self._now[key] if key in self._now else self._table.documents.get(key)) is not None
 
     def __setitem__(self, position: int, document: Document) -> None:
         self._now[position] = document
@@ -63,15 +63,17 @@ class Touched(MutableMapping[int, Document]):
         self._written.add(position)
 
     def __iter__(self) -> Iterator[int]:
-        places = dict.fromkeys(place for place, _ in self._table.documents.items())
-        return (place for place in (places | dict.fromkeys(self._written)) if place in self)
+        positions = dict.fromkeys(position for position, _ in self._table.documents.items())
+        return (position for position in (positions | dict.fromkeys(self._written)) if position in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def changes(self) -> dict[int, Document | None]:
-        """Return what is now at each position that was written, or whose document was changed in place."""
-        return {place: now for place, now in self._now.items() if place in self._written or self._differs(place)}
+        """Return the document, or None, at each position that was written or changed in place."""
+        return {
+            position: now for position, now in self._now.items() if position in self._written or self._differs(position)
+        }
 
     def _differs(self, position: int) -> bool:
         # As text, since 1 == True.
@@ -81,24 +83,24 @@ class Touched(MutableMapping[int, Document]):
 class VersionTable(TinyDBTable):
     """A TinyDB table whose reads copy nothing and whose writes cost what they change."""
 
-    _given = 0
+    _last_position = 0
 
     def put(self, position: int, document: Document) -> None:
         """Replace the document at the position; TinyDB's own update would merge the two."""
         self._update_table(lambda rows: rows.__setitem__(position, document))
 
     def _get_next_id(self) -> int:
-        # TinyDB would count on from the highest id in use, and give a deleted document's place a second time.
-        self._given = max(self._given, self._view.version.table(self.name).last) + 1
-        return self._given
+        # TinyDB would continue from the highest id in use, and so use a deleted document's position again.
+        self._last_position = max(self._last_position, self._view.version.table(self.name).last) + 1
+        return self._last_position
 
     def _read_table(self) -> dict[str, Mapping[str, Any]]:
-        return cast(dict[str, Mapping[str, Any]], Rows(self._view.version.table(self.name)))
+        return cast(dict[str, Mapping[str, Any]], TableView(self._view.version.table(self.name)))
 
     def _update_table(self, updater: Callable[[dict[int, Mapping[str, Any]]], None]) -> None:
-        touched = Touched(self._view.version.table(self.name))
-        updater(cast(dict[int, Mapping[str, Any]], touched))
-        self._view.change(self.name, touched.changes())
+        tracked = TrackedTable(self._view.version.table(self.name))
+        updater(cast(dict[int, Mapping[str, Any]], tracked))
+        self._view.change(self.name, tracked.changes())
         self.clear_cache()
 
     @property
@@ -120,22 +122,22 @@ class View(Storage):
 
     @property
     def database(self) -> Database:
-        """Return TinyDB itself over this version, with its queries and operations."""
-        # Made anew each time: if the view held it, the two would hold each other, and the version with them.
+        """TinyDB itself over this version, with its queries and operations."""
+        # Not cached: the reference cycle would keep the version in memory.
         return Database(storage=lambda: self)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Return all tables, for TinyDB."""
-        return {kind: cast(dict[str, Any], Rows(table)) for kind, table in self.version.tables().items()}
+        return {kind: cast(dict[str, Any], TableView(table)) for kind, table in self.version.tables().items()}
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
-        """Take all tables as TinyDB hands them over when it drops some, and keep the difference."""
+        """Delete the documents that TinyDB has left out of all tables, as it does to drop some."""
         for kind, rows in self.read().items():
             gone = [position for position in rows if position not in data.get(kind, ())]
             self.change(kind, dict.fromkeys(map(int, gone)))
 
     def change(self, kind: str, changes: Mapping[int, Document | None]) -> None:
-        """Refuse: a version is only read."""
+        """Raise RuntimeError: a reader cannot write."""
         raise RuntimeError("a change needs a transaction: use writing()")
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
@@ -151,7 +153,7 @@ class View(Storage):
         return self.version.table(kind).scan(after, offset, limit)
 
     def position(self, kind: str, id: str) -> int:
-        """Return the document's place in order of creation. Raises Missing."""
+        """Return the position in order of creation. Raises Missing."""
         return self.version.table(kind).position(id)
 
     def count(self, kind: str) -> int:
@@ -160,7 +162,7 @@ class View(Storage):
 
 
 class Transaction(View):
-    """The writer: a fork of the version it stands on, and the changes that make the difference."""
+    """The writer: a fork of a base version, and the positions that were changed."""
 
     def __init__(self, base: Version) -> None:
         super().__init__(base.fork())
@@ -183,25 +185,25 @@ class Transaction(View):
         self._table(kind).insert(document)
 
     def replace(self, kind: str, document: Document) -> None:
-        """Put the document in the place of the one with its id. Raises Missing, Duplicate."""
+        """Replace the document with the same id. Raises Missing, Duplicate."""
         self._table(kind).put(self.position(kind, document["id"]), document)
 
     def delete(self, kind: str, id: str) -> None:
-        """Take the document away. Raises Missing."""
+        """Delete the document. Raises Missing."""
         self._table(kind).remove(doc_ids=[self.position(kind, id)])
 
     def change(self, kind: str, changes: Mapping[int, Document | None]) -> None:
-        """Make the changes, up to the first that may not be. Raises Duplicate."""
+        """Apply the changes, up to the first that raises Duplicate."""
         if not kind or kind == META:
-            raise ValueError(f"{kind!r} is no name for a kind of documents")
+            raise ValueError(f"{kind!r} is not a valid kind")
         for position, document in changes.items():
             read = self._read.pop((kind, position), None)
             self.version.apply(kind, position, document, read.data if read else None, check=True)
             self._changed[kind, position] = None
 
     def changes(self) -> list[Written]:
-        """Return what the transaction changed, in order."""
-        return [(kind, place, self.version.table(kind).documents.get(place)) for kind, place in self._changed]
+        """Return the changes of the transaction, in order."""
+        return [(kind, position, self.version.table(kind).documents.get(position)) for kind, position in self._changed]
 
     def _table(self, kind: str) -> VersionTable:
         return VersionTable(self, kind)

@@ -1,4 +1,4 @@
-"""One version of everything that is kept: a table for each kind, with its indexes.
+"""One version of all documents: a table for each kind, with its indexes.
 
 Documents are kept as JSON text: it takes a third of the memory of dictionaries, the garbage collector skips it, and
 no caller can change it by accident.
@@ -12,10 +12,10 @@ from storage.base import Document, Duplicate, Index, Missing, StoredDocument
 from storage.engine.cow import Buckets, Entries, Pages
 from storage.engine.encoding import decode, encode
 
-META = "_tinyscim"  # the table of the data file that is no kind of documents
+META = "_tinyscim"  # the snapshot's table of metadata, which has no documents
 
 Change = tuple[str, int, Document | None]
-"""A kind, a position, and what is there now."""
+"""A kind, a position, and the document there now, None if it was deleted."""
 
 Written = tuple[str, int, bytes | None]
 """The same, with the document as JSON."""
@@ -25,7 +25,7 @@ KeyChanges = tuple[Index, Iterable[str], Iterable[str]]
 
 
 def unindexed(indexes: Iterable[Index], kind: str, document: Document) -> str | None:
-    """Say which index fails on the document, if one does."""
+    """Return a message if an index fails on the document, else None."""
     for index in indexes:
         try:
             if index.kind == kind:
@@ -45,7 +45,7 @@ class Table:
         self.documents: Pages[bytes] = Pages()
         self.ids: Buckets[int] = Buckets()
         self.entries: dict[str, Entries] = {index.name: Entries() for index in self.indexes}
-        self._own = set(self.entries)  # the indexes whose entries are not another table's as well
+        self._own = set(self.entries)  # the indexes whose entries are not shared with another table
 
     def fork(self) -> Self:
         """Return a table that starts out equal and can be changed alone."""
@@ -86,24 +86,24 @@ class Table:
         return (StoredDocument(raw, decode) for _, raw in islice(rows, limit))
 
     def put(self, position: int, document: Document, before: Document | None = None, *, check: bool = False) -> None:
-        """Write the document at the position, over what is there, and move its index entries.
+        """Write the document at the position, and update its index entries.
 
-        `before` is what is there, if that is known. With a check it is Duplicate if the id, or a key that the document
-        gains in a unique index, is another's.
+        `before` is the document that it replaces, if the caller has it. With `check`, raises Duplicate if another
+        document has the id, or a key in a unique index.
         """
         before = before or self.get(position)
         if check:
             self._check_id(position, document)
-        moves = [_moves(index, before, document) for index in self._concerned(before, document)]
+        changes = [_key_changes(index, before, document) for index in self._affected(before, document)]
         if check:
-            self._check_keys(moves)
+            self._check_keys(changes)
         self.documents.set(position, encode(document))
         self.last = max(self.last, position)
         if before is None or before["id"] != document["id"]:
             if before is not None and self.ids.get(before["id"]) == position:
                 self.ids.set(before["id"], None)
             self.ids.set(document["id"], position)
-        self._move(position, moves)
+        self._update_entries(position, changes)
 
     def _check_id(self, position: int, document: Document) -> None:
         id = document.get("id")
@@ -112,47 +112,47 @@ class Table:
         if self.ids.get(id) not in (None, position):
             raise Duplicate(self.kind, "id", id)
 
-    def _check_keys(self, moves: Iterable[KeyChanges]) -> None:
-        for index, gained, _ in moves:
+    def _check_keys(self, changes: Iterable[KeyChanges]) -> None:
+        for index, gained, _ in changes:
             for key in gained if index.unique else ():
                 if self.entries[index.name].get(key) is not None:
                     raise Duplicate(self.kind, index.name, key)
 
-    def _move(self, position: int, moves: Iterable[KeyChanges]) -> None:
-        for index, gained, lost in moves:
+    def _update_entries(self, position: int, changes: Iterable[KeyChanges]) -> None:
+        for index, gained, lost in changes:
             for key in gained:
                 self._writable(index).add(key, position, (position,))
             for key in lost:
                 self._writable(index).remove(key, position)
 
-    def _concerned(self, before: Document | None, after: Document) -> list[Index]:
-        """Return the indexes in which a document may move."""
+    def _affected(self, before: Document | None, after: Document) -> list[Index]:
+        """Return the indexes in which a document's keys may change."""
         if before is None:
             return self.indexes
         members = {index.member for index in self.indexes if index.member}
-        alike = {member for member in members if _is_alike(before.get(member), after.get(member))}
-        return [index for index in self.indexes if index.member not in alike]
+        unchanged = {member for member in members if _is_same_json(before.get(member), after.get(member))}
+        return [index for index in self.indexes if index.member not in unchanged]
 
     def _writable(self, index: Index) -> Entries:
-        """Return the entries of an index, which are this table's own."""
+        """Return the entries of an index, copied first if they are shared."""
         if index.name not in self._own:
             self.entries = {**self.entries, index.name: self.entries[index.name].fork()}
             self._own.add(index.name)
         return self.entries[index.name]
 
     def add(self, position: int, document: Document) -> None:
-        """Write a document that is new at the position."""
-        alone = (position,)
+        """Insert a document at a new position, without checks."""
+        lone = (position,)
         self.documents.set(position, encode(document))
         self.ids.set(document["id"], position)
         self.last = max(self.last, position)
         for index in self.indexes:
             entries = self._writable(index)
             for key in index.keys(document):
-                entries.add(key, position, alone)
+                entries.add(key, position, lone)
 
     def drop(self, position: int) -> None:
-        """Take away what is at the position, if anything is; the position is never given again."""
+        """Delete the document at the position, if there is one; the position is not used again."""
         before = self.get(position)
         self.last = max(self.last, position)
         if before is None:
@@ -164,8 +164,8 @@ class Table:
                 self._writable(index).remove(key, position)
 
 
-def _moves(index: Index, before: Document | None, after: Document) -> KeyChanges:
-    """Return the keys that a document gains in an index, and those that it loses."""
+def _key_changes(index: Index, before: Document | None, after: Document) -> KeyChanges:
+    """Return the index, and the keys that a document gains and loses in it."""
     has = index.keys(after)
     if before is None:
         return index, has, ()
@@ -176,13 +176,13 @@ def _moves(index: Index, before: Document | None, after: Document) -> KeyChanges
     return index, has - had, had - has
 
 
-def _is_alike(one: Any, other: Any) -> bool:
-    """Tell whether two members are kept alike, as 1 and True are not, though they are equal."""
+def _is_same_json(one: Any, other: Any) -> bool:
+    """Return whether two members have the same JSON; 1 and True are equal but have not."""
     return one is other or (one == other and (isinstance(one, str) or encode(one) == encode(other)))
 
 
 class Version:
-    """The tables of all kinds, at one moment; a fork copies a table only when it is about to change it."""
+    """The tables of all kinds. A fork copies a table before its first change to it."""
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.indexes = list(indexes)
@@ -215,7 +215,7 @@ class Version:
         *,
         check: bool = False,
     ) -> None:
-        """Put the document at the position, or take away what is there; as `Table.put`."""
+        """Write the document at the position as `Table.put` does, or delete it if `document` is None."""
         table = self.writable(kind)
         if document is None:
             table.drop(position)

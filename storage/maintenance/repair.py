@@ -1,4 +1,4 @@
-"""Checking the files, and saving what is sound of damaged ones."""
+"""Check the files, and repair damaged ones."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from fileio.locks import Locked, locked
 from storage.base import Document, Index, Unavailable
 from storage.engine.corruption import Problem
 from storage.engine.encoding import dump
-from storage.engine.journal import Place, create, decode_changes, records, start_place, stated_sequence
+from storage.engine.journal import JournalPosition, create, decode_changes, records, start_position, stated_sequence
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.snapshot import UNSURE, Meta, Row, Snapshot, is_ours, save
 from storage.engine.versions import unindexed
 
 
 class Salvage:
-    """All that can be read of a store's files, what is wrong with them, and what is only worth knowing."""
+    """Everything that can be read from a store's files, with the problems found and notes that need no repair."""
 
     def __init__(self, files: Files, indexes: Iterable[Index] = ()) -> None:
         self.files, self.indexes = files, list(indexes)
@@ -38,12 +38,12 @@ class Salvage:
             yield from (Row(kind, position, data, 0) for position, data in sorted(table.items()))
 
     def outcomes(self) -> Iterator[str]:
-        """Yield what became of all that is wrong: left out by a repair, or kept for want of anything better."""
+        """Yield what a repair does about each problem: leave the document out, or keep it with a warning."""
         for problem in self.problems:
             yield str(problem) if problem.what.endswith(UNSURE) else f"left out: {problem}"
 
     def shared_keys(self, indexes: Iterable[Index]) -> Iterator[str]:
-        """Yield where documents share a key that is to be unique; they are served all the same."""
+        """Yield documents that share a key of a unique index; they are served all the same."""
         for index in indexes:
             seen: dict[str, int] = {}
             for position, data in self.tables.get(index.kind, {}).items() if index.unique else ():
@@ -76,25 +76,26 @@ class Salvage:
         for path in map(self.files.journal, generations):
             with open_to_read(path) as file:
                 lines = list(file)
-            # One that nothing leads to and that holds nothing is left of a compaction that was cut short.
+            # An empty journal that the one before does not name is left from an interrupted compaction.
             if ended or len(lines) > 1:
-                ended = self._read_journal(path, lines, start_place(self.sequence if meta else stated_sequence(lines)))
+                start = start_position(self.sequence if meta else stated_sequence(lines))
+                ended = self._read_journal(path, lines, start)
         if ended and generations:
             self.problems.append(Problem(self.files.journal(generations[-1] + 1), 1, "the file is missing"))
 
-    def _read_journal(self, path: Path, lines: list[bytes], place: Place) -> bool:
+    def _read_journal(self, path: Path, lines: list[bytes], start: JournalPosition) -> bool:
         ended = False
-        for record in records(path, lines, place, self.problems.append):
-            self.sequence, ended = record.place.sequence, "next" in record.body
+        for record in records(path, lines, start, self.problems.append):
+            self.sequence, ended = record.end.sequence, "next" in record.body
             for kind, position, document in decode_changes(record.body):
                 if document is None:
                     self._put(kind, position, None)
-                elif self._is_sound(path, record.place.line, kind, document):
+                elif self._is_sound(path, record.end.line, kind, document):
                     self._put(kind, position, dump(document))
         if not any(line.endswith(b"\n") for line in lines):
             self.problems.append(Problem(path, 1, "the first line is missing"))
         elif not lines[-1].endswith(b"\n"):
-            self.notes.append(f"{path} ends in an unfinished line; nobody was told that it was kept")
+            self.notes.append(f"{path} ends in an unfinished line; its write was not acknowledged")
         return ended
 
     def _is_placed(self, row: Row) -> bool:
@@ -134,26 +135,26 @@ class Salvage:
 
 
 def check(files: Files, indexes: Iterable[Index] = ()) -> Salvage:
-    """Read all files while others use them; a document that an index fails on is a problem."""
+    """Read all files, also while a service uses them. A document that an index fails on is a problem."""
     compact = files.lock("compact")
     with os_errors_as_unavailable(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
         return Salvage(files, indexes)
 
 
 def repair(files: Files, indexes: Iterable[Index] = ()) -> tuple[Salvage, Path | None]:
-    """Save what is sound and put the files as they were aside; return what was read, and where they are."""
-    with alone(files):
+    """Replace damaged files by what could be read; return that, and the folder with the original files."""
+    with exclusive(files):
         salvage = Salvage(files, indexes)
         if not salvage.problems:
             return salvage, None
-        folder = set_aside(files, salvage.problems)
+        folder = keep_originals(files, salvage.problems)
         replace_all(files, salvage.rows(), salvage.last, salvage.sequence)
         return salvage, folder
 
 
 @contextmanager
-def alone(files: Files) -> Iterator[None]:
-    """Keep every other process out. Raises Unavailable while one has the store open."""
+def exclusive(files: Files) -> Iterator[None]:
+    """Lock the store for this process alone. Raises Unavailable if another process has it open."""
     with os_errors_as_unavailable():
         make_folder(files.lock("open").parent)
         try:
@@ -163,8 +164,8 @@ def alone(files: Files) -> Iterator[None]:
             raise Unavailable("the store is in use: stop the service first") from None
 
 
-def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
-    """Copy the files as they are into a folder beside them, with the lines that could not be read."""
+def keep_originals(files: Files, problems: Iterable[Problem] = ()) -> Path:
+    """Copy the files into a folder beside them, with the lines that could not be read."""
     folder = files.make_aside("aside")
     for path in [files.snapshot, *map(files.journal, files.generations())]:
         if path.exists():
@@ -177,7 +178,7 @@ def set_aside(files: Files, problems: Iterable[Problem] = ()) -> Path:
 
 
 def replace_all(files: Files, rows: Iterable[Row], last: dict[str, int], sequence: int) -> None:
-    """Put these documents in the place of all that was there, in a new generation."""
+    """Replace all documents by these, in a new generation."""
     generation = max([0, *files.generations()]) + 1
     create(files.journal(generation), sequence)
     save(files.snapshot, rows, Meta(generation, sequence, last))

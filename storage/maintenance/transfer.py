@@ -1,4 +1,4 @@
-"""Taking documents out of a store and bringing them in: backups, and files that people and scripts read."""
+"""Back up, restore, export and import documents."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -13,24 +13,24 @@ from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.snapshot import Meta, Row
 from storage.engine.snapshot import pieces as snapshot_pieces
 from storage.engine.tinydb_adapter import View
-from storage.maintenance.repair import Salvage, alone, replace_all, set_aside
+from storage.maintenance.repair import Salvage, exclusive, keep_originals, replace_all
 
-BATCH = 500  # lines to a transaction, and so to an fsync
+BATCH = 500  # lines for each transaction, and so for each fsync
 
 
 class Refused(StoreError):
-    """A line that cannot be imported; all before the batch it is in has been."""
+    """A line cannot be imported; the batches before its own have been."""
 
 
 def backup(view: View, path: Path) -> int:
-    """Write one version as a file that stands alone; return how many documents it has."""
+    """Write one version as a standalone file; return how many documents it has."""
     with os_errors_as_unavailable():
         replace_atomically(path, backup_pieces(view))
     return sum(len(table.documents) for table in view.version.tables().values())
 
 
 def backup_pieces(view: View) -> Iterator[bytes]:
-    """Yield the contents of such a file."""
+    """Yield the contents of a backup."""
     tables = view.version.tables()
     rows = (
         Row(kind, position, dump(decode(raw)), 0)
@@ -41,22 +41,22 @@ def backup_pieces(view: View) -> Iterator[bytes]:
 
 
 def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:
-    """Put a backup, or a file of TinyDB's, in the place of all that is there. Raises Damaged.
+    """Replace all documents by those of a backup or a TinyDB file. Raises StoreCorrupted.
 
-    Returns the number of documents, and the folder with what was there.
+    Returns the number of documents, and the folder with the original files.
     """
-    with alone(files):
+    with exclusive(files):
         wanted, there = Salvage(Files(source), list(indexes)), Salvage(files)
         for problem in wanted.problems:
             raise StoreCorrupted(f"{problem}; nothing was restored")
-        folder = set_aside(files, there.problems) if files.exist() else None
+        folder = keep_originals(files, there.problems) if files.exist() else None
         last = {kind: max(wanted.last.get(kind, 0), there.last.get(kind, 0)) for kind in wanted.last | there.last}
         replace_all(files, wanted.rows(), last, there.sequence)
         return sum(map(len, wanted.tables.values())), folder
 
 
 def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
-    """Yield a JSON line for each document, which `import_lines` takes."""
+    """Yield a JSON line for each document, as `import_lines` reads it."""
     for kind in kinds:
         for stored in reader.scan(kind):
             yield json.dumps({"kind": kind, "document": stored.data}, separators=(",", ":"))
@@ -70,7 +70,7 @@ def import_lines(
 ) -> dict[str, int]:
     """Insert or replace a document for each line. Raises Refused.
 
-    `done` is told the bytes of each batch; `check` raises ValueError for a document that must not come in.
+    `done` is called with the size of each batch in bytes; `check` raises ValueError for an invalid document.
     """
     counts = {"inserted": 0, "replaced": 0, "unchanged": 0}
     numbered = enumerate(lines, 1)
@@ -84,7 +84,7 @@ def import_lines(
 
 
 def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
-    """Yield the names of all columns that the kind's documents need, then a row for each document."""
+    """Yield the names of all columns of a kind, then a row for each document."""
     names = list(dict.fromkeys(name for stored in reader.scan(kind) for name, _ in _cells(stored.data)))
     yield names
     for stored in reader.scan(kind):
@@ -107,7 +107,7 @@ def _import_line(tx: Writer, number: int, line: bytes, check: Callable[[str, Doc
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _put(tx: Writer, kind: str, document: Document) -> str:

@@ -11,9 +11,9 @@ import threading
 import pytest
 
 from storage.base import Duplicate, Unavailable
-from storage.engine.commit import Session
+from storage.engine.commit import CommitLog
 from storage.engine.journal import has_more_than_header
-from storage.engine.shared_state import SIZE, Board
+from storage.engine.shared_state import SIZE, WalIndex
 from tests.support.processes import run
 from tests.support.storage import insert, opened, state, user, user_ids
 
@@ -152,7 +152,7 @@ def test_whoever_changes_nothing_waits_until_what_it_saw_is_durable(open_store, 
 def test_a_failure_that_nobody_foresaw_keeps_no_later_writer_waiting(open_store, monkeypatch):
     store = open_store()
     with monkeypatch.context() as patch:
-        patch.setattr("storage.engine.commit.Session._make_durable", lambda *_: [][0])
+        patch.setattr("storage.engine.commit.CommitLog._make_durable", lambda *_: [][0])
         with pytest.raises(IndexError):
             insert(store, 1)
     assert can_write(store)
@@ -160,7 +160,7 @@ def test_a_failure_that_nobody_foresaw_keeps_no_later_writer_waiting(open_store,
 
 def test_a_turn_that_cannot_be_had_keeps_no_later_writer_waiting(open_store, monkeypatch):
     store = open_store()
-    turn = store._session._sync_turn
+    turn = store._commit_log._sync_lock
     with monkeypatch.context() as patch:
         patch.setattr("fileio.locks.fcntl.flock", refuse_to(turn._descriptor))
         with pytest.raises(Unavailable, match="No locks"):
@@ -191,11 +191,11 @@ def test_a_line_that_was_durable_before_others_were_lost_is_kept(open_store, mon
     disk = Disk(monkeypatch)
     held = disk.hold_up(write, first, 1)  # in the turn to sync
     waiting = in_another(write, second, 2, first)  # the others wait for it
-    session = second._session
+    commit_log = second._commit_log
     disk.go.set()
     held.join()
     waiting.join()
-    with session._syncing:  # as if its thread had not come to it yet
+    with commit_log._syncing:  # as if its thread had not come to it yet
         waiting = in_another(write, second, 3, first)
         insert(first, 4)
         disk.entered.clear()
@@ -211,7 +211,7 @@ def test_a_line_that_was_durable_before_others_were_lost_is_kept(open_store, mon
         assert user_ids(store) == ["u1", "u2", "u3", "u4"]
 
 
-@pytest.mark.parametrize("step", ["wipe_end", "tell_end"])
+@pytest.mark.parametrize("step", ["invalidate_end", "publish_end"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_writer_that_is_killed_beside_a_word_on_the_board_misleads_nobody(path, open_store, step, after):
     store = open_store()
@@ -219,18 +219,18 @@ def test_a_writer_that_is_killed_beside_a_word_on_the_board_misleads_nobody(path
 
     def write_and_die():
         mine = opened(path)
-        told = getattr(Board, step)
+        told = getattr(WalIndex, step)
 
         def die(*args):
             if after:
                 told(*args)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        setattr(Board, step, die)
+        setattr(WalIndex, step, die)
         insert(mine, 2)
 
     assert run(write_and_die) == -signal.SIGKILL
-    there = ["u1"] if step == "wipe_end" else ["u1", "u2"]
+    there = ["u1"] if step == "invalidate_end" else ["u1", "u2"]
     assert user_ids(store) == user_ids(open_store()) == there
     insert(store, 3)
     assert user_ids(store) == user_ids(open_store()) == [*there, "u3"]
@@ -316,13 +316,13 @@ def test_the_journal_keeps_every_value_as_it_is(path, odd):
 def test_a_journal_that_has_ended_is_not_cut(open_store, monkeypatch, write, outcomes, merged):
     first, second = open_store(), open_store()
     insert(first, 1)
-    board = first._session._board
-    told = board.told
+    board = first._commit_log._wal_index
+    told = board.acknowledged
     with monkeypatch.context() as patch:
         if not merged:
             patch.setattr("storage.engine.commit.merge", lambda *args: None)
         first.compact()
-    board.told = told  # as a process leaves it that is killed as soon as it has ended the journal
+    board.acknowledged = told  # as a process leaves it that is killed as soon as it has ended the journal
     disk = Disk(monkeypatch)
     disk.fails = True
     disk.go.set()
@@ -340,7 +340,7 @@ def test_a_line_that_another_process_made_durable_is_kept_though_those_after_it_
 ):
     first, second, reader = open_store(), open_store(), open_store()
     disk = Disk(monkeypatch)
-    with second._session._syncing:
+    with second._commit_log._syncing:
         disk.held = in_another(write, second, 1, reader)
         insert(first, 2)
         after = in_another(write, second, 3, reader)
@@ -390,15 +390,15 @@ def test_who_is_refused_waits_until_what_it_saw_is_durable_and_reads_it(
 
 def hold_before_syncing(monkeypatch, store, write, number):
     """Write in a thread, up to where it would make its line durable; return the thread, and what lets it go on."""
-    settle, entered, go = Session._settle, threading.Event(), threading.Event()
+    usual, entered, go = CommitLog._wait, threading.Event(), threading.Event()
 
-    def wait(session, commit):
-        if session is store._session and not go.is_set():
+    def wait(commit_log, commit):
+        if commit_log is store._commit_log and not go.is_set():
             entered.set()
             go.wait(10)
-        settle(session, commit)
+        usual(commit_log, commit)
 
-    monkeypatch.setattr(Session, "_settle", wait)
+    monkeypatch.setattr(CommitLog, "_wait", wait)
     thread = threading.Thread(target=write, args=(store, number), daemon=True)
     thread.start()
     assert entered.wait(10)
@@ -426,17 +426,17 @@ def test_what_the_disk_lost_is_not_read_for_what_came_in_its_place(open_store, m
     disk = Disk(monkeypatch)
     disk.fails = True
     held = disk.hold_up(write, first, 1)
-    told = Board.told
+    told = WalIndex.acknowledged
 
     def slow(board):
         """Lose the line, and have another told of in its place, while a reader asks what was told."""
-        monkeypatch.setattr(Board, "told", told)
+        monkeypatch.setattr(WalIndex, "acknowledged", told)
         disk.go.set()
         held.join()
         insert(second, 2)
-        return board.told
+        return board.acknowledged
 
-    monkeypatch.setattr(Board, "told", property(slow))
+    monkeypatch.setattr(WalIndex, "acknowledged", property(slow))
     assert "u1" not in user_ids(first)
     assert "Input/output error" in outcomes[1]
     assert user_ids(first) == user_ids(second) == ["u0", "u2"]
@@ -509,7 +509,7 @@ def test_a_reader_needs_no_fsync_to_follow_into_the_next_journal_but_a_writer_do
         # As a process leaves it that is killed when it has just ended the journal.
         patch.setattr("storage.engine.commit.merge", lambda *args: None)
         second.compact()
-        second._session._board.synced = 0
+        second._commit_log._wal_index.durable = 0
         patch.setattr(os, "fdatasync", fail)
         assert user_ids(first) == ["u1"]
         with pytest.raises(Unavailable, match="Input/output error"):
