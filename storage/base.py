@@ -1,7 +1,7 @@
 """The interface of a store.
 
 It knows JSON documents, and indexes that its user declares over them; no filter, HTTP or SCIM. Every store passes
-tests/storage/test_contract.py.
+tests/storage/test_contract*.py.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator

@@ -1,9 +1,4 @@
-"""Which files make up a store, and how the service's files are opened, created and replaced.
-
-Product code opens files for writing through these functions alone (tests/app/test_house.py). They follow no link and
-wait for no pipe. They do not keep the user out to whom the folder belongs, since that user may swap any folder on the
-way: root takes that user's identity before it gets here (ownership.py).
-"""
+"""The files of a store, and how errors of the operating system are reported."""
 
 import errno
 import os

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.base import Unavailable
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.support.storage import INDEXES
+from tests.support.storage import INDEXES, insert, opened, user
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def store(request, path):
 
 @pytest.fixture
 def open_store(path):
-    """Open further stores over the same files, as other workers do."""
+    """Open more stores over the same files, as other workers do."""
     stores = []
 
     def opened(**options):
@@ -42,8 +43,48 @@ def open_store(path):
 
 @pytest.fixture
 def hasty_threads():
-    """Have threads take the interpreter from each other at ever other places, and none wait for it for long."""
+    """Switch threads often, so that races show."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(0.0001)
     yield
     sys.setswitchinterval(usual)
+
+
+@pytest.fixture
+def full(store):
+    with store.writing() as tx:
+        for number in range(1, 8):
+            tx.insert("User", user(number, title="odd" if number % 2 else "even"))
+    return store
+
+
+@pytest.fixture
+def filled(path):
+    """Make files with ten users in the snapshot and five more in the journal."""
+    store = opened(path)
+    for number in range(1, 11):
+        with store.writing() as tx:
+            tx.insert("User", user(number, title="é"))
+    store.compact()
+    for number in range(11, 16):
+        with store.writing() as tx:
+            tx.insert("User", user(number))
+    store.close()
+    return path
+
+
+@pytest.fixture
+def outcomes():
+    return {}
+
+
+@pytest.fixture
+def write(outcomes):
+    def write(store, number):
+        try:
+            insert(store, number)
+            outcomes[number] = "kept"
+        except Unavailable as error:
+            outcomes[number] = str(error)
+
+    return write

@@ -3,31 +3,14 @@
 import csv
 import io
 import json
-from types import SimpleNamespace
 
 import pytest
-from flask import Flask
 from tinydb import TinyDB
 
-from commands.store import group
-from config import Config
-from config.reload import ReloadingConfig
-from scim.directory.indexes import Indexes
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.support.storage import INDEXES, flip, journal_of, membership, opened, state, user
-
-
-def runner(store):
-    app = Flask("test")
-    app.extensions["tinyscim"] = SimpleNamespace(
-        store=store,
-        indexes=Indexes(INDEXES, {}),
-        live_config=ReloadingConfig(Config()),
-        check_document=lambda kind, document: None,
-    )
-    app.cli.add_command(group)
-    return lambda *args: app.test_cli_runner().invoke(args=["store", *map(str, args)])
+from tests.support.storage import flip, journal_of, membership, opened, state, user
+from tests.support.store_commands import runner
 
 
 @pytest.fixture
@@ -48,7 +31,7 @@ def filled(path):
     return path
 
 
-def test_sound_files_are_said_to_be_sound(filled, flask):
+def test_check_reports_intact_files(filled, flask):
     result = flask("check")
     assert (result.exit_code, result.output) == (0, "sound: 5 Membership, 5 User\n")
 
@@ -226,7 +209,7 @@ def test_what_was_exported_can_be_imported_twice(filled, flask, tmp_path):
     assert "0 inserted, 1 replaced, 0 unchanged" in other("import", file).output
 
 
-def test_nobody_else_may_read_an_export(filled, flask, tmp_path):
+def test_exports_are_private(filled, flask, tmp_path):
     for command in (("backup",), ("export", "--output")):
         assert flask(*command, tmp_path / command[0]).exit_code == 0
         assert (tmp_path / command[0]).stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""What was kept is there after a kill at any moment, and a transaction is there whole or not at all."""
+"""After a kill at any step, acknowledged writes are there, and each transaction is there whole or not at all."""
 
 import itertools
 import os
@@ -16,7 +16,7 @@ from tests.support.storage import ids_of, membership, opened, state, user
 
 
 def write_pairs(path, worker, report, options):
-    """Write pairs of documents for ever, and report each number once it is kept."""
+    """Write pairs of documents endlessly, and report each number once it is kept."""
     store = opened(path, **options)
     for number in itertools.count():
         with store.writing() as tx:
@@ -26,7 +26,7 @@ def write_pairs(path, worker, report, options):
 
 
 @pytest.mark.parametrize("durability", ["fsync", "os"])
-def test_what_was_reported_survives_kill_9_of_all_writers(path, durability):
+def test_reported_writes_survive_kill_9_of_all_writers(path, durability):
     chance = random.Random(7)
     reported = set()
     for turn in range(4):
@@ -116,7 +116,7 @@ def test_a_kill_at_each_step_of_a_compaction_loses_nothing(path):
 
 
 def write_and_take_back(path):
-    """Show that the store can still be written, at a position that nobody had."""
+    """Check that the store can still be written, at a new position."""
     store = opened(path)
     with store.reading() as reader:
         highest = max(reader.position("User", id) for id in ids_of(reader.scan("User")))

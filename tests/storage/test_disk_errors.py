@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or broken: writes are refused, memory and file agree, and all goes on."""
+"""A full, read-only or broken disk: writes are refused, memory and file agree, and later writes work."""
 
 import contextlib
 import errno
@@ -102,7 +102,7 @@ def test_a_disk_that_turns_read_only_refuses_writes_and_serves_reads(small_disk)
 
 @contextlib.contextmanager
 def failing(monkeypatch, name, error=errno.EIO, after=None):
-    """Have a call of the operating system fail, once it has done what `after` does."""
+    """Make a call of the operating system fail, after calling `after`."""
 
     def fail(*args):
         if after:
@@ -133,7 +133,7 @@ def test_an_error_of_the_disk_takes_the_write_back(open_store, monkeypatch, name
     assert user_ids(open_store()) == ["u1", "u3", "u2"]
 
 
-def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkeypatch):
+def test_a_line_that_cannot_be_truncated_is_truncated_by_the_next_writer(open_store, monkeypatch):
     store, other = open_store(), open_store()
     insert(store, 1)
     with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "pwrite", after=half(os.pwrite)):
@@ -147,14 +147,14 @@ def test_what_cannot_be_cut_off_is_cut_off_by_the_next_writer(open_store, monkey
     assert store.files.journal(1).read_bytes().endswith(b"\n")
 
 
-def test_a_write_that_can_be_neither_synced_nor_cut_off_is_seen_by_all(open_store, monkeypatch):
+def test_a_write_that_can_be_neither_synced_nor_truncated_is_seen_by_all(open_store, monkeypatch):
     store, other = open_store(), open_store()
     with failing(monkeypatch, "ftruncate"), failing(monkeypatch, "fdatasync"), pytest.raises(Unavailable):
         insert(store, 1)
     assert user_ids(store) == user_ids(other) == user_ids(open_store()) == ["u1"]
 
 
-def test_threads_whose_fsync_failed_are_all_told(open_store, monkeypatch):
+def test_all_threads_of_a_failed_fsync_get_the_error(open_store, monkeypatch):
     store, outcomes = open_store(), []
     fsync = os.fdatasync
     entered, go = threading.Event(), threading.Event()
@@ -220,7 +220,7 @@ def test_a_transaction_over_one_that_the_disk_lost_is_lost_too(open_store, monke
     assert user_ids(store) == user_ids(open_store()) == ["u3"]
 
 
-def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
+def test_a_document_that_is_not_json_is_refused_and_nothing_changes(open_store):
     store = open_store()
     for odd in (float("nan"), {1, 2}, object()):
         with pytest.raises((TypeError, ValueError)):
@@ -229,7 +229,7 @@ def test_a_document_that_is_no_json_is_refused_and_nothing_changes(open_store):
     assert user_ids(store) == user_ids(open_store()) == ["u2"]
 
 
-def test_a_compaction_that_failed_for_want_of_room_is_finished_when_there_is_room(path, monkeypatch):
+def test_a_compaction_that_failed_on_a_full_disk_is_finished_later(path, monkeypatch):
     def no_room(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -115,14 +115,14 @@ class Stores(RuleBasedStateMachine):
 
     @rule(junk=st.binary(min_size=1, max_size=30).filter(lambda junk: b"\n" not in junk))
     def tear(self, junk):
-        """Leave what a writer leaves that was killed in the middle of a line."""
+        """Append part of a line, as a writer that is killed does."""
         files = self.stores[0].files
         with files.journal(files.generations()[-1]).open("ab") as file:
             file.write(junk)
 
     @rule(transaction=transactions, compact=st.booleans(), step=st.integers(1, 12))
     def crash(self, transaction, compact, step):
-        """Be killed at some step; what was to be written is there whole or not at all."""
+        """Kill a process at some step; its write is there whole or not at all."""
         for store in self.stores:
             store.close()
         run(write_and_die, self.folder / "data.json", transaction, compact, step)

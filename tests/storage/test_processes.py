@@ -1,4 +1,4 @@
-"""Several processes over the same files: each sees what the others have kept, and overwrites nobody."""
+"""Several processes over the same files: each sees the writes of the others, and overwrites none."""
 
 import os
 import threading
@@ -165,7 +165,7 @@ def test_a_scan_is_one_state_though_others_write_and_compact_meanwhile(open_stor
         ]
 
 
-def test_a_process_that_never_stops_writing_lets_others_have_their_turn(path):
+def test_a_process_that_never_stops_writing_does_not_starve_others(path):
     def write(store, number):
         turns, stop = 0, time.monotonic() + 1
         while time.monotonic() < stop:

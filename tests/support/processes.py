@@ -48,7 +48,7 @@ STEPS = [
 
 
 def die_at_step(number: int, steps=STEPS) -> None:
-    """Have this process killed just before its nth step that changes a file."""
+    """Kill this process just before its nth step that changes a file."""
     left = number
 
     def guarded(step):
