@@ -228,7 +228,7 @@ def remove(store: TinyDBStore, size: int, number: int) -> None:
 def members(store: TinyDBStore, size: int, number: int) -> object:
     """Read all memberships of the group of a size."""
     with store.reading() as reader:
-        return len(documents(reader.lookup("Membership", "group", f"group{size}")))
+        return sum(1 for stored in reader.lookup("Membership", "group", f"group{size}") if stored.data)
 
 
 def opened(path: Path, durability: str) -> TinyDBStore:
