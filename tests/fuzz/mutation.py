@@ -230,11 +230,14 @@ def _copies(values: list[Any], count: int) -> list[Any]:
 
 def _long(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield where lists and texts stand that are not empty."""
-    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        if isinstance(value[key], list | str) and value[key]:
-            yield value, key
-        if isinstance(value[key], dict | list):
-            yield from _long(value[key])
+    waiting = [value]  # no recursion: a body may be nested deeper than Python's stack
+    while waiting:
+        outer = waiting.pop()
+        for key in outer if isinstance(outer, dict) else range(len(outer)) if isinstance(outer, list) else ():
+            if isinstance(outer[key], list | str) and outer[key]:
+                yield outer, key
+            if isinstance(outer[key], dict | list):
+                waiting.append(outer[key])
 
 
 def _change_path(chance: Random, request: Request) -> None:
