@@ -248,7 +248,7 @@ def _log_request(asked: Request, status: int) -> None:
         return
     line = record(
         request_log.name,
-        "request=%s client=%s method=%s path=%s status=%d ms=%.1f token=%s",
+        "request=%s client=%s method=%s path=%s status=%d ms=%.1f by=%s",
         asked.id,
         json.dumps(cut(asked.header(_CLIENT_REQUEST_ID), 100) or "-"),
         asked.method if asked.method.isalpha() else "-",
