@@ -52,7 +52,7 @@ def _add_pages(panel: Blueprint, door: SignIn) -> None:
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
-        (f"{ENTRA}/guide/schema", "schema_page", guide.to_guide, ("GET",)),
+        (f"{ENTRA}/guide/schema", "schema_page", guide.redirect_to_guide, ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),

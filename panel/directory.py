@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from panel import lists
 from panel.names import Names, cell, sections
 from panel.page import is_form_submission, refuse
-from scim.directory import removal
 from scim.directory.resources import Resources
 from scim.protocol.projection import Projection
 from scim.schema.resource_types import ResourceType
@@ -63,7 +62,7 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
         refuse("Only a disabled user can be removed here: Entra would make any other anew.", 409)
     if not is_form_submission():
         return render_template("panel/remove.html", kind=kind, document=document)
-    removal.remove(service(), type, id, answer.version, "panel")
+    service().remove(type, id, answer.version, "panel")
     log.info("%s %s was removed from %s", type.name, id, request.remote_addr)
     flash(f"“{title(document)}” is removed.")
     return redirect(url_for("panel.listing", kind=kind))

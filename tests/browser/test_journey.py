@@ -68,7 +68,7 @@ def test_the_first_day(open_page, service, faults):
     page.get_by_text("409").first.wait_for()
 
     go(page, "Attributes")
-    page.get_by_label("Name of extraAttribute1").make_missing_element("Badge number")
+    page.get_by_label("Name of extraAttribute1").fill("Badge number")
     page.get_by_role("button", name="Save the names").click()
     page.get_by_text("The names are saved.").wait_for()
     go(page, "Users", "ada@example.com")
@@ -152,7 +152,7 @@ def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_fa
     found["tested"] = serious_faults(page)
     page.get_by_role("button", name="Sign out").click()
     found["sign in"] = serious_faults(page)
-    page.get_by_label("Administrator's password").make_missing_element("wrong")
+    page.get_by_label("Administrator's password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     found["refused"] = serious_faults(page)
     assert {name: faults for name, faults in found.items() if faults} == {}

@@ -110,12 +110,12 @@ def test_off_nobody_is_purged(logged):
     assert logged.scim.get(f"/Users/{ann['id']}").status == 200
 
 
-def test_one_worker_at_a_time_is_at_it(kept, tmp_path):
+def test_only_one_worker_purges_at_a_time(kept, tmp_path):
     service = kept.app.extensions["tinyscim"]
     one, other = (Purge(service, tmp_path / "purge.lock") for _ in range(2))
     ann = kept.scim.create_user(active=False)
     age(kept, ann)
-    with one._alone():
+    with one._exclusive():
         assert other.run() == 0
     assert other.run() == 1
 
