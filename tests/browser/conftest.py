@@ -57,7 +57,7 @@ def open_page(chromium: Any, service: Running, faults: list[str]) -> Iterator[An
 
 def sign_in(page: Any) -> None:
     page.goto("/")
-    page.get_by_label("Administrator's password").fill(PASSWORD)
+    page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Identity providers").wait_for()
 

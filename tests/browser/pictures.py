@@ -82,7 +82,7 @@ def _user(number: int, name: str, department: str, active: bool) -> dict[str, An
 
 def _sign_in(page: Any) -> None:
     page.goto("/panel/sign-in")
-    page.get_by_label("Administrator's password").fill(PASSWORD)
+    page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/panel/integrations")
 

@@ -69,7 +69,7 @@ def test_a_strangers_token_is_no_call_but_is_told(browser):
     page = browser.get(ENTRA)
     assert "Waiting for the first call" in page.text
     assert "Last call: never" in page.text
-    assert "make a new token and paste it into Entra" in page.text
+    assert "create a new token and paste it into Entra" in page.text
 
 
 def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monkeypatch):
@@ -81,7 +81,7 @@ def test_a_strangers_wrong_token_is_not_failing_while_entra_calls(browser, monke
     browser.scim("GET", "/Users", token="wrong")
     page = browser.get(ENTRA)
     assert "Failing" in page.text
-    assert "Make a new token and paste it into Entra" in page.text
+    assert "Create a new token and paste it into Entra" in page.text
 
 
 def test_a_stranger_does_not_hide_that_entra_meets_errors(browser):
@@ -90,7 +90,7 @@ def test_a_stranger_does_not_hide_that_entra_meets_errors(browser):
     browser.scim("GET", "/Users", token="wrong")
     page = browser.get(ENTRA)
     assert "Failing" in page.text
-    assert "an error of this service (500)" in page.text
+    assert "an error in this service (500)" in page.text
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_token_whose_time_is_over_is_refused_and_not_listed(make_browser):
     text = browser.path.read_text()
     rewrite(browser.path, text.replace('expires = "never"', f"expires = {past.isoformat()}"))
     assert browser.scim("GET", "/Users").status_code == 401
-    assert "There is no token yet" in browser.get(ENTRA).text
+    assert "There are no tokens" in browser.get(ENTRA).text
 
 
 def test_without_a_configuration_file_a_change_is_refused_in_words():
@@ -245,7 +245,7 @@ def test_tokens_show_when_they_were_made_and_used(browser):
 
 def test_on_a_phone_each_of_a_tokens_values_has_its_label(browser):
     page, style = browser.get(ENTRA), browser.get("/panel/static/panel.css", buffered=True)
-    assert re.findall('data-label="([^"]+)"', page.html) == ["Made", "Last used", "Works"]
+    assert re.findall('data-label="([^"]+)"', page.html) == ["Created", "Last used", "Expires"]
     assert "td[data-label]::before" in style.html
 
 
@@ -260,10 +260,10 @@ def over_wsgi(browser, monkeypatch):
 def test_the_connection_test_passes_and_leaves_no_token(over_wsgi):
     page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
     assert "The test passed" in page.text
-    assert "Users are answered" in page.text
-    assert "Groups are answered" in page.text
+    assert "Users: search works" in page.text
+    assert "Groups: search works" in page.text
     assert [table["name"] for table in over_wsgi.config["tokens"]] == ["entra"]
-    assert "Waiting for the first call" in page.text  # a test is no call of Entra's
+    assert "Waiting for the first call" in page.text  # a test does not count as a call by Entra
 
 
 def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):
@@ -325,8 +325,8 @@ def test_a_service_on_a_socket_tests_itself_there(tmp_path):
             process.terminate()
     assert [(step.kind, step.title) for step in result.steps] == [
         ("note", "public_url is empty"),
-        ("good", "Users are answered"),
-        ("good", "Groups are answered"),
+        ("good", "Users: search works"),
+        ("good", "Groups: search works"),
     ]
 
 
@@ -357,17 +357,17 @@ OURS = {"Content-Type": "application/scim+json"}
     ("handler", "words"),
     [
         (answers(401, **OURS), "drops the Authorization header"),
-        (answers(401), "Somebody else asks for a password"),
+        (answers(401), "The proxy requires a sign-in"),
         (answers(403), "firewall or bot protection"),
-        (answers(404), "Something else answers at this address"),
-        (answers(200), "Something else answers at this address"),
-        (answers(404, **OURS), "The path is cut short"),
-        (answers(301, Location="https://other.example/"), "points to https://other.example/"),
-        (answers(502), "The proxy does not reach this service"),
-        (answers(500, **OURS), "This service could not answer"),
-        (answers(200, "{}", **OURS), "changes answers"),
-        (fails(httpx.ReadTimeout("slow")), "Nobody answered"),
-        (fails(httpx.ConnectError("broken")), "The request did not arrive"),
+        (answers(404), "The response is from another service"),
+        (answers(200), "The response is from another service"),
+        (answers(404, **OURS), "The proxy changes the path"),
+        (answers(301, Location="https://other.example/"), "redirects to https://other.example/"),
+        (answers(502), "The proxy cannot reach this service"),
+        (answers(500, **OURS), "This service failed"),
+        (answers(200, "{}", **OURS), "changes the responses"),
+        (fails(httpx.ReadTimeout("slow")), "The request timed out"),
+        (fails(httpx.ConnectError("broken")), "Could not connect"),
     ],
 )
 def test_what_is_wrong_is_said_in_words(browser, monkeypatch, handler, words):
@@ -378,10 +378,10 @@ def test_what_is_wrong_is_said_in_words(browser, monkeypatch, handler, words):
 
 
 def test_an_unknown_name_and_a_closed_port_are_told_apart():
-    unknown = probe.run("http://nobody.invalid/scim", "t")
-    assert unknown.steps[-1].title == "nobody.invalid is not found"
+    unknown = probe.run("http://unknown.invalid/scim", "t")
+    assert unknown.steps[-1].title == "unknown.invalid does not resolve"
     closed = probe.run("http://127.0.0.1:9/scim", "t")
-    assert closed.steps[-1].title == "The connection is refused"
+    assert closed.steps[-1].title == "Connection refused"
     assert [step.kind for step in closed.steps] == ["good", "note", "note", "bad"]
 
 
@@ -393,7 +393,7 @@ def test_a_certificate_that_nobody_vouches_for(browser, monkeypatch):
 
     monkeypatch.setattr(probe, "make_client", lambda: httpx.Client(transport=httpx.MockTransport(handler)))
     page = browser.post(f"{ENTRA}/test", form=ENTRA)
-    assert "The certificate is not accepted Self-signed certificate." in page.text
+    assert "The certificate is not trusted Self-signed certificate." in page.text
 
 
 def test_what_one_worker_saw_others_read(tmp_path):

@@ -45,8 +45,8 @@ def shown(page):
 
 
 def test_without_anybody_the_lists_say_what_to_do(browser):
-    for path in (USERS, GROUPS):
-        assert "There are none yet. They appear here when Entra provisions them" in browser.get(path).text
+    for path, name in ((USERS, "No users"), (GROUPS, "No groups")):
+        assert f"{name} yet. They appear here when Entra provisions them" in browser.get(path).text
 
 
 def test_users_are_listed_by_name_with_their_state(browser, people):
@@ -120,7 +120,7 @@ def test_a_users_page_has_every_attribute_the_groups_and_the_manager(browser, pe
         "Manager Ada Lovelace",
         "Engineers",
         "Disabled since",
-        f"Id here {people['grace']}",
+        f"SCIM ID {people['grace']}",
     ):
         assert words in page.text
     assert f'href="{USERS}/{people["ada"]}"' in page.html
@@ -189,7 +189,7 @@ def test_removing_asks_first(browser, people):
     assert "Remove now" in browser.get(f"{USERS}/{people['grace']}").text
     assert "Remove “Grace Hopper”?" in browser.get(path).text
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 200
-    assert "is removed" in browser.follow(browser.post(path)).text
+    assert "was removed" in browser.follow(browser.post(path)).text
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 404
     assert "Members 1" in browser.get(f"{GROUPS}/{people['group']}").text
 

@@ -14,8 +14,8 @@ import pytest
 from app import create_app
 from config import ConfigError, parse
 from panel import sessions
-from panel.sessions import LONGEST as LONGEST_SESSION
-from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
+from panel.sessions import MAX_LIFETIME
+from panel.throttle import FORGOTTEN_AFTER, FREE, MAX_WAIT, Throttle
 from storage.memory import MemoryStore
 from tests.conftest import ROOT
 from tests.panel.conftest import PASSWORD, Browser, Page
@@ -54,7 +54,7 @@ def test_a_wrong_password_is_refused_and_logged(stranger, caplog):
     with caplog.at_level(logging.WARNING):
         page = stranger.sign_in("wrong")
     assert page.status == 401
-    assert "That is not the password." in page.text
+    assert "Wrong password." in page.text
     assert "sign-in from 127.0.0.1 failed" in caplog.text
     assert "wrong" not in caplog.text
 
@@ -205,9 +205,9 @@ def test_the_cookie_is_kept_to_tls_behind_tls(stranger):
 
 def test_a_session_ends_twelve_hours_after_signing_in_however_busy_it_is(browser, monkeypatch):
     began = time.time()
-    monkeypatch.setattr(sessions.time, "time", lambda: began + LONGEST_SESSION - 60)
+    monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME - 60)
     assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # writes the cookie anew
-    monkeypatch.setattr(sessions.time, "time", lambda: began + LONGEST_SESSION + 60)
+    monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME + 60)
     assert browser.get("/panel/integrations").status == 302
     assert "Sign out" not in browser.get("/panel/sign-in").text
 
@@ -228,7 +228,7 @@ def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
 
 def test_what_was_signed_out_is_forgotten_when_it_would_have_ended(tmp_path):
     path = tmp_path / "ended.json"
-    sessions.RevokedSessions(path).add("long ago", time.time() - LONGEST_SESSION - 1)
+    sessions.RevokedSessions(path).add("long ago", time.time() - MAX_LIFETIME - 1)
     sessions.RevokedSessions(path).add("just now", time.time())
     assert list(json.loads(path.read_text())) == ["just now"]
     path.write_text("{")
@@ -263,7 +263,7 @@ def test_a_form_from_elsewhere_is_refused(browser, path):
     page = browser.get("/panel/integrations")
     answer = browser.client.post(path, data={"enabled": "no", "password": "x"})
     assert answer.status_code == 400
-    assert "out of date" in answer.get_data(as_text=True)
+    assert "expired" in answer.get_data(as_text=True)
     assert page.status == browser.get("/panel/integrations").status == 200
     assert browser.scim("GET", "/Users").status_code == 200
 
@@ -283,7 +283,7 @@ def test_pages_run_nothing_that_is_not_their_own(browser):
 def test_an_unknown_page_is_said_in_words(browser):
     page = browser.get("/panel/nothing-here")
     assert page.status == 404
-    assert "There is no such page" in page.text
+    assert "Page not found" in page.text
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_an_unknown_page_is_said_in_words(browser):
 def test_what_leads_nowhere_under_the_panel_is_a_page_of_it(browser, method, path, status):
     page = Page(browser.client.open(path, method=method))
     assert page.status == status
-    assert "There is no such page" in page.text
+    assert "Page not found" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["X-Frame-Options"] == "DENY"
     browser.post("/panel/sign-out", form="/panel/integrations")
@@ -323,7 +323,7 @@ def test_waiting_doubles_up_to_a_limit_and_is_forgotten():
         clock.now += waits[-1]
         assert throttle.attempt("192.0.2.1") == 0
     assert waits[:4] == [1, 2, 4, 8]
-    assert max(waits) == LONGEST
+    assert max(waits) == MAX_WAIT
     assert throttle.attempt("192.0.2.2") == 0
     clock.now += FORGOTTEN_AFTER + 1
     assert [throttle.attempt("192.0.2.1") for _ in range(FREE)] == [0] * FREE

@@ -13,7 +13,7 @@ import tomlkit
 from app import create_app
 from fileio.locks import locked
 from panel import throttle
-from panel.throttle import FREE, KNOWN_FOR, LONGEST, STRANGERS_FREE, STRANGERS_PAUSE, Throttle
+from panel.throttle import FREE, KNOWN_FOR, MAX_WAIT, UNKNOWN_FREE, UNKNOWN_INTERVAL, Throttle
 from storage.memory import MemoryStore
 from tests.browser.running import running
 from tests.conftest import ROOT
@@ -91,32 +91,32 @@ def test_from_an_address_that_others_abuse_the_right_password_waits_as_well(make
 
 def test_strangers_share_one_bound(shared, clock):
     workers = shared(), shared()
-    waits = [workers[number % 2].attempt(f"10.0.{number}.1") for number in range(STRANGERS_FREE + 5)]
-    assert waits == [0] * STRANGERS_FREE + [STRANGERS_PAUSE] * 5
-    clock.now += STRANGERS_PAUSE
-    assert [workers[number].attempt("2001:db8::1") for number in (0, 1)] == [0, STRANGERS_PAUSE]
-    clock.now += STRANGERS_FREE * STRANGERS_PAUSE
-    assert [workers[0].attempt(f"10.1.{number}.1") for number in range(STRANGERS_FREE)] == [0] * STRANGERS_FREE
+    waits = [workers[number % 2].attempt(f"10.0.{number}.1") for number in range(UNKNOWN_FREE + 5)]
+    assert waits == [0] * UNKNOWN_FREE + [UNKNOWN_INTERVAL] * 5
+    clock.now += UNKNOWN_INTERVAL
+    assert [workers[number].attempt("2001:db8::1") for number in (0, 1)] == [0, UNKNOWN_INTERVAL]
+    clock.now += UNKNOWN_FREE * UNKNOWN_INTERVAL
+    assert [workers[0].attempt(f"10.1.{number}.1") for number in range(UNKNOWN_FREE)] == [0] * UNKNOWN_FREE
 
 
 def test_a_network_that_knew_the_password_does_not_wait_for_strangers(shared, clock):
     worker = shared()
     worker.attempt("192.0.2.1")
     worker.forgive("192.0.2.1")
-    for number in range(STRANGERS_FREE):
+    for number in range(UNKNOWN_FREE):
         assert worker.attempt(f"10.0.{number}.1") == 0
     assert worker.attempt("192.0.2.9") > 0
     assert [shared().attempt("192.0.2.1") for _ in range(FREE)] == [0] * FREE
     assert shared().attempt("192.0.2.1") == 1  # it has a bound of its own
     clock.now += KNOWN_FOR
-    for number in range(STRANGERS_FREE):
+    for number in range(UNKNOWN_FREE):
         worker.attempt(f"10.0.{number}.1")
     assert worker.attempt("192.0.2.1") > 0
 
 
 def test_signing_in_often_uses_nothing_up(shared):
     worker = shared()
-    for number in range(3 * STRANGERS_FREE):
+    for number in range(3 * UNKNOWN_FREE):
         assert worker.attempt(f"10.0.{number % 200}.1") == 0
         worker.forgive(f"10.0.{number % 200}.1")
 
@@ -133,7 +133,7 @@ def test_signing_in_often_uses_nothing_up(shared):
         '{"failures": {"192.0.2.1": ["x", 1]}}',
         '{"failures": {"192.0.2.1": [NaN, Infinity]}}',
         '{"failures": {"192.0.2.1": [1, 2, 3]}}',
-        '{"strangers": {"": [1e999, 0]}}',
+        '{"unknown": {"": [1e999, 0]}}',
         f'{{"known": {{"192.0.2.1": [0, 1{"0" * 400}]}}}}',
         "[" * 100_000,
         f'{{"failures": {{"{"x" * 2_000_000}": [1, 1]}}}}',
@@ -154,29 +154,29 @@ def test_a_damaged_file_says_nothing_and_is_written_anew(shared, tmp_path, text)
 def test_a_file_from_the_future_makes_nobody_wait_for_ever(shared, tmp_path, clock, number):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "signin.json").write_text(f'{{"failures": {{"192.0.2.1": [{number}, {clock.now * 2}]}}}}')
-    assert shared().attempt("192.0.2.1") <= LONGEST
-    clock.now += LONGEST
+    assert shared().attempt("192.0.2.1") <= MAX_WAIT
+    clock.now += MAX_WAIT
     assert shared().attempt("192.0.2.1") == 0
 
 
 def test_the_file_stays_small(shared, tmp_path, clock):
     worker = shared()
     for number in range(3_000):
-        clock.now += STRANGERS_PAUSE
+        clock.now += UNKNOWN_INTERVAL
         worker._failures[f"10.{number // 250}.{number % 250}.1"] = throttle.Count(1, clock.now)
     worker.attempt("192.0.2.1")
     assert len(shared()._read(tmp_path / "data" / "signin.json")["failures"]) <= 2_049
 
 
 def test_a_process_that_holds_the_lock_holds_up_no_sign_in(shared, tmp_path, clock, caplog, monkeypatch):
-    monkeypatch.setattr(throttle, "_PATIENCE", 0.0)
+    monkeypatch.setattr(throttle, "_LOCK_TIMEOUT", 0.0)
     worker = shared()
     worker.attempt("192.0.2.1")
     clock.now += 0.25
     with caplog.at_level(logging.ERROR), locked(tmp_path / "data" / "signin.json.lock"):
         waits = [worker.attempt("192.0.2.1") for _ in range(FREE)]
     assert waits == [0] * (FREE - 1) + [1]
-    assert "this worker counts failed sign-ins alone" in caplog.text
+    assert "failed sign-ins are counted in this worker only" in caplog.text
     assert worker.attempt("192.0.2.1") == 1
     assert shared().attempt("192.0.2.1") == 1  # the others know by now what it counted alone
 
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_written_still_slows_down(tmp_path, clock, caplog)
     (tmp_path / "data").write_text("a file where the folder should be")
     worker = Throttle(clock, tmp_path / "data" / "signin.json")
     assert [worker.attempt("192.0.2.1") for _ in range(FREE + 1)] == [0] * FREE + [1]
-    assert "this worker counts failed sign-ins alone" in caplog.text
+    assert "failed sign-ins are counted in this worker only" in caplog.text
 
 
 def test_attempts_at_the_same_time_are_all_counted(shared):
