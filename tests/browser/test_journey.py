@@ -62,7 +62,7 @@ def test_the_first_day(open_page, service, faults):
     page.get_by_text("B-1843").wait_for()
 
     go(page, "Log")
-    page.get_by_role("cell", name="Title: nothing → Countess").wait_for()
+    page.get_by_role("cell", name="Title: (empty) → Countess").wait_for()
     page.get_by_role("row", name="failed").get_by_role("link").first.click()
     page.get_by_text("ada@example.com").first.wait_for()
     page.get_by_text("409").first.wait_for()

@@ -37,8 +37,8 @@ def day(logged):
 def test_tail_shows_the_newest_on_a_line_each(day):
     lines = day.run("tail").output.splitlines()
     said = ["201 created User Ann (ann)", "201 created Group Cooks", "204 joined Group Cooks: joined Ann"]
-    said += ["200 updated User Ann (ann): title Cook -> Chef", "200 disabled User Ann (ann): active nothing -> false"]
-    said += ['409 failed User ann: Another User has the userName "ann". There is a User', "204 deleted Group Cooks"]
+    said += ["200 updated User Ann (ann): title Cook -> Chef", "200 disabled User Ann (ann): active (empty) -> false"]
+    said += ['409 failed User ann: Another User has the userName "ann". A User with', "204 deleted Group Cooks"]
     assert len(lines) == len(said)
     for line, part in zip(lines, said, strict=True):
         assert part in line
@@ -122,7 +122,7 @@ def test_csv_has_a_row_for_each_entry(day):
     assert tuple(rows[0]) == COLUMNS
     assert json.loads(rows[3]["changes"]) == {"title": ["Cook", "Chef"]}
     assert (rows[2]["joined"], rows[2]["display_name"]) == ("Ann", "Cooks")
-    assert rows[5]["advice"].startswith('There is a User with the userName "ann" here already.')
+    assert rows[5]["advice"].startswith('A User with the userName "ann" already exists here.')
 
 
 def test_csv_has_no_formulas(logged):

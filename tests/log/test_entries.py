@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from provisioning_log.entries import Entry, Subject, read_entry
+from provisioning_log.entries import Entry, Subject
+from provisioning_log.entry_reader import read_entry
 from provisioning_log.export import as_exchange, as_row, summary
 from provisioning_log.search import Criteria
 from scim.directory.events import Event

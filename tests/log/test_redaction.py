@@ -159,7 +159,7 @@ def stderr():
 @pytest.fixture
 def everywhere(logged, stderr, monkeypatch):
     """All the text that the log and its readers give out."""
-    monkeypatch.setattr("provisioning_log.writer.STRANGERS", 10_000)
+    monkeypatch.setattr("provisioning_log.writer.UNAUTHENTICATED_PER_MINUTE", 10_000)
     logged.scim.create_user(userName="bystander", title="Cook")
 
     def read():

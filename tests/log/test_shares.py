@@ -8,10 +8,11 @@ import pytest
 
 from provisioning_log import writer
 from provisioning_log.archive import Archive
-from provisioning_log.entries import Entry, Subject, read_entry, timestamp
+from provisioning_log.entries import Entry, Subject, timestamp
+from provisioning_log.entry_reader import read_entry
 from provisioning_log.search import Criteria, matching
 from provisioning_log.segments import LogFiles
-from provisioning_log.shares import share
+from provisioning_log.shares import fair_share
 from runtime.redact import LEFT_OUT
 from scim.directory.events import Event
 
@@ -24,7 +25,7 @@ MAX_BYTES = 200_000
     [([], 10, 0), ([5], 10, 5), ([50], 10, 10), ([1, 50], 10, 9), ([50, 50], 10, 5), ([1, 2, 50, 50], 13, 5)],
 )
 def test_small_clients_leave_more_to_the_others(sizes, room, fair):
-    assert share(sizes, room) == fair
+    assert fair_share(sizes, room) == fair
     assert sum(min(size, fair) for size in sizes) <= max(room, sum(sizes) if sum(sizes) <= room else 0)
 
 

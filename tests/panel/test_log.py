@@ -44,7 +44,7 @@ def test_the_log_has_the_newest_first(browser, day):
     assert "failed" in failed
     assert "Bob" in failed
     assert "Another User has the userName" in failed
-    assert "Active: nothing → false" in re.sub(r"\s+", " ", disabled)
+    assert "Active: (empty) → false" in re.sub(r"\s+", " ", disabled)
     assert "Display name: Ann → Ann" in re.sub(r"\s+", " ", updated)
     assert "Joined: Ann" in joined
     assert "Cooks" in group
@@ -91,7 +91,7 @@ def test_pages_go_on_where_the_last_one_ended(browser):
 
 def test_an_entry_of_a_failure_has_everything_but_secrets(browser, day):
     page = browser.get(address(browser, "result=failure"))
-    assert "There is a User with the userName" in page.text
+    assert "A User with the userName" in page.text
     assert '"displayName": "Bob"' in page.text
     assert '"scimType": "uniqueness"' in page.text
     assert "Token “entra”" in page.text
