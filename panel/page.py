@@ -34,7 +34,7 @@ def refuse(reason: str, status: int = 400) -> NoReturn:
 
 
 def config_path() -> Path:
-    """Return the path of the configuration file. Raises Refused if there is none."""
+    """Return the path of the configuration file. Raises Refused without a configuration file."""
     path = service().live_config.current.path
     if path is None:
         raise Refused("The change cannot be saved: this service runs without a configuration file.")

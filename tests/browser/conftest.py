@@ -1,4 +1,4 @@
-"""A real browser before the real service. Where there is no browser these tests are skipped, and say so."""
+"""A real browser and the real service; without a browser these tests are skipped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
+from tests.support.running_service import CHROMIUM, FLAGS, PASSWORD, Running, running
 
 AXE = (Path(__file__).parent / "vendor" / "axe" / "axe.min.js").read_text()
 

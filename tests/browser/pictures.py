@@ -1,4 +1,4 @@
-"""Makes the README's pictures: python -m tests.browser.pictures docs."""
+"""Take the README's pictures: python -m tests.browser.pictures docs."""
 
 import sys
 import tempfile
@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
+from tests.support.running_service import CHROMIUM, FLAGS, PASSWORD, Running, running
 from tests.urns import GROUP, IDMELON, USER
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

@@ -1,4 +1,4 @@
-"""What an administrator does on the first day, in a real browser."""
+"""An administrator's first day, in a real browser."""
 
 import re
 

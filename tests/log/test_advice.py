@@ -84,7 +84,7 @@ def test_a_token_that_may_only_read_is_named(make_logged):
     assert advice(logged.last()) == 'Give this client another token: "entra" was created with --read-only.'
 
 
-def test_a_connection_that_is_off_is_to_be_turned_on(make_logged):
+def test_advice_for_a_connection_that_is_off(make_logged):
     logged = make_logged(connection={"enabled": False})
     logged.scim.get("/Users")
     assert "Turn on the connection" in advice(logged.last())
@@ -95,7 +95,7 @@ def test_there_is_advice_on_every_status(status):
     assert advice(Entry("", "", ("failed",), status)).endswith(".")
 
 
-def test_there_is_none_where_nothing_failed():
+def test_a_success_has_no_advice():
     assert advice(Entry("", "", ("created",), 201)) == ""
 
 

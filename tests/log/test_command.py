@@ -1,4 +1,4 @@
-"""`flask log`: what an administrator sees in a terminal, and what leaves it as a file."""
+"""The commands `flask log tail` and `flask log export`."""
 
 import csv
 import io
@@ -77,7 +77,7 @@ def test_tail_and_export_choose_by_person_action_result_and_time(day, filters, c
         (["export", "--format", "xml"], "'xml' is not one of 'jsonl', 'csv'"),
     ],
 )
-def test_mistakes_are_said_plainly(logged, arguments, said):
+def test_invalid_options_are_explained(logged, arguments, said):
     answer = logged.run(*arguments)
     assert answer.exit_code == 2
     assert said in answer.output
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(day, file, said):
     assert answer.output.count("\n") == 1
 
 
-def test_nobody_else_may_read_an_export(day, tmp_path):
+def test_an_export_is_private(day, tmp_path):
     assert day.run("export", "-o", str(tmp_path / "export")).exit_code == 0
     assert (tmp_path / "export").stat().st_mode & 0o777 == 0o600
 

@@ -1,4 +1,4 @@
-"""The log's files: bounded, whole lines, in the order of time, whoever writes them."""
+"""The log's files: size limit, complete lines, order of time."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Since when somebody is disabled, and who is purged for it."""
+"""When users were disabled, and which of them are purged."""
 
 import time
 from dataclasses import replace

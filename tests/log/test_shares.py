@@ -1,4 +1,4 @@
-"""What each client may keep of the log: no request and no client pushes out what others did."""
+"""Fair shares: no client evicts the entries of others."""
 
 import json
 import time
@@ -35,7 +35,7 @@ def line(number: int, by: str, size: int = 300) -> str:
 
 
 @pytest.mark.parametrize("floods", [1, 3])
-def test_a_flood_pushes_out_nothing_of_others_within_their_share(tmp_path, floods):
+def test_a_flood_evicts_no_entries_within_a_share(tmp_path, floods):
     files = LogFiles(tmp_path / "log.jsonl", MAX_BYTES, 90)
     mine = [line(number, "mine") for number in range(40)]  # less than a share of a quarter
     for one in mine:
@@ -71,7 +71,7 @@ def test_a_follower_sees_each_line_once_while_shares_are_taken(tmp_path):
     assert got == [str(number) for number in range(2_000)]
 
 
-def test_what_is_no_entry_does_not_break_the_bound(tmp_path):
+def test_invalid_lines_do_not_break_the_size_limit(tmp_path):
     files = LogFiles(tmp_path / "log.jsonl", MAX_BYTES, 90)
     for _ in range(30):
         with files.path.open("a") as file:
@@ -103,7 +103,7 @@ def test_no_line_is_longer_than_the_longest(tmp_path, max_bytes, text):
     assert read_entry(written).actions == ("created",)
 
 
-def test_twelve_large_requests_leave_what_was_before(make_logged):
+def test_large_requests_do_not_evict_earlier_entries(make_logged):
     logged = make_logged(log={"max_bytes": 3_000_000})
     for number in range(100):
         logged.scim.create_user(userName=f"before-{number}")
@@ -117,7 +117,7 @@ def test_twelve_large_requests_leave_what_was_before(make_logged):
     assert sum(entry.who.name.startswith("before-") for entry in logged.entries()) == 100
 
 
-def test_a_full_queue_loses_the_events_of_the_client_that_has_most(logged, monkeypatch):
+def test_a_full_queue_drops_events_of_the_busiest_client(logged, monkeypatch):
     monkeypatch.setattr(writer, "QUEUE", 100)
     monkeypatch.setattr(writer, "PAUSE", 60)
     for _ in range(500):
@@ -129,7 +129,7 @@ def test_a_full_queue_loses_the_events_of_the_client_that_has_most(logged, monke
     assert [entry.moved for entry in entries if entry.actions == ("lost",)] == [420]
 
 
-def test_many_large_entries_at_once_are_appended_bit_by_bit(make_logged, monkeypatch):
+def test_large_batches_are_split(make_logged, monkeypatch):
     monkeypatch.setattr(writer, "PAUSE", 60)
     logged = make_logged(log={"max_bytes": 100_000})
     for number in range(200):

@@ -1,4 +1,4 @@
-"""The pages about what Entra did: the log, an entry, unknown attributes, a user's history, who leaves."""
+"""The pages of the provisioning log, a resource's history, and deprovisioning."""
 
 import re
 
@@ -33,9 +33,9 @@ def rows(page):
     return [re.sub(r"<[^>]+>|\s+", " ", row) for row in re.findall(r"<tr>(.*?)</tr>", page.html, re.DOTALL)[1:]]
 
 
-def test_only_who_has_signed_in_sees_the_log(stranger):
+def test_the_log_requires_signing_in(anonymous):
     for path in (LOG, f"{LOG}/x", f"{LOG}/unknown", "/panel/deprovisioning"):
-        assert stranger.get(path).status == 302
+        assert anonymous.get(path).status == 302
 
 
 def test_the_log_has_the_newest_first(browser, day):
@@ -72,11 +72,11 @@ def test_filters_choose_by_person_action_result_and_time(browser, day, query, co
     assert ("No entries match" in page.text) == (count == 0)
 
 
-def test_a_time_that_is_none_is_said(browser, day):
+def test_an_invalid_date_is_explained(browser, day):
     assert "“yesterday” is not a date" in browser.get(f"{LOG}?since=yesterday").text
 
 
-def test_pages_go_on_where_the_last_one_ended(browser):
+def test_pages_continue_where_the_last_one_ended(browser):
     for number in range(60):
         browser.create_user(userName=f"user-{number}")
     first = browser.get(f"{LOG}?action=created")
@@ -89,7 +89,7 @@ def test_pages_go_on_where_the_last_one_ended(browser):
     assert 'rel="next"' not in second.html
 
 
-def test_an_entry_of_a_failure_has_everything_but_secrets(browser, day):
+def test_a_failure_has_all_details_except_secrets(browser, day):
     page = browser.get(address(browser, "result=failure"))
     assert "A User with the userName" in page.text
     assert '"displayName": "Bob"' in page.text
@@ -98,7 +98,7 @@ def test_an_entry_of_a_failure_has_everything_but_secrets(browser, day):
     assert "hush" not in page.html
 
 
-def test_an_entry_of_a_change_has_old_and_new_values_and_a_way_to_the_person(browser, day):
+def test_a_change_has_old_and_new_values_and_a_link(browser, day):
     page = browser.get(address(browser, "action=updated"))
     assert "Display name Ann Ann <b>Lee</b>" in page.text
     assert f'href="{USERS}/{day["ann"]}"' in page.html
@@ -110,7 +110,7 @@ def address(browser, query):
     return re.search(r'href="(/panel/log/[0-9a-f]{16})"', browser.get(f"{LOG}?{query}").html)[1]
 
 
-def test_an_entry_that_is_not_there_is_said_in_words(browser, day):
+def test_a_missing_entry_is_a_404_page(browser, day):
     page = browser.get(f"{LOG}/nothing")
     assert page.status == 404
     assert "The log has no entry with this ID" in page.text
@@ -140,7 +140,7 @@ def test_remove_now_is_in_the_log(browser, day):
     assert "Initiated by The panel" in page.text
 
 
-def test_who_leaves_is_explained_with_what_the_configuration_says(make_browser):
+def test_deprovisioning_is_explained_with_the_configured_purge(make_browser):
     for days, said in ((0, "Off: no users are purged"), (30, "after they have been disabled for 30 days")):
         browser = make_browser(directory={"purge_disabled_after_days": days})
         browser.sign_in()
