@@ -1,8 +1,9 @@
 """The administrator's web panel: server-rendered pages under /panel."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, redirect, url_for
+from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import connection, directory, guide, page, tokens
@@ -27,32 +28,32 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
     revoked = RevokedSessions(revoked_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     PanelSecurity(served, revoked).init_app(app, panel)
-    page.handle_errors(panel)
+    panel.register_error_handler(Exception, page.show_error)
     _add_filters(panel)
     shared = {"navigation": _navigation, "live_config": served.live_config}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)
-    app.add_url_rule("/", "root", _to_panel)
+    app.add_url_rule("/", "root", _redirect_to("home"))
 
 
 def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
-        ("/", "home", connection.home, ("GET",)),
+        ("/", "home", _redirect_to("integrations"), ("GET",)),
         ("/sign-in", "sign_in", authentication.sign_in, form),
         ("/sign-out", "sign_out", authentication.sign_out, ("POST",)),
         ("/integrations", "integrations", connection.integrations, ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
-        (f"{ENTRA}/switch", "switch_page", connection.redirect_to_entra, ("GET",)),
+        (f"{ENTRA}/switch", "switch_page", _redirect_to("entra"), ("GET",)),
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
-        (f"{ENTRA}/test", "test_page", connection.redirect_to_entra, ("GET",)),
+        (f"{ENTRA}/test", "test_page", _redirect_to("entra"), ("GET",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
-        (f"{ENTRA}/guide/schema", "schema_page", guide.redirect_to_guide, ("GET",)),
+        (f"{ENTRA}/guide/schema", "schema_page", _redirect_to("guide"), ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
@@ -91,5 +92,6 @@ def _missing(rest: str) -> ResponseReturnValue:
     abort(404, description="Use the menu to find the page.")
 
 
-def _to_panel() -> Response:
-    return redirect(url_for("panel.home"))  # type: ignore[return-value]
+def _redirect_to(page: str) -> Callable[[], ResponseReturnValue]:
+    """Return a view that redirects to a page, such as from the URL of its form: after signing in, browsers use GET."""
+    return lambda: redirect(url_for(f"panel.{page}"))

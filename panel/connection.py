@@ -15,11 +15,6 @@ from scim.web.request import base_url, service
 log = logging.getLogger("tinyscim.panel")
 
 
-def home() -> ResponseReturnValue:
-    """Redirect to the overview."""
-    return redirect(url_for("panel.integrations"))
-
-
 def integrations() -> ResponseReturnValue:
     """List the identity providers."""
     return render_template("panel/integrations.html", state=_state())
@@ -38,11 +33,6 @@ def switch() -> ResponseReturnValue:
     edit.set_enabled(config_path(), enabled)
     log.info("connection turned %s from %s", "on" if enabled else "off", request.remote_addr)
     flash(f"The connection is {'on' if enabled else 'off'}.")
-    return redirect(url_for("panel.entra"))
-
-
-def redirect_to_entra() -> ResponseReturnValue:
-    """Redirect to the page with the form: after signing in again, browsers request its URL with GET."""
     return redirect(url_for("panel.entra"))
 
 

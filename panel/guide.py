@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.entra_schema import InvalidSchema, add_mappings
@@ -66,11 +66,6 @@ def schema_file() -> ResponseReturnValue:
         headers = {"Content-Disposition": "attachment; filename=schema-for-tinyscim.json"}
         return Response(text, mimetype="application/json", headers=headers)
     return render_template("panel/schema.html", text=text, changes=changes)
-
-
-def redirect_to_guide() -> ResponseReturnValue:
-    """Redirect to the guide, whose form posts to this URL."""
-    return redirect(url_for("panel.guide"))
 
 
 def missing_attributes(type: ResourceType, names: Names) -> list[Row]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from flask import Blueprint, abort, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -83,36 +83,23 @@ def as_datetime(value: float | str | datetime | None) -> datetime | None:
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def handle_errors(panel: Blueprint) -> None:
-    """Show every error as a page of the panel."""
-
-    @panel.errorhandler(Refused)
-    def refused(error: Refused) -> ResponseReturnValue:
-        return _error_page(409, "The change was not saved", str(error))
-
-    @panel.errorhandler(CSRFError)
-    def stale(_: CSRFError) -> ResponseReturnValue:
-        return _error_page(400, "This form has expired", "Go back, reload the page and submit the form again.")
-
-    @panel.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> ResponseReturnValue:
-        return error_page(error)
-
-    @panel.errorhandler(ScimError)
-    def protocol_error(error: ScimError) -> ResponseReturnValue:
-        return _error_page(error.status, _TITLES.get(error.status, "The request failed"), error.detail)
-
-    @panel.errorhandler(Unavailable)
-    def unavailable(error: Unavailable) -> ResponseReturnValue:
-        log.error("panel: %s", error)
-        return _error_page(
-            503, "The store is unavailable", "Try again in a moment. If it happens again, see the service's log."
-        )
-
-    @panel.errorhandler(Exception)
-    def unforeseen(_: Exception) -> ResponseReturnValue:
-        log.exception("panel: unexpected error")
-        return _error_page(500, "The page failed", "An unexpected error occurred. See the service's log.")
+def show_error(error: Exception) -> ResponseReturnValue:
+    """Show an exception as a page of the panel."""
+    match error:
+        case Refused():
+            return _error_page(409, "The change was not saved", str(error))
+        case CSRFError():
+            return _error_page(400, "This form has expired", "Go back, reload the page and submit the form again.")
+        case HTTPException():
+            return error_page(error)
+        case ScimError():
+            return _error_page(error.status, _TITLES.get(error.status, "The request failed"), error.detail)
+        case Unavailable():
+            log.error("panel: %s", error)
+            detail = "Try again in a moment. If it happens again, see the service's log."
+            return _error_page(503, "The store is unavailable", detail)
+    log.error("panel: unexpected error", exc_info=error)
+    return _error_page(500, "The page failed", "An unexpected error occurred. See the service's log.")
 
 
 _TITLES = {404: "Page not found", 405: "Page not found", 413: "The upload is too large"}

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import ssl
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -185,12 +185,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _check_response(response: "httpx.Response") -> None:
     """Accept the response that Entra expects; explain any other."""
-    ours = response.headers.get("Content-Type", "").partition(";")[0] == MEDIA_TYPE
-    if response.status_code == 200 and ours:
+    is_ours = response.headers.get("Content-Type", "").partition(";")[0] == MEDIA_TYPE
+    if response.status_code == 200 and is_ours:
         _check_body(response)
         return
     status, location = response.status_code, response.headers.get("Location", "")
-    title, detail = next((title, detail) for matches, title, detail in _DIAGNOSES if matches(status, ours))
+    title, detail = _diagnose(status, is_ours)
     raise _CheckFailed(title, detail.format(status=status, location=location, url=response.url.copy_with(query=None)))
 
 
@@ -203,52 +203,50 @@ def _check_body(response: "httpx.Response") -> None:
         raise _CheckFailed("Unexpected response", "Something between Entra and this service changes the responses.")
 
 
-_DIAGNOSES: tuple[tuple[Callable[[int, bool], bool], str, str], ...] = (
-    (
-        lambda status, ours: status == 401 and ours,
+def _diagnose(status: int, is_ours: bool) -> tuple[str, str]:
+    """Return the title and explanation of an unexpected response; `is_ours` if it is from this service."""
+    if 300 <= status < 400:
+        return _REDIRECT
+    return _OUR_RESPONSES.get(status, _FAILED) if is_ours else _OTHER_RESPONSES.get(status, _OTHER_SERVICE)
+
+
+_REDIRECT = (
+    "The URL redirects",
+    "The response ({status}) redirects to {location}. Entra does not follow redirects. Use the final URL.",
+)
+_FAILED = ("This service failed", "It responded with {status}. See the service's log.")
+_OTHER_SERVICE = (
+    "The response is from another service",
+    "The response ({status}) is not from this service. Check public_url under [server], and that the proxy forwards "
+    "{url} to it.",
+)
+_BAD_GATEWAY = (
+    "The proxy cannot reach this service",
+    "The proxy itself responded with {status}. Check the address that it forwards requests to.",
+)
+_OUR_RESPONSES = {
+    401: (
         "The token is rejected",
         "This service responded, but rejected the token (401). A proxy drops the Authorization header, or the URL "
         "belongs to another installation.",
     ),
-    (
-        lambda status, ours: status == 401,
-        "The proxy requires a sign-in",
-        "The response (401) is not from this service. Configure the proxy to pass requests to {url} without a sign-in.",
-    ),
-    (
-        lambda status, ours: status == 403 and ours,
+    403: (
         "The connection is turned off",
         "The service was reached, but rejects requests while the connection is off. Turn it on.",
     ),
-    (
-        lambda status, ours: status == 403,
-        "The request is blocked before it reaches this service",
-        "The response (403) is not from this service. A firewall or bot protection blocks requests to {url}.",
-    ),
-    (
-        lambda status, ours: status == 404 and ours,
+    404: (
         "The proxy changes the path",
         "This service responded, but has no such path (404). Configure the proxy to pass on the path unchanged.",
     ),
-    (
-        lambda status, ours: 300 <= status < 400,
-        "The URL redirects",
-        "The response ({status}) redirects to {location}. Entra does not follow redirects. Use the final URL.",
+}
+_OTHER_RESPONSES = {
+    401: (
+        "The proxy requires a sign-in",
+        "The response (401) is not from this service. Configure the proxy to pass requests to {url} without a sign-in.",
     ),
-    (
-        lambda status, ours: status in (502, 503, 504) and not ours,
-        "The proxy cannot reach this service",
-        "The proxy itself responded with {status}. Check the address that it forwards requests to.",
+    403: (
+        "The request is blocked before it reaches this service",
+        "The response (403) is not from this service. A firewall or bot protection blocks requests to {url}.",
     ),
-    (
-        lambda status, ours: ours,
-        "This service failed",
-        "It responded with {status}. See the service's log.",
-    ),
-    (
-        lambda status, ours: True,
-        "The response is from another service",
-        "The response ({status}) is not from this service. Check public_url under [server], and that the proxy "
-        "forwards {url} to it.",
-    ),
-)
+    **dict.fromkeys((502, 503, 504), _BAD_GATEWAY),
+}
