@@ -70,7 +70,7 @@ def schema_file() -> ResponseReturnValue:
 
 def missing_attributes(type: ResourceType, names: Names) -> list[Row]:
     """Return the writable attributes that Entra's attribute list lacks."""
-    return [_row(type, one, names) for one in _writable(type) if one.sub is None and not _is_known(type, one)]
+    return [_row(type, each, names) for each in _writable(type) if each.sub is None and not _is_known(type, each)]
 
 
 def writable_attributes(type: ResourceType, names: Names) -> list[Row]:

@@ -58,7 +58,7 @@ class Archive:
     def appended(self) -> Iterator[list[bytes]]:
         """Yield batches of the lines appended since the last batch, starting from this call."""
         both = (self._clients.appended(), self._unauthenticated.appended())
-        return (sorted((*one, *other), key=time_of) for one, other in zip(*both, strict=True))
+        return (sorted((*batch, *other), key=time_of) for batch, other in zip(*both, strict=True))
 
     def files(self) -> list[Path]:
         """Return the paths of the files; the current ones may not exist."""

@@ -111,7 +111,7 @@ class Entry(NamedTuple):
         short = self._replace(
             **texts,
             who=_bounded_subject(self.who, budget),
-            unknown=tuple(_word(one, budget, MAX_NAME) for one in self.unknown[:MAX_UNKNOWN]),
+            unknown=tuple(_word(name, budget, MAX_NAME) for name in self.unknown[:MAX_UNKNOWN]),
             query={_word(name, budget): _word(value, budget, MAX_PATH) for name, value in self.query.items()},
         )
         response = _in_half(self.response, budget)

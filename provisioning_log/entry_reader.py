@@ -39,7 +39,9 @@ def read_entry(line: str | bytes) -> Entry:
         left=_read_subjects(body.get("left")),
         moved=int(_read_number(body.get("moved"), _MAX_NUMBER)),
         unknown=_read_texts(body.get("unknown"))[:MAX_UNKNOWN],
-        query={name: one for name, one in _read_object(body.get("query")).items() if isinstance(one, str)},
+        query={
+            name: parameter for name, parameter in _read_object(body.get("query")).items() if isinstance(parameter, str)
+        },
         request=body.get("request"),
         response=body.get("response"),
         **{name: _read_text(body.get(name)) for name in TEXT_FIELDS},

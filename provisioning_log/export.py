@@ -53,7 +53,7 @@ def as_row(entry: Entry) -> dict[str, Any]:
     row |= {name: getattr(entry.who, name) for name in ("user_name", "display_name")}
     row |= {"who_id": entry.who.id, "detail": detail(entry), "advice": advice(entry)}
     row |= {name: " ".join(row[name]) for name in ("actions", "unknown")}
-    row |= {name: "; ".join(one.name for one in getattr(entry, name)) for name in ("joined", "left")}
+    row |= {name: "; ".join(subject.name for subject in getattr(entry, name)) for name in ("joined", "left")}
     joined, left, either = entry.unlisted
     row["joined"] += f"; and {joined} more, not listed" if joined else ""
     row["left"] += f"; and {left} more, not listed" if left else ""
@@ -65,7 +65,7 @@ def as_row(entry: Entry) -> dict[str, Any]:
 def people_of(people: Sequence[Subject], missing: int, shown: int) -> str:
     """Return the first names and the number of others, including unlisted ones."""
     more = max(len(people) - shown, 0) + missing
-    return ", ".join(one.name for one in people[:shown]) + (f" and {more:,} more" if more else "")
+    return ", ".join(subject.name for subject in people[:shown]) + (f" and {more:,} more" if more else "")
 
 
 def flat(name: str, values: tuple[Any, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -86,8 +86,8 @@ def shown(value: Any) -> str:
         return "(empty)"
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and value and all(isinstance(one, Mapping) and "value" in one for one in value):
-        return ", ".join(f"{one['value']}{_kind(one)}" for one in value)
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) and "value" in item for item in value):
+        return ", ".join(f"{item['value']}{_kind(item)}" for item in value)
     return json.dumps(value, ensure_ascii=False)
 
 

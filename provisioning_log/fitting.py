@@ -54,21 +54,21 @@ def shortened(text: str, length: int = MAX_TEXT) -> str:
 def _object(value: Mapping[Any, Any], budget: Budget, depth: int) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     seen = 0
-    for name, one in islice(value.items(), MAX_ELEMENTS):
+    for name, item in islice(value.items(), MAX_ELEMENTS):
         short = shortened(str(name))
         if not budget.takes(short):
             break
-        kept[short] = fitted(one, budget, depth)
+        kept[short] = fitted(item, budget, depth)
         seen += 1
     return kept if seen == len(value) else {**kept, "...": f"(and {len(value) - seen} more)"}
 
 
 def _list(value: list[Any] | tuple[Any, ...], budget: Budget, depth: int) -> list[Any]:
     kept: list[Any] = []
-    for one in value[:MAX_ELEMENTS]:
+    for item in value[:MAX_ELEMENTS]:
         if not budget.takes(""):
             break
-        kept.append(fitted(one, budget, depth))
+        kept.append(fitted(item, budget, depth))
     return kept if len(kept) == len(value) else [*kept, f"(and {len(value) - len(kept)} more)"]
 
 

@@ -27,8 +27,8 @@ class Secrets:
     def __init__(self, registry: Registry, max_line: int = MAX_LINE) -> None:
         attributes = list(_attributes(registry))
         self._names = SecretNames(
-            never=(one.name for one in attributes if one.returned == "never"),
-            readable=(one.name for one in attributes if one.returned != "never"),
+            never=(item.name for item in attributes if item.returned == "never"),
+            readable=(item.name for item in attributes if item.returned != "never"),
             urns=registry.schemas,
         )
         self._max_line = max_line
@@ -76,7 +76,7 @@ class _Cleaning:
         detail = str(body.get("detail", ""))
         if self._unreadable or self._repeats(detail[:_MAX_DETAIL]) or len(detail) > _MAX_DETAIL:
             body["detail"] = LEFT_OUT
-        return {name: redact(one) if isinstance(one, str) else one for name, one in body.items()}
+        return {name: redact(item) if isinstance(item, str) else item for name, item in body.items()}
 
     def _cleaned(self, value: Any, depth: int = 0) -> Any:
         if isinstance(value, str):
@@ -85,23 +85,23 @@ class _Cleaning:
             return self._leave_out()
         if isinstance(value, Mapping):
             return self._object(value, depth)
-        return [self._cleaned(one, depth + 1) for one in value] if isinstance(value, list) else value
+        return [self._cleaned(item, depth + 1) for item in value] if isinstance(value, list) else value
 
     def _object(self, value: Mapping[str, Any], depth: int) -> dict[str, Any]:
         """Redact an object; if a member such as the path of a PATCH names a secret, its `value` is one."""
-        about_secret = any(self._is_about_secret(name, one) for name, one in value.items())
+        about_secret = any(self._is_about_secret(name, item) for name, item in value.items())
         result: dict[str, Any] = {}
-        for name, one in value.items():
+        for name, item in value.items():
             known = fold(name)
             if self._names.are_in(name) or (about_secret and known == "value"):
-                self._remember(one)
+                self._remember(item)
                 # Null and booleans reveal nothing.
-                kept = one if one is None or isinstance(one, bool) else LEFT_OUT
+                kept = item if item is None or isinstance(item, bool) else LEFT_OUT
                 result[redact(without_values(name))] = kept
-            elif isinstance(one, str) and known in ("path", "filter"):
-                result[name] = self._expression(one if known == "path" else without_values(one))
+            elif isinstance(item, str) and known in ("path", "filter"):
+                result[name] = self._expression(item if known == "path" else without_values(item))
             else:
-                result[redact(name)] = self._cleaned(one, depth + 1)
+                result[redact(name)] = self._cleaned(item, depth + 1)
         return result
 
     def _is_about_secret(self, name: str, value: Any) -> bool:
@@ -143,13 +143,13 @@ class _Cleaning:
     def _remember(self, value: Any) -> None:
         waiting = [value]
         while waiting:
-            one = waiting.pop()
-            if isinstance(one, Mapping):
-                waiting += one.values()
-            elif isinstance(one, list):
-                waiting += one
-            elif one is not None and not isinstance(one, bool):
-                self._secrets.add(fold(str(one)))
+            item = waiting.pop()
+            if isinstance(item, Mapping):
+                waiting += item.values()
+            elif isinstance(item, list):
+                waiting += item
+            elif item is not None and not isinstance(item, bool):
+                self._secrets.add(fold(str(item)))
         if len(self._secrets) > _MAX_SECRETS:
             self._unreadable = True
             self._secrets.clear()

@@ -163,7 +163,7 @@ def test_what_is_exported_can_be_sent_again(day, make_scim):
 
 
 def test_following_shows_what_comes(tmp_path):
-    """In a process of its own, as somebody would run it."""
+    """Run the command in its own process."""
     config = tmp_path / "config.toml"
     config.write_text(tomlkit.dumps({"log": {"path": "log.jsonl"}, "store": {"path": "data.json"}}))
     environment = {**os.environ, "SCIM_CONFIG": str(config), "PYTHONUNBUFFERED": "1"}

@@ -103,7 +103,7 @@ def test_who_is_restored_while_the_purge_is_at_work_stays(kept, monkeypatch):
     assert kept.scim.read(f"/Users/{ann['id']}")["active"] is True
 
 
-def test_off_nobody_is_purged(logged):
+def test_no_user_is_purged_when_off(logged):
     ann = logged.scim.create_user(active=False)
     age(logged, ann)
     assert purge(logged).run() == 0

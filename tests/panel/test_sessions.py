@@ -239,7 +239,7 @@ def test_the_cookie_is_secure_over_tls(anonymous):
 def test_a_session_ends_twelve_hours_after_signing_in(browser, monkeypatch):
     began = time.time()
     monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME - 60)
-    assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # writes the cookie anew
+    assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # rewrites the cookie
     monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME + 60)
     assert browser.get("/panel/integrations").status == 302
     assert "Sign out" not in browser.get("/panel/sign-in").text

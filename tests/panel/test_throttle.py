@@ -86,7 +86,7 @@ def test_from_an_address_that_others_abuse_the_right_password_waits_as_well(make
     assert sign_in(PASSWORD, own).status == 302
     time.sleep(1.1)
     assert sign_in(PASSWORD, shared).status == 302
-    assert sign_in("wrong", shared).status == 401  # the count has begun anew
+    assert sign_in("wrong", shared).status == 401  # the count has restarted
 
 
 def test_unknown_networks_share_one_limit(shared, clock):
