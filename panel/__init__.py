@@ -29,7 +29,8 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     PanelSecurity(served, revoked).init_app(app, panel)
     panel.register_error_handler(Exception, page.show_error)
-    _add_filters(panel)
+    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
+        panel.add_app_template_filter(filter, name)
     shared = {"navigation": _navigation, "live_config": served.live_config}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
@@ -80,11 +81,6 @@ def _navigation() -> list[tuple[str, str, str]]:
         (url_for("panel.log"), "Log", f"{PREFIX}/log"),
         (url_for("panel.attribute_names"), "Attributes", f"{PREFIX}/attributes"),
     ]
-
-
-def _add_filters(panel: Blueprint) -> None:
-    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
-        panel.add_app_template_filter(filter, name)
 
 
 def _missing(rest: str) -> ResponseReturnValue:

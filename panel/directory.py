@@ -14,7 +14,6 @@ from scim.directory.resources import Resources
 from scim.protocol.projection import Projection
 from scim.schema.resource_types import ResourceType
 from scim.web.request import base_url, service
-from storage.base import Document
 
 log = logging.getLogger("tinyscim.panel")
 
@@ -64,13 +63,8 @@ def remove(kind: str, id: str) -> ResponseReturnValue:
         return render_template("panel/remove.html", kind=kind, document=document)
     service().remove(type, id, found.version, "panel")
     log.info("%s %s removed from %s", type.name, id, request.remote_addr)
-    flash(f"“{title(document)}” was removed.")
+    flash(f"“{document.get('displayName') or document.get('userName') or id}” was removed.")
     return redirect(url_for("panel.listing", kind=kind))
-
-
-def title(document: Document) -> str:
-    """Return the name to show for a resource."""
-    return str(document.get("displayName") or document.get("userName") or document["id"])
 
 
 def resources() -> Resources:

@@ -92,14 +92,9 @@ def _map(rows: list[Object], type_name: str, name: str, target: str, changes: li
             "flowType": "Always", "matchingPriority": 0, "source": source, "targetAttributeName": target,
         })  # fmt: skip
         changes.append(f"{type_name}: mapped {name} to {target}")
-    elif target == "externalId" and _source_name(row) == "mailNickname":
+    elif target == "externalId" and isinstance(row.get("source"), dict) and row["source"].get("name") == "mailNickname":
         row["source"] = source  # Entra's default; a source that an administrator chose is kept
         changes.append(f"{type_name}: {target} now comes from {name} (was mailNickname)")
-
-
-def _source_name(row: Object) -> Any:
-    source = row.get("source")
-    return source.get("name") if isinstance(source, dict) else None
 
 
 def _find(rows: list[Object], key: str, name: str) -> Object | None:

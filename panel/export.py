@@ -22,7 +22,7 @@ _STATE = "State"
 def export(kind: str, format: str) -> Response:
     """Return all pages of a list as a file, with its order and columns."""
     type = type_at(kind)
-    found = lists.find_all(resources(), requested_listing(type))
+    found = lists.find(resources(), requested_listing(type), all_pages=True)
     if format == "json":
         return _file(json.dumps(_records(found), ensure_ascii=False, indent=2) + "\n", "application/json", kind, format)
     if format == "csv":

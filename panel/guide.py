@@ -68,25 +68,16 @@ def schema_file() -> ResponseReturnValue:
     return render_template("panel/schema.html", text=text, changes=changes)
 
 
-def missing_attributes(type: ResourceType, names: Names) -> list[Row]:
-    """Return the writable attributes that Entra's attribute list lacks."""
-    return [_row(type, each, names) for each in _writable(type) if each.sub is None and not _is_known(type, each)]
-
-
-def writable_attributes(type: ResourceType, names: Names) -> list[Row]:
-    """Return every attribute that clients can write, including sub-attributes."""
-    return [_row(type, target, names) for target in _writable(type)]
-
-
 def _page(problem: str = "") -> str:
     names = Names(service().live_config.current)
     types = service().registry.types
+    missing = {name: [each for each in _writable(types[name]) if not _is_known(types[name], each)] for name in _SOURCES}
     return render_template(
         "panel/guide.html",
         application=APPLICATION,
         url=base_url(),
-        lists={name: missing_attributes(types[name], names) for name in ("User", "Group")},
-        all={name: writable_attributes(type, names) for name, type in types.items()},
+        lists={name: [_row(types[name], each, names) for each in targets] for name, targets in missing.items()},
+        all={name: [_row(type, each, names) for each in _writable(type)] for name, type in types.items()},
         problem=problem,
     )
 
@@ -105,14 +96,18 @@ def _row(type: ResourceType, target: Target, names: Names) -> Row:
 
 
 def _is_known(type: ResourceType, target: Target) -> bool:
+    """Return whether Entra's attribute list has the attribute from the start, or lists it as part of another."""
     attribute = target.attribute
     assert attribute
+    if target.sub:
+        return True
     if target.extension:
         return target.extension in _KNOWN_SCHEMAS
     return type.schema.id in _KNOWN_SCHEMAS or attribute.name in _KNOWN
 
 
 def _writable(type: ResourceType) -> Iterator[Target]:
+    """Yield the attributes that clients can write, including sub-attributes."""
     for target in type.targets():
         attribute, leaf = target.attribute, target.leaf
         assert attribute

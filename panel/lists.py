@@ -111,17 +111,9 @@ def read_listing(type: ResourceType, args: MultiDict[str, str], columns: tuple[s
     return replace(listing, sort=sort if sort in column_names(type) else columns[0])
 
 
-def find(resources: Resources, listing: Listing) -> Found:
-    """Return the requested page."""
-    return _found(resources, listing, listing.query())
-
-
-def find_all(resources: Resources, listing: Listing) -> Found:
-    """Return all pages as one."""
-    return _found(resources, listing, replace(listing.query(), start_index=1, count=NO_LIMIT))
-
-
-def _found(resources: Resources, listing: Listing, query: Query) -> Found:
+def find(resources: Resources, listing: Listing, *, all_pages: bool = False) -> Found:
+    """Return the requested page, or all pages as one."""
+    query = replace(listing.query(), start_index=1, count=NO_LIMIT) if all_pages else listing.query()
     projection = Projection(("id", "active", "meta.lastModified", *listing.columns))
     response = orjson.loads(resources.query([listing.type], query, b"", projection))
     return Found(listing, response["totalResults"], response["Resources"])

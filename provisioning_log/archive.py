@@ -25,11 +25,7 @@ class Archive:
         self.max_line = min(MAX_LINE, max_bytes // MIN_LINES)
         self._clients = LogFiles(path, max_bytes - max_bytes // UNAUTHENTICATED_FRACTION, days)
         self._unauthenticated = LogFiles(refused, max_bytes // UNAUTHENTICATED_FRACTION, days)
-
-    @property
-    def batch_bytes(self) -> int:
-        """The maximum number of bytes to append at once."""
-        return self._clients.batch_bytes
+        self.batch_bytes = self._clients.segment_bytes  # the maximum to append at once
 
     def append(self, lines: Iterable[str]) -> None:
         """Append all lines of clients with a token, or none. Raises OSError."""

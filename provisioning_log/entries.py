@@ -155,21 +155,18 @@ def _bounded_subject(value: Subject, budget: Budget) -> Subject:
 
 
 def _in_half(value: Any, budget: Budget) -> Any:
-    half = budget.half()
-    kept = fitted(value, half)
-    budget.give_back(half)
-    return kept
+    with budget.half() as half:
+        return fitted(value, half)
 
 
 def _bounded_changes(changed: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
-    half = budget.half()
     kept: dict[str, Any] = {}
-    for name, (old, new) in changed.items():
-        if not half.takes(name):
-            kept[f"(and {len(changed) - len(kept)} more)"] = (None, TOO_LONG)
-            break
-        kept[shortened(name)] = (fitted(old, half, 1), fitted(new, half, 1))
-    budget.give_back(half)
+    with budget.half() as half:
+        for name, (old, new) in changed.items():
+            if not half.takes(name):
+                kept[f"(and {len(changed) - len(kept)} more)"] = (None, TOO_LONG)
+                break
+            kept[shortened(name)] = (fitted(old, half, 1), fitted(new, half, 1))
     return kept
 
 

@@ -1,7 +1,8 @@
 """Truncates JSON values to fit a line of the log: texts, lists, depth and the total size are bounded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -23,14 +24,12 @@ class Budget:
         self._left -= _size(value) + _SEPARATORS
         return self._left >= 0
 
-    def half(self) -> "Budget":
-        """Split off half of the bytes left as a new budget."""
+    @contextmanager
+    def half(self) -> Iterator["Budget"]:
+        """Split off half of the bytes left, and take back what is unused in the end."""
         inner = Budget(max(self._left, 0) // 2)
         self._left -= inner._left
-        return inner
-
-    def give_back(self, inner: "Budget") -> None:
-        """Return the unused bytes of a half."""
+        yield inner
         self._left += max(inner._left, 0)
 
 

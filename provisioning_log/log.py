@@ -19,7 +19,7 @@ class ProvisioningLog:
     """The changes and failures of all clients. Entries of other workers appear with a short delay."""
 
     def __init__(self, files: Archive, service: Service) -> None:
-        self._files, self._service = files, service
+        self.files, self._service = files, service
         self._secrets = Secrets(service.registry, files.max_line)
         self._writer = LogWriter(files, self._line)
         self._warned: tuple[Any, list[Unknown]] | None = None
@@ -32,11 +32,6 @@ class ProvisioningLog:
         """Write the queued entries of this process."""
         self._writer.flush()
 
-    @property
-    def files(self) -> Archive:
-        """The log's files."""
-        return self._files
-
     def search(self, criteria: Criteria, before: str = "", limit: int = 50) -> Page:
         """Return a page of entries, newest first; `before` comes from the previous page."""
         return find_page(self._newest(), criteria, before, limit)
@@ -44,7 +39,7 @@ class ProvisioningLog:
     def entries(self, criteria: Criteria) -> Iterator[Entry]:
         """Yield all matching entries, oldest first."""
         self.flush()
-        return matching(self._files.oldest_first(), criteria)
+        return matching(self.files.oldest_first(), criteria)
 
     def find(self, id: str) -> Entry | None:
         """Return the entry with this id, or None."""
@@ -59,14 +54,14 @@ class ProvisioningLog:
     def warnings(self) -> list[Unknown]:
         """Return the unknown attributes that clients sent; the files are read only if they have changed."""
         self.flush()
-        state = (self._files.state(), self._service.live_config.current)
+        state = (self.files.state(), self._service.live_config.current)
         if self._warned is None or self._warned[0] != state:
-            self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
+            self._warned = (state, unknown_attributes(self.files.newest_first(), self._service))
         return self._warned[1]
 
     def _newest(self) -> Iterator[bytes]:
         self.flush()
-        return self._files.newest_first()
+        return self.files.newest_first()
 
     def _line(self, event: Event, id: str) -> str | None:
         entry = make_entry(event, id, self._service.registry)

@@ -1,7 +1,7 @@
 """Redacts secrets before they reach the log: passwords, tokens, and attributes that are never returned."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -176,10 +176,6 @@ _PLAIN_PATH = re.compile(r"[\w$.:-]+")
 
 def _attributes(registry: Registry) -> Iterator[Attribute]:
     for schema in registry.schemas.values():
-        yield from _with_subs(schema.attributes)
-
-
-def _with_subs(attributes: Iterable[Attribute]) -> Iterator[Attribute]:
-    for attribute in attributes:
-        yield attribute
-        yield from attribute.sub_attributes
+        for attribute in schema.attributes:
+            yield attribute
+            yield from attribute.sub_attributes

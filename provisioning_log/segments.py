@@ -49,13 +49,8 @@ class LogFiles:
         # A separate file, because the log itself is renamed on rotation.
         self._lock = path.with_name(path.name + ".lock")
         self._is_segment = re.compile(rf"{re.escape(path.stem)}\.\d{{8}}-\d{{12}}{re.escape(path.suffix)}").fullmatch
-        self._segment_bytes = max(max_bytes // SEGMENTS, 1)
+        self.segment_bytes = max(max_bytes // SEGMENTS, 1)
         self._max_bytes, self._days = max_bytes, days
-
-    @property
-    def batch_bytes(self) -> int:
-        """The maximum number of bytes to append at once: the size of a segment."""
-        return self._segment_bytes
 
     def append(self, lines: Iterable[str]) -> None:
         """Append all lines or none. Raises OSError."""
@@ -136,7 +131,7 @@ class LogFiles:
                 size = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
             return False
-        return size > 0 and (size + incoming > self._segment_bytes or not began.startswith(_day()))
+        return size > 0 and (size + incoming > self.segment_bytes or not began.startswith(_day()))
 
     def _rotate(self) -> None:
         segment = self.path.with_name(f"{self.path.stem}.{datetime.now(UTC):%Y%m%d-%H%M%S%f}{self.path.suffix}")
@@ -154,7 +149,7 @@ class LogFiles:
     def _enforce_size(self) -> None:
         """Remove lines above their clients' shares, oldest first, from all segments but the newest."""
         *older, newest = self.segments() or [self.path]
-        limit = self._max_bytes - self._segment_bytes - _sizes([newest])
+        limit = self._max_bytes - self.segment_bytes - _sizes([newest])
         if _sizes(older) > limit:
             over = excess(sizes_by_owner(_lines(older)), limit)
             kept = [segment for segment in older if not sum(over.values()) or _thin(segment, over)]
@@ -166,7 +161,7 @@ class LogFiles:
     def _join(self, segments: list[Path]) -> None:
         """Join adjacent segments of the same day that fit into one."""
         for before, after in pairwise(segments):
-            if _day_of(before) == _day_of(after) and _sizes((before, after)) <= self._segment_bytes:
+            if _day_of(before) == _day_of(after) and _sizes((before, after)) <= self.segment_bytes:
                 _replace(after, before.read_bytes() + after.read_bytes())
                 before.unlink()
 

@@ -105,13 +105,10 @@ class LogWriter:
         self.flush()
         if time.monotonic() - self._cleaned_up > CLEANUP_INTERVAL:
             self._cleaned_up = time.monotonic()
-            self._delete_expired()
-
-    def _delete_expired(self) -> None:
-        try:
-            self._files.delete_expired()
-        except OSError as error:
-            log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
+            try:
+                self._files.delete_expired()
+            except OSError as error:
+                log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
 
 
 class _Queue:
