@@ -14,7 +14,7 @@ AXE = (Path(__file__).parent / "vendor" / "axe" / "axe.min.js").read_text()
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium here; Debian has it as the package chromium")
+        pytest.skip("Chromium is not installed (Debian: package chromium)")
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -46,7 +46,7 @@ def open_page(chromium: Any, service: Running, faults: list[str]) -> Iterator[An
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(service.url) else faults.append(asked.url))
+        page.on("request", lambda request: None if request.url.startswith(service.url) else faults.append(request.url))
         sign_in(page)
         return page
 

@@ -101,7 +101,7 @@ PAGES = {
     "revoke": "/panel/integrations/entra/tokens/revoke?name=entra",
     "guide": "/panel/integrations/entra/guide",
     "users": "/panel/directory/Users?q=a",
-    "nobody": "/panel/directory/Users?q=zzz",
+    "no users": "/panel/directory/Users?q=zzz",
     "groups": "/panel/directory/Groups",
     "log": "/panel/log",
     "nothing in the log": "/panel/log?person=zzz",

@@ -46,7 +46,7 @@ def test_tail_shows_the_newest_on_a_line_each(day):
     assert day.run("tail", "-n", "2").output.splitlines() == lines[-2:]
 
 
-def test_no_entry_is_shown_where_none_is_asked_for(day):
+def test_tail_of_zero_lines_shows_nothing(day):
     answer = day.run("tail", "-n", "0")
     assert (answer.exit_code, answer.output) == (0, "")
 
