@@ -4,6 +4,7 @@ import atexit
 import hmac
 import logging
 import re
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
 from scim.directory.token_usage import TokenUsageTracker
+from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Store
 
@@ -88,3 +90,11 @@ class Service:
                 observer(event)
             except Exception:
                 log.exception("request=%s could not be observed", event.request_id)
+
+    def remove(self, type: ResourceType, id: str, version: str, cause: str) -> None:
+        """Delete this version of a resource and emit the event. Raises NotFound, PreconditionFailed."""
+        started = time.perf_counter()
+        outcome = self.resources("").delete(type, id, Preconditions(if_match=version))
+        path = f"{self.startup_config.server.base_path}{type.endpoint}/{id}"
+        took = (time.perf_counter() - started) * 1000
+        self.emit_event(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause=cause))

@@ -1,7 +1,8 @@
-"""The service as a browser meets it: gunicorn with a configuration of its own, and a password that is known."""
+"""The service under gunicorn with its own configuration and a known password."""
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -16,18 +17,17 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
-from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# A container has no room for Chromium's own sandbox, and little shared memory.
+# Containers lack Chromium's sandbox and have little shared memory.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
 @dataclass(frozen=True)
 class Running:
-    """A running service, and a token that it lets in."""
+    """A running service and a valid token."""
 
     url: str
     token: str
@@ -39,6 +39,13 @@ class Running:
     def send(self, method: str, path: str, body: object = None, token: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"}
         return httpx.request(method, self.scim + path, json=body, headers=headers, timeout=30)
+
+
+def free_port() -> int:
+    """Return a port of this machine that is not in use."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
