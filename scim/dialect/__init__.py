@@ -8,27 +8,54 @@ provisioning service", [attr] "Customize attribute mappings", [tests] the reques
 AzureAD/SCIMReferenceCode; where it says "seen", requests that operators of other SCIM services have published.
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from scim.dialect.names import attribute_name, filter_tree
-from scim.dialect.patch import new_element, patch_request
-from scim.dialect.requests import (
-    answers_patch_with_resource,
-    bearer_token,
-    bulk_request,
-    normalise_url,
-    search_request,
-)
+from scim.dialect.patch import new_element, patch_operations
+from scim.dialect.requests import answers_patch_with_resource, bearer_token, normalise_url
 from scim.dialect.values import resource
-from scim.protocol.leniency import Leniency
+from scim.filters import Filter
+from scim.protocol.leniency import Element, Leniency
+from scim.protocol.paths import PatchOperation
+from scim.schema.attributes import Attribute
+from scim.schema.resource_types import ResourceType
 
-LENIENCY = Leniency(attribute_name, filter_tree, new_element)
+__all__ = ["ENTRA", "EntraDialect", "normalise_url"]
 
-__all__ = [
-    "LENIENCY",
-    "answers_patch_with_resource",
-    "bearer_token",
-    "bulk_request",
-    "normalise_url",
-    "patch_request",
-    "resource",
-    "search_request",
-]
+
+class EntraDialect(Leniency):
+    """Reads what Entra and the other clients send."""
+
+    def bearer_token(self, header: str) -> tuple[str, bool]:
+        """Return the token in an Authorization header, and whether its "Bearer" prefix was doubled."""
+        return bearer_token(header)
+
+    def answers_patch_with_resource(self, type: ResourceType) -> bool:
+        """Return whether PATCH answers 200 with the resource."""
+        return answers_patch_with_resource(type)
+
+    def resource(self, type: ResourceType, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the resource in the body of a POST or PUT."""
+        return resource(type, body)
+
+    def patch_operations(self, type: ResourceType, operations: Iterable[PatchOperation]) -> Iterable[PatchOperation]:
+        """Return the operations of a PATCH as RFC 7644 has them."""
+        return patch_operations(type, operations)
+
+    def name(self, type: ResourceType, name: str) -> str:
+        """Return an attribute's name in RFC 7644's notation."""
+        return attribute_name(type, name)
+
+    def filter(self, type: ResourceType, tree: Filter) -> Filter:
+        """Return the filter of a query as RFC 7644 has it."""
+        return filter_tree(type, tree)
+
+    def make_missing_element(
+        self, attribute: Attribute, filter: Filter, sub: Attribute | None, value: Any, /
+    ) -> Element | None:
+        """Return the element that PATCH adds if the filter selects none, or None."""
+        return new_element(attribute, filter, sub, value)
+
+
+ENTRA = EntraDialect()

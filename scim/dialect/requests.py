@@ -1,16 +1,10 @@
-"""Requests as a whole: addresses, tokens, messages without `schemas`."""
+"""Requests as a whole: URLs, tokens, responses to PATCH."""
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
 from urllib.parse import unquote
 
-from scim.errors import InvalidSyntax, shorten
-from scim.protocol.messages import SEARCH_PARAMETERS, SEARCH_REQUEST
+from scim.protocol.messages import SEARCH_PARAMETERS
 from scim.schema.attributes import fold
 from scim.schema.resource_types import GROUP, ResourceType
-
-JsonObject = dict[str, Any]
 
 
 def normalise_url(path: str, query: str, base_path: str) -> tuple[str, str]:
@@ -54,35 +48,3 @@ def bearer_token(header: str) -> tuple[str, bool]:
 def answers_patch_with_resource(type: ResourceType) -> bool:
     """Tell whether PATCH answers 200 with the resource; for a group, with all its members, it is 204 [use-scim]."""
     return type.name != GROUP
-
-
-def search_request(body: Mapping[str, Any]) -> JsonObject:
-    """Return the body of a .search; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [SEARCH_REQUEST], **drop_empty_schemas(canonicalise_keys(body, *SEARCH_PARAMETERS))}
-
-
-def bulk_request(body: Mapping[str, Any], urn: str) -> JsonObject:
-    """Return the body of a bulk request; without `schemas` it is taken for what its endpoint expects."""
-    return {"schemas": [urn], **drop_empty_schemas(canonicalise_keys(body, "Operations", "failOnErrors"))}
-
-
-def canonicalise_keys(body: Mapping[str, Any], *names: str) -> JsonObject:
-    """Return a message with its names spelled like these. Raises InvalidSyntax where one is there twice."""
-    known = _by_folded_name(names)
-    result: JsonObject = {}
-    for key, value in body.items():
-        name = known.get(fold(key), key)
-        if name in result:
-            raise InvalidSyntax(f"{shorten(name)} is there twice.")
-        result[name] = value
-    return result
-
-
-@lru_cache
-def _by_folded_name(names: tuple[str, ...]) -> dict[str, str]:
-    return {fold(name): name for name in (*names, "schemas")}
-
-
-def drop_empty_schemas(body: Mapping[str, Any]) -> JsonObject:
-    """Return the message without a `schemas` that says nothing."""
-    return {name: value for name, value in body.items() if value not in (None, []) or fold(name) != "schemas"}

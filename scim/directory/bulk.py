@@ -5,59 +5,20 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-import marshmallow as ma
-
 from scim.directory.resources import Resources, WriteResult, new_id
-from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge, shorten
-from scim.protocol.messages import List, Message, Part, Text, Word, expect, first_sentence
+from scim.errors import Conflict, InternalError, InvalidSyntax, NotFound, ScimError, shorten
+from scim.protocol.bulk import BULK_RESPONSE, BulkOperation
 from scim.protocol.preconditions import Preconditions, version_of
 from scim.schema.resource_types import Registry, ResourceType
 
 log = logging.getLogger("tinyscim")
 
-BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
-
 _WHOLE = re.compile(r"bulkId:(\S+)")
 _IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
-
-
-class _BulkOperationSchema(Message):
-    method = Word("POST", "PUT", "PATCH", "DELETE", required=True)
-    path = Text(required=True)
-    bulk_id = Text(data_key="bulkId")
-    version = Text()
-    data = ma.fields.Dict()
-
-
-class _BulkSchema(Message):
-    schemas = List(Text(), required=True)
-    fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
-    operations = List(Part(_BulkOperationSchema()), data_key="Operations", required=True)
-
-
-_BULK = _BulkSchema()
-
-
-@dataclass(frozen=True, slots=True)
-class BulkOperation:
-    """One operation of a bulk request, its data still as it was sent."""
-
-    method: str
-    path: str
-    bulk_id: str | None = None
-    version: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def references(self) -> Iterator[str]:
-        """Yield the bulkIds that the operation mentions."""
-        yield from _mentioned("path", self.path)
-        for name, text in _texts(self.data):
-            yield from _mentioned(name, text)
 
 
 Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]
@@ -66,23 +27,6 @@ it would have as a request of its own. For POST the id is the one promised to th
 
 Report = Callable[[BulkOperation, float, WriteResult | None, Mapping[str, Any]], None]
 """Called after each operation: with the operation, ids in place of bulkIds, its milliseconds, outcome and result."""
-
-
-def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
-    """Return the operations of a BulkRequest and its failOnErrors. Raises InvalidSyntax, InvalidValue, TooLarge."""
-    expect(body, BULK_REQUEST)
-    sent = body.get("Operations")
-    if isinstance(sent, list) and len(sent) > max_operations:
-        raise TooLarge(f"The bulk request has more operations than maxOperations ({max_operations}).")
-    try:
-        loaded = _BULK.load(body)
-    except ma.ValidationError as error:
-        raise InvalidSyntax(first_sentence(error.messages)) from None
-    operations = [BulkOperation(**raw) for raw in loaded["operations"]]
-    ids = [operation.bulk_id for operation in operations if operation.bulk_id]
-    if len(set(ids)) < len(ids):
-        raise InvalidValue("A bulkId must be unique within the request.")
-    return operations, loaded.get("fail_on_errors")
 
 
 class Bulk:
@@ -101,7 +45,7 @@ class Bulk:
         """Carry out the operations and return the BulkResponse, in the order in which they were sent."""
         self._operations = operations
         self._reserved_ids = {
-            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and _creates(operation)
+            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and operation.creates
         }
         errors = 0
         for place in self._order():
@@ -130,7 +74,7 @@ class Bulk:
 
     def _order(self) -> Iterator[int]:
         """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
-        creating = {one.bulk_id: place for place, one in enumerate(self._operations) if _creates(one)}
+        creating = {one.bulk_id: place for place, one in enumerate(self._operations) if one.creates}
         begun: set[int] = set()
         for start in range(len(self._operations)):
             waiting = [(start, False)]
@@ -141,7 +85,7 @@ class Bulk:
                 elif place not in begun:
                     begun.add(place)
                     waiting.append((place, True))
-                    mentioned = dict.fromkeys(self._operations[place].references())
+                    mentioned = dict.fromkeys(_references(self._operations[place]))
                     needed = [creating[id] for id in mentioned if id in creating]
                     waiting += [(other, False) for other in reversed(needed) if other not in begun]
 
@@ -191,7 +135,7 @@ class Bulk:
 
     def _resolved(self, operation: BulkOperation) -> BulkOperation:
         """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
-        for bulk_id in operation.references():
+        for bulk_id in _references(operation):
             if bulk_id in self._failed or bulk_id not in self._reserved_ids:
                 raise Conflict(f'The resource with the bulkId "{shorten(bulk_id)}" was not created.')
         path = self._with_ids(operation.path, "path")
@@ -210,10 +154,6 @@ class Bulk:
         return value
 
 
-def _creates(operation: BulkOperation) -> bool:
-    return operation.method == "POST" and bool(operation.bulk_id)
-
-
 def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str | None]:
     endpoint, _, id = operation.path.strip("/").partition("/")
     type = registry.at(endpoint)
@@ -223,6 +163,13 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
     if operation.method != "POST" and not id:
         raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
     return type, id or None
+
+
+def _references(operation: BulkOperation) -> Iterator[str]:
+    """Yield the bulkIds that the operation mentions."""
+    yield from _mentioned("path", operation.path)
+    for name, text in _texts(operation.data):
+        yield from _mentioned(name, text)
 
 
 def _mentioned(name: str, text: str) -> list[str]:
