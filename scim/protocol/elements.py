@@ -5,6 +5,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from scim.schema.attributes import Attribute, Key
+from scim.schema.values import is_unassigned
 
 
 class Elements:
@@ -61,7 +62,7 @@ class Elements:
         before = self._by_place.get(place)
         if self._weight is not None:
             self._weight += weight(element) - weight(before)
-        if element in _EMPTY:
+        if is_unassigned(element):
             self._by_place.pop(place, None)
             self._primaries.discard(place)
             if self._index:
@@ -180,7 +181,7 @@ class _Index:
 
 def weight(element: Any) -> int:
     """Return how many steps it takes to look at an element: more than one if it has long texts."""
-    if element in _EMPTY:
+    if is_unassigned(element):
         return 0
     texts = element.values() if isinstance(element, dict) else (element,)
     return 1 + sum([len(one) // (4_096 if one.isascii() else 10) for one in texts if isinstance(one, str)])
@@ -197,5 +198,4 @@ def _is_primary(element: Any) -> bool:
     return isinstance(element, dict) and bool(element.get("primary"))
 
 
-_EMPTY: tuple[Any, ...] = ({}, None)
 _GONE = object(), None

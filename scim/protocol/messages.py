@@ -1,14 +1,12 @@
 """The request messages of RFC 7644 as marshmallow schemas: query, SearchRequest and PatchOp."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import marshmallow as ma
 
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, shorten
-from scim.filters import Filter
 from scim.protocol.fields import (
     AttributeNamesField,
     BoundedList,
@@ -20,15 +18,15 @@ from scim.protocol.fields import (
 )
 from scim.protocol.paths import PatchOperation
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
-from scim.protocol.query import Query
+from scim.protocol.query import Query, SearchRequest
 from scim.schema.attributes import fold
 from scim.schema.fields import first_error
+from scim.schema.values import is_unassigned
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
 TOO_MANY_OPERATIONS = f"has more than {MAX_PATCH_OPERATIONS} operations"
-MAX_START_INDEX = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 _MAX_SCHEMAS = 100
 
 
@@ -61,7 +59,7 @@ class MessageSchema(ParametersSchema):
             if name in result:
                 raise InvalidSyntax(f"{shorten(name)} is there twice.")
             result[name] = value
-        if self.urn and result.get("schemas") not in (None, []):
+        if self.urn and not is_unassigned(result.get("schemas")):
             _check_schemas(result["schemas"], self.urn)
         return result
 
@@ -89,27 +87,6 @@ def _check_schemas(schemas: Any, urn: str) -> None:
     listed = schemas if isinstance(schemas, list) else []
     if urn.lower() not in [str(one).lower() for one in listed]:
         raise InvalidSyntax(f'"schemas" must list {urn}.')
-
-
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """The parameters of a query, as they were sent."""
-
-    filter: Filter | None = None
-    sort_by: str | None = None
-    sort_order: str = "ascending"
-    start_index: int = 1
-    count: int | None = None
-    cursor: str | None = None
-    attributes: tuple[str, ...] = ()
-    excluded_attributes: tuple[str, ...] = ()
-
-    @property
-    def projection(self) -> Projection:
-        """What is to be returned of each resource. Raises InvalidValue."""
-        if self.attributes or self.excluded_attributes:
-            return Projection(self.attributes, self.excluded_attributes)
-        return DEFAULT_PROJECTION
 
 
 class ProjectionSchema(ParametersSchema):
@@ -184,23 +161,14 @@ def load_query(
 ) -> tuple[Query, Projection]:
     """Return a query and its projection. Raises InvalidValue, InvalidFilter, InvalidCount.
 
-    startIndex and count are moved to the nearest value in range (RFC 7644 section 3.4.2.4). With `message` the
-    parameters are the body of a SearchRequest.
+    With `message` the parameters are the body of a SearchRequest.
     """
     try:
         request: SearchRequest = (_SEARCH if message else _QUERY).load(parameters)
     except ma.ValidationError as error:
         kind = InvalidCount if "count" in error.messages and "cursor" in parameters else InvalidValue
         raise kind(first_sentence(error.messages)) from None
-    query = Query(
-        filter=request.filter,
-        sort_by=request.sort_by or None,
-        descending=request.sort_order == "descending",
-        start_index=min(max(request.start_index, 1), MAX_START_INDEX),
-        count=min(max(default_count if request.count is None else request.count, 0), max_count),
-        cursor=request.cursor,
-        max_steps=max_steps,
-    )
+    query = request.query(default_count=default_count, max_count=max_count, max_steps=max_steps)
     return query, request.projection
 
 

@@ -10,6 +10,7 @@ from scim.filters import CACHED_LENGTH
 from scim.protocol.leniency import STRICT, Leniency
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType, Target
+from scim.schema.values import is_unassigned
 from storage.base import Document
 
 
@@ -109,7 +110,7 @@ class _Selection:
 
     def __call__(self, object: Mapping[str, Any]) -> dict[str, Any]:
         names = self._names
-        kept = {name: value for name, value in object.items() if name in names and (value or value not in _NOTHING)}
+        kept = {name: value for name, value in object.items() if name in names and (value or not is_unassigned(value))}
         for name, cut in self.cut.items():
             if name in kept:
                 kept[name] = cut(kept[name])
@@ -122,9 +123,6 @@ def _cut(value: Any, names: set[str]) -> Any:
     if isinstance(value, list):
         return [kept for element in value if (kept := _only(element, names))]
     return _only(value, names)
-
-
-_NOTHING: tuple[Any, ...] = ({}, [])
 
 
 def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str | None]]:
