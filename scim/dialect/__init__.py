@@ -1,11 +1,14 @@
-"""How Microsoft Entra ID speaks SCIM where that differs from RFC 7644, turned into what the RFC says.
+"""Rewrites requests of Microsoft Entra ID and other clients as RFC 7644 has them.
 
-Nearly everything here is a function from a request to the request that the RFC would have, and no other part of the
-protocol decides by what Entra does. "Legacy" is what Entra sends by default, "flag" what it sends with
-aadOptscim062020 in the Tenant URL; provisioning on demand ignores the flag, so one tenant sends both. Sources:
-[use-scim] "Use SCIM to provision users and groups", [compat] "SCIM 2.0 protocol compliance of the Microsoft Entra
-provisioning service", [attr] "Customize attribute mappings", [tests] the request templates of
-AzureAD/SCIMReferenceCode; where it says "seen", requests that operators of other SCIM services have published.
+No other package depends on how Entra deviates from the RFC. Entra sends the "legacy" form by default and the "flag"
+form with aadOptscim062020 in the Tenant URL. Provisioning on demand ignores the flag, so one tenant sends both.
+
+Sources in the comments:
+- [use-scim]: Microsoft, "Use SCIM to provision users and groups"
+- [compat]: Microsoft, "SCIM 2.0 protocol compliance of the Microsoft Entra provisioning service"
+- [attr]: Microsoft, "Customize attribute mappings"
+- [tests]: the request templates of AzureAD/SCIMReferenceCode
+- seen: requests that operators of other SCIM services have published
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Names of attributes, and filters: on their way to what RFC 7644 section 3.4.2.2 has."""
+"""Rewrites attribute names and filters (RFC 7644 section 3.4.2.2)."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from scim.schema.resource_types import ResourceType
 def attribute_name(type: ResourceType, name: str) -> str:
     """Return an attribute's name in RFC 7644's notation.
 
-    Jobs from before 2018 put a dot behind an extension's URN: `...enterprise:2.0:User.manager` [compat]. An
-    extension's attribute can stand without its URN: `manager` [use-scim].
+    Jobs from before 2018 put a dot after an extension's URN: `...enterprise:2.0:User.manager` [compat]. The URN may
+    be missing: `manager` [use-scim].
     """
     if type.resolve(name) or not name.isascii():
         return name
@@ -66,7 +66,7 @@ def inner_tree(attribute: Attribute, tree: Filter) -> Filter:
 
 
 def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:
-    """Type a literal: without quotes it is a string (`externalId eq jyoung` [use-scim]), and `"True"` is a boolean."""
+    """Return a typed literal: unquoted text is a string (`externalId eq jyoung` [use-scim]), `"True"` a boolean."""
     if attribute and attribute.type == "boolean":
         return boolean(text or value)  # type: ignore[no-any-return]
     textual = attribute is None or attribute.type not in ("integer", "decimal")
@@ -76,5 +76,5 @@ def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:
 
 
 def boolean(value: Any) -> Any:
-    """Read "True" and "False", which the default mapping of `active` makes [compat]."""
+    """Return a boolean for "True" and "False", which the default mapping of `active` sends [compat]."""
     return {"true": True, "false": False}.get(fold(value), value) if isinstance(value, str) else value

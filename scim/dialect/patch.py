@@ -38,9 +38,9 @@ def _strict_path(type: ResourceType, path: PathText) -> PathText:
     """Return the path with names and literals as RFC 7644 has them."""
     name = attribute_name(type, path.attribute)
     target = type.resolve(name)
-    is_known = path.filter and target and target.attribute
-    filter = inner_tree(target.attribute, path.filter) if is_known else path.filter  # type: ignore
-    return PathText(name, filter, path.sub)
+    if path.filter and target and target.attribute:
+        path = path._replace(filter=inner_tree(target.attribute, path.filter))
+    return path._replace(attribute=name)
 
 
 def _without_path(type: ResourceType, operation: PatchOperation, value: JsonObject) -> Iterator[PatchOperation]:

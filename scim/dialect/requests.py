@@ -8,10 +8,10 @@ from scim.schema.resource_types import GROUP, ResourceType
 
 
 def normalise_url(path: str, query: str, base_path: str) -> tuple[str, str]:
-    """Return path and query of a request as they were meant.
+    """Return the path and query that the client meant.
 
-    A Tenant URL that ends in a slash gives `//Users`, Microsoft's Postman collection has `/Users/?filter=`, and the
-    path comes behind the flag where the Tenant URL ends in one: `?aadOptscim062020/Users?filter=`.
+    A Tenant URL that ends in a slash gives `//Users`, and Microsoft's Postman collection sends `/Users/?filter=`. If
+    the Tenant URL ends in a flag, the path follows it: `?aadOptscim062020/Users?filter=`.
     """
     cleaned = _with_single_slashes(path)
     given, slash, rest = query.partition("/")
@@ -26,8 +26,8 @@ def _with_single_slashes(path: str) -> str:
 
 
 def _ends_a_tenant_url(query: str) -> bool:
-    """Tell whether a query has a flag and nothing of a search, in whose values a slash begins no path."""
-    names = {fold(one.partition("=")[0]) for one in query.split("&")}
+    """Return whether a query has a flag and no search parameter, whose value may contain a slash."""
+    names = {fold(parameter.partition("=")[0]) for parameter in query.split("&")}
     return not _FLAGS.isdisjoint(names) and _PARAMETERS.isdisjoint(names)
 
 
@@ -36,7 +36,7 @@ _PARAMETERS = {fold(name) for name in SEARCH_PARAMETERS}
 
 
 def bearer_token(header: str) -> tuple[str, bool]:
-    """Return the token of an Authorization header, and whether its prefix was pasted into Entra along with it."""
+    """Return the token in an Authorization header, and whether "Bearer" was pasted into Entra along with it."""
     scheme, _, token = header.strip().partition(" ")
     if fold(scheme) != "bearer":
         return "", False
@@ -46,5 +46,5 @@ def bearer_token(header: str) -> tuple[str, bool]:
 
 
 def answers_patch_with_resource(type: ResourceType) -> bool:
-    """Tell whether PATCH answers 200 with the resource; for a group, with all its members, it is 204 [use-scim]."""
+    """Return whether PATCH answers 200 with the resource; for groups, which can be large, it is 204 [use-scim]."""
     return type.name != GROUP

@@ -50,14 +50,14 @@ class MessageSchema(ParametersSchema):
 
     @ma.pre_load
     def canonicalise_keys(self, data: Any, **_: Any) -> Any:
-        """Spell the names as the schema does. Raises InvalidSyntax if a name is there twice or `schemas` is wrong."""
+        """Spell the names as the schema does. Raises InvalidSyntax if a name appears twice or `schemas` is wrong."""
         if not isinstance(data, dict):
             return data
         result: dict[str, Any] = {}
         for key, value in data.items():
             name = self._names.get(fold(key), str(key))
             if name in result:
-                raise InvalidSyntax(f"{shorten(name)} is there twice.")
+                raise InvalidSyntax(f"{shorten(name)} appears twice.")
             result[name] = value
         if self.urn and not is_unassigned(result.get("schemas")):
             _check_schemas(result["schemas"], self.urn)
@@ -85,7 +85,7 @@ def _data_keys(schema: ma.Schema) -> tuple[str, ...]:
 
 def _check_schemas(schemas: Any, urn: str) -> None:
     listed = schemas if isinstance(schemas, list) else []
-    if urn.lower() not in [str(one).lower() for one in listed]:
+    if urn.lower() not in [str(schema).lower() for schema in listed]:
         raise InvalidSyntax(f'"schemas" must list {urn}.')
 
 

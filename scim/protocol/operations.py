@@ -1,7 +1,7 @@
 """PATCH operations on their way from the message to `patch.apply`: paths resolved, values validated."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from scim.errors import InvalidSyntax, InvalidValue, NoTarget, shorten
@@ -26,7 +26,7 @@ def load_patch(
     if len(sent) > MAX_PATCH_OPERATIONS:
         raise InvalidSyntax(f"Operations: {TOO_MANY_OPERATIONS}.")
     unknown: list[str] = []
-    return [operation for one in sent for operation in _resolve(type, one, unknown)], unknown
+    return list(chain.from_iterable(_resolve(type, operation, unknown) for operation in sent)), unknown
 
 
 def _resolve(type: ResourceType, sent: PatchOperation, unknown: list[str]) -> Iterator[Operation]:

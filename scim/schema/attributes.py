@@ -121,6 +121,15 @@ class Attribute:
             return _OTHER_KEYS[self.type]
         return _exact_key if self.compares_exactly else _folded_key
 
+    def elements(self, value: Any) -> list[Any]:
+        """Return the elements of a stored value; a single value is one element.
+
+        Values from before the configuration made the attribute complex, or simple, are left out.
+        """
+        listed = value if isinstance(value, list) else [] if value is None else [value]
+        is_complex = self.type == "complex"
+        return [element for element in listed if isinstance(element, dict) == is_complex]
+
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
         body: dict[str, Any] = {

@@ -70,9 +70,9 @@ def read_schema(table: Mapping[str, Any]) -> Schema:
     if len(id) > LONGEST_URN:
         raise DefinitionError(f'"id" must have at most {LONGEST_URN} characters, not {len(id)}')
     listed = table.get("attributes")
-    if not isinstance(listed, list) or not listed or not all(isinstance(one, Mapping) for one in listed):
+    if not isinstance(listed, list) or not listed or not all(isinstance(item, Mapping) for item in listed):
         raise DefinitionError('"attributes" must list at least one attribute')
-    attributes = tuple(read_attribute(one) for one in listed)
+    attributes = tuple(read_attribute(item) for item in listed)
     _check_distinct_names(attributes, "the schema")
     name = table.get("name") or id.rpartition(":")[2]
     return Schema(id, str(name), str(table.get("description", "")), attributes)

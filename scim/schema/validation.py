@@ -1,4 +1,4 @@
-"""Takes in a resource or a PATCH value: every value through a marshmallow field, then what goes beyond one value."""
+"""Validates resources and PATCH values: by marshmallow, then by the rules that concern several values."""
 
 from collections.abc import Iterable, Mapping, Sized
 from functools import lru_cache
@@ -50,16 +50,15 @@ def _check_elements(attributes: Iterable[Attribute], values: Mapping[str, Any]) 
 
 
 def set_schemas(type: ResourceType, document: Document) -> None:
-    """Let `schemas` say what the document holds: the type's schema and the extensions with a value."""
+    """Set `schemas` to the schemas in use: the type's own and the extensions that have a value."""
     document["schemas"] = [urn for urn in type.schemas if urn == type.schema.id or document.get(urn)]
 
 
 def load_value(target: Target, value: Any, unknown: list[str], *, element: bool = False) -> Any:
-    """Return a PATCH value for a target as it will be stored, and note the names that no schema knows.
+    """Return a PATCH value for a target as it is stored, and add unknown names to `unknown`.
 
-    For a multi-valued attribute that is a list, whether one element was sent or several; with `element` it is the
-    part of an element that a filter selects. Within a single complex value, null says what to take away.
-    Raises InvalidValue, Mutability.
+    For a multi-valued attribute it is a list, even if one element was sent; with `element`, it is (part of) one
+    element. Within a single complex value, null removes a sub-attribute. Raises InvalidValue, Mutability.
     """
     leaf = target.leaf
     many = leaf.multi_valued and not element
@@ -77,14 +76,14 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
 
 
 def check_writable(target: Target) -> None:
-    """Raise Mutability if no client may change what is at the target."""
-    if any(one and one.mutability == "readOnly" for one in (target.attribute, target.sub)):
+    """Raise Mutability if the target is readOnly."""
+    if any(attribute and attribute.mutability == "readOnly" for attribute in (target.attribute, target.sub)):
         raise Mutability(f"{target} is readOnly.")
 
 
 def check_required(type: ResourceType, document: Document) -> None:
     """Raise Mutability if a required attribute has lost its value (RFC 7644 section 3.5.2.2)."""
-    for extension, attributes in _demanding(type):
+    for extension, attributes in _with_requirements(type):
         container = document if extension is None else document.get(extension)
         if container is None:
             if extension in type.required_extensions:
@@ -94,30 +93,27 @@ def check_required(type: ResourceType, document: Document) -> None:
             if attribute.required and attribute.name not in container:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
             for sub in attribute.required_subs:
-                held = container.get(attribute.name, [])
-                elements = held if isinstance(held, list) else [held]
-                # What was stored before it became complex lacks nothing: else no PATCH at all would be possible.
-                if any(isinstance(one, dict) and sub.name not in one for one in elements):
+                if any(sub.name not in element for element in attribute.elements(container.get(attribute.name))):
                     raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
 
 
 @lru_cache(maxsize=256)
-def _demanding(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
-    """Return where attributes stand, and which of them are required or have required sub-attributes."""
+def _with_requirements(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
+    """Return the attributes that are required or have required sub-attributes, by schema."""
     return [
-        (extension, [one for one in attributes if one.required or one.required_subs])
+        (extension, [attribute for attribute in attributes if attribute.required or attribute.required_subs])
         for extension, attributes in type.attributes_by_schema()
     ]
 
 
 def check_element_count(attribute: Attribute, elements: Sized) -> None:
-    """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
+    """Raise InvalidValue if there are too many elements; references are not limited."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")
 
 
 def _check_one_primary(attribute: Attribute, elements: list[Any]) -> None:
-    """Hold RFC 7643 section 2.4: "primary" is true at most once."""
+    """Raise InvalidValue if "primary" is true more than once (RFC 7643 section 2.4)."""
     if (
         "primary" in attribute.sub_attributes_by_name
         and sum(element.get("primary") is True for element in elements) > 1
