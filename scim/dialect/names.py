@@ -1,8 +1,9 @@
 """Rewrites attribute names and filters (RFC 7644 section 3.4.2.2)."""
 
+from functools import partial
 from typing import Any
 
-from scim.filters import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath
+from scim.filters import And, Compare, Filter, Literal, Present, Unquoted, ValuePath, map_terms
 from scim.schema.attributes import Attribute, fold
 from scim.schema.resource_types import ResourceType
 
@@ -26,43 +27,33 @@ def attribute_name(type: ResourceType, name: str) -> str:
 
 def filter_tree(type: ResourceType, tree: Filter) -> Filter:
     """Return the filter with names, literals and bracketed comparisons as RFC 7644 has them."""
-    match tree:
-        case Compare(path, op, value, text):
-            name = attribute_name(type, path)
-            target = type.resolve(name)
-            leaf = target.leaf if target and target.attribute else None
-            return Compare(name, op, literal(leaf, value, text))
-        case And(terms):
-            return And(tuple(filter_tree(type, term) for term in terms))
-        case Or(terms):
-            return Or(tuple(filter_tree(type, term) for term in terms))
-        case Not(term):
-            return Not(filter_tree(type, term))
-        case ValuePath(path, inner, rest):
-            name = attribute_name(type, path)
-            target = type.resolve(name)
-            attribute = target.attribute if target else None
+    return map_terms(tree, partial(_term, type))
+
+
+def _term(type: ResourceType, term: Compare | Present | ValuePath) -> Filter:
+    name = attribute_name(type, term.path)
+    target = type.resolve(name)
+    attribute = target.attribute if target else None
+    match term:
+        case Compare(_, op, value, text):
+            return Compare(name, op, literal(target.leaf if target and attribute else None, value, text))
+        case ValuePath(_, inner, rest):
             if rest:  # emails[type eq "work"].value eq "x" [use-scim]; without .value in an older version: seen
                 inner = And((inner, rest))
             return ValuePath(name, inner_tree(attribute, inner) if attribute else inner)
-        case Present(path):
-            return Present(attribute_name(type, path))
-    return tree
+    return Present(name)
 
 
 def inner_tree(attribute: Attribute, tree: Filter) -> Filter:
     """Return a filter inside brackets with its literals typed."""
-    match tree:
-        case And(terms):
-            return And(tuple(inner_tree(attribute, term) for term in terms))
-        case Or(terms):
-            return Or(tuple(inner_tree(attribute, term) for term in terms))
-        case Not(term):
-            return Not(inner_tree(attribute, term))
-        case Compare(path, op, value, text):
-            sub = attribute if attribute.type != "complex" else attribute.sub_attributes_by_name.get(path)
-            return Compare(path, op, literal(sub, value, text))
-    return tree
+
+    def change(term: Compare | Present | ValuePath) -> Filter:
+        if not isinstance(term, Compare):
+            return term
+        sub = attribute if attribute.type != "complex" else attribute.sub_attributes_by_name.get(term.path)
+        return Compare(term.path, term.op, literal(sub, term.value, term.text))
+
+    return map_terms(tree, change)
 
 
 def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:

@@ -1,10 +1,9 @@
-"""Requests as a whole: URLs, tokens, responses to PATCH."""
+"""Rewrites URLs and Authorization headers."""
 
 from urllib.parse import unquote
 
 from scim.protocol.messages import SEARCH_PARAMETERS
 from scim.schema.attributes import fold
-from scim.schema.resource_types import GROUP, ResourceType
 
 
 def normalise_url(path: str, query: str, base_path: str) -> tuple[str, str]:
@@ -43,8 +42,3 @@ def bearer_token(header: str) -> tuple[str, bool]:
     again, _, rest = token.strip().partition(" ")
     doubled = fold(again) == "bearer" and bool(rest)
     return (rest if doubled else token).strip(), doubled
-
-
-def answers_patch_with_resource(type: ResourceType) -> bool:
-    """Return whether PATCH answers 200 with the resource; for groups, which can be large, it is 204 [use-scim]."""
-    return type.name != GROUP

@@ -1,6 +1,7 @@
 """The tree of a filter. Attributes are names here: a tree does not depend on a resource type."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,6 +67,16 @@ class ValuePath:
 
 
 Filter = Compare | Present | And | Or | Not | ValuePath
+
+
+def map_terms(tree: Filter, change: Callable[[Compare | Present | ValuePath], Filter]) -> Filter:
+    """Return the tree with each term changed, from left to right."""
+    match tree:
+        case And(terms) | Or(terms):
+            return type(tree)(tuple(map_terms(term, change) for term in terms))
+        case Not(term):
+            return Not(map_terms(term, change))
+    return change(tree)
 
 
 class PathText(NamedTuple):

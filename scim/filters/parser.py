@@ -7,7 +7,7 @@ from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
-from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath, map_terms
 from scim.filters.lexer import Token, cut_strings, tokens, unquote
 
 _Read = TypeVar("_Read", bound=Callable[..., Any])
@@ -55,16 +55,16 @@ def _parse(text: str) -> Filter:
 
 def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
     """Return the tree with its strings filled in, in the order of the text."""
-    match tree:
-        case Compare(path, op, str(), ""):
-            return Compare(path, op, unquote(next(strings)))
-        case ValuePath(path, filter, rest):
-            return ValuePath(path, _filled(filter, strings), rest and _filled(rest, strings))  # type: ignore[arg-type]
-        case And(terms) | Or(terms):
-            return type(tree)(tuple(_filled(term, strings) for term in terms))
-        case Not(term):
-            return Not(_filled(term, strings))
-    return tree
+
+    def fill(term: Compare | Present | ValuePath) -> Filter:
+        match term:
+            case Compare(path, op, str(), ""):
+                return Compare(path, op, unquote(next(strings)))
+            case ValuePath(path, filter, rest):
+                return ValuePath(path, _filled(filter, strings), rest and fill(rest))  # type: ignore[arg-type]
+        return term
+
+    return map_terms(tree, fill)
 
 
 @cached_if_short

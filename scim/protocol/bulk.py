@@ -8,7 +8,7 @@ import marshmallow as ma
 
 from scim.errors import InvalidSyntax, InvalidValue, TooLarge
 from scim.protocol.fields import one_of
-from scim.protocol.messages import MessageSchema, RequestMessageSchema, first_sentence
+from scim.protocol.messages import NOT_A_LIST, MessageSchema, first_sentence
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -53,13 +53,15 @@ class BulkOperationSchema(MessageSchema):
         return BulkOperation(**data)
 
 
-class BulkRequestSchema(RequestMessageSchema):
+class BulkRequestSchema(MessageSchema):
     """The body of a bulk request."""
 
     urn = BULK_REQUEST
 
     fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
-    operations = ma.fields.List(ma.fields.Nested(BulkOperationSchema), data_key="Operations", required=True)
+    operations = ma.fields.Nested(
+        BulkOperationSchema, many=True, data_key="Operations", required=True, error_messages=NOT_A_LIST
+    )
 
     def __init__(self, max_operations: int) -> None:
         super().__init__()
@@ -77,7 +79,6 @@ class BulkRequestSchema(RequestMessageSchema):
     @ma.post_load
     def make_request(self, data: dict[str, Any], **_: Any) -> BulkRequest:
         """Return the typed request."""
-        data.pop("schemas", None)
         return BulkRequest(**data)
 
 

@@ -62,16 +62,3 @@ class IntegerField(ma.fields.Field[int]):
         if isinstance(value, bool) or not isinstance(value, int):
             raise ma.ValidationError("must be a whole number")
         return value
-
-
-class BoundedList(ma.fields.List[Any]):
-    """A list whose elements are counted before any of them is read."""
-
-    def __init__(self, element: ma.fields.Field[Any], *, max_length: int, too_long: str, **kwargs: Any) -> None:
-        super().__init__(element, **kwargs)
-        self._max_length, self._too_long = max_length, too_long
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self._max_length:
-            raise ma.ValidationError(self._too_long)
-        return super()._deserialize(value, attr, data, **kwargs)

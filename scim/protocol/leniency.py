@@ -1,7 +1,7 @@
-"""How requests are read: strictly here, as RFC 7644 has them; a dialect overrides what its clients need."""
+"""How requests are interpreted: strictly by RFC 7644, unless the injected dialect overrides a method."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from scim.filters import Filter
 from scim.protocol.paths import PatchOperation
@@ -11,15 +11,12 @@ from scim.schema.resource_types import ResourceType
 Element = dict[str, Any]
 
 
-class MakeMissingElement(Protocol):
-    """Makes the element that PATCH adds if a path's filter selects none; None is noTarget (RFC 7644 3.5.2.3)."""
-
-    def __call__(self, attribute: Attribute, filter: Filter, sub: Attribute | None, value: Any, /) -> Element | None:
-        """Return the element to add, or None."""
+MakeMissingElement = Callable[[Attribute, Filter, Attribute | None, Any], Element | None]
+"""Returns the element that PATCH adds if a path's filter selects none; None is noTarget (RFC 7644 3.5.2.3)."""
 
 
 class Leniency:
-    """Reads requests strictly. A dialect overrides these methods to accept more."""
+    """Interprets requests strictly. A dialect overrides these methods to accept more."""
 
     def bearer_token(self, header: str) -> tuple[str, bool]:
         """Return the token in an Authorization header, and whether its "Bearer" prefix was doubled."""

@@ -9,7 +9,6 @@ import marshmallow as ma
 from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, shorten
 from scim.protocol.fields import (
     AttributeNamesField,
-    BoundedList,
     FilterField,
     IntegerField,
     KeywordField,
@@ -26,8 +25,10 @@ from scim.schema.values import is_unassigned
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
-TOO_MANY_OPERATIONS = f"has more than {MAX_PATCH_OPERATIONS} operations"
 _MAX_SCHEMAS = 100
+
+
+NOT_A_LIST: dict[str, Any] = {"type": "must be a list"}
 
 
 class ParametersSchema(ma.Schema):
@@ -55,7 +56,7 @@ class MessageSchema(ParametersSchema):
             return data
         result: dict[str, Any] = {}
         for key, value in data.items():
-            name = self._names.get(fold(key), str(key))
+            name = self._names.get(key) or self._names.get(fold(key), str(key))
             if name in result:
                 raise InvalidSyntax(f"{shorten(name)} appears twice.")
             result[name] = value
@@ -65,18 +66,7 @@ class MessageSchema(ParametersSchema):
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        return {fold(name): name for name in _data_keys(self)}
-
-
-class RequestMessageSchema(MessageSchema):
-    """The base of the messages that have `schemas`."""
-
-    schemas = BoundedList(
-        ma.fields.String(),
-        max_length=_MAX_SCHEMAS,
-        too_long=f"must have at most {_MAX_SCHEMAS} elements",
-        allow_none=True,
-    )
+        return {spelling: name for name in (*_data_keys(self), "schemas") for spelling in (name, fold(name))}
 
 
 def _data_keys(schema: ma.Schema) -> tuple[str, ...]:
@@ -84,8 +74,8 @@ def _data_keys(schema: ma.Schema) -> tuple[str, ...]:
 
 
 def _check_schemas(schemas: Any, urn: str) -> None:
-    listed = schemas if isinstance(schemas, list) else []
-    if urn.lower() not in [str(schema).lower() for schema in listed]:
+    listed = schemas if isinstance(schemas, list) and len(schemas) <= _MAX_SCHEMAS else []
+    if urn.lower() not in [text.lower() for text in listed if isinstance(text, str)]:
         raise InvalidSyntax(f'"schemas" must list {urn}.')
 
 
@@ -98,7 +88,6 @@ class ProjectionSchema(ParametersSchema):
     @ma.post_load
     def make_request(self, data: dict[str, Any], **_: Any) -> SearchRequest:
         """Return the typed request."""
-        data.pop("schemas", None)
         return SearchRequest(**data)
 
 
@@ -113,7 +102,7 @@ class QuerySchema(ProjectionSchema):
     cursor = ma.fields.String()
 
 
-class SearchRequestSchema(QuerySchema, RequestMessageSchema):
+class SearchRequestSchema(QuerySchema, MessageSchema):
     """The body of a .search."""
 
     urn = SEARCH_REQUEST
@@ -132,18 +121,27 @@ class PatchOperationSchema(MessageSchema):
         return PatchOperation(**data)
 
 
-class PatchOpSchema(RequestMessageSchema):
+def check_patch_length(operations: Any) -> None:
+    """Raise InvalidSyntax if there are too many operations."""
+    if isinstance(operations, list) and len(operations) > MAX_PATCH_OPERATIONS:
+        raise InvalidSyntax(f"Operations: has more than {MAX_PATCH_OPERATIONS} operations.")
+
+
+class PatchOpSchema(MessageSchema):
     """The body of a PATCH."""
 
     urn = PATCH_OP
 
-    operations = BoundedList(
-        ma.fields.Nested(PatchOperationSchema),
-        data_key="Operations",
-        required=True,
-        max_length=MAX_PATCH_OPERATIONS,
-        too_long=TOO_MANY_OPERATIONS,
+    operations = ma.fields.Nested(
+        PatchOperationSchema, many=True, data_key="Operations", required=True, error_messages=NOT_A_LIST
     )
+
+    @ma.pre_load
+    def canonicalise_keys(self, data: Any, **kwargs: Any) -> Any:
+        """Count the operations before any of them is read. Raises InvalidSyntax."""
+        result = super().canonicalise_keys(data, **kwargs)
+        check_patch_length(result.get("Operations"))
+        return result
 
     @ma.post_load
     def take_operations(self, data: dict[str, Any], **_: Any) -> list[PatchOperation]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from scim.errors import InvalidSyntax, InvalidValue, NoTarget, shorten
+from scim.errors import InvalidValue, NoTarget, shorten
 from scim.protocol.leniency import STRICT, Leniency
-from scim.protocol.messages import MAX_PATCH_OPERATIONS, TOO_MANY_OPERATIONS, load_patch_message
+from scim.protocol.messages import MAX_PATCH_OPERATIONS, check_patch_length, load_patch_message
 from scim.protocol.patch import Operation
 from scim.protocol.paths import PatchOperation, Path, resolve_path
 from scim.schema.resource_types import ResourceType, Target
@@ -23,8 +23,7 @@ def load_patch(
     """
     rewritten = leniency.patch_operations(type, load_patch_message(body))
     sent = list(islice(rewritten, MAX_PATCH_OPERATIONS + 1))
-    if len(sent) > MAX_PATCH_OPERATIONS:
-        raise InvalidSyntax(f"Operations: {TOO_MANY_OPERATIONS}.")
+    check_patch_length(sent)
     unknown: list[str] = []
     return list(chain.from_iterable(_resolve(type, operation, unknown) for operation in sent)), unknown
 
