@@ -12,7 +12,7 @@ MAX_DEPTH = 50
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body. Raises InvalidSyntax, InvalidValue."""
+    """Return the JSON object in a request's body. Raises InvalidSyntax or InvalidValue."""
     try:
         text = raw.decode("utf-8-sig")  # json.loads would guess the encoding and accept halves of surrogate pairs
     except UnicodeDecodeError:

@@ -259,7 +259,7 @@ def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
 
 
 def filled_element(target: Target, element: Element | None) -> Element:
-    """Return the element to add if a filter selects none. Raises NoTarget, InvalidValue."""
+    """Return the element to add if a filter selects none. Raises NoTarget or InvalidValue."""
     whole = Target(target.extension, target.attribute)
     if element is None:
         raise NoTarget(f"No element of {whole} matches the filter in the path.")

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from scim.dialect import ENTRA
 from scim.errors import NoTarget
 from scim.protocol.operations import load_patch
 from scim.schema.resource_types import load
 from tests.urns import PATCH_OP
 
 ROOT = Path(__file__).parents[2]
-USER = load().types["User"]
+TYPES = load().types
+USER = TYPES["User"]
 
 
 def test_no_package_below_the_application_imports_the_dialect():
@@ -32,3 +34,10 @@ def test_without_a_dialect_a_path_as_a_name_is_unknown():
 def test_remove_needs_a_path():
     with pytest.raises(NoTarget):
         load_patch(USER, {"Operations": [{"op": "remove"}]})
+
+
+def test_listed_members_become_one_operation():
+    members = [{"value": f"id-{number}"} for number in range(3_000)]
+    operation = {"op": "Remove", "path": "members", "value": members}
+    (loaded,), _ = load_patch(TYPES["Group"], {"Operations": [operation]}, ENTRA)
+    assert [term.value for term in loaded.filter.terms] == [member["value"] for member in members]
