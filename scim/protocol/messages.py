@@ -20,7 +20,6 @@ from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query, SearchRequest
 from scim.schema.attributes import fold
 from scim.schema.fields import first_error
-from scim.schema.values import is_unassigned
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -60,7 +59,7 @@ class MessageSchema(ParametersSchema):
             if name in result:
                 raise InvalidSyntax(f"{shorten(name)} appears twice.")
             result[name] = value
-        if self.urn and not is_unassigned(result.get("schemas")):
+        if self.urn and result.get("schemas") not in (None, []):
             _check_schemas(result["schemas"], self.urn)
         return result
 
@@ -74,9 +73,13 @@ def _data_keys(schema: ma.Schema) -> tuple[str, ...]:
 
 
 def _check_schemas(schemas: Any, urn: str) -> None:
-    listed = schemas if isinstance(schemas, list) and len(schemas) <= _MAX_SCHEMAS else []
-    if urn.lower() not in [text.lower() for text in listed if isinstance(text, str)]:
+    listed = schemas if isinstance(schemas, list) else []
+    if urn.lower() not in [str(text).lower() for text in listed]:
         raise InvalidSyntax(f'"schemas" must list {urn}.')
+    if len(listed) > _MAX_SCHEMAS:
+        raise ma.ValidationError(f"must have at most {_MAX_SCHEMAS} elements", "schemas")
+    if not all(isinstance(text, str) for text in listed):
+        raise ma.ValidationError("must list strings", "schemas")
 
 
 class ProjectionSchema(ParametersSchema):
