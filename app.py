@@ -19,7 +19,7 @@ from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
 from runtime import buffered_logging
-from scim import dialect
+from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
 from scim.directory.purge import Purge
 from scim.directory.service import Service
@@ -145,9 +145,9 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
-        return Service(ReloadingConfig(settings), types, declared, store)
+        return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
     live_config, store = ReloadingConfig(settings), _configured_store(settings)
-    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity))
+    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
 
 
 def _configured_store(settings: Config) -> Store:
@@ -164,7 +164,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
         if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        path, query = dialect.normalise_url(path, query, base_path)
+        path, query = normalise_url(path, query, base_path)
         if path.startswith(base_path):
             environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)

@@ -9,6 +9,7 @@ from scim.errors import ScimError, shorten
 from scim.schema.attributes import Schema, fold, instant
 from scim.schema.resource_types import DISABLED, GROUP, MEMBERSHIP, Registry, ResourceType
 from scim.schema.validation import load_resource
+from scim.schema.values import is_unassigned
 from storage.base import Document
 
 _VERSION = re.compile(r'W/"[0-9a-f]{1,32}"')
@@ -73,7 +74,7 @@ def _names_beside(loaded: Any, document: Any) -> Iterator[str]:
         for name, value in document.items():
             if name in loaded:
                 yield from _names_beside(loaded[name], value)
-            elif value not in (None, [], {}):
+            elif not is_unassigned(value):
                 yield name
     elif isinstance(document, list):
         for one, other in zip(loaded, document, strict=False):

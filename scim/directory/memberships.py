@@ -8,7 +8,8 @@ from scim.budget import Budget
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, compile_filter
 from scim.protocol.leniency import Element, MakeMissingElement
-from scim.protocol.patch import Operation, alternatives, filled_element, steps_of
+from scim.protocol.patch import Operation, filled_element
+from scim.protocol.selection import alternatives, steps_of
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, ResourceType
 from storage.base import ID, Document, Index, Reader, Writer

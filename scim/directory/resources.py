@@ -18,8 +18,9 @@ from scim.directory.relations import Relations
 from scim.directory.rendering import Answer, Answers, RenderCache
 from scim.directory.search import Page, Search
 from scim.errors import InsufficientStorage, NotFound, ScimError, ServiceUnavailable, Uniqueness, shorten
-from scim.protocol import messages, patch
+from scim.protocol import patch
 from scim.protocol.leniency import STRICT, Leniency
+from scim.protocol.operations import load_patch
 from scim.protocol.patch import Operation, check_all_immutable
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, new_version, now, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
@@ -149,9 +150,9 @@ class Resources:
     ) -> WriteResult:
         """Apply a PatchOp message, all of it or nothing (RFC 7644 section 3.5.2).
 
-        Raises what `messages.load_patch` and `replace` do, and TooMany.
+        Raises what `load_patch` and `replace` do, and TooMany.
         """
-        operations, unknown = messages.load_patch(type, body)
+        operations, unknown = load_patch(type, body, self.leniency)
         own, moving = memberships.split(type, operations)
         if sum(operation.steps for operation in operations) > _FEW_STEPS:
             self._check_budget(type, id, own, moving, budget)

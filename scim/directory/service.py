@@ -12,7 +12,6 @@ from threading import Lock
 from urllib.parse import quote
 
 from config.reload import ReloadingConfig
-from scim import dialect
 from scim.directory.events import Event, Observer
 from scim.directory.import_check import check_importable
 from scim.directory.indexes import Indexes
@@ -20,6 +19,7 @@ from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
 from scim.directory.token_usage import TokenUsageTracker
+from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Store
@@ -44,6 +44,7 @@ class Service:
     secret_path: Path | None = None
     activity: TokenUsageTracker = field(default_factory=TokenUsageTracker)
     observers: list[Observer] = field(default_factory=list)
+    dialect: Leniency = STRICT
 
     def __post_init__(self) -> None:
         self.startup_config = self.live_config.current  # what needs a restart; `live_config` follows the file
@@ -81,7 +82,7 @@ class Service:
         def resource_url(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
-        return Resources(self.store, self.registry, self.indexes, resource_url, dialect.LENIENCY, self._cache)
+        return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache)
 
     def emit_event(self, event: Event) -> None:
         """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""

@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from config import Config, Token
 from runtime.buffered_logging import record
 from runtime.redact import cut
-from scim import dialect
 from scim.directory.events import Event, shown_query, without_values
 from scim.directory.service import Service
 from scim.errors import (
@@ -225,7 +224,7 @@ def _let_in(asked: Request, config: Config) -> None:
 
 
 def _authenticated(asked: Request, config: Config) -> Token:
-    text, doubled = dialect.bearer_token(asked.header("HTTP_AUTHORIZATION"))
+    text, doubled = service().dialect.bearer_token(asked.header("HTTP_AUTHORIZATION"))
     token = authenticate(text, config.tokens)
     if doubled:
         log.warning('request=%s the word "Bearer" was pasted along with the token', asked.id)

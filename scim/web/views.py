@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
-from scim import dialect
 from scim.budget import Budget
-from scim.directory.bulk import BULK_REQUEST, Bulk, BulkOperation, load_bulk
+from scim.directory.bulk import Bulk
 from scim.directory.resources import Resources, WriteResult
 from scim.errors import NotImplementedHere
 from scim.protocol import patch
+from scim.protocol.bulk import BulkOperation, load_bulk
 from scim.protocol.messages import load_projection, load_query
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
@@ -100,14 +100,13 @@ def _list_all(asked: Request, types: list[ResourceType]) -> Response:
 
 
 def _search(asked: Request, types: list[ResourceType]) -> Response:
-    return _answer_query(asked, types, dialect.search_request(asked.read_body()), message=True)
+    return _answer_query(asked, types, asked.read_body(), message=True)
 
 
 def _bulk(asked: Request, _: None) -> Response:
     resources = _resources()
     limit = service().startup_config.limits.max_bulk_operations
-    body = dialect.bulk_request(asked.read_body(), BULK_REQUEST)
-    operations, fail_on_errors = load_bulk(body, max_operations=limit)
+    operations, fail_on_errors = load_bulk(asked.read_body(), max_operations=limit)
     bulk = Bulk(resources, partial(execute_write, resources, _patch_budget()), _report)
     return json_response(bulk.run(operations, fail_on_errors))
 
@@ -151,12 +150,12 @@ def execute_write(
     The budget is that of the whole request.
     """
     if method == "POST":
-        status, outcome = 201, resources.create(type, dialect.resource(type, body), id=id)
+        status, outcome = 201, resources.create(type, service().dialect.resource(type, body), id=id)
     elif method == "PUT":
-        status, outcome = 200, resources.replace(type, id or "", dialect.resource(type, body), conditions)
+        status, outcome = 200, resources.replace(type, id or "", service().dialect.resource(type, body), conditions)
     elif method == "PATCH":
-        status = 200 if dialect.answers_patch_with_resource(type) else 204
-        outcome = resources.patch(type, id or "", dialect.patch_request(type, body), budget, conditions)
+        status = 200 if service().dialect.answers_patch_with_resource(type) else 204
+        outcome = resources.patch(type, id or "", body, budget, conditions)
     else:
         status, outcome = 204, resources.delete(type, id or "", conditions)
     log_unknown_attributes(outcome.unknown)

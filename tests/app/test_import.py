@@ -54,7 +54,7 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
             {"kind": "User", "document": {"id": "1", "userName": "a", "meta": GOOD_META | {"version": "x"}}},
             "no version",
         ),
-        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "no dateTime"),
+        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "not a valid dateTime"),
         (
             {"kind": "User", "document": {"id": "a/b", "userName": "a", "meta": GOOD_META}},
             "the id 'a/b' cannot",
