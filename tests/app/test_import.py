@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from storage.base import Unavailable
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 GOOD_META = {
     "resourceType": "User",

@@ -16,7 +16,7 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
-from tests.conftest import free_port
+from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"

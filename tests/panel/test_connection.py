@@ -19,8 +19,8 @@ from config.tokens import new_token
 from panel import probe
 from scim.directory import token_usage
 from storage.memory import MemoryStore
-from tests.conftest import ROOT, rewrite
 from tests.panel.conftest import Browser
+from tests.support.serving import ROOT, rewrite
 
 ENTRA = "/panel/integrations/entra"
 NEW = f"{ENTRA}/tokens/new"

@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from config import edit
-from tests.conftest import rewrite
 from tests.panel.conftest import PASSWORD, Browser, Page, fields
+from tests.support.serving import rewrite
 
 NEW_PASSWORD = "another password"
 HTTPS = "https://scim.example.com"

@@ -17,8 +17,8 @@ from panel import sessions
 from panel.sessions import LONGEST as LONGEST_SESSION
 from panel.throttle import FORGOTTEN_AFTER, FREE, LONGEST, Throttle
 from storage.memory import MemoryStore
-from tests.conftest import ROOT
 from tests.panel.conftest import PASSWORD, Browser, Page
+from tests.support.serving import ROOT
 
 FORM = "application/x-www-form-urlencoded"
 PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]

@@ -16,8 +16,8 @@ from panel import throttle
 from panel.throttle import FREE, KNOWN_FOR, LONGEST, STRANGERS_FREE, STRANGERS_PAUSE, Throttle
 from storage.memory import MemoryStore
 from tests.browser.running import running
-from tests.conftest import ROOT
 from tests.panel.conftest import PASSWORD, Browser, Page, fields
+from tests.support.serving import ROOT
 
 
 class Clock:

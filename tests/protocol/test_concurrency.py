@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 
 def at_once(action, arguments):

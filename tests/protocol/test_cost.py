@@ -14,7 +14,7 @@ from scim.errors import TooMany
 from scim.filters import And, Compare, Not, Or, Present, compile_filter, lexer, parse_filter
 from scim.schema import resource_types
 from storage.memory import MemoryStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 USERS, MOST = 60, 9_000

@@ -6,7 +6,7 @@ import pytest
 
 from app import create_app
 from scim.directory import derived, rendering
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 HALF = '{"value":"\\ud800"}'
 NUL = '{"value":"a\\u0000b"}'

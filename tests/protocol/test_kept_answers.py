@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scim.directory import rendering
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.urns import ENT
+from tests.support.urns import ENT
 
 names = st.sampled_from(["Ann", "Bea", "Cy"])
 someone, some_group = st.integers(0, 3), st.integers(0, 2)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from storage.memory import MemoryStore
-from tests.urns import USER
+from tests.support.urns import USER
 
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",

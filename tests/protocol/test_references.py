@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT
+from tests.support.urns import ENT
 
 REF = {"name": "$ref", "type": "reference", "referenceTypes": ["User"], "mutability": "readOnly"}
 

@@ -6,7 +6,7 @@ import pytest
 import tomlkit
 
 from config.tokens import new_token
-from tests.urns import USER
+from tests.support.urns import USER
 
 
 @pytest.fixture

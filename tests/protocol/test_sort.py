@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
 SHIP_SCHEMA = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import USER
+from tests.support.urns import USER
 
 TITLE = {"op": "add", "path": "title", "value": "Cook"}
 
