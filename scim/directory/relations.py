@@ -98,19 +98,3 @@ def strip_derived(type: ResourceType, registry: Registry, document: Document) ->
     apart = [derived.strip_derived(stored) for derived in derived_attributes(type, registry).values()]
     set_schemas(type, stored)
     return stored, list(chain.from_iterable(apart))
-
-
-def without_reference(type: ResourceType, target: Target, document: Document, id: str) -> Document:
-    """Return the stored resource without what refers to the id at the target."""
-    assert target.attribute
-    name = target.attribute.name
-    container = dict(document[target.extension] if target.extension else document)
-    value = container.pop(name)
-    if isinstance(value, list):
-        container[name] = [element for element in value if element.get("value") != id]
-    container = {key: kept for key, kept in container.items() if kept != []}
-    result = {**document, target.extension: container} if target.extension else container
-    if target.extension and not container:
-        del result[target.extension]
-    set_schemas(type, result)
-    return result
