@@ -37,7 +37,7 @@ class State:
 
 def connection_state(config: Config, seen: TokenUsage) -> State:
     """Return the connection's state now."""
-    failed = seen.refused if seen.refused and seen.refused.token else None
+    failed = seen.failed if seen.failed and seen.failed.token else None
     last = max(seen.succeeded, failed.time if failed else 0.0)
     if not config.connection.enabled:
         return State("off", "Off", "Every request is refused with 403 until you turn the connection on.", last)

@@ -81,8 +81,8 @@ class Resources:
         with self._writing() as writer:
             writer.insert(type.name, document)
             disabled.track(writer, document["id"], None, document)
-            moves = memberships.set_members(writer, document["id"], joining)
-            return self._result(writer, type, None, document, unknown, moves)
+            changes = memberships.set_members(writer, document["id"], joining)
+            return self._result(writer, type, None, document, unknown, changes)
 
     def get(
         self,
@@ -133,9 +133,9 @@ class Resources:
             kept = {"schemas": [], "id": id, **loaded, "meta": before["meta"]}
             after, joining = self._strip_derived(type, kept)
             check_all_immutable(type, before, after)
-            moves = memberships.set_members(writer, id, joining)
-            saved = save(writer, type, before, after, members_changed=moves.count > 0)
-            return self._result(writer, type, before, saved, unknown, moves)
+            changes = memberships.set_members(writer, id, joining)
+            saved = save(writer, type, before, after, members_changed=changes.count > 0)
+            return self._result(writer, type, before, saved, unknown, changes)
 
     def patch(
         self,
@@ -160,11 +160,11 @@ class Resources:
             make_missing_element = self.leniency.make_missing_element
             after = patch.apply(type, before, own, budget, make_missing_element, answered) if own else before
             after, _ = self._strip_derived(type, after)
-            moves = memberships.apply(
+            changes = memberships.apply(
                 writer, id, on_members, budget, make_missing_element, partial(relations.member, type)
             )
-            saved = save(writer, type, before, after, members_changed=moves.count > 0)
-            return self._result(writer, type, before, saved, unknown, moves)
+            saved = save(writer, type, before, after, members_changed=changes.count > 0)
+            return self._result(writer, type, before, saved, unknown, changes)
 
     def _check_budget(
         self, type: ResourceType, id: str, own: list[Operation], on_members: list[Operation], budget: Budget
@@ -209,10 +209,10 @@ class Resources:
         before: Document | None,
         after: Document,
         unknown: list[str],
-        moves: memberships.MembershipChanges,
+        changes: memberships.MembershipChanges,
     ) -> WriteResult:
-        joined, left = (self._members(reader, ids) for ids in (moves.joined, moves.left))
-        return WriteResult(type, after["id"], before, after, tuple(unknown), joined, left, moves.count)
+        joined, left = (self._members(reader, ids) for ids in (changes.joined, changes.left))
+        return WriteResult(type, after["id"], before, after, tuple(unknown), joined, left, changes.count)
 
     def _members(self, reader: Reader, ids: list[str]) -> tuple[Document, ...]:
         """Return the stored members with these ids; for an unknown one, the id alone."""
