@@ -24,7 +24,7 @@ class Directory(RuleBasedStateMachine):
     store = None
 
     @initialize()
-    def make_missing_element(self):
+    def create_directory(self):
         self.used = self.make_scim(store=self.store())
         self.users = [self.used.create_user(displayName="Ann")["id"] for _ in range(4)]
         self.groups = [self.used.create_group()["id"] for _ in range(3)]
