@@ -161,7 +161,7 @@ def test_derived_values_are_computed_once_a_document(counting, form, sorting):
         assert search(scim, filter=joined(form, count), count=0, **sorting).status == 200
         return store.counted.copy()
 
-    lookups(2)  # what groups are in what is known from here on
+    lookups(2)  # from here on the groups of groups are cached
     few, many = lookups(2), lookups(40)
     assert few["unseal"] == USERS
     assert few == many
@@ -207,7 +207,7 @@ FORMS = (
 
 
 def grows_with(sizes, work):
-    """Tell whether twice the size makes at most twice the work."""
+    """Return whether twice the size makes at most twice the work."""
     counts = [work(size) for size in sizes]
     return all(later <= 2.1 * earlier for earlier, later in pairwise(counts)), counts
 

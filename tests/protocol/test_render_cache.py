@@ -1,4 +1,4 @@
-"""The render cache: a cached resource equals one that is rendered anew, and the cache is bounded."""
+"""The render cache: a cached resource equals a freshly rendered one, and the cache is bounded."""
 
 import gc
 import weakref
