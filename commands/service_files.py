@@ -85,9 +85,9 @@ class ServiceFiles:
 
 def _real(path: Path) -> Path:
     # Path.resolve() raises RuntimeError for a link that leads to itself.
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return Path(os.path.realpath(path))
-    return path.absolute()  # a link on the way was removed while it was read
+    return path.absolute()  # a link on the way was removed or replaced while it was read
 
 
 def _placed(path: Path) -> Path:

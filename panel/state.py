@@ -36,7 +36,7 @@ class State:
 
 def connection_state(config: Config, seen: TokenUsage) -> State:
     """Return the current state of the connection."""
-    failed = seen.refused if seen.refused and seen.refused.token else None
+    failed = seen.failed if seen.failed and seen.failed.token else None
     last = max(seen.succeeded, failed.time if failed else 0.0)
     if not config.connection.enabled:
         return State("off", "Off", "All requests are rejected (403) until you turn on the connection.", last)

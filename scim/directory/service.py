@@ -1,4 +1,4 @@
-"""The parts that requests share: configuration, registry, indexes, store."""
+"""What all requests share: configuration, registry, indexes, store."""
 
 import atexit
 import hmac
@@ -24,17 +24,17 @@ from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Store
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # as all our own ids are, which need not be quoted
-_SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # such as ids made here, which need no quoting
+_SEGMENT = "!$&'()*+,;=:@"  # allowed unquoted in a path segment (RFC 3986 section 3.3)
 
 log = logging.getLogger("tinyscim")
 
 
 @dataclass
 class Service:
-    """What one application serves; `store` is opened by the first who needs it, after any fork.
+    """What one application serves. The store is opened when first needed, after any fork.
 
-    `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
+    `secret_path` is the file of the secret that all workers share. `observers` receive each event.
     """
 
     live_config: ReloadingConfig
@@ -47,7 +47,9 @@ class Service:
     dialect: Leniency = STRICT
 
     def __post_init__(self) -> None:
-        self.startup_config = self.live_config.current  # what needs a restart; `live_config` follows the file
+        self.startup_config = (
+            self.live_config.current
+        )  # for options that need a restart; `live_config` follows the file
         self._secret = b""
         self._cache = RenderCache()
         self._resources = lru_cache(maxsize=64)(self._resources_under)
@@ -55,7 +57,7 @@ class Service:
         self._is_open = False
 
     def open(self) -> None:
-        """Open the store, once. Raises Damaged, Unavailable."""
+        """Open the store, once. Raises StoreCorrupted, Unavailable."""
         if not self._is_open:
             with self._lock:
                 if not self._is_open:
@@ -65,16 +67,16 @@ class Service:
                     self._is_open = True
 
     def check_document(self, kind: str, document: Document) -> None:
-        """Raise ValueError, which says why, if a document could not have been stored here."""
+        """Raise ValueError, with the reason, if a document could not have been stored here."""
         check_importable(self.registry, kind, document)
 
     def cursor_secret(self, client: str) -> bytes:
-        """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""
+        """Return the key that signs the cursors of a client, so that no other client can use or forge them."""
         self.open()
         return hmac.digest(self._secret, client.encode(), "sha256")
 
     def resources(self, base_url: str) -> Resources:
-        """Return the resources with their addresses under a base URL. Raises Damaged, Unavailable."""
+        """Return the resources with URLs under a base URL. Raises StoreCorrupted, Unavailable."""
         self.open()
         return self._resources(base_url)
 
@@ -85,7 +87,7 @@ class Service:
         return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache)
 
     def emit_event(self, event: Event) -> None:
-        """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""
+        """Call the observers; an error in one of them is logged and does not affect the request."""
         for observer in self.observers:
             try:
                 observer(event)

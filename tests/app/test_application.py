@@ -5,7 +5,7 @@ import pytest
 from scim.directory.bulk import BULK_REQUEST
 from scim.web.application import Application
 from storage.memory import MemoryStore
-from tests.urns import USER
+from tests.support.urns import USER
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 PATHS = (

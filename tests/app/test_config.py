@@ -199,7 +199,7 @@ def test_every_option_stands_in_the_readme():
             )
         ),
         ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first)\n'),
-        ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
+        ('[directory]\nindexed_attributes = ["nope"]', '"nope" is not an attribute that can be indexed'),
     ],
 )
 def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, text, problem):

@@ -14,7 +14,7 @@ from config import edit
 from config.reload import MAX_AGE, SETTLED_IN_PLACE
 from config.tokens import new_token
 from storage.memory import MemoryStore
-from tests.conftest import rewrite
+from tests.support.serving import rewrite
 
 USERS = "/api/scim/v2/Users"
 REWRITES = 60

@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from config.ownership import others_may, warning
-from tests.app.conftest import ROOT
-from tests.conftest import free_port, serving, wait_until_healthy
+from tests.support.serving import ROOT, free_port, serving, wait_until_healthy
 
 CONFIG = '[server]\nbind = "{bind}"\n[store]\npath = "kept/data/tinyscim.json"\n[log]\npath = "logs/deep/log.jsonl"\n'
 COMMANDS = [

@@ -22,7 +22,7 @@ from tests.app.unprivileged import (
     reachable_folder,
     run_flask,
 )
-from tests.conftest import free_port, wait_until_healthy
+from tests.support.serving import free_port, wait_until_healthy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's identity")
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from config.tokens import new_token
-from tests.conftest import free_port
+from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 

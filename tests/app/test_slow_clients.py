@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from config.tokens import new_token
-from tests.conftest import ROOT
-from tests.urns import USER
+from tests.support.serving import ROOT
+from tests.support.urns import USER
 
 HOST = b"Host: a.example\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST

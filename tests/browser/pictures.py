@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from tests.support.running_service import CHROMIUM, FLAGS, PASSWORD, Running, running
-from tests.urns import GROUP, IDMELON, USER
+from tests.support.urns import GROUP, IDMELON, USER
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

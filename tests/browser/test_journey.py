@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.urns import IDMELON, USER
+from tests.support.urns import IDMELON, USER
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 

@@ -8,7 +8,7 @@ from scim.dialect import ENTRA
 from scim.errors import NoTarget
 from scim.protocol.operations import load_patch
 from scim.schema.resource_types import load
-from tests.urns import PATCH_OP
+from tests.support.urns import PATCH_OP
 
 ROOT = Path(__file__).parents[2]
 TYPES = load().types

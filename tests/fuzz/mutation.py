@@ -10,8 +10,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from tests.fuzz.samples import BASE, FILTERS, HEADERS, MEMBER_OPERATIONS, MESSAGES, OPERATIONS, Request, samples
-from tests.urns import ENT, USER
-from tests.words import NAMES, PARAMETERS, SUBS, URNS
+from tests.support.urns import ENT, USER
+from tests.support.words import NAMES, PARAMETERS, SUBS, URNS
 
 LONGEST = 1_500_000  # characters of a body
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE", "QUERY"]

@@ -9,7 +9,7 @@ import pytest
 from runtime import buffered_logging
 from runtime.redact import LEFT_OUT, is_secret_name, redact
 from tests.support.planted_secrets import SECRET_NAMES, Planted
-from tests.urns import PATCH_OP, USER
+from tests.support.urns import PATCH_OP, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 UNKNOWN = "urn:contoso:params:extension:2.0:User"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.urns import PATCH_OP
+from tests.support.urns import PATCH_OP
 
 SECRET = "Hush-{}-hush"
 VAULT = {

@@ -157,10 +157,10 @@ def test_workers_share_what_they_saw(tmp_path):
     first.flush()
     second.note(None, 500)
     second.flush()
-    assert token_usage.TokenUsageTracker(path).seen().refused.status == 500
+    assert token_usage.TokenUsageTracker(path).seen().failed.status == 500
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "refused": {"x": 1}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "failed": {"x": 1}}'])
 def test_a_damaged_usage_file_is_ignored(tmp_path, text):
     (tmp_path / "seen.json").write_text(text)
     assert token_usage.TokenUsageTracker(tmp_path / "seen.json").seen() == token_usage.TokenUsage()

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from panel.lists import PAGE_SIZE
-from tests.urns import IDMELON
+from tests.support.urns import IDMELON
 
 USERS, GROUPS = "/panel/directory/Users", "/panel/directory/Groups"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

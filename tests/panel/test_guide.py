@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.urns import IDMELON
+from tests.support.urns import IDMELON
 
 GUIDE = "/panel/integrations/entra/guide"
 

@@ -8,8 +8,8 @@ import pytest
 
 from app import create_app
 from storage.memory import MemoryStore
-from tests.conftest import ROOT
 from tests.support.panel_browser import Browser
+from tests.support.serving import ROOT
 
 
 def test_a_new_password_ends_all_sessions(browser):

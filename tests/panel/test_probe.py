@@ -13,7 +13,7 @@ import tomlkit
 from config import parse
 from config.tokens import new_token
 from panel import probe
-from tests.conftest import ROOT
+from tests.support.serving import ROOT
 
 ENTRA = "/panel/integrations/entra"
 

@@ -14,8 +14,8 @@ from config import edit
 from panel import sessions
 from panel.sessions import MAX_LIFETIME
 from storage.memory import MemoryStore
-from tests.conftest import rewrite
 from tests.support.panel_browser import PASSWORD, Browser, Page, fields
+from tests.support.serving import rewrite
 
 NEW_PASSWORD = "another password"
 HTTPS = "https://scim.example.com"

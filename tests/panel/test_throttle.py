@@ -15,9 +15,9 @@ from fileio.locks import locked
 from panel import throttle
 from panel.throttle import FORGOTTEN_AFTER, FREE, KNOWN_FOR, MAX_WAIT, UNKNOWN_FREE, UNKNOWN_INTERVAL, Throttle
 from storage.memory import MemoryStore
-from tests.conftest import ROOT
 from tests.support.panel_browser import PASSWORD, Browser, Page, fields
 from tests.support.running_service import running
+from tests.support.serving import ROOT
 
 
 class Clock:

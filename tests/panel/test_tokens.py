@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.conftest import rewrite
+from tests.support.serving import rewrite
 
 ENTRA = "/panel/integrations/entra"
 

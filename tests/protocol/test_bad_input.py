@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.urns import ENT, GROUP, USER
+from tests.support.urns import ENT, GROUP, USER
 
 MEGABYTES = 10 * 1024 * 1024
 

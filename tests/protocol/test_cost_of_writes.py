@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from storage.memory import MemoryStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 TWICE = 2.3  # what n log n and a constant may make of twice the size

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.urns import ENT, GROUP, PATCH_OP, USER
+from tests.support.urns import ENT, GROUP, PATCH_OP, USER
 
 ROOT = Path(__file__).parents[2]
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"

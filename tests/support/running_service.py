@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
+from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -39,13 +39,6 @@ class Running:
     def send(self, method: str, path: str, body: object = None, token: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"}
         return httpx.request(method, self.scim + path, json=body, headers=headers, timeout=30)
-
-
-def free_port() -> int:
-    """Return a port of this machine that is not in use."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
