@@ -80,7 +80,7 @@ def remove_token(path: Path, name: str) -> None:
     with _changing(path) as document:
         found = [one for one in _tokens(document) if one["name"] == name]
         if not found:
-            raise Refused(f'There is no token "{name}".')
+            raise Refused(f'No such token: "{name}".')
         _drop(document, found[0])
 
 

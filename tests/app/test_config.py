@@ -224,7 +224,7 @@ def test_all_errors_are_reported_at_once(tmp_path, capsys):
         create_app(path, store=MemoryStore())
     assert stopped.value.code == 3
     assert {
-        line.removeprefix(f"tinyscim: {path}: ").partition(":")[0] for line in capsys.readouterr().err.split("\n")
+        line.removeprefix(f"tinyscim: {path}: ").partition(":")[0] for line in capsys.readouterr().err.splitlines()
     } == {
         "[server] workers must be from 1 to 64, not 0",
         "[server]",

@@ -103,10 +103,27 @@ def test_what_could_not_have_been_stored_does_not_come_in(config_path, tmp_path,
     assert runner.invoke(args=["store", "export"]).output == ""
 
 
-def test_a_type_that_is_not_there_is_named(flask):
+def test_an_unknown_type_is_named_with_those_that_are_there(flask, tmp_path):
     run = flask("store", "export", "--type", "Nope")
+    assert (run.returncode, run.stderr) == (1, "Error: The store is empty.\n")
+    (tmp_path / "in.jsonl").write_text(
+        "\n".join(
+            json.dumps({"kind": "User", "document": {"id": id, "userName": id, "meta": GOOD_META}}) for id in ("a", "b")
+        )
+        + '\n{"kind": "Disabled", "document": {"id": "a", "since": "2026-01-01T00:00:00Z"}}\n'
+    )
+    assert "3 inserted" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
+    assert flask("store", "check").stdout == "OK: 2 users (1 disabled)\n"
+    for kind, known in (("user", "User"), ("Nope", "Disabled, User")):
+        run = flask("store", "export", "--type", kind)
+        assert (run.returncode, run.stderr) == (1, f'Error: Unknown resource type "{kind}" (try {known})\n')
+
+
+def test_a_file_that_is_not_an_export_is_named(flask, tmp_path):
+    (tmp_path / "README.md").write_text("# Tinyscim\n")
+    run = flask("store", "import", str(tmp_path / "README.md"))
     assert run.returncode == 1
-    assert "there is no Nope" in run.stderr
+    assert f"Error: {tmp_path / 'README.md'} is not an export of `flask store export`\n" in run.stderr
 
 
 def test_an_export_writes_over_nothing_odd(flask, config_path):
@@ -119,7 +136,7 @@ def test_an_export_writes_over_nothing_odd(flask, config_path):
             assert run.returncode == 1, (command, target)
             assert "Traceback" not in run.stderr
     assert snapshot.read_bytes() == before
-    assert "sound" in flask("store", "check").stdout
+    assert "OK: " in flask("store", "check").stdout
 
 
 @pytest.mark.parametrize("command", [["store", "backup"], ["store", "export", "-o"], ["log", "export", "-o"]])

@@ -299,7 +299,7 @@ def test_root_keeps_an_export_elsewhere_by_redirecting_stdout(folder, victim, na
     run = flask(folder, *words, str(victim / "out"))
     assert run.returncode == 1
     assert "Permission denied" in run.stderr
-    assert f"this command acts as nobody, to whom {folder} belongs" in run.stderr
+    assert f"this command acts as nobody, who owns {folder}" in run.stderr
     with (victim / "out").open("w") as out:
         run = run_flask(folder / "config.toml", *words, "-", stdout=out)
     assert run.returncode == 0, run.stderr

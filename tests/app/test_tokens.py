@@ -137,7 +137,7 @@ def test_messages_of_what_goes_wrong(flask):
     assert again.returncode != 0
     assert again.stdout == ""
     assert 'There is a token "entra" already' in again.stderr
-    assert 'There is no token "nobody"' in flask("token", "revoke", "nobody").stderr
+    assert 'No such token: "nobody"' in flask("token", "revoke", "nobody").stderr
     ours = flask("token", "new", "--name", "connection-test-mine")
     assert ours.returncode != 0
     assert "the panel's own tests" in ours.stderr
@@ -150,7 +150,7 @@ def test_messages_of_what_goes_wrong(flask):
 def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path, command):
     with Path("/dev/full").open("w") as full:
         run = flask(*command.split(), stdout=full)
-    said = "Error: output: No space left on device; nobody has seen the token, so it is taken back\n"
+    said = "Error: output: No space left on device; the token was not shown, so it was removed again\n"
     assert (run.returncode, run.stderr) == (1, said)
     assert tokens(config_path) == []
 
@@ -159,7 +159,7 @@ def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path, command
 def test_no_token_is_made_where_stdout_is_closed(flask, config_path, command):
     before = config_path.read_bytes()
     run = flask(*command.split(), preexec_fn=lambda: os.close(1))
-    said = "Error: output: stdout is closed, so nobody would see the token: none was made\n"
+    said = "Error: output: stdout is closed, so the token could not be shown: it was not created\n"
     assert (run.returncode, run.stderr) == (1, said)
     assert config_path.read_bytes() == before
 

@@ -147,7 +147,7 @@ def test_a_short_password_is_refused(stranger):
 
 def test_a_password_that_is_no_text_is_refused(stranger):
     result = stranger.command("panel", "password", "--password-stdin", given=b"\xff\xfe bad utf8 password\n")
-    assert (result.exit_code, result.output) == (1, "Error: The password is no text in UTF-8.\n")
+    assert (result.exit_code, result.output) == (1, "Error: The password is not valid UTF-8.\n")
 
 
 def test_a_hash_that_was_emptied_is_written_anew(make_browser):
