@@ -261,7 +261,7 @@ def test_files_of_several_users_are_used_by_none_of_them_for_root(folder):
     os.chown(folder / "kept" / "data", OTHER, OTHER)
     run = flask(folder, "store", "compact")
     assert run.returncode == 1
-    assert "so root uses neither" in run.stderr
+    assert "so root cannot safely use both" in run.stderr
     assert "sudo -u 65533" in run.stderr
 
 
