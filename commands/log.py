@@ -68,7 +68,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-f", "--follow", is_flag=True, help="Keep showing new entries until Ctrl-C.")
 @_filters
 def tail(lines: int, follow: bool, **criteria: str | None) -> None:
-    """Show the newest entries, one per line: time, status, action, resource, and what changed or what to do."""
+    """Show the newest entries, one per line: time, status, action, resource, and the changes or the advice."""
     found, wanted = _log(), _criteria(criteria)
     appended = found.files.appended() if follow else iter(())
     newest = found.search(wanted, limit=lines).entries

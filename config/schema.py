@@ -190,7 +190,7 @@ class ConfigSchema(TableSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_limits_stated(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
-        """Check that a file which grants access states whom it lets in: a file that was cut off must not grant more."""
+        """Check that a file which grants access also states its limits: a file that was cut off must not grant more."""
         if not self._is_file:
             return
         errors = {}
