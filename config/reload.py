@@ -90,7 +90,7 @@ class ReloadingConfig:
         try:
             config, self.problem = read(path), ""
         except ConfigError as error:
-            config, self.problem = self._config, str(error)
+            config, self.problem = self._config, str(error).replace("\n", "; ")
         if is_complete and stamp(path) == seen:
             self._applied, self._inode = seen, seen.inode if seen else 0
             self._apply(config)

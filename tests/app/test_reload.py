@@ -123,6 +123,15 @@ def test_a_limit_that_is_lost_is_told_and_changes_nothing(service, caplog):
     assert "scope is missing: write scope" in caplog.text
 
 
+def test_all_errors_of_a_changed_file_are_logged_in_one_line(service, caplog):
+    status, path = service
+    rewrite(path, path.read_text() + "[server]\nworkers = 0\nthreads = 0\n")
+    assert status() == 200
+    (text,) = {message for message in caplog.messages if "workers must be from 1 to 64, not 0" in message}
+    assert "threads must be from 1 to 256, not 0" in text
+    assert "\n" not in text
+
+
 def test_a_file_that_was_deleted_changes_nothing(service):
     status, path = service
     path.unlink()
