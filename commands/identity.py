@@ -74,7 +74,7 @@ def serve_as_owner(paths: list[Path]) -> None:
         owner.become()
 
 
-def refuse_to_be_led(path: Path) -> None:
+def check_not_redirectable(path: Path) -> None:
     """Refuse to let root write to a file that another user could have replaced."""
     if os.geteuid() == 0 and (place := of_others(path)):
         raise click.ClickException(

@@ -74,5 +74,5 @@ def check_not_service_file(path: Path) -> None:
 
 def _private(path: Path) -> IO[str]:
     check_not_service_file(path)
-    identity.refuse_to_be_led(path)
+    identity.check_not_redirectable(path)
     return os.fdopen(open_output(path), "w", encoding="utf-8")

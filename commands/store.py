@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from commands.identity import refuse_to_be_led
+from commands.identity import check_not_redirectable
 from commands.output import STDOUT, Group, check_not_service_file, check_stdout_open, opened, to_file
 from fileio.csv_writer import write_table
 from storage.base import Index
@@ -107,7 +107,7 @@ def backup(path: str) -> None:
             file = Path(path)
             check_not_service_file(file)
             check_regular_file(file)
-            refuse_to_be_led(file)
+            check_not_redirectable(file)
             click.echo(f"Wrote {_count(write_backup(reader, file), 'document')} to {path}")
 
 

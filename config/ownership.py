@@ -70,16 +70,16 @@ class Step:
 
 def read_checked(path: Path) -> Config:
     """Read the configuration unless other users may change it. Raises ConfigError."""
-    _refuse_irregular(path)
+    _check_regular(path)
     settings = read(path)
-    _refuse_open(path, "change this file, and with it the tokens and the panel's password")
+    _check_closed_to_others(path, "change this file, and with it the tokens and the panel's password")
     return settings
 
 
 def check_folders(folders: Iterable[Path]) -> None:
     """Refuse folders in which other users may replace the service's files. Raises ConfigError."""
     for folder in folders:
-        _refuse_open(folder, "replace the service's files in this folder")
+        _check_closed_to_others(folder, "replace the service's files in this folder")
 
 
 def warning(path: Path | None) -> str:
@@ -184,13 +184,13 @@ def _is_private(status: os.stat_result) -> bool:
     return group.gr_name == user.pw_name and user.pw_gid == group.gr_gid and set(group.gr_mem) <= {user.pw_name}
 
 
-def _refuse_irregular(path: Path) -> None:
+def _check_regular(path: Path) -> None:
     with suppress(OSError):  # reading the file reports that it is missing
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise ConfigError(f"{path}: this is not a regular file")
 
 
-def _refuse_open(path: Path, what: str) -> None:
+def _check_closed_to_others(path: Path, what: str) -> None:
     with suppress(OSError):
         status = path.stat()
         is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX

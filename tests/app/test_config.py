@@ -16,7 +16,7 @@ HASH = generate_password_hash("correct horse battery", method="scrypt:1024:8:1")
 TOKEN = f'[[tokens]]\nname = "a"\nsha256 = "{"a" * 64}"\n'
 
 
-def test_every_option_stands_in_the_example_with_its_default():
+def test_the_example_lists_every_option_with_its_default():
     tables = tomllib.loads(EXAMPLE.read_text())
     for name, kind in config.TABLES.items():
         for option in dataclasses.fields(kind):
@@ -25,7 +25,7 @@ def test_every_option_stands_in_the_example_with_its_default():
     assert config.read(EXAMPLE) == dataclasses.replace(config.Config(), path=EXAMPLE)
 
 
-def test_every_option_stands_in_the_readme():
+def test_the_readme_lists_every_option():
     readme = (ROOT / "README.md").read_text()
     for name, kind in config.TABLES.items():
         for option in dataclasses.fields(kind):
@@ -201,7 +201,7 @@ def test_every_option_stands_in_the_readme():
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
-def test_an_error_stops_the_start_with_one_line_that_names_it(tmp_path, capsys, text, problem):
+def test_an_error_stops_the_start_and_names_file_table_and_key(tmp_path, capsys, text, problem):
     path = tmp_path / "config.toml"
     path.write_text(text)
     with pytest.raises(SystemExit) as stopped:
@@ -250,7 +250,7 @@ def test_all_errors_are_reported_at_once(tmp_path, capsys):
         ('[[tokens]]\nname = "entra"', "sha256 = { Hush-1 = 1 }"),
     ],
 )
-def test_what_may_be_a_secret_is_not_told(tmp_path, capsys, caplog, table, line):
+def test_values_that_may_be_secrets_are_not_shown(tmp_path, capsys, caplog, table, line):
     path = tmp_path / "config.toml"
     path.touch()
     token = edit.add_token(path, "known")

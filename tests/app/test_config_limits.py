@@ -58,7 +58,7 @@ def test_a_file_that_lost_any_line_grants_no_more(tmp_path):
         assert rest is None or grants_no_more(rest, whole), lines[number]
 
 
-def test_commands_write_every_limit_of_what_they_grant(flask, config_path):
+def test_commands_write_every_limit_of_the_access_they_grant(flask, config_path):
     config_path.write_text("")
     assert flask("setup").returncode == 0
     assert flask("token", "new", "--name", "audit", "--read-only").returncode == 0

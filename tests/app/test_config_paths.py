@@ -8,7 +8,7 @@ from storage.memory import MemoryStore
 
 @pytest.mark.parametrize("link", ["log", "log-refused"])
 @pytest.mark.parametrize("kind", ["symbolic", "to nothing yet", "hard"])
-def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys, link, kind):
+def test_the_log_must_not_be_a_link_to_the_store(tmp_path, capsys, link, kind):
     store = tmp_path / "data" / "tinyscim.json"
     store.parent.mkdir()
     if kind != "to nothing yet":
@@ -25,7 +25,7 @@ def test_a_link_to_the_store_is_no_file_for_the_log(tmp_path, capsys, link, kind
 
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
 @pytest.mark.parametrize("link", ["tinyscim.json", "tinyscim.json.journal.0"])
-def test_a_link_to_the_configuration_is_no_file_of_a_store(tmp_path, capsys, link, kind):
+def test_the_store_must_not_be_a_link_to_the_configuration(tmp_path, capsys, link, kind):
     path = tmp_path / "config.toml"
     path.write_text('[store]\npath = "tinyscim.json"')
     if kind == "hard":
@@ -38,7 +38,7 @@ def test_a_link_to_the_configuration_is_no_file_of_a_store(tmp_path, capsys, lin
 
 
 @pytest.mark.parametrize("name", ["tinyscim.json.journal.0", "tinyscim.json.locks", "tinyscim.json.new"])
-def test_a_configuration_is_no_file_of_a_store(tmp_path, capsys, name):
+def test_the_configuration_must_not_have_the_name_of_a_store_file(tmp_path, capsys, name):
     path = tmp_path / name
     path.write_text('[store]\npath = "tinyscim.json"')
     with pytest.raises(SystemExit):
@@ -46,7 +46,7 @@ def test_a_configuration_is_no_file_of_a_store(tmp_path, capsys, name):
     assert "[store] path must be a file of its own" in capsys.readouterr().err
 
 
-def test_a_repair_leaves_a_configuration_that_is_named_as_the_store_alone(flask, config_path):
+def test_repair_does_not_touch_a_configuration_that_is_named_as_the_store(flask, config_path):
     config_path.write_text('[store]\npath = "config.toml"\n')
     run = flask("store", "repair")
     assert (run.returncode, run.stderr.count("\n")) == (3, 1)
@@ -55,7 +55,7 @@ def test_a_repair_leaves_a_configuration_that_is_named_as_the_store_alone(flask,
 
 
 @pytest.mark.parametrize("path", ["loop", "loop/log.jsonl"])
-def test_a_link_that_leads_to_itself_stops_no_start(tmp_path, path):
+def test_a_link_to_itself_does_not_stop_the_start(tmp_path, path):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "config.toml").write_text(f'[log]\npath = "{path}"\n')
     (tmp_path / "config.toml").chmod(0o600)

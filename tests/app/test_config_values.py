@@ -9,7 +9,7 @@ import config
 
 
 @pytest.mark.parametrize("method", ["scrypt", "scrypt:1024:8:1", "scrypt:65536:16:2", "pbkdf2", "pbkdf2:sha512:1000"])
-def test_every_hash_of_werkzeugs_is_a_password(method):
+def test_every_kind_of_werkzeug_hash_is_accepted(method):
     hashed = generate_password_hash("correct horse battery", method=method)
     assert config.parse({"panel": {"password_hash": hashed}}).panel.password_hash == hashed
 
@@ -29,7 +29,7 @@ def test_every_hash_of_werkzeugs_is_a_password(method):
         ("128:8:0", False),
     ],
 )
-def test_a_hash_is_taken_just_when_werkzeug_can_check_a_password_against_it(cost, is_right):
+def test_a_hash_is_accepted_only_if_werkzeug_can_check_a_password_against_it(cost, is_right):
     hashed = f"scrypt:{cost}$salt${'0' * 128}"
     with nullcontext() if is_right else pytest.raises((ValueError, OverflowError)):
         assert not check_password_hash(hashed, "correct horse battery")
@@ -52,7 +52,7 @@ def test_a_hash_is_taken_just_when_werkzeug_can_check_a_password_against_it(cost
         "unix:///s",
     ],
 )
-def test_an_address_may_be_of_any_kind_that_gunicorn_listens_on(bind):
+def test_bind_accepts_every_address_that_gunicorn_listens_on(bind):
     assert config.parse({"server": {"bind": bind}}).server.bind == bind
 
 
@@ -68,5 +68,5 @@ def test_an_address_may_be_of_any_kind_that_gunicorn_listens_on(bind):
         ("unix:/run/tinyscim.sock", "http://localhost"),
     ],
 )
-def test_this_machine_reaches_the_service_where_it_listens(bind, url):
+def test_the_local_origin_is_where_the_service_listens(bind, url):
     assert config.parse({"server": {"bind": bind}}).server.local_origin == url

@@ -56,7 +56,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_root_writes_belongs_to_the_service(folder, name):
+def test_files_that_root_writes_belong_to_the_service(folder, name):
     prepare(folder, name)
     run = flask(folder, *COMMANDS[name])
     assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr

@@ -20,7 +20,7 @@ from tests.support.unprivileged import (
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's identity")
 
 
-def test_a_store_that_the_configuration_leads_elsewhere_is_not_roots_to_write(folder, victim):
+def test_root_does_not_write_to_a_store_elsewhere_that_the_owner_configured(folder, victim):
     """The user to whom the configuration belongs chooses where the data is."""
     as_user(SERVICE, lambda: (folder / "config.toml").write_text(f'[store]\npath = "{victim}/tinyscim.json"\n'))
     run = flask(folder, "store", "compact")
@@ -29,7 +29,7 @@ def test_a_store_that_the_configuration_leads_elsewhere_is_not_roots_to_write(fo
     assert names(victim) == ["file"]
 
 
-def test_files_of_several_users_are_used_by_none_of_them_for_root(folder):
+def test_root_refuses_files_of_several_owners(folder):
     assert flask(folder, "store", "compact").returncode == 0
     os.chown(folder / "kept" / "data", OTHER, OTHER)
     run = flask(folder, "store", "compact")
@@ -78,7 +78,7 @@ def test_root_keeps_an_export_elsewhere_by_redirecting_stdout(folder, victim, na
     assert run.returncode == 0, run.stderr
 
 
-def test_what_root_alone_may_read_is_not_brought_in(folder, victim):
+def test_files_that_only_root_may_read_are_not_imported(folder, victim):
     (victim / "file").write_text('{"kind":"User","document":{"id":"1"}}\n')
     (victim / "file").chmod(0o600)
     as_user(SERVICE, lambda: plant(folder / "in.jsonl", lambda path: path.symlink_to(victim / "file")))
@@ -88,7 +88,7 @@ def test_what_root_alone_may_read_is_not_brought_in(folder, victim):
 
 
 @pytest.mark.parametrize("name", ["store backup", "store export", "log export"])
-def test_roots_own_service_writes_no_export_where_another_user_could_lead_it(top, victim, name):
+def test_root_writes_no_export_where_another_user_could_redirect_it(top, victim, name):
     folder, home = make_folder(top / "roots"), top / "home"
     for path in (folder, *folder.iterdir()):
         os.chown(path, 0, 0)
