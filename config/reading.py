@@ -42,7 +42,7 @@ def read(path: Path) -> Config:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not TOML, not UTF-8, or a number with too many digits
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: a value is nested too deeply") from None

@@ -8,7 +8,19 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from config import checks
 from config.fields import Moment, Names, Number, Switch, Text
-from config.options import NEVER, TABLES, Config, Server, Token
+from config.options import (
+    NEVER,
+    AttributeNames,
+    Config,
+    Connection,
+    Directory,
+    Limits,
+    LogOptions,
+    Panel,
+    Server,
+    StoreOptions,
+    Token,
+)
 
 Messages = dict[Any, Any]
 
@@ -64,7 +76,7 @@ class ServerSchema(TableSchema):
 class StoreSchema(TableSchema):
     """[store]."""
 
-    target = TABLES["store"]
+    target = StoreOptions
     path = Text("a file's path", checks.is_file)
     durability = Text('"fsync" or "os"', lambda word: word in ("fsync", "os"))
     compact_after = Number(10_000)
@@ -73,7 +85,7 @@ class StoreSchema(TableSchema):
 class DirectorySchema(TableSchema):
     """[directory]."""
 
-    target = TABLES["directory"]
+    target = Directory
     unique_group_names = Switch()
     purge_disabled_after_days = Number(0, 36_500)
     indexed_attributes = Names("a list of names of attributes")
@@ -82,7 +94,7 @@ class DirectorySchema(TableSchema):
 class LimitsSchema(TableSchema):
     """[limits]."""
 
-    target = TABLES["limits"]
+    target = Limits
     page_size = Number(1, 10_000)
     max_page_size = Number(1, 10_000)
     max_bulk_operations = Number(1, 100_000)
@@ -94,7 +106,7 @@ class LimitsSchema(TableSchema):
     @validates_schema
     def check_page_size(self, data: dict[str, Any], **_: Any) -> None:
         """Check that the default is within the maximum."""
-        limits = self.target(**data)
+        limits = Limits(**data)
         if limits.page_size > limits.max_page_size:
             raise ValidationError("must not be above max_page_size", "page_size")
 
@@ -102,7 +114,7 @@ class LimitsSchema(TableSchema):
 class LogSchema(TableSchema):
     """[log]."""
 
-    target = TABLES["log"]
+    target = LogOptions
     path = Text("a file of its own", lambda text: not text or checks.is_file(text))
     max_bytes = Number(100_000, 200_000_000)
     days = Number(1, 3_650)
@@ -111,14 +123,14 @@ class LogSchema(TableSchema):
 class ConnectionSchema(TableSchema):
     """[connection]."""
 
-    target = TABLES["connection"]
+    target = Connection
     enabled = Switch()
 
 
 class PanelSchema(TableSchema):
     """[panel]."""
 
-    target = TABLES["panel"]
+    target = Panel
     password_hash = Text(
         'what `flask panel password` writes (to have it written anew, set it to "" first)',
         lambda text: not text or checks.is_password_hash(text),
@@ -131,7 +143,7 @@ class PanelSchema(TableSchema):
 class AttributeNamesSchema(TableSchema):
     """[attribute_names]."""
 
-    target = TABLES["attribute_names"]
+    target = AttributeNames
     extraAttribute1 = Text("at most 60 printable characters", checks.is_label)
     extraAttribute2 = Text("at most 60 printable characters", checks.is_label)
     extraAttribute3 = Text("at most 60 printable characters", checks.is_label)
@@ -212,8 +224,9 @@ class ConfigSchema(TableSchema):
         """Check that no two tokens have one name."""
         tables = original.get("tokens")
         tables = tables if isinstance(tables, list | tuple) else []
-        names = [table.get("name") for table in tables if isinstance(table, Mapping)]
-        if any(names.count(name) > 1 for name in names if name):
+        found = (table.get("name") for table in tables if isinstance(table, Mapping))
+        names = [name for name in found if isinstance(name, str)]
+        if len(set(names)) < len(names):
             raise ValidationError("has two of the same name", "tokens")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
@@ -250,7 +263,7 @@ def error_lines(messages: Messages) -> Iterator[str]:
     """Yield a line for each of marshmallow's messages, which names the table and the key."""
     schema = ConfigSchema()
     for name, inner in messages.items():
-        if UNKNOWN in inner:
+        if _has_unknown(inner):
             yield f"there is no table [{name}]; there are {', '.join(sorted(schema.fields))}"
             inner = [message for message in inner if message != UNKNOWN]
         field = schema.fields.get(name)
@@ -260,6 +273,10 @@ def error_lines(messages: Messages) -> Iterator[str]:
         yield from _lines(inner, where, options)
 
 
+def _has_unknown(messages: Any) -> bool:
+    return isinstance(messages, list) and UNKNOWN in messages
+
+
 def _lines(messages: Any, where: str, options: str) -> Iterator[str]:
     if isinstance(messages, list):
         return (f"{where} {message}" for message in messages)
@@ -267,7 +284,7 @@ def _lines(messages: Any, where: str, options: str) -> Iterator[str]:
 
 
 def _keyed_lines(key: Any, inner: Any, where: str, options: str) -> Iterator[str]:
-    if UNKNOWN in inner:
+    if _has_unknown(inner):
         yield f"{where}: there is no option {key}; there are {options}"
         inner = [message for message in inner if message != UNKNOWN]
     name = {"_schema": ""}.get(key, f" number {key + 1}" if isinstance(key, int) else f" {key}")

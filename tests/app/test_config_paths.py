@@ -72,3 +72,12 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert app.test_client().get("/healthz").status_code == 200
     assert (tmp_path / "kept" / "here.json").exists()
     app.extensions["tinyscim"].store.close()
+
+
+def test_a_shared_store_and_a_shared_log_are_reported_together(tmp_path, capsys):
+    (tmp_path / "config.toml").write_text('[store]\npath = "config.toml"\n[log]\npath = "config.toml"\n')
+    with pytest.raises(SystemExit):
+        create_app(tmp_path / "config.toml")
+    store, log = capsys.readouterr().err.splitlines()
+    assert "[store] path must be a file of its own" in store
+    assert "[log] path must be a file of its own" in log
