@@ -71,8 +71,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
 
 
 def refuse_to_start(reason: str) -> NoReturn:
-    """End the process with one line that says why."""
-    sys.stderr.write(f"tinyscim: {reason}\n")
+    """End the process with a line for each reason."""
+    sys.stderr.writelines(f"tinyscim: {line}\n" for line in reason.splitlines())
     sys.exit(WORKER_BOOT_ERROR)
 
 

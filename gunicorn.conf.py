@@ -15,7 +15,7 @@ import app as application
 import config as configuration
 from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
-from config.reload import wait_until_whole
+from config.reload import wait_until_complete
 from runtime.redact import redact
 from runtime.worker import DeadlineWorker, Slots
 
@@ -98,7 +98,7 @@ def post_fork(_: Any, worker: Any) -> None:
     for stop in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(stop, lambda *_: os._exit(0))
     # A worker that takes another's place may start while the file is rewritten.
-    wait_until_whole(configuration.default_path())
+    wait_until_complete(configuration.default_path())
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.cpu})

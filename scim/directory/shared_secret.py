@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from fileio.atomic import open_to_read, put_first
+from fileio.atomic import create_atomically, open_to_read
 from storage.base import Unavailable
 
 _SECRET_BYTES = 32
@@ -15,7 +15,7 @@ def shared_secret(path: Path | None) -> bytes:
         return secrets.token_bytes(_SECRET_BYTES)
     try:
         if not path.exists():
-            put_first(path, secrets.token_bytes(_SECRET_BYTES))
+            create_atomically(path, secrets.token_bytes(_SECRET_BYTES))
         with open_to_read(path) as file:
             secret = file.read()
     except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from fileio.atomic import replace_atomically
-from fileio.locks import Turn, locked
+from fileio.locks import ProcessLock, locked
 from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.compaction import merge
 from storage.engine.journal import Journal, Replaced, encode_changes
@@ -62,7 +62,7 @@ class Session:
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._write_turn, self._sync_turn = Turn(files.lock("write")), Turn(files.lock("sync"))
+        self._write_turn, self._sync_turn = ProcessLock(files.lock("write")), ProcessLock(files.lock("sync"))
         self._board = Board(files.lock("write"))  # who meets in that turn reads the same board
         self._writer = Lock()  # one transaction at a time in this process
         self._syncing = Lock()  # one fsync at a time

@@ -72,7 +72,7 @@ def test_tail_and_export_choose_by_person_action_result_and_time(day, filters, c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tail", "--since", "yesterday"], '"yesterday" is no time; write 2026-01-31'),
+        (["tail", "--since", "yesterday"], '"yesterday" is not a date. Use 2026-01-31'),
         (["tail", "--action", "jumped"], "'jumped' is not one of 'created'"),
         (["export", "--format", "xml"], "'xml' is not one of 'jsonl', 'csv'"),
     ],
@@ -101,7 +101,7 @@ def test_an_export_is_private(day, tmp_path):
 def test_an_empty_log_says_so(logged):
     answer = logged.run("tail")
     assert (answer.exit_code, answer.stdout) == (0, "")
-    assert "no such entry" in answer.stderr
+    assert "The log is empty" in answer.stderr
 
 
 def test_a_log_that_is_off_says_how_to_turn_it_on(make_logged):

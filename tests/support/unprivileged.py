@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from config.edit import add_token
 
 "".encode("utf-8-sig")  # loads it here, where Python can be read
 
@@ -21,6 +24,25 @@ _LOADED = (
 )
 FLASK = (sys.executable, "-c", f"{_LOADED}; from flask.cli import main; main()")
 GUNICORN = (sys.executable, "-c", f"{_LOADED}; from gunicorn.app.wsgiapp import run; run()", "app:create_app()")
+CONFIG = '[store]\npath = "kept/data/tinyscim.json"\n[log]\npath = "logs/log.jsonl"\n'
+SECRET = b"what root alone may change: longer than the 32 bytes of numbers that processes share\n"
+COMMANDS = {
+    "setup": ["setup"],
+    "token new": ["token", "new", "--name", "entra"],
+    "token list": ["token", "list"],
+    "token revoke": ["token", "revoke", "first"],
+    "panel password": ["panel", "password", "--password-stdin"],
+    "store check": ["store", "check"],
+    "store repair": ["store", "repair"],
+    "store compact": ["store", "compact"],
+    "store backup": ["store", "backup", "{folder}/backup"],
+    "store restore": ["store", "restore", "--yes", "{folder}/in.json"],
+    "store export": ["store", "export", "-o", "{folder}/export"],
+    "store import": ["store", "import", "{folder}/in.jsonl"],
+    "log tail": ["log", "tail"],
+    "log export": ["log", "export", "-o", "{folder}/log-export"],
+}
+BROKEN = {"store repair"}
 
 
 @contextmanager
@@ -81,3 +103,55 @@ def _start(uid: int, function: Callable[[], object]) -> int:
         traceback.print_exc(file=sys.__stderr__)
     finally:
         os._exit(status)
+
+
+def make_folder(folder):
+    folder.mkdir(0o700)
+    (folder / "config.toml").write_text(CONFIG)
+    (folder / "in.json").write_text("{}")
+    (folder / "in.jsonl").write_text("")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, SERVICE, SERVICE)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return folder
+
+
+def flask(folder, *arguments):
+    text = "a password of the panel\n" if "password" in arguments else ""
+    return run_flask(folder / "config.toml", *(word.format(folder=folder) for word in arguments), input=text)
+
+
+def prepare(folder, name):
+    """Give the service what the command is about: a token, documents, a damaged file."""
+    as_user(SERVICE, lambda: add_token(folder / "config.toml", "first"))
+    if name in BROKEN:
+        as_user(SERVICE, lambda: write(folder / "kept" / "data" / "tinyscim.json", b"nonsense\n"))
+
+
+def write(path, data):
+    os.umask(0o077)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def identity(path):
+    """Whatever root could have changed by mistake."""
+    status = path.lstat()
+    content = path.read_bytes() if stat.S_ISREG(status.st_mode) else names(path)
+    return status.st_uid, status.st_gid, status.st_mode, content
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def owners(folder):
+    return {path.name: (path.lstat().st_uid, path.lstat().st_gid) for path in folder.rglob("*")}
+
+
+def plant(path, make):
+    """Put something in a place as the service's user, with what was there moved away."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(path):
+        path.rename(path.with_name(f"{path.name}.was"))
+    make(path)
