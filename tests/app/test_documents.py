@@ -105,6 +105,19 @@ def test_every_decision_is_in_the_list_and_fits_a_page():
         assert len(text.splitlines()) <= 60, name
 
 
+def test_the_architecture_names_exactly_the_packages_that_exist():
+    (tree, *_) = re.findall(r"```\n(.*?)```", (ROOT / "ARCHITECTURE.md").read_text(), flags=re.DOTALL)
+    named, parent = set(), ""
+    for indent, name in re.findall(r"^( *)(\w+)/ ", tree, flags=re.MULTILINE):
+        parent = parent if indent else name
+        named.add(f"{parent}/{name}" if indent else name)
+    top = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"tests"}
+    inner = {
+        f"{name}/{path.parent.name}" for name in ("scim", "storage") for path in (ROOT / name).glob("*/__init__.py")
+    }
+    assert named == top | inner
+
+
 @pytest.mark.parametrize(("name", "lines"), [("README.md", 200), ("ARCHITECTURE.md", 120)])
 def test_the_entry_pages_are_short(name, lines):
     assert len((ROOT / name).read_text().splitlines()) <= lines
