@@ -1,7 +1,6 @@
 """PATCH: legacy and flag operations, rewritten as those of RFC 7644 section 3.5.2."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from scim.dialect.names import attribute_name, inner_tree
@@ -30,7 +29,7 @@ def patch_operations(type: ResourceType, operations: Iterable[PatchOperation]) -
 
 def _with_path(type: ResourceType, operation: PatchOperation, sent: PathText) -> Iterator[PatchOperation]:
     text = _strict_path(type, sent)
-    path, operation = resolve_path(text, type), replace(operation, path=text)
+    path, operation = resolve_path(text, type), PatchOperation(operation.op, text, operation.value)
     yield from (_removals(operation, text, path) if operation.op == "remove" else _writes(type, operation, text, path))
 
 
@@ -47,7 +46,8 @@ def _without_path(type: ResourceType, operation: PatchOperation, value: JsonObje
     """Yield the operation, and one more for each key that is a path into elements: `emails[type eq "work"].value`."""
     selecting = {name: part for name, part in value.items() if "[" in name or _is_part_of_elements(type, name)}
     rest = resource(type, {name: part for name, part in value.items() if name not in selecting})
-    yield replace(operation, value={name: part for name, part in rest.items() if name not in _ASSIGNED_HERE})
+    value = {name: part for name, part in rest.items() if name not in _ASSIGNED_HERE}
+    yield PatchOperation(operation.op, None, value)
     for name, part in selecting.items():
         path = parse_path(name)
         yield from _with_path(type, PatchOperation(operation.op, path, part), path)
@@ -64,13 +64,13 @@ def _writes(type: ResourceType, operation: PatchOperation, text: PathText, path:
         yield operation
     elif target.attribute is None:
         inner = resource(type, {str(target): value}) if isinstance(value, dict) else {}
-        yield replace(operation, value=inner.get(str(target), value))
+        yield PatchOperation(operation.op, text, inner.get(str(target), value))
     else:
         value = attribute_value(target.leaf, value, element=path.filter is not None)
         if value is None and path.filter and target.sub and target.sub.name == "value":
             yield PatchOperation("remove", text._replace(sub=None))  # an e-mail without a value is removed [tests]
         else:
-            yield replace(operation, value=value)
+            yield PatchOperation(operation.op, text, value)
 
 
 def _removals(operation: PatchOperation, text: PathText, path: Path) -> Iterator[PatchOperation]:
@@ -88,7 +88,8 @@ def _removals(operation: PatchOperation, text: PathText, path: Path) -> Iterator
     if not attribute.multi_valued and not (attribute.refers_to and selected):
         yield operation
     elif selected:
-        yield replace(operation, path=text._replace(filter=selected[0] if len(selected) == 1 else Or(selected)))
+        filter = selected[0] if len(selected) == 1 else Or(selected)
+        yield PatchOperation("remove", text._replace(filter=filter))
 
 
 def _selection(attribute: Attribute, element: Any) -> Filter | None:
