@@ -200,7 +200,7 @@ def test_the_readme_lists_every_option():
                 f"pbkdf2:sha257:1$a${'0' * 64}",
             )
         ),
-        ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first)\n'),
+        ('[panel]\npassword_hash = "md5$a$b"', '(to set a new password, set it to "" first)\n'),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is no attribute that could be indexed'),
     ],
 )
