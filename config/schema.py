@@ -132,7 +132,7 @@ class PanelSchema(TableSchema):
 
     target = Panel
     password_hash = Text(
-        'what `flask panel password` writes (to have it written anew, set it to "" first)',
+        'what `flask panel password` writes (to set a new password, set it to "" first)',
         lambda text: not text or checks.is_password_hash(text),
         is_secret=True,  # it may be the password itself
     )

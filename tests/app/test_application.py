@@ -2,7 +2,7 @@
 
 import pytest
 
-from scim.directory.bulk import BULK_REQUEST
+from scim.protocol.bulk import BULK_REQUEST
 from scim.web.application import Application
 from storage.memory import MemoryStore
 from tests.support.urns import USER

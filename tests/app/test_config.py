@@ -201,7 +201,7 @@ def test_every_option_stands_in_the_documentation():
                 f"pbkdf2:sha257:1$a${'0' * 64}",
             )
         ),
-        ('[panel]\npassword_hash = "md5$a$b"', '(to have it written anew, set it to "" first)\n'),
+        ('[panel]\npassword_hash = "md5$a$b"', '(to set a new password, set it to "" first)\n'),
         ('[directory]\nindexed_attributes = ["nope"]', '"nope" is not an attribute that can be indexed'),
     ],
 )

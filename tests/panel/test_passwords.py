@@ -27,7 +27,7 @@ def test_a_short_password_is_refused(anonymous):
 
 def test_a_password_that_is_not_utf8_is_refused(anonymous):
     result = anonymous.command("panel", "password", "--password-stdin", given=b"\xff\xfe bad utf8 password\n")
-    assert (result.exit_code, result.output) == (1, "Error: The password is no text in UTF-8.\n")
+    assert (result.exit_code, result.output) == (1, "Error: The password is not valid UTF-8.\n")
 
 
 def test_an_emptied_hash_is_replaced(make_browser):
