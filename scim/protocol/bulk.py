@@ -8,7 +8,7 @@ import marshmallow as ma
 
 from scim.errors import InvalidSyntax, InvalidValue, TooLarge
 from scim.protocol.fields import one_of
-from scim.protocol.messages import NOT_A_LIST, MessageSchema, first_sentence
+from scim.protocol.messages import NOT_A_LIST, MessageSchema, check_path_length, first_sentence
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -83,11 +83,15 @@ class BulkRequestSchema(MessageSchema):
 
 
 def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
-    """Return the operations of a BulkRequest and its failOnErrors. Raises InvalidSyntax, InvalidValue, TooLarge."""
+    """Return the operations of a BulkRequest and its failOnErrors.
+
+    Raises InvalidSyntax, InvalidValue, TooLarge, TooMany.
+    """
     try:
         request: BulkRequest = BulkRequestSchema(max_operations).load(body)
     except ma.ValidationError as error:
         raise InvalidSyntax(first_sentence(error.messages)) from None
+    check_path_length(operation.data for operation in request.operations)
     ids = [operation.bulk_id for operation in request.operations if operation.bulk_id]
     if len(set(ids)) < len(ids):
         raise InvalidValue("A bulkId must be unique within the request.")

@@ -1,12 +1,14 @@
 """The request messages of RFC 7644 as marshmallow schemas: query, SearchRequest and PatchOp."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import marshmallow as ma
 
-from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, shorten
+from scim.errors import InvalidCount, InvalidSyntax, InvalidValue, TooMany, shorten
+from scim.filters.lexer import MAX_LENGTH
 from scim.protocol.fields import (
     AttributeNamesField,
     FilterField,
@@ -24,6 +26,7 @@ from scim.schema.fields import first_error
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
+MAX_PATH_LENGTH = 300_000  # characters; reading a filter in a path takes about a microsecond for each
 _MAX_SCHEMAS = 100
 
 
@@ -130,6 +133,24 @@ def check_patch_length(operations: Any) -> None:
         raise InvalidSyntax(f"Operations: has more than {MAX_PATCH_OPERATIONS} operations.")
 
 
+def check_path_length(messages: Iterable[Mapping[str, Any]]) -> None:
+    """Raise TooMany if the paths in these PatchOp messages are too long together."""
+    lists = (value for message in messages for value in _named(message, "operations") if isinstance(value, list))
+    operations = chain.from_iterable(lists)
+    paths = chain.from_iterable(_named(operation, "path") for operation in operations)
+    # One that is longer than a filter may be is refused without being read.
+    if sum(len(path) for path in paths if isinstance(path, str) and len(path) <= MAX_LENGTH) > MAX_PATH_LENGTH:
+        raise TooMany(
+            f"The paths of the PATCH operations have more than {MAX_PATH_LENGTH} characters together. "
+            "Send fewer operations in a request, or list several values in one operation."
+        )
+
+
+def _named(message: Any, name: str) -> list[Any]:
+    """Return what has a name in a message that has not been validated, however the name is spelled."""
+    return [value for key, value in message.items() if fold(key) == name] if isinstance(message, dict) else []
+
+
 class PatchOpSchema(MessageSchema):
     """The body of a PATCH."""
 
@@ -141,9 +162,10 @@ class PatchOpSchema(MessageSchema):
 
     @ma.pre_load
     def canonicalise_keys(self, data: Any, **kwargs: Any) -> Any:
-        """Count the operations before any of them is read. Raises InvalidSyntax."""
+        """Count the operations and the length of their paths before one is read. Raises InvalidSyntax, TooMany."""
         result = super().canonicalise_keys(data, **kwargs)
         check_patch_length(result.get("Operations"))
+        check_path_length([result])
         return result
 
     @ma.post_load
