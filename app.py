@@ -27,7 +27,7 @@ from scim.directory.token_usage import TokenUsageTracker
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
 from scim.web import discovery, hooks, views
-from scim.web.application import Application
+from scim.web.request import Request
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
 
@@ -53,12 +53,13 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
-    app = Application(__name__)
+    app = Flask(__name__)
+    app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
-    hooks.install(app, base_path)
+    hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     provisioning_log.install(app, service, own.log)

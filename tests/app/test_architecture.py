@@ -1,6 +1,8 @@
 """The direction of imports, which no linter checks."""
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,47 @@ import shutil
 open(path); path.open("rb"); text.replace("a", "b"); replace(config, path=path)
 """
     assert len(list(writes(ast.parse(source)))) == 11
+
+
+LIBRARIES = ("flask", "werkzeug", "gunicorn", "logging")
+
+
+def product_classes():
+    for path in (path for package in {*PRODUCT, "entra"} - {"gunicorn.conf"} for path in modules(package)):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if path.name != "__main__.py":
+            module = importlib.import_module(name)
+            yield from (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name)
+
+
+def overridden(cls):
+    """Yield the methods of a library's classes that a class overrides, with the base's class."""
+    for base in cls.__mro__[1:]:
+        if base.__module__.split(".")[0] in LIBRARIES:
+            for name in vars(cls).keys() & vars(base).keys():
+                if callable(vars(base)[name]) and not (name.startswith("__") and name.endswith("__")):
+                    yield base, name
+
+
+# Public, without a docstring of its own: what signs the session is the point of Flask's session interfaces.
+SESSION_SIGNER = ("SecureCookieSessionInterface", "get_signing_serializer")
+
+
+def test_only_public_documented_methods_of_libraries_are_overridden():
+    found = {(base, name) for cls in product_classes() for base, name in overridden(cls)}
+    names = {(base.__name__, name) for base, name in found}
+    assert ("ThreadWorker", "get_thread_pool") in names
+    assert [one for one in names if one[1].startswith("_")] == []
+    undocumented = {(base.__name__, name) for base, name in found if not inspect.getdoc(getattr(base, name))}
+    inherited = {
+        (base.__name__, name)
+        for base, name in found
+        if any(inspect.getdoc(getattr(one, name, None)) for one in base.__mro__)
+    }
+    assert undocumented - inherited <= {SESSION_SIGNER}
+
+
+def test_no_module_is_too_long():
+    paths = [path for package in PRODUCT for path in modules(package)]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
+    assert {name for name, count in lines.items() if count > 300} <= {"storage/engine/commit.py"}
