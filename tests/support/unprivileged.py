@@ -153,5 +153,6 @@ def plant(path, make):
     """Put something in a place as the service's user, with what was there moved away."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(path):
-        path.rename(path.with_name(f"{path.name}.was"))
+        aside = next(name for n in range(10) if not os.path.lexists(name := path.with_name(f"{path.name}.was{n}")))
+        path.rename(aside)
     make(path)
