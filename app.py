@@ -33,7 +33,7 @@ from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker anew
+WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker again
 
 
 def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, store: Store | None = None) -> Flask:
@@ -95,12 +95,12 @@ def say_owner(owner: Owner) -> None:
 
 
 def warn_of_proxy(server: Server) -> None:
-    """Say once, at the start, that nobody's address will be known."""
+    """Warn at the start if clients' addresses will be unknown."""
     if server.public_url.startswith("https:") and not server.trusted_proxies:
         _set_up_log()
         logging.getLogger("tinyscim").warning(
-            "public_url is https, so there is a proxy, and trusted_proxies is 0: every visitor of the panel seems to "
-            "come from the proxy, and one who fails to sign in makes all others wait. Set trusted_proxies."
+            "public_url is https, so there is a proxy, and trusted_proxies is 0: all visitors of the panel "
+            "seem to come from the proxy, and one attacker's failed sign-ins throttle everyone. Set trusted_proxies."
         )
 
 
@@ -187,7 +187,7 @@ def _healthz(service: Service) -> Response:
 
 
 def _set_up_log() -> None:
-    """Log to stderr, unless whoever runs the application has said where to."""
+    """Log to stderr, unless logging is configured already."""
     # The development server's own line for each request has the query in it, and so what people are looked for by.
     logging.getLogger("werkzeug").addFilter(lambda record: " HTTP/" not in record.getMessage())
     log = logging.getLogger("tinyscim")

@@ -30,8 +30,8 @@ wsgi_app = "app:create_app()"
 bind = _server.bind
 workers = _server.workers
 worker_class = DeadlineWorker
-# Measured with 1, 2, 3, 4 and 8: the rates are alike, and the slowest of a hundred requests waits longer the more there
-# are. With one or two, a slow disk or a slow client would hold up everybody.
+# As many requests run at a time. Measured with 1, 2, 3, 4 and 8: the rate is the same, and the slowest of a hundred
+# requests waits longer with more. With one or two, a slow disk would hold up all requests.
 threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75

@@ -48,7 +48,7 @@ class BufferedStderrHandler(logging.Handler):
             self._later.schedule()
 
     def flush(self) -> None:
-        """Write what waits; where nobody takes it, there is nobody to be told."""
+        """Write the waiting lines. A closed stderr is ignored: there is nowhere else to report it."""
         with self._writing, suppress(OSError, ValueError):
             records = [self._waiting.popleft() for _ in range(len(self._waiting))]
             sys.stderr.write("".join(map(self._line, records)))
