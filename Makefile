@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := http://127.0.0.1:8000
+WORKERS ?= 2
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -15,8 +16,9 @@ run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
 	@exec $(BIN)/gunicorn 'app:create_app()'
 
+# In parallel; `make test WORKERS=8` where there are more than two cores.
 test: $(VENV)/.dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-long: $(VENV)/.dev
 	@$(BIN)/pytest -m long

@@ -19,7 +19,7 @@ from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
 from runtime import buffered_logging
-from scim import dialect
+from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
 from scim.directory.purge import Purge
 from scim.directory.service import Service
@@ -27,13 +27,13 @@ from scim.directory.token_usage import TokenUsageTracker
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
 from scim.web import discovery, hooks, views
-from scim.web.application import Application
+from scim.web.request import Request
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker anew
+WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker again
 
 
 def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, store: Store | None = None) -> Flask:
@@ -53,12 +53,13 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
         service = _service(settings, store, own)
     except (ConfigError, DefinitionError) as error:
         refuse_to_start(str(error))
-    app = Application(__name__)
+    app = Flask(__name__)
+    app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
-    hooks.install(app, base_path)
+    hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     provisioning_log.install(app, service, own.log)
@@ -71,8 +72,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
 
 
 def refuse_to_start(reason: str) -> NoReturn:
-    """End the process with one line that says why."""
-    sys.stderr.write(f"tinyscim: {reason}\n")
+    """End the process with a line for each reason."""
+    sys.stderr.writelines(f"tinyscim: {line}\n" for line in reason.splitlines())
     sys.exit(WORKER_BOOT_ERROR)
 
 
@@ -94,12 +95,12 @@ def say_owner(owner: Owner) -> None:
 
 
 def warn_of_proxy(server: Server) -> None:
-    """Say once, at the start, that nobody's address will be known."""
+    """Warn at the start if clients' addresses will be unknown."""
     if server.public_url.startswith("https:") and not server.trusted_proxies:
         _set_up_log()
         logging.getLogger("tinyscim").warning(
-            "public_url is https, so there is a proxy, and trusted_proxies is 0: every visitor of the panel seems to "
-            "come from the proxy, and one who fails to sign in makes all others wait. Set trusted_proxies."
+            "public_url is https, so there is a proxy, and trusted_proxies is 0: all visitors of the panel "
+            "seem to come from the proxy, and one attacker's failed sign-ins throttle everyone. Set trusted_proxies."
         )
 
 
@@ -145,9 +146,9 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     except DefinitionError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
-        return Service(ReloadingConfig(settings), types, declared, store)
+        return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
     live_config, store = ReloadingConfig(settings), _configured_store(settings)
-    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity))
+    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
 
 
 def _configured_store(settings: Config) -> Store:
@@ -164,7 +165,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
         if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        path, query = dialect.normalise_url(path, query, base_path)
+        path, query = normalise_url(path, query, base_path)
         if path.startswith(base_path):
             environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)
@@ -186,7 +187,7 @@ def _healthz(service: Service) -> Response:
 
 
 def _set_up_log() -> None:
-    """Log to stderr, unless whoever runs the application has said where to."""
+    """Log to stderr, unless logging is configured already."""
     # The development server's own line for each request has the query in it, and so what people are looked for by.
     logging.getLogger("werkzeug").addFilter(lambda record: " HTTP/" not in record.getMessage())
     log = logging.getLogger("tinyscim")

@@ -15,7 +15,7 @@ import app as application
 import config as configuration
 from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
-from config.reload import wait_until_whole
+from config.reload import wait_until_complete
 from runtime.redact import redact
 from runtime.worker import DeadlineWorker, Slots
 
@@ -30,8 +30,8 @@ wsgi_app = "app:create_app()"
 bind = _server.bind
 workers = _server.workers
 worker_class = DeadlineWorker
-# Measured with 1, 2, 3, 4 and 8: the rates are alike, and the slowest of a hundred requests waits longer the more there
-# are. With one or two, a slow disk or a slow client would hold up everybody.
+# As many requests run at a time. Measured with 1, 2, 3, 4 and 8: the rate is the same, and the slowest of a hundred
+# requests waits longer with more. With one or two, a slow disk would hold up all requests.
 threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75
@@ -98,7 +98,7 @@ def post_fork(_: Any, worker: Any) -> None:
     for stop in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(stop, lambda *_: os._exit(0))
     # A worker that takes another's place may start while the file is rewritten.
-    wait_until_whole(configuration.default_path())
+    wait_until_complete(configuration.default_path())
     if worker.cpu is not None:
         with suppress(OSError):  # where it is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.cpu})

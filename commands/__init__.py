@@ -10,6 +10,6 @@ from commands.token import token
 
 
 def register(app: Flask) -> None:
-    """Hang the commands onto an application."""
+    """Add the commands to an application."""
     for command in (setup, token, panel, store, log):
         app.cli.add_command(command)

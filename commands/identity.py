@@ -1,4 +1,4 @@
-"""The user that a command acts as."""
+"""The user as whom a command runs."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _DENIED = os.strerror(errno.EACCES)
 
 
 class Command(click.Command):
-    """A command on the configuration's file alone, which root runs as the user to whom it belongs."""
+    """A command that only uses the configuration file; run by root, it becomes the file's owner."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -28,7 +28,7 @@ class Command(click.Command):
 
 
 class Group(AppGroup):
-    """Commands that root runs as the user to whom the files belong: all of them, or the configuration's alone."""
+    """Commands that become the files' owner if root runs them; without `is_all` only the configuration counts."""
 
     def __init__(self, *arguments: Any, is_all: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -42,9 +42,9 @@ class Group(AppGroup):
 
 @contextmanager
 def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
-    """Take the owner's identity, for good, if root runs the command; explain what fails for that reason.
+    """Become the files' owner for good if root runs the command, and explain errors that this causes.
 
-    Warns of a configuration that others may read, since this is where a command starts.
+    Warns if other users may read the configuration.
     """
     service: Service = ctx.ensure_object(ScriptInfo).load_app().extensions["tinyscim"]
     settings = service.live_config.current
@@ -59,14 +59,14 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
         yield
     except Exception as error:
         if owner and (_DENIED in str(error) or isinstance(error, click.BadParameter)):
-            click.echo(f"Run by root, this command acts as {owner.name}, to whom {owner.place} belongs.", err=True)
+            click.echo(f"Run by root, this command acts as {owner.name}, who owns {owner.place}.", err=True)
         raise
 
 
 def serve_as_owner(paths: list[Path]) -> None:
-    """Take the owner's identity, for good, if root runs `flask run`. Raises ConfigError.
+    """Become the files' owner for good if root runs `flask run`. Raises ConfigError.
 
-    gunicorn's workers have it before they make the application (gunicorn.conf.py).
+    gunicorn's workers have done so before they create the application (gunicorn.conf.py).
     """
     context = click.get_current_context(silent=True)
     is_serving = context is not None and context.info_name == "run"
@@ -74,12 +74,12 @@ def serve_as_owner(paths: list[Path]) -> None:
         owner.become()
 
 
-def refuse_to_be_led(path: Path) -> None:
-    """Refuse to have root write where another user chooses what is written to."""
+def check_not_redirectable(path: Path) -> None:
+    """Refuse to let root write to a file that another user could have replaced."""
     if os.geteuid() == 0 and (place := of_others(path)):
         raise click.ClickException(
-            f"other users may change {place}, and so lead root to another file: name a file in a folder of root's,"
-            " or redirect stdout"
+            f"other users may change {place} and could redirect root to another file: use a folder that only root may"
+            " change, or redirect stdout"
         )
 
 

@@ -1,4 +1,4 @@
-"""`flask log`: shows and exports the provisioning log."""
+"""`flask log`: show and export the provisioning log."""
 
 import json
 import time
@@ -14,15 +14,13 @@ from provisioning_log.entries import ACTIONS
 from provisioning_log.export import COLUMNS, as_exchange, as_row, summary
 from provisioning_log.search import RESULTS, Criteria, matching, read_time
 
-log = Group(
-    "log", is_all=True, help="What the identity provider did here: every change, and every request that failed."
-)
+log = Group("log", is_all=True, help="Show and export the provisioning log: every change, and every failed request.")
 
-FOLLOW = 0.5  # seconds between two looks
+POLL_INTERVAL = 0.5  # seconds
 
 
 class _Time(click.ParamType[str]):
-    """A time, in the log's own form."""
+    """A time, converted to the log's format."""
 
     name = "time"
 
@@ -30,17 +28,27 @@ class _Time(click.ParamType[str]):
         try:
             return read_time(value)
         except (ValueError, OverflowError):
-            self.fail(f'"{value}" is no time; write 2026-01-31, 2026-01-31T12:00 (UTC), or 30m, 2h, 7d for "ago"')
+            self.fail(
+                f'"{value}" is not a date. Use 2026-01-31, 2026-01-31T12:00 (UTC), or an age such as 30m, 2h or 7d.'
+            )
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
-            click.option("--person", metavar="TEXT", help="Only who has this in a name or as the id."),
-            click.option("--action", type=click.Choice(ACTIONS), help="Only entries of this action."),
-            click.option("--result", type=click.Choice(RESULTS), help="Only what went well, or did not."),
-            click.option("--since", type=_Time(), help='From this time on: "2026-01-31T12:00" (UTC), or "2h" ago.'),
-            click.option("--until", type=_Time(), help="Up to this time."),
+            click.option(
+                "--person",
+                metavar="TEXT",
+                help="Only entries about resources with this text in a name, or with this ID.",
+            ),
+            click.option("--action", type=click.Choice(ACTIONS), help="Only entries with this action."),
+            click.option("--result", type=click.Choice(RESULTS), help="Only requests with this result."),
+            click.option(
+                "--since",
+                type=_Time(),
+                help="Only entries from this time on: 2026-01-31T12:00 (UTC), or an age such as 2h.",
+            ),
+            click.option("--until", type=_Time(), help="Only entries up to this time."),
         )
     ):
         command = option(command)
@@ -54,24 +62,24 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="How many entries to show.",
+    help="The number of entries to show.",
     metavar="N",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on with new entries as they come, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Keep showing new entries until Ctrl-C.")
 @_filters
 def tail(lines: int, follow: bool, **criteria: str | None) -> None:
-    """Show the newest entries, one on a line: when, status, what was done, to whom, what changed or is to change."""
+    """Show the newest entries, one per line: time, status, action, resource, and the changes or the advice."""
     found, wanted = _log(), _criteria(criteria)
-    coming = found.files.appended() if follow else iter(())
+    appended = found.files.appended() if follow else iter(())
     newest = found.search(wanted, limit=lines).entries
     for entry in reversed(newest):
         click.echo(summary(entry))
     if lines and not newest and not follow:
-        click.echo("The provisioning log has no such entry.", err=True)
-    for new in coming:
+        click.echo("No entries match." if found.search(Criteria(), limit=1).entries else "The log is empty.", err=True)
+    for new in appended:
         for entry in matching(new, wanted):
             click.echo(summary(entry))
-        time.sleep(FOLLOW)
+        time.sleep(POLL_INTERVAL)
 
 
 @log.command("export")
@@ -81,12 +89,12 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
     type=click.Choice(["jsonl", "csv"]),
     default="jsonl",
     show_default=True,
-    help="JSON lines have everything; CSV has a line for each entry, to be read by a spreadsheet.",
+    help="JSON lines contain everything; CSV has one row per entry, for spreadsheets.",
 )
 @to_file
 @_filters
 def export(form: str, output: str, **criteria: str | None) -> None:
-    """Write the entries, the oldest first. `python -m entra replay` sends what the JSON lines hold again."""
+    """Write the entries, oldest first. `python -m entra replay` can send the requests in the JSON lines again."""
     entries = _log().entries(_criteria(criteria))
     registry = current_app.extensions["tinyscim"].registry
     with opened(output) as file:

@@ -1,4 +1,4 @@
-"""What commands write, and how they say that it could not be written."""
+"""Where commands write, and how they report that they cannot."""
 
 import io
 import os
@@ -24,12 +24,12 @@ to_file = click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True),
     default=STDOUT,
-    help="A file, instead of stdout.",
+    help="Write to this file instead of stdout.",
 )
 
 
 class Group(identity.Group):
-    """Commands that say in one line what could not be read or written, and end with status 1."""
+    """Commands that report an unreadable or unwritable file in one line, and end with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -37,27 +37,27 @@ class Group(identity.Group):
             return super().invoke(ctx)
         except StoreError as error:
             raise click.ClickException(str(error)) from error
-        except BrokenPipeError:  # who reads has seen enough, as `head` has: click ends without a word
+        except BrokenPipeError:  # the reader has closed the pipe, as `head` does: click ends silently
             raise
         except OSError as error:
             raise unwritten(error) from error
 
 
 def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
-    """Return what is said of output that could not be written; the rest of it is dropped."""
-    sys.stdout = io.StringIO()  # else Python tries again at its end, and says once more that it failed
+    """Return the error for output that cannot be written; the rest of the output is dropped."""
+    sys.stdout = io.StringIO()  # else Python flushes again when it exits, and reports the error twice
     return click.ClickException(f"{error.filename or 'output'}: {error.strerror}{outcome}")
 
 
 def check_stdout_open(outcome: str = "") -> None:
-    """Refuse to write where nobody would see it: click prints nothing, and calls that a success."""
+    """Refuse to run without a stdout: click would print nothing and report success."""
     if sys.stdout is None:
         raise click.ClickException(f"output: stdout is closed{outcome}")
 
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[str]]:
-    """Open what an export writes: a file, which only its owner may read if it is new, or stdout."""
+    """Open an export's output: stdout, or a file that only its owner may read if it is new."""
     if output == STDOUT:
         check_stdout_open()
     with click.open_file(STDOUT, "w", "utf-8") if output == STDOUT else _private(Path(output)) as file:
@@ -65,7 +65,7 @@ def opened(output: str) -> Iterator[IO[str]]:
 
 
 def check_not_service_file(path: Path) -> None:
-    """Refuse to write over what the service keeps."""
+    """Refuse to overwrite a file of the service."""
     service = current_app.extensions["tinyscim"]
     store = service.store.files if isinstance(service.store, TinyDBStore) else None
     if ServiceFiles(service.live_config.current, store).has(path):
@@ -74,5 +74,5 @@ def check_not_service_file(path: Path) -> None:
 
 def _private(path: Path) -> IO[str]:
     check_not_service_file(path)
-    identity.refuse_to_be_led(path)
+    identity.check_not_redirectable(path)
     return os.fdopen(open_output(path), "w", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What commands that change the configuration share."""
+"""The configuration file that commands change."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from flask import current_app
 
 
 def config_path() -> Path:
-    """Return the configuration's file."""
+    """Return the path of the configuration file."""
     path: Path | None = current_app.extensions["tinyscim"].live_config.current.path
     if path is None:
         raise click.ClickException("This application has no configuration file.")

@@ -1,4 +1,4 @@
-"""The files that the service itself keeps: no command writes over them, and neither does the store or the log."""
+"""The service's own files, which no command, store or log may overwrite."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from storage.engine.paths import Files
 
 
 class ServiceFiles:
-    """The configuration, the store with what lies beside it, and the log, which is None where it is off."""
+    """The configuration, the store with the files beside it, and the log, which is None if it is off."""
 
     def __init__(self, settings: Config, store: Files | None = None) -> None:
         path, log = settings.resolve(settings.store.path), settings.log
@@ -24,15 +24,15 @@ class ServiceFiles:
         self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
         single = [self.secret, self.activity, self.sessions, self.failures, self.purge_lock]
         single += filter(None, [settings.path])
-        # Each may have its lock, and what is about to replace it, beside it.
+        # Each may have its lock and its replacement beside it.
         self._single = {_placed(one.with_name(one.name + end)) for one in single for end in ("", ".lock", ".new")}
 
     def has(self, path: Path) -> bool:
-        """Tell whether a path leads to one of them, by a link too."""
+        """Return whether a path leads to one of the files, directly or by a link."""
         return self._has_another(path) or (self.log is not None and _leads_to(path, self.log.owns, self.log.files))
 
     def folders(self) -> list[Path]:
-        """Return the folders that they are in, as far as the configuration is a file."""
+        """Return the folders of the files, or none if the configuration is not a file."""
         path = self._settings.path
         if path is None:
             return []
@@ -45,18 +45,21 @@ class ServiceFiles:
         return [*filter(None, [self._settings.path]), self.store.snapshot, *log]
 
     def check_separate(self) -> None:
-        """Refuse a store or a log where something else is kept, which it would destroy. Raises ConfigError."""
+        """Check that neither the store nor the log would overwrite another file. Raises ConfigError."""
         source = self._settings.path or "configuration"
+        errors = []
         if self._has_shared_store():
-            raise ConfigError(
+            errors.append(
                 f"{source}: [store] path must be a file of its own, and so must those beside it that begin with its"
                 f" name, not {self._settings.store.path}"
             )
         if self.log and (any(map(self._is_taken, self.log.paths)) or any(map(self.log.owns, self._others()))):
-            raise ConfigError(
+            errors.append(
                 f"{source}: [log] path must be a file of its own, and so must"
                 f" {self.log.paths[1].name} beside it, not {self._settings.log.path}"
             )
+        if errors:
+            raise ConfigError(*errors)
 
     def _has_shared_store(self) -> bool:
         snapshot = self.store.snapshot
@@ -85,9 +88,9 @@ class ServiceFiles:
 
 def _real(path: Path) -> Path:
     # Path.resolve() raises RuntimeError for a link that leads to itself.
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         return Path(os.path.realpath(path))
-    return path.absolute()  # a link on the way was removed while it was read
+    return path.absolute()  # a link on the way was removed or replaced while it was read
 
 
 def _placed(path: Path) -> Path:
@@ -101,12 +104,12 @@ def _is_folder(path: Path) -> bool:
 
 
 def _leads_to(path: Path, owns: Callable[[Path], bool], files: Callable[[], Iterable[Path]]) -> bool:
-    """Tell whether a path has one of the names, is below one, or is one of the files under a name of its own."""
+    """Return whether a path is owned, is below an owned path, or is another name of one of the files."""
     target = _real(path)
     return any(map(owns, (path, target, *target.parents))) or any(_is_same(path, one) for one in files())
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    with suppress(OSError):  # one of them is not there, or not any more
+    with suppress(OSError):  # one of them does not exist, or no longer exists
         return path.samefile(other)
     return False

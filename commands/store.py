@@ -1,13 +1,14 @@
-"""`flask store ...`: looking after the data file."""
+"""`flask store`: check, repair, compact, back up, restore, export and import the data file."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from flask import current_app
 
-from commands.identity import refuse_to_be_led
+from commands.identity import check_not_redirectable
 from commands.output import STDOUT, Group, check_not_service_file, check_stdout_open, opened, to_file
 from fileio.csv_writer import write_table
 from storage.base import Index
@@ -19,22 +20,20 @@ from storage.maintenance.transfer import backup_pieces, export_lines, export_row
 from storage.maintenance.transfer import restore as restore_files
 from storage.tinydb_store import TinyDBStore
 
-group = Group(
-    "store", is_all=True, help="Look after the data file: check, repair, compact, back up, export and import."
-)
+group = Group("store", is_all=True, help="Check, repair, compact, back up, restore, export and import the data file.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def closed_store() -> TinyDBStore:
-    """Return the store, which the service configured and nobody has opened."""
+    """Return the configured store, which is not open yet."""
     store = current_app.extensions["tinyscim"].store
     if not isinstance(store, TinyDBStore):
-        raise click.ClickException("there is no data file: the service keeps its data in memory")
+        raise click.ClickException("There is no data file: the service stores its data in memory.")
     return store
 
 
 def indexes() -> list[Index]:
-    """Return the indexes that the service keeps."""
+    """Return the service's indexes."""
     return list(current_app.extensions["tinyscim"].indexes.all)
 
 
@@ -51,9 +50,9 @@ def open_store() -> Iterator[TinyDBStore]:
 
 @group.command()
 def check() -> None:
-    """Read all files and say what is wrong with them, changing nothing.
+    """Check all files for damage without changing them.
 
-    The service may be running. The status is 1 if anything is wrong.
+    The service may be running. The exit status is 1 if a file is damaged.
     """
     salvage = check_files(closed_store().files, indexes())
     for note in [*salvage.notes, *salvage.shared_keys(indexes())]:
@@ -61,32 +60,32 @@ def check() -> None:
     for problem in salvage.problems:
         click.echo(problem)
     if salvage.problems:
-        raise click.ClickException("the store is damaged: stop the service and run `flask store repair`")
-    click.echo(f"sound: {contents(salvage)}")
+        raise click.ClickException("The store is damaged. Stop the service and run `flask store repair`.")
+    click.echo(f"OK: {contents(salvage)}")
 
 
 @group.command()
 def repair() -> None:
-    """Save what is sound of damaged files.
+    """Recover the intact records of damaged files.
 
-    The service must be stopped. The files as they were, and the lines that could not be read, are put in a
-    folder beside them; what is left out is listed. Sound files are left as they are.
+    The service must be stopped. The damaged files and the unreadable lines are kept in a folder beside them, and
+    every record that is lost is listed. Undamaged files are not changed.
     """
     salvage, folder = repair_files(closed_store().files, indexes())
     if folder is None:
-        click.echo(f"nothing to repair: {contents(salvage)}")
+        click.echo(f"Nothing to repair: {contents(salvage)}")
         return
     for outcome in salvage.outcomes():
         click.echo(outcome)
-    click.echo(f"saved: {contents(salvage)}")
-    click.echo(f"the files as they were are in {folder}")
+    click.echo(f"Recovered: {contents(salvage)}")
+    click.echo(f"The damaged files are kept in {folder}")
 
 
 @group.command()
 def compact() -> None:
-    """Bring the data file up to date with its journal, so that any TinyDB reads all of it.
+    """Merge the journal into the data file, so that TinyDB can read all of it.
 
-    The service may be running, and does this by itself when the journal is long.
+    The service may be running; it also does this by itself when the journal is long.
     """
     with open_store() as store:
         store.compact()
@@ -95,9 +94,9 @@ def compact() -> None:
 @group.command()
 @click.argument("path", type=click.Path(dir_okay=False, allow_dash=True))
 def backup(path: str) -> None:
-    """Write all that is kept to the file PATH, or to stdout for -, as it is at one moment.
+    """Write a consistent backup to the file PATH, or to stdout if PATH is -.
 
-    The service may be running. The backup is a TinyDB file that stands alone.
+    The service may be running. The backup is a complete TinyDB file.
     """
     with open_store() as store, store.reading() as reader:
         if path == STDOUT:
@@ -108,38 +107,38 @@ def backup(path: str) -> None:
             file = Path(path)
             check_not_service_file(file)
             check_regular_file(file)
-            refuse_to_be_led(file)
-            click.echo(f"wrote {write_backup(reader, file)} documents to {path}")
+            check_not_redirectable(file)
+            click.echo(f"Wrote {_count(write_backup(reader, file), 'document')} to {path}")
 
 
 @group.command()
 @click.argument("path", type=FILE)
-@click.confirmation_option(prompt="Replace all that the store holds?")
+@click.confirmation_option(prompt="Replace the contents of the store?")
 def restore(path: Path) -> None:
-    """Put the contents of the backup PATH in the place of all that the store holds.
+    """Replace the contents of the store with the backup PATH.
 
-    The service must be stopped. PATH may also be a file that TinyDB wrote. What the store held before is put
-    in a folder beside it.
+    The service must be stopped. PATH may also be a file that TinyDB wrote. The previous files are kept in a folder
+    beside the store.
     """
     number, folder = restore_files(closed_store().files, path, indexes())
-    click.echo(f"restored {number} documents" + (f"; what was there before is in {folder}" if folder else ""))
+    click.echo(f"Restored {_count(number, 'document')}" + (f"; the previous files are in {folder}" if folder else ""))
 
 
 @group.command()
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-@click.option("--type", "kind", help="Only this type of resource, such as User. CSV needs one.")
+@click.option("--type", "kind", help="Only export this resource type, such as User. CSV requires it.")
 @to_file
 def export(form: str, kind: str | None, output: str) -> None:
-    """Write all documents as JSON lines, which `import` takes, or those of one type as a table.
+    """Write all documents as JSON lines for `flask store import`, or one resource type as CSV.
 
-    The service may be running. In a table each value has a column of its own, such as emails[0].value.
+    The service may be running. In CSV each value has a column of its own, such as emails[0].value.
     """
     if form == "csv" and kind is None:
-        raise click.UsageError("a table has one type of resource: add --type, such as --type User")
+        raise click.UsageError("CSV contains one resource type: add, for example, --type User")
     with open_store() as store, store.reading() as reader:
         there = sorted(reader.version.tables())
         if kind and kind not in there:
-            raise click.ClickException(f"there is no {kind}; there are {', '.join(there) or 'no documents'}")
+            raise click.ClickException(_no_documents(kind, there))
         if output != STDOUT:
             check_regular_file(Path(output))
         with opened(output) as file:
@@ -150,25 +149,53 @@ def export(form: str, kind: str | None, output: str) -> None:
 
 
 def check_regular_file(path: Path) -> None:
-    """Refuse to write over what is no file, such as a device."""
+    """Refuse to write to anything but a regular file."""
     if path.exists() and not path.is_file():
-        raise click.ClickException(f"{path} is there and is no file")
+        raise click.ClickException(f"{path} exists and is not a regular file")
 
 
 @group.command("import")
 @click.argument("file", type=FILE)
 def import_(file: Path) -> None:
-    """Bring in the JSON lines of `export` from FILE.
+    """Import the JSON lines of `flask store export` from FILE.
 
-    The service may be running. What is there already is replaced, so that an import can be repeated.
+    The service may be running. Existing documents are replaced, so an import can be repeated.
     """
-    bar = click.progressbar(length=file.stat().st_size, label="importing")
+    bar = click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr)
     check = current_app.extensions["tinyscim"].check_document
     with open_store() as store, file.open("rb") as lines, bar:
-        counts = import_lines(store, lines, bar.update, check)
+        counts = import_lines(store, _checked_lines(file, lines), bar.update, check)
     click.echo(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
 
 
+def _checked_lines(path: Path, lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines, unless the first shows that the file is not an export."""
+    for number, line in enumerate(lines):
+        if number == 0 and not line.lstrip().startswith((b"{", b"[")) and line.strip():
+            raise click.ClickException(f"{path} is not an export of `flask store export`")
+        yield line
+
+
+def _no_documents(kind: str, there: list[str]) -> str:
+    if not there:
+        return "The store is empty."
+    alike = [name for name in there if name.lower() == kind.lower()]
+    return f'Unknown resource type "{kind}" (try {", ".join(alike or there)})'
+
+
 def contents(salvage: Salvage) -> str:
-    """Say how many documents of each kind there are."""
-    return ", ".join(f"{len(table)} {kind}" for kind, table in sorted(salvage.tables.items())) or "no documents"
+    """Return how many documents of each kind there are, such as "2 users (1 disabled), 1 group"."""
+    counts = {kind: len(table) for kind, table in sorted(salvage.tables.items())}
+    disabled = counts.pop("Disabled", 0)
+    named = [
+        (counts.pop(kind, 0), noun)
+        for kind, noun in (("User", "user"), ("Group", "group"), ("Membership", "membership"))
+    ]
+    texts = [_count(count, noun) for count, noun in named if count]
+    if named[0][0] and disabled:
+        texts[0] += f" ({disabled} disabled)"
+    return ", ".join([*texts, *(f"{count} {kind}" for kind, count in counts.items())]) or "the store is empty"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,4 +1,4 @@
-"""`flask token`: makes, lists and revokes bearer tokens. The file keeps their hashes alone."""
+"""`flask token`: create, list and revoke bearer tokens. The configuration only has their hashes."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ from commands.output import Group, check_stdout_open, unwritten
 from commands.paths import config_path
 from config import Token, edit
 
-NONE_MADE = ", so nobody would see the token: none was made"
+NOT_CREATED = ", so the token could not be shown: it was not created"
 
-token = Group("token", help="Bearer tokens of the clients that may use the service.")
+token = Group("token", help="Create, list and revoke the bearer tokens of SCIM clients.")
 
 
 @token.command("new")
-@click.option("--name", required=True, help="What to call the token, such as the client's name.")
-@click.option("--read-only", is_flag=True, help="Let the token read and search, but change nothing.")
+@click.option("--name", required=True, help="The token's name, such as the name of its client.")
+@click.option("--read-only", is_flag=True, help="Only allow reading and searching.")
 def new(name: str, read_only: bool) -> None:
-    """Make a token and print it. It is shown this once: only its hash is kept."""
-    check_stdout_open(NONE_MADE)
+    """Create a token and print it. It is shown only once, because only its hash is stored."""
+    check_stdout_open(NOT_CREATED)
     path = config_path()
     try:
         text = edit.add_token(path, name, read_only=read_only)
@@ -28,31 +28,31 @@ def new(name: str, read_only: bool) -> None:
         raise click.ClickException(str(error)) from None
 
 
-def show(text: str, take_back: Callable[[], None]) -> None:
-    """Print what a new token is shown in; if that fails, it is taken back."""
+def show(text: str, revert: Callable[[], None]) -> None:
+    """Print the text with a new token; if that fails, remove the token again."""
     try:
         click.echo(text)
     except BaseException as error:
-        take_back()
+        revert()
         if isinstance(error, OSError):
-            raise unwritten(error, "; nobody has seen the token, so it is taken back") from error
+            raise unwritten(error, "; the token was not shown, so it was removed again") from error
         raise
 
 
 @token.command("list")
 def list_tokens() -> None:
-    """List the tokens: name, when it was made, what it may do, and when it ends if it does."""
+    """List the tokens: name, creation time, scope, and expiry if there is one."""
     tokens = current_app.extensions["tinyscim"].live_config.current.tokens
     if not tokens:
         click.echo(
-            "There is no token, so every request is refused. Make one with: flask token new --name NAME",
+            "There are no tokens, so every request is refused. Create one with: flask token new --name NAME",
             err=True,
         )
         return
     width = max(len(one.name) for one in tokens)
     for one in tokens:
-        made = one.created.isoformat(" ", "seconds") if one.created else "-"
-        click.echo(f"{one.name:{width}}  {made:25}  {one.scope}{_end(one)}")
+        created = one.created.isoformat(" ", "seconds") if one.created else "-"
+        click.echo(f"{one.name:{width}}  {created:25}  {one.scope}{_end(one)}")
 
 
 def _end(token: Token) -> str:
@@ -65,9 +65,9 @@ def _end(token: Token) -> str:
 @token.command("revoke")
 @click.argument("name")
 def revoke(name: str) -> None:
-    """Take the token NAME back. A running server refuses it within a second."""
+    """Revoke a token. A running server refuses it within a second."""
     try:
         edit.remove_token(config_path(), name)
     except edit.Refused as error:
-        raise click.ClickException(f"{error} See: flask token list") from None
-    click.echo(f'The token "{name}" is revoked.', err=True)
+        raise click.ClickException(f"{error} List them with: flask token list") from None
+    click.echo(f'Revoked the token "{name}".', err=True)

@@ -1,4 +1,4 @@
-"""What the panel and the command line change in the configuration's file."""
+"""Changes that the panel and the command line make to the configuration file."""
 
 import re
 import secrets
@@ -17,17 +17,19 @@ from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
 from config import NEVER, ConfigError, Connection, Panel, parse, read
-from config.reload import PLACED, wait_until_whole
+from config.reload import PLACED, wait_until_complete
 from config.tokens import TEST_PREFIX, is_test_name, new_token
 from fileio.atomic import replace_atomically
 from fileio.locks import locked
 
 MIN_PASSWORD = 12
-_COMMENT = re.compile(r""" "(?:\\.|[^"\\])*" | '[^']*' | (\#.*) """, re.VERBOSE)  # what a string holds is none
+_COMMENT = re.compile(
+    r""" "(?:\\.|[^"\\])*" | '[^']*' | (\#.*) """, re.VERBOSE
+)  # a # within a string does not start one
 
 
 class Refused(Exception):
-    """The configuration was not changed; the message says why to whoever asked."""
+    """The configuration was not changed; the message tells the user why."""
 
 
 def add_token(
@@ -39,32 +41,34 @@ def add_token(
     replaces: str = "",
     overlap: timedelta = timedelta(0),
 ) -> str:
-    """Add a token and return it, as it is seen this once. Raises Refused.
+    """Add a token and return it; only its hash is stored. Raises Refused.
 
-    The one that it replaces goes on to work for the time of the overlap.
+    The token that it replaces keeps working for the time of the overlap.
     """
     _check_name(name)
     if is_test_name(name) and not lifetime:
-        raise Refused(f'Names that begin with "{TEST_PREFIX}" are for the panel\'s own tests; choose another.')
+        raise Refused(f'Names that begin with "{TEST_PREFIX}" are for the panel\'s own tests. Choose another.')
     text, table = new_token(name, read_only=read_only, lifetime=lifetime)
     with _changing(path) as document:
-        is_there = any(one["name"] == replaces and not _is_over(one) for one in _tokens(document))
+        can_replace = any(one["name"] == replaces and not _has_expired(one) for one in _tokens(document))
         for one in list(_tokens(document)):
-            if _is_over(one) or (one["name"] == replaces and not overlap):
+            if _has_expired(one) or (one["name"] == replaces and not overlap):
                 _drop(document, one)
             elif one["name"] == replaces:
                 end = datetime.now(UTC).replace(microsecond=0) + overlap
                 one["expires"] = end if one["expires"] == NEVER else min(end, one["expires"])
-        if replaces and not is_there:
-            raise Refused(f'The token "{replaces}" is gone: it was revoked or has expired. Choose what to replace.')
+        if replaces and not can_replace:
+            raise Refused(
+                f'The token "{replaces}" is gone: it was revoked or has expired. Choose another token to replace.'
+            )
         _add(document, table)
     return text
 
 
 def set_up(path: Path, name: str, password: str) -> str:
-    """Add the first token, which is returned, and set the panel's first password unless it is "". Raises Refused.
+    """Add the first token, and set the panel's password unless it is empty; return the token. Raises Refused.
 
-    Both are written or neither: of a token alone nobody would be told.
+    Both are written or neither, so that no token is left which was never shown.
     """
     text, table = new_token(name)
     panel = _panel(password) if password else None
@@ -76,11 +80,11 @@ def set_up(path: Path, name: str, password: str) -> str:
 
 
 def remove_token(path: Path, name: str) -> None:
-    """Take a token back. Raises Refused if there is none of this name."""
+    """Remove a token. Raises Refused if there is no token of this name."""
     with _changing(path) as document:
         found = [one for one in _tokens(document) if one["name"] == name]
         if not found:
-            raise Refused(f'There is no token "{name}".')
+            raise Refused(f'No such token: "{name}".')
         _drop(document, found[0])
 
 
@@ -90,12 +94,12 @@ def set_enabled(path: Path, enabled: bool) -> None:
 
 
 def set_attribute_names(path: Path, names: Mapping[str, str]) -> None:
-    """Name the organisation's own attributes. Raises Refused."""
+    """Set the organisation's names for its attributes. Raises Refused."""
     _set(path, "attribute_names", names)
 
 
 def set_password(path: Path, password: str) -> None:
-    """Set the panel's password, which signs everybody out. Raises Refused."""
+    """Set the panel's password, which ends all sessions. Raises Refused."""
     if len(password) < MIN_PASSWORD:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
     with _changing(path) as document:
@@ -103,7 +107,7 @@ def set_password(path: Path, password: str) -> None:
 
 
 def restore_panel(path: Path, panel: Panel) -> None:
-    """Put the panel's password and secret back as they were. Raises Refused."""
+    """Restore the panel's password and secret. Raises Refused."""
     _set(path, "panel", asdict(panel))
 
 
@@ -117,7 +121,7 @@ def _update(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> Non
 
 
 def _update_panel(document: TOMLDocument, values: Mapping[str, Any]) -> None:
-    """Change the panel's table, which states the networks that may reach it before what opens it."""
+    """Change [panel], with `allow` before the password: a file that is cut off must not grant more."""
     document.setdefault("panel", tomlkit.table()).setdefault("allow", [])
     _update(document, "panel", values)
 
@@ -129,11 +133,11 @@ def _panel(password: str) -> dict[str, str]:
 
 @contextmanager
 def _changing(path: Path) -> Iterator[TOMLDocument]:
-    """Let the file be changed with its comments kept, and replace it at once if it is still right. Raises Refused."""
+    """Yield the document for changes, then replace the file if it is still valid. Comments are kept. Raises Refused."""
     try:
         with locked(path.with_name(path.name + ".lock")):
-            wait_until_whole(path)  # an editor does not know the lock
-            read(path)  # what is wrong already is told before anything goes by it
+            wait_until_complete(path)  # editors do not use the lock
+            read(path)  # report existing errors first
             document = tomlkit.parse(_ended(path.read_text(encoding="utf-8-sig")))
             yield document
             text = _ended(tomlkit.dumps(document))
@@ -144,21 +148,21 @@ def _changing(path: Path) -> Iterator[TOMLDocument]:
 
 
 def _ended(text: str) -> str:
-    """Return the text with its last line ended, behind which tomlkit, or whoever edits the file, may add another."""
+    """Return the text with a line break at its end, so that a line can be appended."""
     return text if text.endswith("\n") else f"{text}\n"
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace the file with its mode and owner kept; the new one's name is free in the administrator's folder."""
+    """Replace the file and keep its mode and owner. The temporary name is random, since the folder is shared."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     # Dated back, so that the service sees at once that the file was renamed after its last write.
     replace_atomically(path, [text.encode()], new=new, keep=True, written=time.time_ns() - 2 * PLACED)
 
 
 def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
-    """Add a token's table. Raises Refused if there is one of its name."""
+    """Add a token's table. Raises Refused if the name is taken."""
     if any(one["name"] == table["name"] for one in _tokens(document)):
-        raise Refused(f'There is a token "{table["name"]}" already; choose another name.')
+        raise Refused(f'There is a token "{table["name"]}" already. Choose another name.')
     document.setdefault("connection", tomlkit.table()).setdefault("enabled", Connection().enabled)
     added = tomlkit.table()
     added.update(table)
@@ -166,7 +170,7 @@ def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
 
 
 def _tokens(document: TOMLDocument) -> AoT:
-    """Return the [[tokens]] tables, which are made if there are none, or of the tables in an array's one line."""
+    """Return the [[tokens]] tables; an inline array is converted, and a missing one added."""
     if not isinstance(document.get("tokens"), AoT):
         inline = document.pop("tokens", tomlkit.array())
         _keep(document, _COMMENT.findall(f"{inline.as_string()}{inline.trivia.comment}"))
@@ -179,7 +183,7 @@ def _tokens(document: TOMLDocument) -> AoT:
 
 
 def _drop(document: TOMLDocument, token: Table) -> None:
-    """Take a token's table away; comments on lines of their own, which may be about what follows, stay in the file."""
+    """Remove a token's table; comments on lines of their own stay, since they may be about the next table."""
     tokens = _tokens(document)
     comments = [str(item.as_string()) for key, item in token.value.body if key is None]
     del tokens[list(tokens).index(token)]
@@ -193,7 +197,7 @@ def _keep(document: TOMLDocument, comments: Iterable[str]) -> None:
         document.add(tomlkit.comment(text.lstrip("# ")))
 
 
-def _is_over(table: Mapping[str, Any]) -> bool:
+def _has_expired(table: Mapping[str, Any]) -> bool:
     return bool(table["expires"] != NEVER and table["expires"] < datetime.now(UTC))
 
 

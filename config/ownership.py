@@ -1,10 +1,10 @@
-"""Which users may change the service's files, and how root takes the identity of the one they belong to.
+"""Which users may change the service's files, and how root becomes their owner.
 
-A user to whom a folder belongs may put a link, a pipe or another folder in the place of anything in it, at any moment.
-Root would follow: so a command that root runs becomes that user before it touches the files, and the workers of a
-service that root starts do as well. It does so for good (setuid) instead of for a while (seteuid): there is then no
-thread and no later line that could act as root again. What that user may not open, the command cannot open either:
-root keeps a backup or an export elsewhere by redirecting stdout.
+The owner of a folder may replace anything in it by a link, a pipe or another folder at any moment, and root would
+follow. So a command that root runs becomes the owner before it touches the files, and so do the workers of a service
+that root starts. The change is permanent (setuid, not seteuid), so that no thread and no later line acts as root.
+The command then cannot write where the owner may not: root writes a backup or an export elsewhere by redirecting
+stdout.
 """
 
 import grp
@@ -19,13 +19,13 @@ from pathlib import Path
 
 from config import Config, ConfigError, read
 
-MAX_LINKS = 40  # as the kernel has it
+MAX_LINKS = 40  # as in the Linux kernel
 READ, WRITE = stat.S_IROTH, stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A user other than root, and the first place that belongs to the user."""
+    """A user other than root, and the first path that the user owns."""
 
     uid: int
     gid: int
@@ -33,7 +33,7 @@ class Owner:
 
     @property
     def name(self) -> str:
-        """Return the user's name, or the number if there is none."""
+        """The user's name, or the UID if it has no name."""
         with suppress(KeyError):
             return pwd.getpwuid(self.uid).pw_name
         return str(self.uid)
@@ -45,7 +45,7 @@ class Owner:
         return [self.gid]
 
     def become(self) -> None:
-        """Give this process the user's identity for good."""
+        """Change this process to the user permanently."""
         os.setgroups(self.groups())
         os.setgid(self.gid)
         os.setuid(self.uid)
@@ -54,59 +54,59 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A folder, link or file that a path leads through."""
+    """A folder, link or file on a path."""
 
     place: Path
     status: os.stat_result
 
     def is_open_before(self, following: "Step | None") -> bool:
-        """Return whether other users could put something else in the place of what follows."""
+        """Return whether other users could replace what follows on the path."""
         if not stat.S_ISDIR(self.status.st_mode):
             return not stat.S_ISLNK(self.status.st_mode) and others_may(WRITE, self.status)
-        # In a sticky folder, such as /tmp, what is there stays, but all users may add to it.
+        # In a sticky folder, such as /tmp, users may add files but not replace those of others.
         is_kept = following and self.status.st_mode & stat.S_ISVTX and not stat.S_ISREG(following.status.st_mode)
         return others_may(WRITE, self.status) and not is_kept
 
 
 def read_checked(path: Path) -> Config:
     """Read the configuration unless other users may change it. Raises ConfigError."""
-    _refuse_irregular(path)
+    _check_regular(path)
     settings = read(path)
-    _refuse_open(path, "change this file, and with it the tokens and the panel's password")
+    _check_closed_to_others(path, "change this file, and with it the tokens and the panel's password")
     return settings
 
 
 def check_folders(folders: Iterable[Path]) -> None:
     """Refuse folders in which other users may replace the service's files. Raises ConfigError."""
     for folder in folders:
-        _refuse_open(folder, "replace the service's files in this folder")
+        _check_closed_to_others(folder, "replace the service's files in this folder")
 
 
 def warning(path: Path | None) -> str:
-    """Return what an administrator should know of the configuration's mode, or ""."""
+    """Return a warning if other users may read the configuration, else ""."""
     with suppress(OSError):
         status = path.stat() if path else None
-        # Root's file is in a group for the service to read it.
+        # A file of root's is in a group so that the service can read it.
         in_common = 0 if status and status.st_uid else READ << 3
         if path and status and others_may(READ, status, but=in_common):
             return (
-                f"{path}: other users may read this file, and with it the secret that the panel's sessions are signed"
-                f" with. Type: chmod go-rwx {shlex.quote(str(path))}"
+                f"{path}: other users may read this file, including the secret that signs the panel's sessions."
+                f" Run: chmod go-rwx {shlex.quote(str(path))}"
             )
     return ""
 
 
 def others_may(right: int, status: os.stat_result, but: int = 0) -> bool:
-    """Return whether users other than the owner, and root, have a right; a group of the owner alone is nobody else."""
+    """Return whether users other than root and the owner have a right; the owner's private group does not count."""
     in_group = status.st_mode & right << 3 & ~but
     return bool(status.st_mode & right) or bool(in_group and not _is_private(status))
 
 
 def owner_of(paths: Iterable[Path]) -> Owner | None:
-    """Return the user whom root has to become to use these paths, None if they are root's alone.
+    """Return the user that root has to become to use these paths, or None if only root owns them.
 
-    Every folder on the way counts, since a user to whom one belongs controls all that is below. Raises ConfigError if
-    there are several such users, or if it is root's and others may change it.
+    Every folder on the path counts, because its owner controls everything below it. Raises ConfigError if there are
+    several owners, or if other users may change what root owns.
     """
     owners: dict[int, Owner] = {}
     is_open: list[Step] = []
@@ -120,18 +120,18 @@ def owner_of(paths: Iterable[Path]) -> Owner | None:
     if len(owners) > 1:
         one, other, *_ = owners.values()
         raise ConfigError(
-            f"{one.place} belongs to {one.name} and {other.place} to {other.name}, so root uses neither:"
+            f"{one.name} owns {one.place} and {other.name} owns {other.place}, so root cannot safely use both:"
             f" run this as one of them, for example with sudo -u {other.name}"
         )
     if not owners and is_open:
-        raise ConfigError(_open(is_open[0].place, "lead root to other files here"))
+        raise ConfigError(_open(is_open[0].place, "redirect root to other files here"))
     return next(iter(owners.values()), None)
 
 
 def of_others(path: Path) -> Path | None:
-    """Return the first place on the way to a file, or the file, that users other than root could change.
+    """Return the first part of a path that users other than root could change, or None.
 
-    It does not count that other users may add files to a sticky folder, such as /tmp: a link there is not followed.
+    Sticky folders, such as /tmp, do not count: links in them are not followed.
     """
     for place, status in ((step.place, step.status) for step in _steps(path)):
         is_open = stat.S_ISDIR(status.st_mode) and not status.st_mode & stat.S_ISVTX and others_may(WRITE, status)
@@ -145,12 +145,12 @@ def _owner(step: Step) -> Owner:
     try:
         gid = pwd.getpwuid(uid).pw_gid
     except KeyError:
-        gid = step.status.st_gid or uid  # never root's group, which a folder has if root made it
+        gid = step.status.st_gid or uid  # never root's group, which a folder has if root created it
     return Owner(uid, gid, step.place)
 
 
 def _steps(path: Path) -> Iterator[Step]:
-    """Yield what a path leads through, links and what they lead to included, as far as it exists."""
+    """Yield each existing part of a path, including links and their targets."""
     place, links = Path("/"), 0
     yield Step(place, place.stat())
     todo = list(reversed(path.absolute().parts[1:]))
@@ -176,7 +176,7 @@ def _steps(path: Path) -> Iterator[Step]:
 
 
 def _is_private(status: os.stat_result) -> bool:
-    """Return whether the group is the owner's own, as many systems make one for each user."""
+    """Return whether the group is the owner's private group, as many systems create one per user."""
     try:
         user, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
     except KeyError:
@@ -184,13 +184,13 @@ def _is_private(status: os.stat_result) -> bool:
     return group.gr_name == user.pw_name and user.pw_gid == group.gr_gid and set(group.gr_mem) <= {user.pw_name}
 
 
-def _refuse_irregular(path: Path) -> None:
-    with suppress(OSError):  # what is missing is told when it is read
+def _check_regular(path: Path) -> None:
+    with suppress(OSError):  # reading the file reports that it is missing
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
             raise ConfigError(f"{path}: this is not a regular file")
 
 
-def _refuse_open(path: Path, what: str) -> None:
+def _check_closed_to_others(path: Path, what: str) -> None:
     with suppress(OSError):
         status = path.stat()
         is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
@@ -199,4 +199,4 @@ def _refuse_open(path: Path, what: str) -> None:
 
 
 def _open(path: Path, what: str) -> str:
-    return f"{path}: other users may {what}. Type: chmod go-w {shlex.quote(str(path))}"
+    return f"{path}: other users may {what}. Run: chmod go-w {shlex.quote(str(path))}"

@@ -1,4 +1,4 @@
-"""The configuration while the service runs: it follows its file."""
+"""Reloads the configuration when its file changes."""
 
 import logging
 import time
@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from config import Config, ConfigError, read
 
-MAX_AGE = 0.05  # seconds for which a request may go by what was read before
-# Seconds without a write after which a file counts as whole: one that was put in the other's place, and one that is
+MAX_AGE = 0.05  # seconds for which a request may use the cached configuration
+# Seconds without a write after which a file counts as complete: a file that replaced the old one, and a file that is
 # written in place, which editors and scripts do in pieces.
 SETTLED = 0.1
 SETTLED_IN_PLACE = 0.5
-# Nanoseconds from the last write to a rename that show that the writing had ended. A write itself sets both times.
+# Nanoseconds between the last write and a rename which show that writing had ended. A write sets both times.
 PLACED = 5_000_000
 
-PATIENCE = 3.0  # seconds for which a worker that starts, or a command, waits for the writing to end
+MAX_WAIT = 3.0  # seconds for which a command, or a worker that starts, waits for writing to end
 
 log = logging.getLogger("tinyscim")
 
 
 class Stamp(NamedTuple):
-    """What the file system says of a file. It changes with each write."""
+    """A file's metadata, which changes with each write."""
 
     inode: int
     size: int
@@ -31,7 +31,7 @@ class Stamp(NamedTuple):
 
     @property
     def is_placed(self) -> bool:
-        """Whether the file was renamed, or given its mode, after its last write. An empty one may have been made so."""
+        """Whether the file was renamed, or its mode changed, after its last write. Empty files never count."""
         return self.size > 0 and self.changed - self.written >= PLACED
 
     @property
@@ -41,74 +41,73 @@ class Stamp(NamedTuple):
 
 
 class ReloadingConfig:
-    """A configuration that follows its file.
+    """A configuration that is reloaded when its file changes.
 
-    A change counts once it is whole: a file that was renamed into place at once, one that is written in place when
-    the writing has ended. A file that has become wrong changes nothing: what was read before goes on to hold, and
-    `problem` says why.
+    A file that was renamed into place is used at once, one that is written in place when writing has ended. While
+    the file is invalid, the last valid configuration stays in use, and `problem` has the errors.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._taken: Stamp | None = None  # it was read before it was looked at here, so it is read again
+        self._applied: Stamp | None = None  # the file was read before its stamp was taken, so it is read again
         self._seen = stamp(config.path)
         self._inode = self._seen.inode if self._seen else 0
         self._seen_at = time.monotonic()
-        self._looked = 0.0
+        self._checked_at = 0.0
         self._lock = Lock()
         self.problem = ""
 
     @property
     def cached(self) -> Config:
-        """The configuration as it was a moment ago: the file is looked at once in `MAX_AGE` seconds."""
+        """The configuration, at most `MAX_AGE` seconds old."""
         moment = time.monotonic()
-        if moment - self._looked < MAX_AGE:
+        if moment - self._checked_at < MAX_AGE:
             return self._config
-        self._looked = moment
+        self._checked_at = moment
         return self.current
 
     @property
     def current(self) -> Config:
-        """The configuration at this moment. Costs one stat."""
+        """The current configuration. Costs one stat."""
         self.reload()
         return self._config
 
     def reload(self) -> None:
-        """Take up what has changed in the file."""
+        """Read the file if it has changed."""
         path = self._config.path
         with self._lock:
             seen = stamp(path)
-            if path and seen != self._taken:
-                self._follow(path, seen)
+            if path and seen != self._applied:
+                self._read_changed(path, seen)
 
-    def _follow(self, path: Path, seen: Stamp | None) -> None:
+    def _read_changed(self, path: Path, seen: Stamp | None) -> None:
         is_new = seen != self._seen
         if is_new:
             self._seen, self._seen_at = seen, time.monotonic()
-        is_whole = seen is None or self._is_whole(seen)
-        if not (is_new or is_whole):
+        is_complete = seen is None or self._is_complete(seen)
+        if not (is_new or is_complete):
             return
         try:
             config, self.problem = read(path), ""
         except ConfigError as error:
-            config, self.problem = self._config, str(error)
-        if is_whole and stamp(path) == seen:
-            self._taken, self._inode = seen, seen.inode if seen else 0
-            self._take(config)
+            config, self.problem = self._config, str(error).replace("\n", "; ")
+        if is_complete and stamp(path) == seen:
+            self._applied, self._inode = seen, seen.inode if seen else 0
+            self._apply(config)
 
-    def _is_whole(self, seen: Stamp) -> bool:
+    def _is_complete(self, seen: Stamp) -> bool:
         quiet = SETTLED if seen.size and seen.inode != self._inode else SETTLED_IN_PLACE
         return seen.is_placed or max(seen.age, time.monotonic() - self._seen_at) >= quiet
 
-    def _take(self, config: Config) -> None:
+    def _apply(self, config: Config) -> None:
         if config.panel.password_hash != self._config.panel.password_hash:
-            log.info("the panel's password was changed: all its sessions have ended")
+            log.info("the panel's password was changed: all sessions have ended")
         self._config = config
 
 
-def wait_until_whole(path: Path) -> None:
-    """Wait until nothing writes the file any more, though not for ever: what reads it then has the last word."""
-    end = time.monotonic() + PATIENCE
+def wait_until_complete(path: Path) -> None:
+    """Wait until no process writes to the file, for at most `MAX_WAIT` seconds."""
+    end = time.monotonic() + MAX_WAIT
     while time.monotonic() < end:
         found = stamp(path)
         if found and (found.is_placed or found.age >= SETTLED_IN_PLACE):

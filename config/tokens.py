@@ -1,4 +1,4 @@
-"""Bearer tokens: made here, shown once, kept as a hash (RFC 7644 section 2)."""
+"""Bearer tokens: shown once, stored as a hash (RFC 7644 section 2)."""
 
 import hashlib
 import secrets
@@ -11,7 +11,7 @@ PREFIX = "tscim_"
 
 
 def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
-    """Return a new token of 256 random bits, and the [[tokens]] table that lets it in."""
+    """Return a new token of 256 random bits, and its [[tokens]] table."""
     text = PREFIX + secrets.token_urlsafe(32)
     created = datetime.now(UTC).replace(microsecond=0)
     return text, {
@@ -24,22 +24,21 @@ def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None 
 
 
 def hash_token(text: str) -> str:
-    """Return the hash under which a token is kept.
+    """Return the hash that is stored for a token.
 
-    SHA-256 without salt or stretching is right here: those slow down guessing of what people choose, and 256 random
-    bits cannot be guessed at any speed.
+    SHA-256 without salt or stretching is enough: 256 random bits cannot be guessed at any speed.
     """
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-TEST_PREFIX = "connection-test-"  # of the names of tests' tokens
+TEST_PREFIX = "connection-test-"  # names the tokens of the panel's connection test
 
 
 def new_test_name() -> str:
-    """Return a name for the token of one test."""
+    """Return a name for the token of one connection test."""
     return TEST_PREFIX + secrets.token_hex(4)
 
 
 def is_test_name(name: str) -> bool:
-    """Tell whether this is the name of a test's token."""
+    """Return whether this is the name of a connection test's token."""
     return name.startswith(TEST_PREFIX)

@@ -1,1 +1,1 @@
-"""Files: replaced atomically, locked between processes, written as CSV."""
+"""Files: atomic replacement, locks between processes, and CSV."""

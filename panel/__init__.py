@@ -1,15 +1,16 @@
 """The administrator's web panel: server-rendered pages under /panel."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, redirect, url_for
+from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import connection, directory, guide, page, tokens
 from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
-from panel.guard import PREFIX, Guard
+from panel.security import PREFIX, PanelSecurity
 from panel.sessions import RevokedSessions
 from panel.signin import SignIn
 from panel.throttle import Throttle
@@ -19,40 +20,41 @@ from scim.web.request import service
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, served: Service, ended_path: Path | None = None, failures_path: Path | None = None) -> None:
-    """Give an application the panel, and lead its root there.
+def install(app: Flask, served: Service, revoked_path: Path | None = None, failures_path: Path | None = None) -> None:
+    """Register the panel and redirect the root to it.
 
-    The workers share two files: of the sessions that were signed out, and of failures to sign in.
+    All workers share two files: the sessions that were signed out, and failed sign-ins.
     """
-    ended = RevokedSessions(ended_path)
+    revoked = RevokedSessions(revoked_path)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
-    Guard(app, served, ended).watch(app, panel)
-    page.handle_errors(panel)
-    _add_filters(panel)
+    PanelSecurity(served, revoked).init_app(app, panel)
+    panel.register_error_handler(Exception, page.show_error)
+    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
+        panel.add_app_template_filter(filter, name)
     shared = {"navigation": _navigation, "live_config": served.live_config}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
-    _add_pages(panel, SignIn(ended, Throttle(path=failures_path)))
+    _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)
-    app.add_url_rule("/", "root", _to_panel)
+    app.add_url_rule("/", "root", _redirect_to("home"))
 
 
-def _add_pages(panel: Blueprint, door: SignIn) -> None:
+def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
-        ("/", "home", connection.home, ("GET",)),
-        ("/sign-in", "sign_in", door.view, form),
-        ("/sign-out", "sign_out", door.leave, ("POST",)),
+        ("/", "home", _redirect_to("integrations"), ("GET",)),
+        ("/sign-in", "sign_in", authentication.sign_in, form),
+        ("/sign-out", "sign_out", authentication.sign_out, ("POST",)),
         ("/integrations", "integrations", connection.integrations, ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
-        (f"{ENTRA}/switch", "switch_page", connection.to_entra, ("GET",)),
+        (f"{ENTRA}/switch", "switch_page", _redirect_to("entra"), ("GET",)),
         (f"{ENTRA}/test", "test", connection.test, ("POST",)),
-        (f"{ENTRA}/test", "test_page", connection.to_entra, ("GET",)),
+        (f"{ENTRA}/test", "test_page", _redirect_to("entra"), ("GET",)),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
-        (f"{ENTRA}/guide/schema", "schema_page", guide.to_guide, ("GET",)),
+        (f"{ENTRA}/guide/schema", "schema_page", _redirect_to("guide"), ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),
         ("/directory/<kind>.<format>", "export", export, ("GET",)),
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
@@ -68,7 +70,7 @@ def _add_pages(panel: Blueprint, door: SignIn) -> None:
 
 
 def _navigation() -> list[tuple[str, str, str]]:
-    """Return the menu: the address of each page, its name, and the path under which it is the current one."""
+    """Return the menu: each page's URL, its label, and the path prefix of its subpages."""
     lists = [
         (url_for("panel.listing", kind=path), path, f"{PREFIX}/directory/{path}")
         for path in (type.endpoint.strip("/") for type in service().registry.types.values())
@@ -81,15 +83,11 @@ def _navigation() -> list[tuple[str, str, str]]:
     ]
 
 
-def _add_filters(panel: Blueprint) -> None:
-    for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
-        panel.add_app_template_filter(filter, name)
-
-
 def _missing(rest: str) -> ResponseReturnValue:
-    """Answer addresses that the panel does not have in its own words, and to nobody who is not signed in."""
-    abort(404, description="Use the menu to find what you were looking for.")
+    """Respond to unknown paths with the panel's own 404 page, which requires a session."""
+    abort(404, description="Use the menu to find the page.")
 
 
-def _to_panel() -> Response:
-    return redirect(url_for("panel.home"))  # type: ignore[return-value]
+def _redirect_to(page: str) -> Callable[[], ResponseReturnValue]:
+    """Return a view that redirects to a page, such as from the URL of its form: after signing in, browsers use GET."""
+    return lambda: redirect(url_for(f"panel.{page}"))

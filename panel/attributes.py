@@ -1,4 +1,4 @@
-"""The names of the attributes that are the organisation's own."""
+"""The display names of the custom attributes."""
 
 import logging
 from dataclasses import asdict, fields
@@ -14,14 +14,14 @@ log = logging.getLogger("tinyscim.panel")
 
 
 def attribute_names() -> ResponseReturnValue:
-    """Ask for the names, and keep them."""
+    """Show the form, or save the names."""
     if not is_form_submission():
         return render_template("panel/attributes.html", names=asdict(service().live_config.current.attribute_names))
-    given = {one.name: form_field(one.name).strip() for one in fields(AttributeNames)}
+    names = {field.name: form_field(field.name).strip() for field in fields(AttributeNames)}
     try:
-        edit.set_attribute_names(config_path(), given)
+        edit.set_attribute_names(config_path(), names)
     except edit.Refused as error:
-        return render_template("panel/attributes.html", names=given, problem=str(error)), 400
-    log.info("attributes were named from %s", request.remote_addr)
-    flash("The names are saved.")
+        return render_template("panel/attributes.html", names=names, problem=str(error)), 400
+    log.info("custom attributes renamed from %s", request.remote_addr)
+    flash("Names saved.")
     return redirect(url_for("panel.attribute_names"))

@@ -1,4 +1,4 @@
-"""What a list shows, as a CSV or JSON file."""
+"""Exports of a list as CSV or JSON."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from flask import Response
 
 from fileio.csv_writer import write_table
 from panel import lists
-from panel.directory import asked, resources, type_at
+from panel.directory import requested_listing, resources, type_at
 from panel.names import Names, cell_reader
 from panel.page import refuse
 from scim.web.request import service
@@ -20,15 +20,14 @@ _STATE = "State"
 
 
 def export(kind: str, format: str) -> Response:
-    """Give all pages of a list as a file, in its order and with its columns."""
+    """Return all pages of a list as a file, with its order and columns."""
     type = type_at(kind)
-    listing = asked(type)
-    found = lists.find_all(resources(), listing)
+    found = lists.find(resources(), requested_listing(type), all_pages=True)
     if format == "json":
         return _file(json.dumps(_records(found), ensure_ascii=False, indent=2) + "\n", "application/json", kind, format)
     if format == "csv":
         return _file(_csv(found), "text/csv", kind, format)
-    return refuse("There is an export as csv and one as json.", 404)
+    return refuse("Lists can be exported as csv or json.", 404)
 
 
 def _file(text: str, media_type: str, kind: str, format: str) -> Response:
@@ -41,7 +40,7 @@ def _file(text: str, media_type: str, kind: str, format: str) -> Response:
 
 
 def _records(found: lists.Found) -> list[dict[str, Any]]:
-    """Return each resource under SCIM's names, for programs."""
+    """Return the resources under SCIM attribute names."""
     readers = {str(target): cell_reader(target) for target in found.listing.targets()}
     has_state = found.listing.has_state
     return [
@@ -55,22 +54,22 @@ def _records(found: lists.Found) -> list[dict[str, Any]]:
 
 
 def _csv(found: lists.Found) -> str:
-    """Return each resource under readable names, for spreadsheets."""
+    """Return the resources under display names."""
     columns = _columns(found.listing)
     out = io.StringIO()
-    out.write("\ufeff")  # else Excel takes the text for something older than UTF-8
+    out.write("\ufeff")  # Excel reads UTF-8 only with a byte order mark
     write_table(out, [[label for label, _ in columns]])
     write_table(out, ([read(document) for _, read in columns] for document in found.documents))
     return out.getvalue()
 
 
 def _columns(listing: lists.Listing) -> list[tuple[str, Callable[[Document], str]]]:
-    """Return each column's label and how to read its cells; labels that are alike have SCIM's name with them."""
+    """Return each column's label and cell reader; duplicate labels include the SCIM name."""
     names = Names(service().live_config.current)
     labels = {str(target): names.label(target) for target in listing.targets()}
-    times = Counter([*labels.values(), *([_STATE] if listing.has_state else [])])
+    counts = Counter([*labels.values(), *([_STATE] if listing.has_state else [])])
     columns = [
-        (f"{label} ({name})" if times[label] > 1 else label, cell_reader(target))
+        (f"{label} ({name})" if counts[label] > 1 else label, cell_reader(target))
         for target, (name, label) in zip(listing.targets(), labels.items(), strict=True)
     ]
     if listing.has_state:

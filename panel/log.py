@@ -1,4 +1,4 @@
-"""The log's pages: the entries, each of them, the attributes that nobody knows, the rules of deprovisioning."""
+"""The pages of the provisioning log: entries, unknown attributes, deprovisioning."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,19 +23,18 @@ HISTORY = 50
 
 
 def listing() -> ResponseReturnValue:
-    """Show the entries that the address asks for, the newest first."""
+    """Show the matching entries, newest first."""
     log = log_of(current_app)
     if log is None:
         return render_template("log/off.html")
-    asked = {
-        name: request.args.get(name, "").strip()[:200] for name in ("person", "action", "result", "since", "until")
-    }
-    criteria, problem = _criteria(asked)
+    names = ("person", "action", "result", "since", "until")
+    given = {name: value for name in names if (value := request.args.get(name, "").strip()[:200])}
+    criteria, problem = _criteria(given)
     page = Page([]) if problem else log.search(criteria, request.args.get("before", "")[:40])
     return render_template(
         "log/list.html",
         page=page,
-        asked={name: value for name, value in asked.items() if value},
+        criteria=given,
         problem=problem,
         actions=ACTIONS,
         results=RESULTS,
@@ -44,26 +43,26 @@ def listing() -> ResponseReturnValue:
 
 
 def entry(id: str) -> ResponseReturnValue:
-    """Show everything that the log has of one entry."""
+    """Show all details of an entry."""
     found = _log().find(id)
     if found is None:
-        refuse("The log has no such entry; it may have been too old to keep.", 404)
+        refuse("The log has no entry with this ID. It may have expired.", 404)
     return render_template("log/entry.html", entry=found, pretty=_pretty)
 
 
 def unknown() -> ResponseReturnValue:
-    """Show the attributes that clients sent and no schema knows."""
+    """Show the attributes that clients sent but no schema declares."""
     return render_template("log/unknown.html", unknown=_log().warnings())
 
 
 def deprovisioning() -> ResponseReturnValue:
-    """Show what comes when somebody leaves, and what happens here."""
+    """Show what Entra sends on deprovisioning, and the result here."""
     days = service().live_config.current.directory.purge_disabled_after_days
     return render_template("log/deprovisioning.html", days=days)
 
 
 def helpers() -> dict[str, Callable[..., Any]]:
-    """Return what the templates of this and other pages call."""
+    """Return the functions that templates call."""
     return {
         "history_of": _history,
         "disabled_since": _disabled_since,
@@ -71,24 +70,25 @@ def helpers() -> dict[str, Callable[..., Any]]:
         "advice_on": advice,
         "detail_of": detail,
         "people_of": people_of,
-        "address_of": _address,
+        "address_of": _url_of,
     }
 
 
 def _log() -> ProvisioningLog:
-    return log_of(current_app) or refuse("The provisioning log is off: set path under [log] in the configuration.", 404)
+    return log_of(current_app) or refuse(
+        "The provisioning log is off. To turn it on, set path under [log] in the configuration.", 404
+    )
 
 
-def _criteria(asked: dict[str, str]) -> tuple[Criteria, str]:
-    """Return what is asked for, or what is wrong with it."""
+def _criteria(given: dict[str, str]) -> tuple[Criteria, str]:
+    """Return the search criteria, or the reason why a date is invalid."""
     times = {}
-    for name in ("since", "until"):
-        if asked[name]:
-            try:
-                times[name] = read_time(asked[name])
-            except (ValueError, OverflowError):
-                return Criteria(), f"“{asked[name]}” is no time; write it like 2026-01-31 or 2026-01-31T12:00, in UTC."
-    return Criteria(asked["person"], asked["action"], asked["result"], **times), ""
+    for name in given.keys() & {"since", "until"}:
+        try:
+            times[name] = read_time(given[name])
+        except (ValueError, OverflowError):
+            return Criteria(), f"“{given[name]}” is not a date. Use 2026-01-31 or 2026-01-31T12:00 (UTC)."
+    return Criteria(**(given | times)), ""
 
 
 def _history(id: str) -> list[Entry]:
@@ -97,13 +97,13 @@ def _history(id: str) -> list[Entry]:
 
 
 def _disabled_since(type: str, document: Document) -> str:
-    """Return since when a resource is disabled."""
+    """Return when a resource was disabled."""
     times = service().resources("").disabled_since(service().registry.types[type], [document["id"]])
     return times.get(document["id"], "")
 
 
 def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the readable name of each attribute that changed, its name in SCIM, its old and its new value."""
+    """Yield the display name, SCIM name, old value and new value of each changed attribute."""
     type, names = service().registry.types.get(entry.type), Names(service().live_config.current)
     for whole, values in entry.changes.items():
         for name, old, new in flat(whole, values):
@@ -111,8 +111,8 @@ def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
             yield (names.label(target) if target and target.attribute else name), name, shown(old), shown(new)
 
 
-def _address(type: str, who: Subject) -> str:
-    """Return the address of somebody's page, empty where there is none."""
+def _url_of(type: str, who: Subject) -> str:
+    """Return the URL of a resource's page, or an empty string if the resource is not stored."""
     known = service().registry.types.get(type)
     if known is None or not who.id:
         return ""

@@ -1,4 +1,4 @@
-"""Names and values of attributes as people read them."""
+"""Display names and values of attributes."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +12,10 @@ from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
 
-# Where splitting the name into words does not give what people say.
+# Attributes whose display name is not their name split into words.
 _WORDS = {
-    "id": "Id here",
-    "externalId": "Id in Entra",
+    "id": "SCIM ID",
+    "externalId": "Entra object ID",
     "userName": "User name",
     "emails": "Email",
     "phoneNumbers": "Phone",
@@ -28,16 +28,16 @@ _WORDS = {
     "name.familyName": "Family name",
     "name.givenName": "Given name",
     "name.middleName": "Middle name",
-    "name.honorificPrefix": "Title before the name",
-    "name.honorificSuffix": "Suffix after the name",
+    "name.honorificPrefix": "Honorific prefix",
+    "name.honorificSuffix": "Honorific suffix",
     "profileUrl": "Profile URL",
     "meta.created": "Created",
-    "meta.lastModified": "Last changed",
+    "meta.lastModified": "Last modified",
     "meta.version": "Version",
     "meta.resourceType": "Resource type",
 }
 _SECTIONS = {"EnterpriseUser": "Work", "IDmelonUser": "IDmelon"}
-# Shown elsewhere on the page, or of use to programs alone.
+# Shown elsewhere on the page, or useful only to programs.
 _HIDDEN = ("schemas", "groups", "members")
 _HIDDEN_SUBS = ("$ref", "location")
 _MARKS = ("value", "type", "primary", "display", "displayName", "$ref")
@@ -45,7 +45,7 @@ _MARKS = ("value", "type", "primary", "display", "displayName", "$ref")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An attribute with its values, for a page; `ref` is SCIM's address of the resource that the value stands for."""
+    """An attribute with its values; `ref` is the SCIM URL of the resource that the value refers to."""
 
     label: str
     help: str
@@ -55,52 +55,55 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The attributes of one schema that a resource has."""
+    """A resource's attributes of one schema."""
 
     title: str
     rows: tuple[Row, ...]
 
 
 class Names:
-    """The readable names of one configuration."""
+    """The display names under one configuration."""
 
     def __init__(self, config: Config) -> None:
-        self._given: dict[str, str] = {name: label for name, label in asdict(config.attribute_names).items() if label}
+        self._custom: dict[str, str] = {name: label for name, label in asdict(config.attribute_names).items() if label}
 
     def label(self, target: Target) -> str:
-        """Return what people call an attribute; the administrator's own name for it goes before any other."""
+        """Return an attribute's display name; a name from the configuration takes precedence."""
         assert target.attribute
         name = target.attribute.name
-        if target.extension and name in self._given:
-            return self._given[name]
+        if target.extension and name in self._custom:
+            return self._custom[name]
         if target.sub is None or target.sub.name in ("value", "displayName"):
             return _words(name)
         return _words(f"{name}.{target.sub.name}")
 
     def is_named(self, target: Target) -> bool:
-        """Tell whether the administrator has named the attribute."""
-        return bool(target.extension and target.attribute and target.attribute.name in self._given)
+        """Return whether the configuration names the attribute."""
+        return bool(target.extension and target.attribute and target.attribute.name in self._custom)
 
 
 def cell(target: Target, document: Document) -> str:
-    """Return what a resource has of an attribute, as the text of a cell."""
+    """Return a resource's values of an attribute as the text of a cell."""
     return cell_reader(target)(document)
 
 
 def cell_reader(target: Target) -> Callable[[Document], str]:
-    """Return how to read the cells of a column."""
+    """Return a function that reads the cells of a column."""
     read, leaf = read_values(target), target.leaf
     return lambda document: ", ".join(_text(leaf, value) for value in read(document))
 
 
 def sections(type: ResourceType, document: Document, names: Names) -> list[Section]:
-    """Return every attribute that the resource has, by schema."""
-    places = [(_section_title(type, extension), extension, own) for extension, own in type.attributes_by_schema()]
-    title, _, top_level = places[0]
-    places[0] = (title, None, tuple(one for one in top_level if one not in type.common))
+    """Return the resource's attributes, grouped by schema."""
+    schemas = [
+        (_section_title(type, extension), extension, attributes)
+        for extension, attributes in type.attributes_by_schema()
+    ]
+    title, _, top_level = schemas[0]
+    schemas[0] = (title, None, tuple(attribute for attribute in top_level if attribute not in type.common))
     found = (
         Section(title, _section_rows(extension, attributes, document, names))
-        for title, extension, attributes in (*places, ("Record", None, type.common))
+        for title, extension, attributes in (*schemas, ("Record", None, type.common))
     )
     return [section for section in found if section.rows]
 
@@ -109,14 +112,8 @@ def _section_rows(
     extension: str | None, attributes: tuple[Attribute, ...], document: Document, names: Names
 ) -> tuple[Row, ...]:
     container: Mapping[str, Any] = document if extension is None else document.get(extension, {})
-    shown = [one for one in attributes if one.name in container and one.name not in _HIDDEN]
-    return tuple(row for one in shown for row in _rows(Target(extension, one), container[one.name], names))
-
-
-def texts(attribute: Attribute, value: Any) -> tuple[str, ...]:
-    """Return the values of an attribute as people read them."""
-    listed = value if isinstance(value, list) else [value]
-    return tuple(_element(attribute, one) if isinstance(one, Mapping) else _text(attribute, one) for one in listed)
+    visible = [each for each in attributes if each.name in container and each.name not in _HIDDEN]
+    return tuple(row for each in visible for row in _rows(Target(extension, each), container[each.name], names))
 
 
 def _section_title(type: ResourceType, extension: str | None) -> str:
@@ -135,12 +132,15 @@ def _rows(target: Target, value: Any, names: Names) -> Iterator[Row]:
                 part = Target(target.extension, attribute, sub)
                 yield Row(names.label(part), sub.description, (_text(sub, value[sub.name]),))
         return
+    elements = value if isinstance(value, list) else [value]
     ref = value.get("$ref", "") if attribute.refers_to and not attribute.multi_valued else ""
-    yield Row(names.label(target), attribute.description, texts(attribute, value), ref)
+    yield Row(names.label(target), attribute.description, tuple(_element(attribute, each) for each in elements), ref)
 
 
-def _element(attribute: Attribute, element: Mapping[str, Any]) -> str:
-    """Return an element of a complex attribute: what it is, and in brackets of what kind."""
+def _element(attribute: Attribute, element: Any) -> str:
+    """Return an element's value, with its type and "primary" in brackets if it is complex."""
+    if not isinstance(element, Mapping):
+        return _text(attribute, element)
     shown = element.get("displayName") or element.get("display") or element.get("value")
     parts = [
         f"{_words(sub.name)}: {_text(sub, element[sub.name])}"
@@ -162,7 +162,7 @@ def _text(attribute: Attribute, value: Any) -> str:
 
 
 def _words(name: str) -> str:
-    """Return an attribute's name in words: "costCenter" is "Cost center"."""
+    """Return an attribute's name in words: "costCenter" becomes "Cost center"."""
     if name in _WORDS:
         return _WORDS[name]
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])|[._-]+", " ", name).strip()

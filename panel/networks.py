@@ -1,4 +1,4 @@
-"""Addresses of clients as proxies write them, and the networks that they are in."""
+"""Client addresses, as proxies write them, and their networks."""
 
 import ipaddress
 import re
@@ -8,7 +8,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address, without the port that some proxies add, or None if it is not one."""
+    """Return the address without a port, or None if the text is not an address."""
     with_port = re.fullmatch(r"\[(.+)\](?::\d+)?|([\d.]+):\d+", text)
     try:
         parsed = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else text)
@@ -18,13 +18,13 @@ def parse_address(text: str) -> Address | None:
 
 
 def is_within(text: str, networks: Iterable[str]) -> bool:
-    """Return whether an address is in one of the networks; one that cannot be read is in none."""
+    """Return whether the text is an address in one of the networks."""
     address = parse_address(text)
     return address is not None and any(address in ipaddress.ip_network(network) for network in networks)
 
 
 def client_network(text: str) -> str:
-    """Return what one client has: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return the network that one client controls: an IPv4 address, or a /64 of IPv6."""
     address = parse_address(text)
     if address is None:
         return "unknown"

@@ -1,46 +1,48 @@
-"""What all pages share: forms, refusals, times, and the words around them."""
+"""Helpers for all pages: forms, times and error pages."""
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from flask import Blueprint, abort, render_template, request
+from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from config.edit import Refused
 from scim.errors import ScimError
-from scim.web.hooks import log
 from scim.web.request import service
 from storage.base import Unavailable
 
+log = logging.getLogger("tinyscim.panel")
+
 
 def is_form_submission() -> bool:
-    """Tell whether a form was sent; whatever else asks, HEAD too, asks for the page with the form."""
+    """Return whether the request submits a form; any other method, including HEAD, shows it."""
     return request.method == "POST"
 
 
 def form_field(name: str) -> str:
-    """Return what stands in a field of the form, or nothing."""
+    """Return the value of a form field, or an empty string."""
     return request.form.get(name, "")
 
 
 def refuse(reason: str, status: int = 400) -> NoReturn:
-    """End the request with a page that gives the reason."""
+    """Respond with an error page that gives the reason."""
     abort(status, description=reason)
 
 
 def config_path() -> Path:
-    """Return the configuration's file."""
+    """Return the path of the configuration file. Raises Refused without a configuration file."""
     path = service().live_config.current.path
     if path is None:
-        raise Refused("This service runs without a configuration file, so there is nowhere to keep the change.")
+        raise Refused("The change cannot be saved: this service runs without a configuration file.")
     return path
 
 
 def moment(value: float | str | datetime | None) -> str:
-    """Return a time as people read it; one at the edge of the calendar, which UTC does not have, as it was sent."""
+    """Return a date and time to show; a value outside UTC's years 1 to 9999 is returned as it is."""
     try:
         found = as_datetime(value)
     except (ValueError, OverflowError):
@@ -49,13 +51,13 @@ def moment(value: float | str | datetime | None) -> str:
 
 
 def day(value: float | str | datetime | None) -> str:
-    """Return the day of a time, briefly."""
+    """Return a short date."""
     found = as_datetime(value)
     return f"{found.day} {found:%b %Y}" if found else "never"
 
 
 def ago(value: float | str | datetime | None) -> str:
-    """Return how long ago a time was, roughly."""
+    """Return how long ago a time was, such as "3 hours ago"."""
     found = as_datetime(value)
     if found is None:
         return "never"
@@ -68,9 +70,9 @@ def ago(value: float | str | datetime | None) -> str:
 
 
 def as_datetime(value: float | str | datetime | None) -> datetime | None:
-    """Return a time, whether it is seconds since 1970, a dateTime or one already; None for none.
+    """Convert seconds since 1970 or a dateTime to UTC; return None for an empty value.
 
-    One that names no zone is UTC. ValueError, OverflowError for what is none, or not in UTC's years 1 to 9999.
+    A time without a zone is UTC. Raises ValueError or OverflowError if it is invalid or outside the years 1 to 9999.
     """
     if not value:
         return None
@@ -81,41 +83,30 @@ def as_datetime(value: float | str | datetime | None) -> datetime | None:
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def handle_errors(panel: Blueprint) -> None:
-    """Say every error in a page of the panel's own."""
-
-    @panel.errorhandler(Refused)
-    def refused(error: Refused) -> ResponseReturnValue:
-        return _error_page(409, "That did not work", str(error))
-
-    @panel.errorhandler(CSRFError)
-    def stale(_: CSRFError) -> ResponseReturnValue:
-        return _error_page(400, "This form is out of date", "Go back, reload the page and send the form again.")
-
-    @panel.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> ResponseReturnValue:
-        return error_page(error)
-
-    @panel.errorhandler(ScimError)
-    def protocol_error(error: ScimError) -> ResponseReturnValue:
-        return _error_page(error.status, _TITLES.get(error.status, "That did not work"), error.detail)
-
-    @panel.errorhandler(Unavailable)
-    def unavailable(error: Unavailable) -> ResponseReturnValue:
-        log.error("panel: %s", error)
-        return _error_page(503, "The store cannot be used", "Try again in a moment; the service's log says more.")
-
-    @panel.errorhandler(Exception)
-    def unforeseen(_: Exception) -> ResponseReturnValue:
-        log.exception("panel: a page failed")
-        return _error_page(500, "The page failed", "The service's log on this machine says why.")
+def show_error(error: Exception) -> ResponseReturnValue:
+    """Show an exception as a page of the panel."""
+    match error:
+        case Refused():
+            return _error_page(409, "The change was not saved", str(error))
+        case CSRFError():
+            return _error_page(400, "This form has expired", "Go back, reload the page and submit the form again.")
+        case HTTPException():
+            return error_page(error)
+        case ScimError():
+            return _error_page(error.status, _TITLES.get(error.status, "The request failed"), error.detail)
+        case Unavailable():
+            log.error("panel: %s", error)
+            detail = "Try again in a moment. If it happens again, see the service's log."
+            return _error_page(503, "The store is unavailable", detail)
+    log.error("panel: unexpected error", exc_info=error)
+    return _error_page(500, "The page failed", "An unexpected error occurred. See the service's log.")
 
 
-_TITLES = {404: "There is no such page", 405: "There is no such page", 413: "That is too large"}
+_TITLES = {404: "Page not found", 405: "Page not found", 413: "The upload is too large"}
 
 
 def error_page(error: HTTPException) -> ResponseReturnValue:
-    """Say an error of HTTP in a page."""
+    """Show an HTTP error as a page."""
     status = error.code or 500
     if status < 400:
         return error

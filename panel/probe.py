@@ -1,10 +1,10 @@
-"""Test connection: what Entra's own test does, run from here against the public address, with the result in words."""
+"""Test connection: send Entra's test requests to the public URL and explain the result."""
 
 import ipaddress
 import socket
 import ssl
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from config import Server
 from scim.directory.resources import LIST_RESPONSE
 from scim.web.request import MEDIA_TYPE
 
-# It is loaded by the first test: it would take a fifth of the time in which each command starts.
+# Imported by the first test only: it takes a fifth of the start-up time of a command.
 if TYPE_CHECKING:
     import httpx
 
@@ -25,7 +25,7 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was looked at: "good", "bad", or "note" for what only Entra itself would stumble over."""
+    """One check: "good", "bad", or "note" for a problem that only Entra would meet."""
 
     kind: str
     title: str
@@ -34,32 +34,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that was looked at, up to the first thing that is bad."""
+    """The checks, up to the first bad one."""
 
     steps: tuple[Step, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was bad."""
+        """Whether no check was bad."""
         return all(step.kind != "bad" for step in self.steps)
 
     @property
     def summary(self) -> str:
-        """What came of it, in a sentence."""
+        """The result in one sentence."""
         if not self.passed:
             return "The test failed."
-        remarks = any(step.kind == "note" for step in self.steps)
-        return "The test passed from here, but Entra may not get this far." if remarks else "The test passed."
+        has_notes = any(step.kind == "note" for step in self.steps)
+        return "The test passed from this server, but Entra may not reach it." if has_notes else "The test passed."
 
 
-class _Bad(Exception):
-    """What ends the test: a title, and what to do about it."""
+class _CheckFailed(Exception):
+    """A failed check, which ends the test: its title and what to do."""
 
 
 def make_client(socket: str = "") -> "httpx.Client":
-    """Return a client that goes straight to the address, believes public authorities alone, and follows nothing.
+    """Return a client that uses no proxy, trusts only public authorities and follows no redirects.
 
-    With the path of a Unix socket, it connects to that instead.
+    If given the path of a Unix socket, it connects to that.
     """
     import httpx
 
@@ -68,46 +68,44 @@ def make_client(socket: str = "") -> "httpx.Client":
 
 
 def test_configured(server: Server, token: str) -> Result:
-    """Test the service at its configured address. No request's header has a say in where the token is sent."""
+    """Test the service at its configured URL; request headers never decide where the token is sent."""
     if server.public_url:
         return run(server.url(), token)
     return run(server.url(server.local_origin), token, socket=server.socket, first=(_LOCAL,))
 
 
 def run(base_url: str, token: str, *, socket: str = "", first: Iterable[Step] = ()) -> Result:
-    """Look for somebody who is not there, among users and among groups, as Entra does."""
+    """Search for a user and for a group that do not exist, as Entra does."""
     steps = list(first)
     try:
         if not socket:
-            steps.extend(_address(base_url))
+            steps.extend(_check_address(base_url))
         with closing(make_client(socket) if socket else make_client()) as client:
             for kind, query in _QUERIES.items():
                 parameters = {key: text.format(uuid.uuid4()) for key, text in query.items()}
                 _search(client, f"{base_url}/{kind}", parameters, token)
-                steps.append(
-                    Step("good", f"{kind} are answered", "A search for somebody who is not there found nobody.")
-                )
-    except _Bad as error:
+                steps.append(Step("good", f"{kind}: search works", "It returned an empty list, as expected."))
+    except _CheckFailed as error:
         title, detail = error.args
         steps.append(Step("bad", title, detail))
     return Result(tuple(steps))
 
 
-ALONE = Result(
+SINGLE_THREADED = Result(
     (
         Step(
             "bad",
             "This service cannot test itself",
-            "It answers one request at a time, and is busy with this one. Set workers or threads under [server] to 2 "
-            "or more and start it anew, or use Test Connection in Entra.",
+            "It handles one request at a time and is busy with this one. Set workers or threads under [server] to 2 or "
+            "more and restart it, or use Test Connection in Entra.",
         ),
     )
 )
 _LOCAL = Step(
     "note",
     "public_url is empty",
-    "So this tests the service where it listens on this machine, which is not the address that Entra calls. Set "
-    "public_url under [server].",
+    "This tests the address on which the service listens on this server, not the one that Entra calls. Set public_url "
+    "under [server].",
 )
 _QUERIES = {
     "Users": {"filter": 'userName eq "{}"'},
@@ -115,30 +113,30 @@ _QUERIES = {
 }
 
 
-def _address(base_url: str) -> Iterator[Step]:
-    """Look at the address itself: its scheme, and where its name leads."""
+def _check_address(base_url: str) -> Iterator[Step]:
+    """Check the URL: its scheme, and the addresses that its host name resolves to."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     try:
-        found = {str(one[4][0]) for one in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except OSError:
-        raise _Bad(
-            f"{host} is not found",
-            "DNS has no address for it, seen from this machine. Check public_url under [server] and your DNS.",
+        raise _CheckFailed(
+            f"{host} does not resolve",
+            "DNS returned no address for it on this server. Check public_url under [server] and your DNS.",
         ) from None
-    yield Step("good", f"{host} is found", f"It leads to {', '.join(sorted(found))}.")
-    if not any(ipaddress.ip_address(one.partition("%")[0]).is_global for one in found):
+    yield Step("good", f"Host name {host}", f"Resolves to {', '.join(sorted(found))}.")
+    if not any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in found):
         yield Step(
             "note",
-            "The address is not a public one",
-            "Entra calls from the Internet and cannot reach it, unless you use its on-premises provisioning agent.",
+            "The address is not public",
+            "Entra calls from the internet and cannot reach it, unless you use the on-premises provisioning agent.",
         )
     if parts.scheme != "https":
         yield Step(
             "note",
-            "The address is not https",
-            "Entra calls https alone. Put a proxy with a certificate before this service and set public_url under "
-            "[server].",
+            "The URL is not HTTPS",
+            "Entra only calls HTTPS addresses. Put a proxy with a certificate in front of this service and set "
+            "public_url under [server].",
         )
 
 
@@ -149,30 +147,34 @@ def _search(client: "httpx.Client", url: str, parameters: dict[str, str], token:
     try:
         response = client.get(url, params=parameters, headers=headers)
     except httpx.TimeoutException:
-        raise _Bad(
-            "Nobody answered",
-            f"Nothing came within {TIMEOUT:.0f} seconds. A firewall may drop the request, or a proxy cannot reach "
-            "this service.",
+        raise _CheckFailed(
+            "The request timed out",
+            f"There was no response within {TIMEOUT:.0f} seconds. A firewall may drop the request, or a proxy cannot "
+            "reach this service.",
         ) from None
     except httpx.HTTPError as error:
-        raise _unreached(error) from None
-    _judge(response)
+        raise _explain(error) from None
+    _check_response(response)
 
 
-def _unreached(error: BaseException) -> _Bad:
-    """Say why the request did not arrive."""
+def _explain(error: BaseException) -> _CheckFailed:
+    """Explain why the request failed."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _Bad(
-                "The certificate is not accepted",
-                f"{cause.verify_message.capitalize()}. Entra wants a certificate for this very name from a public "
-                "authority, with its intermediate certificates.",
+            return _CheckFailed(
+                "The certificate is not trusted",
+                f"{cause.verify_message.capitalize()}. Entra requires a certificate for this host name from a public "
+                "authority, including the intermediate certificates.",
             )
         if isinstance(cause, ssl.SSLError):
-            return _Bad("TLS does not come about", "What listens there does not speak TLS 1.2 or later on this port.")
+            return _CheckFailed(
+                "The TLS handshake failed", "The server on this port does not support TLS 1.2 or later."
+            )
         if isinstance(cause, ConnectionRefusedError):
-            return _Bad("The connection is refused", "Nothing listens there. Check the port, and that the proxy runs.")
-    return _Bad("The request did not arrive", f"{error}. Check the address, the port and the firewall.")
+            return _CheckFailed(
+                "Connection refused", "Nothing listens on this port. Check the port, and that the proxy is running."
+            )
+    return _CheckFailed("Could not connect", f"{error}. Check the address, the port and the firewall.")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -181,75 +183,70 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _judge(response: "httpx.Response") -> None:
-    """Pass over the answer that Entra wants; say of any other where it comes from and what to do."""
-    ours = response.headers.get("Content-Type", "").partition(";")[0] == MEDIA_TYPE
-    if response.status_code == 200 and ours:
-        _judge_body(response)
+def _check_response(response: "httpx.Response") -> None:
+    """Accept the response that Entra expects; explain any other."""
+    is_ours = response.headers.get("Content-Type", "").partition(";")[0] == MEDIA_TYPE
+    if response.status_code == 200 and is_ours:
+        _check_body(response)
         return
-    for is_it, title, detail in _DIAGNOSES:
-        if is_it(response.status_code, ours):
-            place = response.headers.get("Location", "")
-            raise _Bad(
-                title, detail.format(status=response.status_code, place=place, url=response.url.copy_with(query=None))
-            )
+    status, location = response.status_code, response.headers.get("Location", "")
+    title, detail = _diagnose(status, is_ours)
+    raise _CheckFailed(title, detail.format(status=status, location=location, url=response.url.copy_with(query=None)))
 
 
-def _judge_body(response: "httpx.Response") -> None:
+def _check_body(response: "httpx.Response") -> None:
     try:
         body: Any = response.json()
     except ValueError:
         body = None
     if not isinstance(body, dict) or body.get("schemas") != [LIST_RESPONSE] or body.get("totalResults") != 0:
-        raise _Bad("The answer is not the expected one", "Something between Entra and this service changes answers.")
+        raise _CheckFailed("Unexpected response", "Something between Entra and this service changes the responses.")
 
 
-_DIAGNOSES: tuple[tuple[Callable[[int, bool], bool], str, str], ...] = (
-    (
-        lambda status, ours: status == 401 and ours,
-        "The token does not arrive",
-        "This service answers, but refuses the token (401). A proxy drops the Authorization header, or the address "
-        "leads to another installation.",
-    ),
-    (
-        lambda status, ours: status == 401,
-        "Somebody else asks for a password",
-        "The answer (401) is not this service's: the proxy has a sign-in of its own. Let requests to {url} through.",
-    ),
-    (
-        lambda status, ours: status == 403 and ours,
-        "The connection is turned off",
-        "Everything is reached, and requests are refused because the connection is off. Turn it on.",
-    ),
-    (
-        lambda status, ours: status == 403,
-        "Something before this service refuses the request",
-        "The answer (403) is not this service's: a firewall or bot protection blocks requests to {url}.",
-    ),
-    (
-        lambda status, ours: status == 404 and ours,
-        "The path is cut short",
-        "This service answers, but not to this path. The proxy must pass the path on unchanged.",
-    ),
-    (
-        lambda status, ours: 300 <= status < 400,
-        "The address leads elsewhere",
-        "The answer ({status}) points to {place}. Entra does not follow; use the address that it ends at.",
-    ),
-    (
-        lambda status, ours: status in (502, 503, 504) and not ours,
-        "The proxy does not reach this service",
-        "It answers {status} by itself. Check where it passes requests on to.",
-    ),
-    (
-        lambda status, ours: ours,
-        "This service could not answer",
-        "It answered {status}; its log on this machine says why.",
-    ),
-    (
-        lambda status, ours: True,
-        "Something else answers at this address",
-        "The answer ({status}) is not this service's. Check public_url under [server], and that the proxy passes "
-        "{url} on to it.",
-    ),
+def _diagnose(status: int, is_ours: bool) -> tuple[str, str]:
+    """Return the title and explanation of an unexpected response; `is_ours` if it is from this service."""
+    if 300 <= status < 400:
+        return _REDIRECT
+    return _OUR_RESPONSES.get(status, _FAILED) if is_ours else _OTHER_RESPONSES.get(status, _OTHER_SERVICE)
+
+
+_REDIRECT = (
+    "The URL redirects",
+    "The response ({status}) redirects to {location}. Entra does not follow redirects. Use the final URL.",
 )
+_FAILED = ("This service failed", "It responded with {status}. See the service's log.")
+_OTHER_SERVICE = (
+    "The response is from another service",
+    "The response ({status}) is not from this service. Check public_url under [server], and that the proxy forwards "
+    "{url} to it.",
+)
+_BAD_GATEWAY = (
+    "The proxy cannot reach this service",
+    "The proxy itself responded with {status}. Check the address that it forwards requests to.",
+)
+_OUR_RESPONSES = {
+    401: (
+        "The token is rejected",
+        "This service responded, but rejected the token (401). A proxy drops the Authorization header, or the URL "
+        "belongs to another installation.",
+    ),
+    403: (
+        "The connection is turned off",
+        "The service was reached, but rejects requests while the connection is off. Turn it on.",
+    ),
+    404: (
+        "The proxy changes the path",
+        "This service responded, but has no such path (404). Configure the proxy to pass on the path unchanged.",
+    ),
+}
+_OTHER_RESPONSES = {
+    401: (
+        "The proxy requires a sign-in",
+        "The response (401) is not from this service. Configure the proxy to pass requests to {url} without a sign-in.",
+    ),
+    403: (
+        "The request is blocked before it reaches this service",
+        "The response (403) is not from this service. A firewall or bot protection blocks requests to {url}.",
+    ),
+    **dict.fromkeys((502, 503, 504), _BAD_GATEWAY),
+}

@@ -1,4 +1,4 @@
-"""How the connection to the identity provider fares, in words."""
+"""The state of the connection to the identity provider."""
 
 import time
 from dataclasses import dataclass
@@ -6,28 +6,27 @@ from dataclasses import dataclass
 from config import Config
 from scim.directory.token_usage import TokenUsage
 
-# Entra calls about every 40 minutes even when nothing has changed. While its calls are that fresh, a wrong token is
-# somebody else's.
+# Entra calls about every 40 minutes even if nothing changed. After a recent call, an unknown token is another client's.
 _CALLS_WITHIN = 3600.0
 
-_NOBODY = "Entra has not called yet. Paste the SCIM URL and the token into Entra and start provisioning there."
-_STRANGER = (
-    "Somebody called with a token that is not known here, and was refused (401). If that was Entra, make a new token "
-    "and paste it into Entra as the Secret Token."
+_WAITING = "Entra has not called yet. Enter the SCIM URL and the token in Entra and start provisioning."
+_ONLY_UNKNOWN = (
+    "A request with an unknown token was rejected (401). If it came from Entra, create a new token and paste it into "
+    "Entra as the Secret Token."
 )
 _UNKNOWN = (
-    "The last call carried a token that is not known here or has expired, and was refused (401). Make a new token and "
-    "paste it into Entra as the Secret Token."
+    "The last request had an unknown or expired token and was rejected (401). Create a new token and paste it into "
+    "Entra as the Secret Token."
 )
 _FAILED = (
-    "The last call was answered with an error of this service ({status}). Its log on this machine says why; Entra "
-    "tries again by itself."
+    "The last request failed because of an error in this service ({status}). See the service's log. Entra retries "
+    "automatically."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One of off, waiting, connected and failing; what that means now; when the provider last called, or 0."""
+    """The connection's state. `name` is off, waiting, connected or failing; `last_call` is 0 before the first call."""
 
     name: str
     label: str
@@ -36,17 +35,17 @@ class State:
 
 
 def connection_state(config: Config, seen: TokenUsage) -> State:
-    """Return the connection's state now."""
-    failed = seen.refused if seen.refused and seen.refused.token else None
+    """Return the current state of the connection."""
+    failed = seen.failed if seen.failed and seen.failed.token else None
     last = max(seen.succeeded, failed.time if failed else 0.0)
     if not config.connection.enabled:
-        return State("off", "Off", "Every request is refused with 403 until you turn the connection on.", last)
+        return State("off", "Off", "All requests are rejected (403) until you turn on the connection.", last)
     if not any(token.is_valid and not token.read_only for token in config.tokens):
-        return State("waiting", "No token", "Make a SCIM token and paste it into Entra as the Secret Token.", last)
+        return State("waiting", "No token", "Create a SCIM token and paste it into Entra as the Secret Token.", last)
     if not last:
-        return State("waiting", "Waiting for the first call", _STRANGER if seen.unknown else _NOBODY, last)
+        return State("waiting", "Waiting for the first call", _ONLY_UNKNOWN if seen.unknown else _WAITING, last)
     if failed and failed.time > seen.succeeded:
         return State("failing", "Failing", _FAILED.format(status=failed.status), last)
     if seen.unknown > last and time.time() - last > _CALLS_WITHIN:
         return State("failing", "Failing", _UNKNOWN, last)
-    return State("connected", "Connected", "Entra calls and is answered.", last)
+    return State("connected", "Connected", "Entra's requests succeed.", last)

@@ -1,4 +1,4 @@
-"""Making a new SCIM token, and taking one back: each asks first."""
+"""Pages to create and to revoke a SCIM token."""
 
 import logging
 import re
@@ -14,52 +14,52 @@ from scim.web.request import base_url
 
 log = logging.getLogger("tinyscim.panel")
 
-# What becomes of the token that a new one replaces: for how long it goes on, and how that is offered.
+# When the replaced token expires, with the label of each choice.
 OVERLAPS = {
-    "hour": (timedelta(hours=1), "for an hour: time enough to paste the new one"),
-    "day": (timedelta(days=1), "for a day"),
-    "none": (timedelta(0), "not at all: it may be known to somebody"),
+    "hour": (timedelta(hours=1), "in 1 hour"),
+    "day": (timedelta(days=1), "in 1 day"),
+    "none": (timedelta(0), "now (it may have leaked)"),
 }
 
 
 def new_token() -> ResponseReturnValue:
-    """Ask for the token's name and what becomes of the old one; then make it and show it, this once."""
+    """Show the form, or create the token and show it once."""
     if not is_form_submission():
         return _form()
     name, replaces, overlap = form_field("name").strip(), form_field("replaces"), form_field("overlap") or "none"
     if overlap not in OVERLAPS:
-        refuse("That is none of the choices.")
+        refuse("Choose one of the listed options.")
     try:
         text = edit.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap][0])
     except edit.Refused as error:
         return _form(str(error)), 409
-    log.info('token "%s" was made from %s, "%s" goes (%s)', name, request.remote_addr, replaces, overlap)
+    log.info('token "%s" created from %s; replaces "%s" (overlap: %s)', name, request.remote_addr, replaces, overlap)
     return render_template("panel/token_made.html", name=name, text=text, url=base_url())
 
 
 def revoke_token() -> ResponseReturnValue:
-    """Ask whether a token shall go, and take it back."""
+    """Ask for confirmation, or revoke the token."""
     name = request.values.get("name", "")
     if not is_form_submission():
-        if name not in [one.name for one in shown_tokens()]:
-            refuse(f'There is no token "{name}".', 404)
+        if name not in [token.name for token in shown_tokens()]:
+            refuse(f'There is no valid token "{name}".', 404)
         return render_template("panel/token_revoke.html", name=name)
     edit.remove_token(config_path(), name)
-    log.info('token "%s" was revoked from %s', name, request.remote_addr)
-    flash(f'The token "{name}" no longer works.')
+    log.info('token "%s" revoked from %s', name, request.remote_addr)
+    flash(f'Token "{name}" revoked. It no longer works.')
     return redirect(url_for("panel.entra"))
 
 
 def _form(problem: str = "") -> str:
-    tokens = [one for one in shown_tokens() if not one.read_only]
+    tokens = [token for token in shown_tokens() if not token.read_only]
     given = {"name": _free_name(tokens), "replaces": tokens[0].name if tokens else "", "overlap": "hour"}
     given |= {name: request.form[name] for name in given if name in request.form}
     return render_template("panel/token_new.html", tokens=tokens, given=given, overlaps=OVERLAPS, problem=problem)
 
 
 def _free_name(tokens: list[Token]) -> str:
-    """Return the newest token's name with the next number that is free."""
-    taken = {one.name for one in shown_tokens()}
+    """Return the newest token's name with the next free number."""
+    taken = {token.name for token in shown_tokens()}
     stem = re.sub(r"-\d+$", "", tokens[0].name)[:90] if tokens else "entra"
     names = (f"{stem}-{number}" if number > 1 else stem for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)

@@ -1,4 +1,4 @@
-"""What the identity provider did: one entry for each request that changed something or failed."""
+"""The provisioning log: one entry for each request that changed something or failed."""
 
 from flask import Flask
 
@@ -12,7 +12,7 @@ EXTENSION = "tinyscim.log"
 
 
 def install(app: Flask, service: Service, files: Archive | None) -> None:
-    """Let the log observe the service, unless it is off."""
+    """Register the log as an observer of the service, unless it is off."""
     if files:
         log = ProvisioningLog(files, service)
         service.observers.append(log.observe)
@@ -20,5 +20,5 @@ def install(app: Flask, service: Service, files: Archive | None) -> None:
 
 
 def log_of(app: Flask) -> ProvisioningLog | None:
-    """Return the application's log, None where it is off."""
+    """Return the application's log, or None if it is off."""
     return app.extensions.get(EXTENSION)

@@ -1,20 +1,19 @@
-"""Says what to change, in Entra or in the configuration, so that a request that failed will not fail again."""
+"""Explains how to fix the cause of a failed request, in Entra or in the configuration."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from provisioning_log.entries import Entry
 
-_MAPPING = "Entra's Provisioning > Mappings"
+_MAPPINGS = "Entra's Provisioning > Mappings"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """Which failures it is about, and the sentence; `{0}` in it is the first group of the pattern.
+class _Rule(NamedTuple):
+    """Advice on the failures with this status, scimType and detail; an empty text matches all.
 
-    Patterns are matched at the beginning of the detail, which takes time in proportion to its length: searching from
-    each place would take the square of it.
+    `{0}` in the advice is the first group of the pattern. Patterns are matched only at the beginning of the detail, so
+    that the time is linear in its length.
     """
 
     status: int
@@ -25,184 +24,136 @@ class _Rule:
 
 _RULES = (
     _Rule(
-        409,
-        "uniqueness",
-        r'Another Group has the displayName "(.*)"\.',
-        'There is a group "{0}" here already. If it is the same group, match groups by displayName in '
-        f"{_MAPPING}; if not, rename one of them in Entra, or set unique_group_names = false under [directory].",
+        *(409, "uniqueness", r'Another Group has the displayName "(.*)"\.'),
+        'A group "{0}" already exists here. If it is the same group, match groups by displayName in '
+        f"{_MAPPINGS}. If not, rename one of them in Entra, or set unique_group_names = false under [directory].",
     ),
     _Rule(
-        409,
-        "uniqueness",
-        r'Another (\w+) has the (\S+) "(.*)"\.',
-        'There is a {0} with the {1} "{2}" here already. If it is the same one, make {1} a matching attribute in '
-        f"{_MAPPING}, so that Entra finds it; if not, change the {{1}} of one of them in Entra.",
+        *(409, "uniqueness", r'Another (\w+) has the (\S+) "(.*)"\.'),
+        'A {0} with the {1} "{2}" already exists here. If it is the same object, make {1} a matching attribute in '
+        f"{_MAPPINGS} so that Entra finds it. If not, change the {{1}} of one of them in Entra.",
     ),
     _Rule(
-        409,
-        "",
-        ".*bulkId",
-        "An operation of the same bulk request that this one refers to failed: see its entry, and correct that one.",
+        *(409, "", ".*bulkId"),
+        "This operation refers to another one of the bulk request that failed. Fix that one; see its entry.",
     ),
     _Rule(
-        409,
-        "",
-        "",
-        "Somebody here has a value that only one may have. If it is the same one, make that attribute a matching one "
-        f"in {_MAPPING}; if not, change the value of one of them in Entra.",
+        *(409, "", ""),
+        "Another object already has a value that must be unique. If it is the same object, make that attribute a "
+        f"matching attribute in {_MAPPINGS}. If not, change the value of one of them in Entra.",
     ),
     _Rule(
-        400,
-        "invalidPath",
-        r'There is no attribute "(.*)" in (\w+)',
-        f'Remove the mapping whose target is "{{0}}" in {_MAPPING}, or declare the attribute in a [[schemas]] table of '
-        "the configuration: the log's warnings have the table to paste.",
+        *(400, "invalidPath", r'There is no attribute "(.*)" in (\w+)'),
+        f'Remove the mapping whose target is "{{0}}" in {_MAPPINGS}, or declare the attribute in a [[schemas]] table '
+        "of the configuration. The page Unknown attributes has the table to paste.",
     ),
     _Rule(
-        400,
-        "invalidPath",
-        "",
-        f"Correct the target attribute in {_MAPPING}: it names a part that the attribute does not have, or cannot be "
-        "read.",
+        *(400, "invalidPath", ""),
+        f"Correct the target attribute in {_MAPPINGS}: it is not valid, or names a part that the attribute lacks.",
     ),
     _Rule(
-        400,
-        "invalidValue",
-        r"(\S+) is required",
-        "Fill in the source of {0} for this person in Entra, or give its mapping a default value "
+        *(400, "invalidValue", r"(\S+) is required"),
+        "Fill in the source attribute of {0} for this user or group in Entra, or give its mapping a default value "
         "(“Default value if null”).",
     ),
     _Rule(
-        400,
-        "invalidValue",
-        r"(\S+) must be (.*?)\.?$",
-        f"Change the expression that {_MAPPING} has for {{0}}: what it gives must be {{1}}.",
+        *(400, "invalidValue", r"(\S+) must be (.*?)\.?$"),
+        f"Change the expression for {{0}} in {_MAPPINGS}: its result must be {{1}}.",
     ),
     _Rule(
-        400,
-        "invalidValue",
-        r'\S+ has more than one element whose "primary" is true',
-        f"Leave one mapping alone whose target sets “primary” of this attribute, in {_MAPPING}.",
+        *(400, "invalidValue", r'\S+ has more than one element whose "primary" is true'),
+        f"Keep only one mapping whose target sets “primary” of this attribute in {_MAPPINGS}.",
     ),
     _Rule(
-        400,
-        "invalidValue",
-        "",
-        f"Look in the request for the value that the answer names, and change the mapping that sends it in {_MAPPING}.",
+        *(400, "invalidValue", ""),
+        f"Find the value that the response names in the request, and change the mapping that sends it in {_MAPPINGS}.",
     ),
     _Rule(
-        400,
-        "mutability",
-        r"(\S+) is required and cannot be removed",
-        "Fill in the source of {0} for this person in Entra: it is empty there, and a {0} is needed here.",
+        *(400, "mutability", r"(\S+) is required and cannot be removed"),
+        "Fill in the source attribute of {0} for this user or group in Entra: it is empty there, but {0} is required.",
     ),
     _Rule(
-        400,
-        "mutability",
-        r"(\S+) is (?:readOnly|immutable)",
-        f'Remove the mapping whose target is "{{0}}" in {_MAPPING}, or let it apply only during object creation: this '
-        "service sets or fixes the value itself.",
+        *(400, "mutability", r"(\S+) is (?:readOnly|immutable)"),
+        f'Remove the mapping whose target is "{{0}}" in {_MAPPINGS}, or apply it only during object creation: this '
+        "service sets the value, or does not allow it to change.",
     ),
     _Rule(
-        400,
-        "noTarget",
-        "",
-        "Restart provisioning in Entra, so that it reads the object anew: it wants to change a value that is not here.",
+        *(400, "noTarget", ""),
+        "Restart provisioning in Entra so that it reads the object again: the value to change does not exist here.",
     ),
     _Rule(
-        400,
-        "invalidFilter",
-        "",
-        f"Choose a matching attribute that this service has in {_MAPPING}, such as userName or externalId.",
+        *(400, "invalidFilter", ""),
+        f"Choose a matching attribute that this service supports in {_MAPPINGS}, such as userName or externalId.",
     ),
     _Rule(
-        400,
-        "",
-        "",
-        "Nothing in Entra's settings makes such a request. If it was Entra that sent it, report it with the request "
-        "shown here; if it was another client, correct that one.",
+        *(400, "", ""),
+        "No setting in Entra causes this request. If Entra sent it, report it together with the request shown here. If "
+        "another client sent it, fix that client.",
     ),
     _Rule(
-        401,
-        "",
-        "",
-        "Make a new token (the panel's New SCIM token, or `flask token new --name entra`) and paste it into Entra's "
-        "Provisioning > Admin Credentials > Secret Token, then press Test Connection.",
+        *(401, "", ""),
+        "Create a new token (New SCIM token in the panel, or `flask token new --name entra`), paste it into Entra's "
+        "Provisioning > Admin Credentials > Secret Token, and select Test Connection.",
     ),
     _Rule(
-        403,
-        "",
-        r'The token "(.*)" may only read',
-        'Give this client another token: "{0}" was made with --read-only.',
+        *(403, "", r'The token "(.*)" may only read'),
+        'Give this client another token: "{0}" was created with --read-only.',
     ),
     _Rule(
-        403,
-        "",
-        "(?i).*(?:turned off|is off|connection)",
-        "Turn the connection on, on the panel's connection page or with enabled = true under [connection].",
+        *(403, "", "(?i).*(?:turned off|is off|connection)"),
+        "Turn on the connection on the panel's connection page, or with enabled = true under [connection].",
     ),
-    _Rule(403, "", "", "Let the client ask for something else: this service never allows that."),
+    _Rule(403, "", "", "Change the request in the client: this service never allows it."),
     _Rule(
-        404,
-        "",
-        r"There is no \w+ with the id",
-        "Restart provisioning in Entra, so that it matches everybody anew: it has kept the id of somebody who is no "
-        "longer here.",
+        *(404, "", r"There is no \w+ with the id"),
+        "Restart provisioning in Entra so that it matches all objects again: it uses the ID of a deleted object.",
     ),
     _Rule(
-        404,
-        "",
-        "",
+        *(404, "", ""),
         "Compare Entra's Provisioning > Admin Credentials > Tenant URL with the SCIM URL on the panel's connection "
-        "page: this address is none of the service's.",
+        "page: this service has no such path.",
     ),
     _Rule(
-        405,
-        "",
-        "",
-        "Compare Entra's Tenant URL with the SCIM URL on the panel's connection page: the path is there, but not for "
-        "this kind of request.",
-    ),
-    _Rule(412, "", "", "Nothing: somebody else was faster, and the client reads the resource anew and tries again."),
-    _Rule(
-        413,
-        "",
-        ".*maxOperations",
-        "Raise max_bulk_operations under [limits] in the configuration, or let the client send fewer at once.",
+        *(405, "", ""),
+        "Compare Entra's Tenant URL with the SCIM URL on the panel's connection page: the path exists, but does not "
+        "support this method.",
     ),
     _Rule(
-        413, "", "", "Raise max_body_bytes under [server] in the configuration, or let the client send less at once."
-    ),
-    _Rule(415, "", "", "Let the client send JSON, with the Content-Type application/scim+json."),
-    _Rule(501, "", "", "Nothing: SCIM has this endpoint, this service does not, and Entra does not use it."),
-    _Rule(
-        503,
-        "",
-        "",
-        "Look at the service's own log: the file that [store] names could not be read or written. Nothing was changed, "
-        "and Entra tries again by itself.",
+        *(412, "", ""),
+        "No action needed: another request changed the resource first. The client reads it again and retries.",
     ),
     _Rule(
-        507,
-        "",
-        "",
-        "Make room on the disk with the file that [store] names. Nothing was changed, and Entra tries again by itself.",
+        *(413, "", ".*maxOperations"),
+        "Raise max_bulk_operations under [limits] in the configuration, or send fewer operations at once.",
+    ),
+    _Rule(413, "", "", "Raise max_body_bytes under [server] in the configuration, or send smaller requests."),
+    _Rule(415, "", "", "Configure the client to send JSON with the Content-Type application/scim+json."),
+    _Rule(
+        501, "", "", "No action needed: this service does not implement this SCIM endpoint, and Entra does not use it."
+    ),
+    _Rule(
+        *(503, "", ""),
+        "See the service's log: the file set under [store] could not be read or written. Nothing was changed, and "
+        "Entra retries automatically.",
+    ),
+    _Rule(
+        *(507, "", ""),
+        "Free some space on the disk with the file set under [store]. Nothing was changed, and Entra retries "
+        "automatically.",
     ),
 )
-_OTHERWISE = (
-    "Look at the service's own log, at this request's id: it says what went wrong. Entra tries again by itself."
-)
+_DEFAULT = "Find this request ID in the service's log to see the error. Entra retries automatically."
 
 
 def advice(entry: Entry) -> str:
-    """Return what to change after a failure, in a sentence; nothing where nothing failed."""
+    """Return what to do after a failure, or an empty text if the entry is not a failure."""
     if not entry.failed:
         return ""
-    answer = entry.response if isinstance(entry.response, Mapping) else {}
-    scim_type, detail = str(answer.get("scimType", "")), str(answer.get("detail", ""))
+    body = entry.response if isinstance(entry.response, Mapping) else {}
+    scim_type, detail = str(body.get("scimType", "")), str(body.get("detail", ""))
     for rule in _RULES:
         if rule.status == entry.status and rule.scim_type in ("", scim_type):
-            found = re.match(rule.detail, detail, re.DOTALL)
-            if found:
-                return rule.advice.format(*found.groups())
-    return _OTHERWISE
+            match = re.match(rule.detail, detail, re.DOTALL)
+            if match:
+                return rule.advice.format(*match.groups())
+    return _DEFAULT

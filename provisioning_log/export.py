@@ -1,4 +1,4 @@
-"""Entries in other forms: a line for a terminal, an exchange to be sent again, a row of a spreadsheet."""
+"""Entries in other formats: a line of text, an exchange to replay, a row of a spreadsheet."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,24 +18,24 @@ COLUMNS = (
 
 
 def summary(entry: Entry) -> str:
-    """Return an entry as one line for people."""
+    """Return an entry as one line of text."""
     if "lost" in entry.actions:
         return f"{_time(entry)} --- {entry.moved} entries could not be written"
     about = " ".join(filter(None, (entry.type, _name(entry.who))))
     head = f"{_time(entry)} {entry.status} {'+'.join(entry.actions)} {about or entry.path}"
-    tail = f"({entry.by or entry.cause or 'no known token'}, {entry.ms} ms)"
+    tail = f"({entry.by or entry.cause or 'unauthenticated'}, {entry.ms} ms)"
     return _printable(" ".join((": ".join(filter(None, (head, "; ".join(_facts(entry))))), tail)))
 
 
 def detail(entry: Entry) -> str:
-    """Return what the answer said of a failure."""
+    """Return the detail of an error response."""
     return str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
 
 
 def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:
-    """Return an entry as JSON that can be sent again: `method`, `path`, `query`, `request`, `response`, `status`.
+    """Return an entry as JSON that can be replayed: `method`, `path`, `query`, `request`, `response`, `status`.
 
-    What was answered to a creation is made of what was stored, with the new id.
+    The response to a creation is rebuilt from the stored values and the new id.
     """
     body: dict[str, Any] = json.loads(entry.to_line())
     if "created" in entry.actions and not entry.failed:
@@ -48,28 +48,28 @@ def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:
 
 
 def as_row(entry: Entry) -> dict[str, Any]:
-    """Return an entry as a row with the columns of `COLUMNS`, in their order."""
+    """Return an entry as a row with the columns `COLUMNS`."""
     row: dict[str, Any] = {name: getattr(entry, name) for name in COLUMNS if hasattr(entry, name)}
     row |= {name: getattr(entry.who, name) for name in ("user_name", "display_name")}
     row |= {"who_id": entry.who.id, "detail": detail(entry), "advice": advice(entry)}
     row |= {name: " ".join(row[name]) for name in ("actions", "unknown")}
-    row |= {name: "; ".join(one.name for one in getattr(entry, name)) for name in ("joined", "left")}
+    row |= {name: "; ".join(subject.name for subject in getattr(entry, name)) for name in ("joined", "left")}
     joined, left, either = entry.unlisted
     row["joined"] += f"; and {joined} more, not listed" if joined else ""
     row["left"] += f"; and {left} more, not listed" if left else ""
-    row["moved"] = f"{entry.moved}, of whom {either} not listed" if either else entry.moved or ""
+    row["moved"] = f"{entry.moved}, {either} of them not listed" if either else entry.moved or ""
     row["changes"] = json.dumps(entry.changes, ensure_ascii=False) if entry.changes else ""
     return {name: row[name] for name in COLUMNS}
 
 
 def people_of(people: Sequence[Subject], missing: int, shown: int) -> str:
-    """Return the first names, and how many more there are with those who are not listed."""
+    """Return the first names and the number of others, including unlisted ones."""
     more = max(len(people) - shown, 0) + missing
-    return ", ".join(one.name for one in people[:shown]) + (f" and {more:,} more" if more else "")
+    return ", ".join(subject.name for subject in people[:shown]) + (f" and {more:,} more" if more else "")
 
 
 def flat(name: str, values: tuple[Any, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield an attribute's old and new value; those of a complex one, part by part."""
+    """Yield the old and new value of an attribute, or of each changed sub-attribute."""
     old, new = values
     if isinstance(old or new, dict) and isinstance(new or old, dict):
         for part in {**(old or {}), **(new or {})}:
@@ -81,13 +81,13 @@ def flat(name: str, values: tuple[Any, Any]) -> Iterator[tuple[str, Any, Any]]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as people read it."""
+    """Return a value as text."""
     if value is None:
-        return "nothing"
+        return "(empty)"
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and value and all(isinstance(one, Mapping) and "value" in one for one in value):
-        return ", ".join(f"{one['value']}{_kind(one)}" for one in value)
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) and "value" in item for item in value):
+        return ", ".join(f"{item['value']}{_kind(item)}" for item in value)
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -107,7 +107,7 @@ def _facts(entry: Entry) -> Iterator[str]:
     if either:
         yield f"{either:,} more joined or left"
     if entry.unknown:
-        yield f"not kept, as no schema has it: {', '.join(entry.unknown)}"
+        yield f"unknown attributes: {', '.join(entry.unknown)}"
 
 
 def _name(who: Subject) -> str:
@@ -127,7 +127,7 @@ def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
     for name, (_, value) in entry.changes.items():
         urn, _, attribute = name.rpartition(":")
         container = document.setdefault(urn, {}) if urn else document
-        if isinstance(container, dict):  # a log that another program wrote can have the URN as an attribute too
+        if isinstance(container, dict):  # in a log written by another program, the URN may be an attribute
             container[attribute] = value
     if type:
         set_schemas(type, document)
@@ -135,5 +135,5 @@ def _created(entry: Entry, type: ResourceType | None) -> dict[str, Any]:
 
 
 def _printable(text: str) -> str:
-    """Return a text that does nothing to a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
+    """Replace characters that could control a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

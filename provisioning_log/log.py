@@ -1,10 +1,11 @@
-"""The provisioning log as the rest of the project sees it: it observes, and it answers questions."""
+"""The provisioning log: observes events and answers queries."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from provisioning_log.archive import Archive
-from provisioning_log.entries import Entry, Subject, make_entry, who
+from provisioning_log.entries import Entry, Subject
+from provisioning_log.from_event import make_entry, subject_of
 from provisioning_log.redaction import Secrets
 from provisioning_log.search import Criteria, Page, find_page, matching
 from provisioning_log.unknown_attributes import Unknown, unknown_attributes
@@ -15,68 +16,63 @@ from scim.errors import ScimError
 
 
 class ProvisioningLog:
-    """What clients did. Other workers' entries are seen a moment later than this one's."""
+    """The changes and failures of all clients. Entries of other workers appear with a short delay."""
 
     def __init__(self, files: Archive, service: Service) -> None:
-        self._files, self._service = files, service
+        self.files, self._service = files, service
         self._secrets = Secrets(service.registry, files.max_line)
         self._writer = LogWriter(files, self._line)
         self._warned: tuple[Any, list[Unknown]] | None = None
 
     def observe(self, event: Event) -> None:
-        """Take an event in; costs the request no more than a place in a queue."""
-        self._writer.note(event)
+        """Queue an event to be written."""
+        self._writer.enqueue(event)
 
     def flush(self) -> None:
-        """Write what waits in this process."""
+        """Write the queued entries of this process."""
         self._writer.flush()
 
-    @property
-    def files(self) -> Archive:
-        """Where it is kept."""
-        return self._files
-
     def search(self, criteria: Criteria, before: str = "", limit: int = 50) -> Page:
-        """Return a page of entries, the newest first; `before` is what the last page ended with."""
+        """Return a page of entries, newest first; `before` comes from the previous page."""
         return find_page(self._newest(), criteria, before, limit)
 
     def entries(self, criteria: Criteria) -> Iterator[Entry]:
-        """Yield every entry that matches, the oldest first."""
+        """Yield all matching entries, oldest first."""
         self.flush()
-        return matching(self._files.oldest_first(), criteria)
+        return matching(self.files.oldest_first(), criteria)
 
     def find(self, id: str) -> Entry | None:
-        """Return the entry with this id."""
+        """Return the entry with this id, or None."""
         needle = f'"id":"{id}"'.encode()
         lines = (line for line in self._newest() if needle in line)
         return next((entry for entry in matching(lines, Criteria()) if entry.id == id), None)
 
     def history(self, id: str, limit: int = 100) -> list[Entry]:
-        """Return what happened to a user or a group, the newest first: its own changes, and its joining and leaving."""
+        """Return the entries about a user or group, newest first, including changes of membership."""
         return self.search(Criteria(id=id), limit=limit).entries
 
     def warnings(self) -> list[Unknown]:
-        """Return the attributes that clients sent and no schema knows; the files are read if they have changed."""
+        """Return the unknown attributes that clients sent; the files are read only if they have changed."""
         self.flush()
-        state = (self._files.state(), self._service.live_config.current)
+        state = (self.files.state(), self._service.live_config.current)
         if self._warned is None or self._warned[0] != state:
-            self._warned = (state, unknown_attributes(self._files.newest_first(), self._service))
+            self._warned = (state, unknown_attributes(self.files.newest_first(), self._service))
         return self._warned[1]
 
     def _newest(self) -> Iterator[bytes]:
         self.flush()
-        return self._files.newest_first()
+        return self.files.newest_first()
 
     def _line(self, event: Event, id: str) -> str | None:
         entry = make_entry(event, id, self._service.registry)
         if entry and entry.failed and entry.who.id and entry.who.id == entry.who.name:
-            entry = entry._replace(who=self._known(entry))
+            entry = entry._replace(who=self._stored_subject(entry))
         return self._secrets.clean(entry) if entry else None
 
-    def _known(self, entry: Entry) -> Subject:
-        """Return whom a failure was about with the names that are stored: the request has the id alone."""
+    def _stored_subject(self, entry: Entry) -> Subject:
+        """Return the subject of a failed request with its stored names: the request has only the id."""
         try:
             type = self._service.registry.types[entry.type]
-            return who(self._service.resources("").get(type, entry.who.id).document)
+            return subject_of(self._service.resources("").get(type, entry.who.id).document)
         except ScimError:
             return entry.who

@@ -1,4 +1,4 @@
-"""Finds entries: by person, action, result and time, the newest first, page by page."""
+"""Finds entries by user or group, action, result and time, page by page."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
-from provisioning_log.entries import Entry, read_entry, timestamp
+from provisioning_log.entries import Entry, timestamp
+from provisioning_log.entry_reader import read_entry
 from provisioning_log.segments import time_of
 from scim.schema.attributes import fold
 
@@ -18,7 +19,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """What is looked for; what is empty is not asked about. `id` is a resource's; times are as `timestamp` has them."""
+    """Search criteria; empty ones match all. `id` is a resource id; times have the format of `timestamp`."""
 
     person: str = ""
     action: str = ""
@@ -28,7 +29,7 @@ class Criteria:
     id: str = ""
 
     def matches(self, entry: Entry) -> bool:
-        """Tell whether the entry is one."""
+        """Return whether an entry matches, except for its time."""
         return (
             (not self.action or self.action in entry.actions)
             and (not self.result or (self.result == "failure") == entry.failed)
@@ -37,20 +38,20 @@ class Criteria:
         )
 
     def needles(self) -> list[bytes]:
-        """Return what a line must contain, so that most need not be read."""
+        """Return texts that a matching line contains, to skip the others without parsing them."""
         return [f'"{text}"'.encode() for text in (self.action, self.id) if text]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries; `before` is where the next page goes on, empty on the last one."""
+    """A page of entries; `before` continues with the next page and is empty on the last one."""
 
     entries: list[Entry]
     before: str = ""
 
 
 def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limit: int = 50) -> Page:
-    """Return a page of the entries in lines that come newest first."""
+    """Return a page of entries from lines in the order newest first."""
     found: list[Entry] = []
     if criteria.since:
         since = criteria.since.encode()
@@ -63,7 +64,7 @@ def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limi
 
 
 def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:
-    """Yield the entries that match, in the order of their lines; a line that cannot be read is passed over."""
+    """Yield the matching entries in the order of their lines; unreadable lines are skipped."""
     needles = criteria.needles()
     since, until = criteria.since.encode(), criteria.until.encode()
     for line in lines:
@@ -77,7 +78,7 @@ def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:
 
 
 def read_time(text: str) -> str:
-    """Return a time given as `2026-01-31`, `2026-01-31T12:00` (UTC) or `2h` ago as a timestamp. Raises ValueError."""
+    """Convert `2026-01-31`, `2026-01-31T12:00` (UTC) or `2h` (ago) to a timestamp. Raises ValueError, OverflowError."""
     ago = _AGO.fullmatch(text.strip().lower())
     if ago:
         return timestamp((datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())

@@ -1,13 +1,11 @@
-"""The log's files: lines of JSON, appended by every worker to one file, which is moved aside by size and by day.
+"""The log's files: lines of JSON that all workers append to one file, which is rotated by size and by day.
 
-One file rather than one for each worker: `tail -f` shows everything, the bound on the size is one number, and a
-worker that is gone leaves nothing behind that nobody looks after. A lock makes sure that lines stay whole and that
-nobody writes into a file that has just been moved; it is taken once for many entries, and never by a request.
+All workers share one file, so that `tail -f` shows all entries and a single limit bounds the size. A lock keeps lines
+whole and prevents writes to a file that was just rotated. It is taken once for many entries, never by a request.
 
-The files are the current one and segments of earlier times, each at most an eighth of the whole. When the segments are
-too many, each client's oldest lines above its share are removed from them (`shares`). The newest segment is left as it
-is, which those who follow the log rely on. So a client is sure of its share of six eighths, and a flood has no more
-than the other two beside its own share.
+The files are the current one and older segments, each at most an eighth of the total. When the segments exceed the
+limit, each client's oldest lines above its share are removed (see `shares`), except from the newest segment, because
+followers read it. A client is therefore guaranteed its share of six eighths.
 """
 
 import heapq
@@ -27,70 +25,65 @@ from provisioning_log.entries import MAX_LINE
 from provisioning_log.shares import excess, sizes_by_owner, without_excess
 
 SEGMENTS = 8
-_TIME = slice(9, 36)  # where the time is in a line: {"time":"2026-01-31T12:00:00.000000Z",...
-_HEAD = 64  # bytes of a line's beginning, with its time and its id
-_NO_FILE = (FileNotFoundError, NotADirectoryError)  # none yet, or moved aside or deleted meanwhile
-_NO_DIGITS = b'-T:.Z"'
+_TIME = slice(9, 36)  # the time in a line: {"time":"2026-01-31T12:00:00.000000Z",...
+_HEAD = 64  # bytes at the beginning of a line, with its time and id
+_NO_FILE = (FileNotFoundError, NotADirectoryError)  # not created yet, or rotated or deleted meanwhile
+_NOT_DIGITS = b'-T:.Z"'
 _BLOCK = 65_536
-_WINDOW = 2_000  # workers write what they have gathered by turns: that far a line may be from where its time puts it
-_WINDOW_BYTES = 8_000_000  # of memory; reached only where entries are very long, so that few are written at a time
+_WINDOW = 2_000  # lines by which a line may be out of order, since each worker appends a batch at a time
+_WINDOW_BYTES = 8_000_000  # of memory, reached only by very long lines
 
 State = tuple[tuple[str, int, int], ...]
 
 
 def time_of(line: bytes) -> bytes:
-    """Return the time that a line begins with; of these, text sorts as time does."""
+    """Return the time at the beginning of a line; times sort as text."""
     return line[_TIME]
 
 
 class LogFiles:
-    """The file at `path`, and beside it those of earlier days, together at most `max_bytes` and `days` old."""
+    """The file at `path` and the older segments beside it, at most `max_bytes` in total and `days` old."""
 
     def __init__(self, path: Path, max_bytes: int, days: int) -> None:
         self.path = path
-        # A file of its own, never moved: a lock on the log would go aside with it.
+        # A separate file, because the log itself is renamed on rotation.
         self._lock = path.with_name(path.name + ".lock")
         self._is_segment = re.compile(rf"{re.escape(path.stem)}\.\d{{8}}-\d{{12}}{re.escape(path.suffix)}").fullmatch
-        self._segment_bytes = max(max_bytes // SEGMENTS, 1)
+        self.segment_bytes = max(max_bytes // SEGMENTS, 1)
         self._max_bytes, self._days = max_bytes, days
 
-    @property
-    def batch_bytes(self) -> int:
-        """How many bytes may be appended at a time: more would not fit into a segment."""
-        return self._segment_bytes
-
     def append(self, lines: Iterable[str]) -> None:
-        """Append the lines, all of them or none. Raises OSError."""
+        """Append all lines or none. Raises OSError."""
         data = b"".join(line.encode("utf-8", "replace") + b"\n" for line in lines)
         make_folder(self.path.parent)
         with self._locked():
-            if self._is_due(len(data)):
-                self._move_aside()
+            if self._needs_rotation(len(data)):
+                self._rotate()
             _append_whole(self.path, data)
 
-    def tidy(self) -> None:
-        """Delete what is too old, and move today's file aside when its day is over. Raises OSError."""
+    def delete_expired(self) -> None:
+        """Delete expired segments, and rotate the current file if it is from an earlier day. Raises OSError."""
         if self.path.parent.exists():
             with self._locked():
-                if self._is_due(0):
-                    self._move_aside()
+                if self._needs_rotation(0):
+                    self._rotate()
                 self._delete_old()
 
     def newest_first(self) -> Iterator[bytes]:
-        """Yield the lines, the newest first."""
+        """Yield the lines, newest first."""
         return _in_order(_lines(reversed(self.all()), backwards=True), -1)
 
     def oldest_first(self) -> Iterator[bytes]:
-        """Yield the lines, the oldest first."""
+        """Yield the lines, oldest first."""
         return _in_order(_lines(self.all()), 1)
 
     def appended(self) -> Iterator[list[bytes]]:
-        """Return what yields, whenever asked, the lines that have come since: the first time, those since now."""
+        """Yield batches of the lines appended since the last batch, starting from this call."""
         known = {path.name for path in self.segments()}
-        return self._following(known, {head: size for head, size, _ in self._contents([self.path], {})})
+        return self._follow(known, {head: size for head, size, _ in self._contents([self.path], {})})
 
-    def _following(self, known: set[str], read: dict[bytes, int]) -> Iterator[list[bytes]]:
-        """Yield what is new in the current file and in segments that were not there: those only ever lose lines."""
+    def _follow(self, known: set[str], read: dict[bytes, int]) -> Iterator[list[bytes]]:
+        """Yield new lines of the current file and of new segments; known segments only lose lines."""
         while True:
             segments = self.segments()
             new = list(self._contents([*(path for path in segments if path.name not in known), self.path], read))
@@ -99,7 +92,7 @@ class LogFiles:
             yield [line for _, _, content in new for line in content.split(b"\n")]
 
     def _contents(self, paths: Iterable[Path], read: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
-        """Yield, of each file, what it begins with, which no other does; the size of its whole lines; what is new."""
+        """Yield each file's unique beginning, the size of its complete lines, and its new content."""
         for path in paths:
             with suppress(*_NO_FILE), open_to_read(path) as file:
                 head = file.read(_HEAD)
@@ -109,21 +102,21 @@ class LogFiles:
                 yield head, read.get(head, 0) + len(content), content
 
     def state(self) -> State:
-        """Return the name, the size and the time of change of each file: another as soon as one has changed."""
+        """Return the name, size and modification time of each file."""
         return tuple(_states(self.all()))
 
     def segments(self) -> list[Path]:
-        """Return the files of earlier times, the oldest first; a copy that somebody has put beside them is none."""
+        """Return the older segments, oldest first; files with other names are ignored."""
         with suppress(*_NO_FILE):
             return sorted(path for path in self.path.parent.iterdir() if self._is_segment(path.name))
         return []
 
     def all(self) -> list[Path]:
-        """Return the files, the oldest first; the last need not be there."""
+        """Return the paths of all files, oldest first; the current one may not exist."""
         return [*self.segments(), self.path]
 
     def owns(self, path: Path) -> bool:
-        """Tell whether a path has the name of one of these files, of their lock, or of what replaces a segment."""
+        """Return whether a path names one of these files, their lock or a temporary file."""
         name = path.name
         ours = name in (self.path.name, self._lock.name) or self._is_segment(name.removesuffix(".new"))
         return bool(ours) and os.path.realpath(path.parent) == os.path.realpath(self.path.parent)
@@ -131,44 +124,44 @@ class LogFiles:
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self._lock)
 
-    def _is_due(self, coming: int) -> bool:
+    def _needs_rotation(self, incoming: int) -> bool:
         try:
             with open_to_read(self.path) as file:
                 began = file.read(_TIME.stop)[_TIME]
                 size = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
             return False
-        return size > 0 and (size + coming > self._segment_bytes or not began.startswith(_day()))
+        return size > 0 and (size + incoming > self.segment_bytes or not began.startswith(_day()))
 
-    def _move_aside(self) -> None:
-        aside = self.path.with_name(f"{self.path.stem}.{datetime.now(UTC):%Y%m%d-%H%M%S%f}{self.path.suffix}")
-        self.path.rename(aside)
+    def _rotate(self) -> None:
+        segment = self.path.with_name(f"{self.path.stem}.{datetime.now(UTC):%Y%m%d-%H%M%S%f}{self.path.suffix}")
+        self.path.rename(segment)
         self._delete_old()
 
     def _delete_old(self) -> None:
-        """Keep to the bounds; today's file counts as full, so that it may become so."""
+        """Enforce the limits; the current file counts as full."""
         oldest = (datetime.now(UTC) - timedelta(days=self._days)).timestamp()
         for segment in self.segments():
             if segment.stat().st_mtime < oldest:
                 segment.unlink()
-        self._make_room()
+        self._enforce_size()
 
-    def _make_room(self) -> None:
-        """Remove from all segments but the newest what their clients have above their shares, the oldest first."""
+    def _enforce_size(self) -> None:
+        """Remove lines above their clients' shares, oldest first, from all segments but the newest."""
         *older, newest = self.segments() or [self.path]
-        room = self._max_bytes - self._segment_bytes - _sizes([newest])
-        if _sizes(older) > room:
-            over = excess(sizes_by_owner(_lines(older)), room)
+        limit = self._max_bytes - self.segment_bytes - _sizes([newest])
+        if _sizes(older) > limit:
+            over = excess(sizes_by_owner(_lines(older)), limit)
             kept = [segment for segment in older if not sum(over.values()) or _thin(segment, over)]
-            while _sizes(kept) > room:  # there is something in them that is no entry
+            while _sizes(kept) > limit:  # the segments contain lines that are not entries
                 kept.pop(0).unlink()
             if len(kept) > SEGMENTS:
                 self._join(kept)
 
     def _join(self, segments: list[Path]) -> None:
-        """Join neighbours of the same day that fit into one segment: there are many where little is left of each."""
+        """Join adjacent segments of the same day that fit into one."""
         for before, after in pairwise(segments):
-            if _day_of(before) == _day_of(after) and _sizes((before, after)) <= self._segment_bytes:
+            if _day_of(before) == _day_of(after) and _sizes((before, after)) <= self.segment_bytes:
                 _replace(after, before.read_bytes() + after.read_bytes())
                 before.unlink()
 
@@ -178,9 +171,9 @@ def _sizes(paths: Iterable[Path]) -> int:
 
 
 def _thin(segment: Path, over: Counter[str]) -> bool:
-    """Remove lines of clients that are over their share from a segment, and return whether it still exists."""
+    """Remove lines of clients above their share from a segment; return whether the segment still exists."""
     kept = b"".join(line + b"\n" for line in without_excess(_lines([segment]), over))
-    over += Counter()  # those that are down to their share drop out
+    over += Counter()  # drops clients that are down to their share
     if kept:
         _replace(segment, kept)
     else:
@@ -189,7 +182,7 @@ def _thin(segment: Path, over: Counter[str]) -> bool:
 
 
 def _replace(segment: Path, content: bytes) -> None:
-    """Replace a segment's content; it stays as old as it is."""
+    """Replace a segment's content and keep its modification time."""
     replace_atomically(segment, [content], written=segment.stat().st_mtime_ns)
 
 
@@ -198,14 +191,14 @@ def _day_of(segment: Path) -> str:
 
 
 def _append_whole(path: Path, data: bytes) -> None:
-    # The log may be a link, to a file that is not there yet too: whoever configures the service has put it there.
+    # The path may be a link, also to a file that does not exist yet.
     descriptor = open_private(Path(os.path.realpath(path)), os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         try:
             _write(descriptor, b"\n" + data if size and os.pread(descriptor, 1, size - 1) != b"\n" else data)
         except OSError:
-            os.ftruncate(descriptor, size)  # a disk that is full takes half a line
+            os.ftruncate(descriptor, size)  # a full disk may have written part of a line
             raise
     finally:
         os.close(descriptor)
@@ -224,7 +217,7 @@ def _states(paths: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
 
 
 def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]:
-    """Yield the files' whole lines, a block at a time: who wants the newest few reads the last file's end alone."""
+    """Yield the complete lines, reading a block at a time: the newest lines need only the end of the last file."""
     for path in paths:
         try:
             file = open_to_read(path)
@@ -235,7 +228,7 @@ def _lines(paths: Iterable[Path], *, backwards: bool = False) -> Iterator[bytes]
 
 
 def _from_start(file: BinaryIO) -> Iterator[bytes]:
-    is_whole = True  # what is longer than any entry comes in pieces, none of which is one
+    is_whole = True  # a line longer than any entry is read in pieces and skipped
     while piece := file.readline(MAX_LINE + 1):
         if is_whole and piece.endswith(b"\n"):
             yield piece[:-1]
@@ -243,14 +236,14 @@ def _from_start(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _from_end(file: BinaryIO) -> Iterator[bytes]:
-    place = file.seek(0, os.SEEK_END)
-    parts: list[bytes] = []  # of a line whose beginning is yet to be read, the last part first
+    position = file.seek(0, os.SEEK_END)
+    parts: list[bytes] = []  # of the line whose beginning is not read yet, last part first
     size_of_line = 0
-    is_whole = False  # what comes after the last end of a line is being written
-    while place:
-        size = min(place, _BLOCK)
-        place -= size
-        file.seek(place)
+    is_whole = False  # the text after the last line end is still being written
+    while position:
+        size = min(position, _BLOCK)
+        position -= size
+        file.seek(position)
         first, *rest = file.read(size).split(b"\n")
         for piece in reversed(rest):
             if is_whole and size_of_line + len(piece) <= MAX_LINE:
@@ -266,11 +259,11 @@ def _from_end(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _in_order(lines: Iterable[bytes], sign: int) -> Iterator[bytes]:
-    """Put lines that are nearly in the order of their times fully into it."""
+    """Sort lines that are almost in the order of their times."""
     waiting: list[tuple[int, int, bytes]] = []
     size = 0
     for number, line in enumerate(lines):
-        digits = line[_TIME].translate(None, _NO_DIGITS)
+        digits = line[_TIME].translate(None, _NOT_DIGITS)
         if not digits.isdigit():
             continue
         heapq.heappush(waiting, (sign * int(digits), number, line))

@@ -1,8 +1,7 @@
-"""Whose entries go when the log is full: those of the clients that have most, so that one cannot push out the others'.
+"""Fair shares: when the log is full, the clients with the most entries lose their oldest ones.
 
-All clients share the files, which keeps one file to be followed. Each has the name of its token, which an entry has in
-`by`, or what wrote without a token, in `cause`. While there is room, a client may use all of it. When something has to
-go, a client that has no more than its share loses nothing, and the others lose their oldest entries.
+A client is identified by its token's name (`by`), or by the `cause` of an entry without a token. While there is space,
+a client may use all of it. When the log is full, clients within their share lose nothing.
 """
 
 from collections import Counter
@@ -12,7 +11,7 @@ import orjson
 
 
 def owner_of(line: bytes) -> str:
-    """Return whose entry a line is; lines that are no entries belong together."""
+    """Return the client of a line; all invalid lines have the same one."""
     try:
         body = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -24,32 +23,32 @@ def owner_of(line: bytes) -> str:
 
 
 def sizes_by_owner(lines: Iterable[bytes]) -> Counter[str]:
-    """Return how many bytes each client's lines have, with their ends."""
+    """Return the size of each client's lines, including line ends."""
     sizes: Counter[str] = Counter()
     for line in lines:
         sizes[owner_of(line)] += len(line) + 1
     return sizes
 
 
-def share(sizes: Iterable[int], room: int) -> int:
-    """Return the size to which each must be cut so that all fit: those that are smaller leave more to the others."""
+def fair_share(sizes: Iterable[int], limit: int) -> int:
+    """Return the size to which each must be cut so that all fit; smaller ones leave more to the others."""
     ordered = sorted(sizes)
     for number, size in enumerate(ordered):
-        fair = room // (len(ordered) - number)
+        fair = limit // (len(ordered) - number)
         if size > fair:
             return fair
-        room -= size
+        limit -= size
     return ordered[-1] if ordered else 0
 
 
-def excess(sizes: Mapping[str, int], room: int) -> Counter[str]:
+def excess(sizes: Mapping[str, int], limit: int) -> Counter[str]:
     """Return how many bytes each client has above its share."""
-    fair = share(sizes.values(), room)
+    fair = fair_share(sizes.values(), limit)
     return Counter({owner: size - fair for owner, size in sizes.items() if size > fair})
 
 
 def without_excess(lines: Iterable[bytes], over: Counter[str]) -> Iterator[bytes]:
-    """Yield the lines, oldest first, but for the first of those clients that are over, and count down by how much."""
+    """Yield the lines except the first of each client above its share, and subtract those from `over`."""
     for line in lines:
         owner = owner_of(line)
         if over[owner] > 0:

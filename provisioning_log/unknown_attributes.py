@@ -1,4 +1,4 @@
-"""Collects the attributes that clients sent and no schema knows, with what to do about each of them."""
+"""Collects the attributes that clients sent but no schema declares, and how to declare them."""
 
 import re
 from collections import Counter
@@ -11,18 +11,18 @@ from provisioning_log.search import Criteria, matching
 from scim.directory.service import Service
 from scim.schema.attributes import fold
 
-MOST = 200  # attributes that are told of: the newest
+MAX_UNKNOWN = 200  # the newest attributes
 _NO_ATTRIBUTE = re.compile(r'There is no attribute "(.*)" in \w+\. Remove', re.DOTALL)
-# What can stand in a TOML string as it is, and is worth declaring.
+# Names that can be declared and need no escaping in TOML.
 _URN = re.compile(r"urn(?::[\w.~-]+){2,}", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_$-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An attribute that no schema knows: how often it was sent, and when last.
+    """An attribute that no schema declares, how often it was sent, and when last.
 
-    `table` is what declares it in the configuration; `target` is its name thereafter.
+    `table` declares it in the configuration; `target` is its name then.
     """
 
     type: str
@@ -34,8 +34,8 @@ class Unknown:
 
     @property
     def advice(self) -> str:
-        """What to do about it, in a sentence."""
-        moved = f' Then let the mapping\'s target be "{self.target}".' if self.target != self.name else ""
+        """What to do about the attribute."""
+        moved = f' Then change the mapping\'s target to "{self.target}".' if self.target != self.name else ""
         return (
             f'Remove the mapping whose target is "{self.name}" in Entra\'s Provisioning > Mappings, or declare the '
             f"attribute in the configuration and restart the service.{moved}"
@@ -43,14 +43,14 @@ class Unknown:
 
 
 def unknown_attributes(lines: Iterable[bytes], service: Service) -> list[Unknown]:
-    """Return the attributes in these lines, the newest first, that no schema knew and none knows now."""
+    """Return the attributes in these lines that no schema declared, then or now, newest first."""
     counts: Counter[tuple[str, str]] = Counter()
     last: dict[tuple[str, str], str] = {}
     known: set[tuple[str, str]] = set()
-    for entry in matching(_with_unknown(lines), Criteria()):
+    for entry in matching(_relevant_lines(lines), Criteria()):
         for name in _names(entry):
             found = (entry.type, name)
-            if found not in last and found not in known and len(last) < MOST:
+            if found not in last and found not in known and len(last) < MAX_UNKNOWN:
                 (known.add(found) if _is_known(service, *found) else last.setdefault(found, entry.time))
             counts[found] += found in last
     return [
@@ -59,7 +59,7 @@ def unknown_attributes(lines: Iterable[bytes], service: Service) -> list[Unknown
     ]
 
 
-def _with_unknown(lines: Iterable[bytes]) -> Iterator[bytes]:
+def _relevant_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
     return (line for line in lines if b'"unknown":[' in line or b'"invalidPath"' in line)
 
 
@@ -73,7 +73,7 @@ def _names(entry: Entry) -> Iterator[str]:
 
 
 def _inside(name: str, request: Any) -> list[str]:
-    """Return the attributes that were sent under the name, should it be that of a whole extension."""
+    """Return the attributes sent under a name that is an extension's URN, or the name itself."""
     held = request.get(name) if isinstance(request, Mapping) else None
     return [f"{name}:{inner}" for inner in held] if isinstance(held, Mapping) and ":" in name else [name]
 
@@ -84,19 +84,19 @@ def _is_known(service: Service, type: str, name: str) -> bool:
 
 
 def _declaration(service: Service, type: str, name: str) -> tuple[str, str]:
-    """Return the name that the attribute can have, and the [[schemas]] table, or what to add to the one there is."""
+    """Return the attribute's full name and its [[schemas]] table, or the lines to add to an existing one."""
     urn, _, text = name.rpartition(":") if fold(name).startswith("urn:") else ("", "", name)
     found = _ATTRIBUTE.match(text)
     attribute = found[0] if found else "name"
     declared = {str(table.get("id")) for table in service.startup_config.schemas}
     if not _URN.fullmatch(urn) or (urn in service.registry.schemas and urn not in declared):
-        # The standard's schemas are as they are: what is one's own goes into an extension of one's own.
+        # Built-in schemas cannot be extended: use a new extension.
         urn = f"urn:ietf:params:scim:schemas:extension:contoso:2.0:{type}"
     lines = ["  [[schemas.attributes]]", f'  name = "{attribute}"', '  type = "string"']
     if urn not in declared:
         head = ["[[schemas]]", f'id = "{urn}"', f'name = "{_schema_name(urn, type)}"', f'extends = "{type}"']
     else:
-        head = [f'# below the [[schemas]] table with the id "{urn}"']
+        head = [f'# add below the [[schemas]] table with the id "{urn}"']
     return f"{urn}:{attribute}", "\n".join((*head, *lines))
 
 

@@ -1,4 +1,4 @@
-"""Writes the log off the request path: a request leaves its event in a queue, a thread makes entries of them."""
+"""Writes the log outside of requests: requests queue events, and a thread writes their entries."""
 
 import logging
 import time
@@ -13,57 +13,57 @@ from runtime.background import BackgroundTask
 from scim.directory.events import Event
 
 QUEUE = 5_000
-PAUSE = 0.05  # seconds for which events gather: more at a time would hold up the requests meanwhile
-TIDY = 3_600.0
-STRANGERS = 60  # entries a minute for requests without a known token: they must not fill the queue
-STRANGERS_PATH = 100  # bytes
+PAUSE = 0.05  # seconds to collect events; larger batches would delay requests
+CLEANUP_INTERVAL = 3_600.0
+UNAUTHENTICATED_PER_MINUTE = 60  # entries, so that such requests cannot fill the queue
+UNAUTHENTICATED_PATH = 100  # bytes
 
 log = logging.getLogger("tinyscim")
 
 
 class LogWriter:
-    """Queues events and writes their entries. What there is no room for is counted, and the log says how many."""
+    """Queues events and writes their entries. Events that are dropped are counted, and the count is logged."""
 
     def __init__(self, files: Archive, line: Callable[[Event, str], str | None]) -> None:
         self._files, self._line = files, line
         self._queue = _Queue()
         self._writing = Lock()
-        self._later = BackgroundTask("provisioning-log", self._work, before=PAUSE, every=TIDY)
-        self._tidied = -TIDY  # the clock may have begun just now
-        self._strangers = _Allowance(STRANGERS)
+        self._task = BackgroundTask("provisioning-log", self._work, before=PAUSE, every=CLEANUP_INTERVAL)
+        self._cleaned_up = -CLEANUP_INTERVAL  # the monotonic clock may start at 0
+        self._rate_limit = _RateLimit(UNAUTHENTICATED_PER_MINUTE)
         self._broken = False
         self.lost = self.refused = 0
 
-    def note(self, event: Event) -> None:
-        """Leave an event to be written; never waits and never fails."""
-        is_stranger = _is_stranger(event)
-        if is_stranger and not self._strangers.take():
+    def enqueue(self, event: Event) -> None:
+        """Queue an event without waiting or failing."""
+        unauthenticated = _is_unauthenticated(event)
+        if unauthenticated and not self._rate_limit.allows():
             self.refused += 1
             return
-        self.lost += self._queue.add(_bare(event) if is_stranger else event)
-        self._later.schedule()
+        self.lost += self._queue.add(_shortened(event) if unauthenticated else event)
+        self._task.schedule()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the queued entries."""
         with self._writing:
             lost, self.lost = self.lost, 0
             events = self._queue.take_all()
-            known = [event for event in events if not _is_stranger(event)]
+            known = [event for event in events if not _is_unauthenticated(event)]
             for lines in self._in_batches(self._lines(known)):
                 if not self._append(self._files.append, lines):
                     self.lost += len(lines)
             if lost and not self._append(self._files.append, [_loss(lost).to_line()]):
                 self.lost += lost
-            self._flush_refused([event for event in events if _is_stranger(event)])
+            self._write_unauthenticated([event for event in events if _is_unauthenticated(event)])
 
-    def _flush_refused(self, events: list[Event]) -> None:
-        """Write what strangers tried; what was left out goes with it, so that a flood of them is no flood of lines."""
+    def _write_unauthenticated(self, events: list[Event]) -> None:
+        """Write the entries of unauthenticated requests, with one for those over the rate limit."""
         if events:
             refused, self.refused = self.refused, 0
             lines = list(self._lines(events))
             if refused:
                 lines.append(_loss(refused).to_line())
-            if not self._append(self._files.append_refused, lines):
+            if not self._append(self._files.append_unauthenticated, lines):
                 self.refused += refused + len(events)
 
     def _lines(self, events: list[Event]) -> Iterator[str]:
@@ -77,7 +77,7 @@ class LogWriter:
                 self.lost += 1
 
     def _in_batches(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """Yield the lines together as far as the files take them together."""
+        """Yield the lines in batches of at most `batch_bytes`."""
         batch: list[str] = []
         size = 0
         for line in lines:
@@ -103,19 +103,16 @@ class LogWriter:
 
     def _work(self) -> None:
         self.flush()
-        if time.monotonic() - self._tidied > TIDY:
-            self._tidied = time.monotonic()
-            self._tidy()
-
-    def _tidy(self) -> None:
-        try:
-            self._files.tidy()
-        except OSError as error:
-            log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
+        if time.monotonic() - self._cleaned_up > CLEANUP_INTERVAL:
+            self._cleaned_up = time.monotonic()
+            try:
+                self._files.delete_expired()
+            except OSError as error:
+                log.error("%s: old entries cannot be deleted: %s", self._files.path, error.strerror)
 
 
 class _Queue:
-    """Events that wait, at most `QUEUE`. When it is full, the client that has most in it loses the newest of them."""
+    """At most `QUEUE` events. When full, the client with the most events loses its newest one."""
 
     def __init__(self) -> None:
         self._events: defaultdict[str, deque[Event]] = defaultdict(deque)
@@ -123,7 +120,7 @@ class _Queue:
         self._changing = Lock()
 
     def add(self, event: Event) -> int:
-        """Add an event, and return how many were lost for it: one or none."""
+        """Add an event, and return how many were dropped for it: 0 or 1."""
         with self._changing:
             own = self._events[event.token]
             if self._count >= QUEUE:
@@ -138,7 +135,7 @@ class _Queue:
             return 0
 
     def take_all(self) -> list[Event]:
-        """Return the events in the order of time, and be empty."""
+        """Remove and return all events in the order of their times."""
         with self._changing:
             events = [event for waiting in self._events.values() for event in waiting]
             self._events.clear()
@@ -146,13 +143,13 @@ class _Queue:
         return sorted(events, key=lambda event: event.time)
 
 
-class _Allowance:
-    """So many a minute."""
+class _RateLimit:
+    """Allows a number of events each minute."""
 
     def __init__(self, count: int) -> None:
         self._count, self._left, self._minute = count, count, 0
 
-    def take(self) -> bool:
+    def allows(self) -> bool:
         minute = int(time.monotonic() // 60)
         if minute != self._minute:
             self._minute, self._left = minute, self._count
@@ -160,20 +157,20 @@ class _Allowance:
         return self._left >= 0
 
 
-def _is_stranger(event: Event) -> bool:
+def _is_unauthenticated(event: Event) -> bool:
     return not event.token and not event.cause
 
 
-def _bare(event: Event) -> Event:
-    """Return a stranger's event without what he could make long."""
-    path = event.path.encode("utf-8", "replace")[:STRANGERS_PATH].decode("utf-8", "ignore")
+def _shortened(event: Event) -> Event:
+    """Return an unauthenticated event without its variable-length parts."""
+    path = event.path.encode("utf-8", "replace")[:UNAUTHENTICATED_PATH].decode("utf-8", "ignore")
     return replace(
         event, method=event.method[:10], path=path, query={}, request=None, response=None, client_request_id=""
     )
 
 
 def _new_id() -> str:
-    """Return an id for an entry: no two are made within a nanosecond."""
+    """Return a new entry id, the time in nanoseconds."""
     return f"{time.time_ns():x}"
 
 

@@ -1,4 +1,4 @@
-"""Work that requests leave to be done off their path, in a thread of its own."""
+"""Runs work in a background thread, off the path of requests."""
 
 import atexit
 import logging
@@ -10,10 +10,11 @@ log = logging.getLogger("tinyscim")
 
 
 class BackgroundTask:
-    """Runs an action in a background thread: once for all who asked for it meanwhile, and once more at exit.
+    """Runs an action in a background thread: once for all calls of `schedule` meanwhile, and once more at exit.
 
-    The first who asks starts the thread, so it is started after any fork. The thread sleeps for `before` seconds
-    before the action and `after` seconds after it; given `every`, it also acts when nobody has asked for so long.
+    The first call of `schedule` starts the thread, so it starts after any fork. The thread sleeps for `before` seconds
+    before the action and `after` seconds after it. With `every`, the action also runs after so many seconds without a
+    call.
     """
 
     def __init__(
@@ -27,14 +28,14 @@ class BackgroundTask:
     ) -> None:
         self._name, self._action = name, action
         self._before, self._after, self._every = before, after, every
-        self._asked = Event()
+        self._scheduled = Event()
         self._starting = Lock()
         self._thread: Thread | None = None
 
     def schedule(self) -> None:
-        """Have the action called soon; costs next to nothing where somebody has asked already."""
-        if not self._asked.is_set():
-            self._asked.set()
+        """Run the action soon. A further call before it runs costs nothing."""
+        if not self._scheduled.is_set():
+            self._scheduled.set()
             self._start()
 
     def _start(self) -> None:
@@ -46,9 +47,9 @@ class BackgroundTask:
 
     def _run(self) -> None:
         while True:
-            if self._asked.wait(self._every):
+            if self._scheduled.wait(self._every):
                 time.sleep(self._before)
-            self._asked.clear()
+            self._scheduled.clear()
             try:
                 self._action()
             except Exception:

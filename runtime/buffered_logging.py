@@ -1,10 +1,7 @@
 """The service's log on stderr: its format, and a handler that writes many lines with one system call."""
 
 import logging
-import os
 import sys
-import threading
-import time
 from collections import deque
 from contextlib import suppress
 from threading import Lock
@@ -17,53 +14,15 @@ MOST = 1_000  # lines that may wait
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
-class Record(logging.LogRecord):
-    """An INFO record without the caller's file and line: to find them would take longer than all the rest."""
-
-    def __init__(self, name: str, message: str, args: tuple[object, ...]) -> None:
-        now, thread = time.time(), threading.current_thread()
-        own = {
-            "name": name,
-            "msg": message,
-            "args": args,
-            "created": now,
-            "msecs": now % 1 * 1000,
-            "relativeCreated": (now - _USUAL["created"]) * 1000 + _USUAL["relativeCreated"],
-            "thread": thread.ident,
-            "threadName": thread.name,
-            "process": os.getpid(),
-        }
-        self.__dict__ = _USUAL | own
-
-
-_USUAL = vars(logging.LogRecord("", logging.INFO, "", 0, "", (), None))
-
-
-def record(name: str, message: str, *args: object) -> logging.LogRecord:
-    """Return a record of level INFO, from the factory that somebody has set, if so."""
-    factory = logging.getLogRecordFactory()
-    if factory is logging.LogRecord:
-        return Record(name, message, args)
-    return factory(name, logging.INFO, "", 0, message, args, None)
-
-
 class Formatter(logging.Formatter):
-    """Formats records without the credentials in them, and each second's time once."""
+    """Formats records without the credentials in them."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
-        self._second, self._text = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text, and its exception's, redacted."""
         return redact(super().format(record))
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """Return the time as logging's own formatter does."""
-        second, milliseconds = divmod(int(record.created * 1000), 1000)
-        if second != self._second:
-            self._second, self._text = second, time.strftime(self.default_time_format, time.localtime(second))
-        return f"{self._text},{milliseconds:03d}"
 
 
 class BufferedStderrHandler(logging.Handler):
@@ -89,7 +48,7 @@ class BufferedStderrHandler(logging.Handler):
             self._later.schedule()
 
     def flush(self) -> None:
-        """Write what waits; where nobody takes it, there is nobody to be told."""
+        """Write the waiting lines. A closed stderr is ignored: there is nowhere else to report it."""
         with self._writing, suppress(OSError, ValueError):
             records = [self._waiting.popleft() for _ in range(len(self._waiting))]
             sys.stderr.write("".join(map(self._line, records)))

@@ -17,6 +17,7 @@ from config.tokens import PREFIX
 LEFT_OUT = "(left out)"
 _ENOUGH = 8  # characters behind the prefix that make it a token of ours
 _LONGEST_KNOWN = 100  # names up to this length are remembered
+_LONGEST_SEARCHED = 2_000
 
 _SIGNS = re.compile(rf"""{PREFIX}|eyJ|=|["']\s*:|bearer|basic|-----BEGIN""", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN (?:(?!-----END ).)*+(?:-----END [^-]*-*)?", re.DOTALL)
@@ -96,7 +97,12 @@ class SecretNames:
         self._signs = [one.encode() for one in signs if not any(other in one for other in signs - {one})]
 
     def are_in(self, text: str) -> bool:
-        """Return whether any name in a text, such as an attribute's path, is that of a secret."""
+        """Return whether any name in a text, such as an attribute's path, is that of a secret.
+
+        A text that is longer than a log would show counts as one: it is not searched.
+        """
+        if len(text) > _LONGEST_SEARCHED:
+            return True
         return self._known(text) if len(text) <= _LONGEST_KNOWN else self._are_in(text)
 
     def may_be_in(self, line: str) -> bool:

@@ -1,22 +1,22 @@
-"""The protocol's errors: each knows its status, its scimType and its message (RFC 7644 section 3.12)."""
+"""The protocol's errors, with status, scimType and detail (RFC 7644 section 3.12)."""
 
 from typing import Any
 
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
 
-SHOWN = 100  # characters of a request's text that a message repeats
+SHOWN = 100  # characters of a request's text that a message quotes
 _MAX_DETAIL = 600
 
 
 def shorten(text: str, length: int = SHOWN) -> str:
-    """Return a text as messages show it: what a request sends can be megabytes long."""
+    """Return a text cut to the length that messages quote; a request can send megabytes."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 class ScimError(Exception):
-    """A request that is answered with an error; `detail` is written for the administrator who reads it.
+    """An error response; `detail` is written for the administrator.
 
-    The provisioning log chooses its advice by the words of some details: tests/log/test_advice.py holds those.
+    The provisioning log chooses its advice by the words of some details; tests/log/test_advice.py lists those.
     """
 
     status = 400
@@ -27,7 +27,7 @@ class ScimError(Exception):
         super().__init__(self.detail)
 
     def to_body(self) -> dict[str, Any]:
-        """Return the error as the message of RFC 7644 section 3.12, the status as a string."""
+        """Return the message of RFC 7644 section 3.12."""
         return error_body(self.status, self.detail, self.scim_type)
 
 
@@ -40,25 +40,25 @@ def error_body(status: int, detail: str, scim_type: str | None = None) -> dict[s
 
 
 class InvalidSyntax(ScimError):
-    """The body is not JSON, or not a message of the expected form."""
+    """The body is not JSON, or not the expected message."""
 
     scim_type = "invalidSyntax"
 
 
 class InvalidFilter(ScimError):
-    """The filter cannot be read, or compares what cannot be compared."""
+    """The filter's syntax is invalid, or it compares incompatible values."""
 
     scim_type = "invalidFilter"
 
 
 class TooMany(ScimError):
-    """The request asks for more work than one request may; the detail says what to narrow."""
+    """The request needs more work than the limit allows; the detail says how to narrow it."""
 
     scim_type = "tooMany"
 
 
 class InvalidPath(ScimError):
-    """A path cannot be read or names no attribute."""
+    """A path's syntax is invalid, or it names no attribute."""
 
     scim_type = "invalidPath"
 
@@ -70,7 +70,7 @@ class InvalidValue(ScimError):
 
 
 class NoTarget(ScimError):
-    """A path selects nothing that could be changed."""
+    """A path selects no element to change."""
 
     scim_type = "noTarget"
 
@@ -82,31 +82,31 @@ class Mutability(ScimError):
 
 
 class InvalidCursor(ScimError):
-    """The cursor was not made here, or not for this query (RFC 9865 section 2.1)."""
+    """The cursor was not issued by this service for this query (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCursor"
 
 
 class InvalidCount(ScimError):
-    """The count does not go with the cursor (RFC 9865 section 2.1)."""
+    """The count differs from the cursor's (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCount"
 
 
 class Unauthorized(ScimError):
-    """No token, or none that is known here."""
+    """The request has no valid token."""
 
     status = 401
 
 
 class Forbidden(ScimError):
-    """The token is known but may not do this."""
+    """The token does not permit this request."""
 
     status = 403
 
 
 class NotFound(ScimError):
-    """There is no such resource."""
+    """The resource does not exist."""
 
     status = 404
 
@@ -125,42 +125,42 @@ class Conflict(ScimError):
 
 
 class PreconditionFailed(ScimError):
-    """The resource is not in the version that the client asked for."""
+    """The resource's version does not match the precondition."""
 
     status = 412
 
 
 class TooLarge(ScimError):
-    """The request is over a limit, which the detail names."""
+    """The request exceeds a limit, which the detail names."""
 
     status = 413
 
 
 class UnsupportedMediaType(ScimError):
-    """The body is declared to be something else than JSON."""
+    """The body's Content-Type is not JSON."""
 
     status = 415
 
 
 class InternalError(ScimError):
-    """The service failed in a way that nobody foresaw; the traceback is in the log alone."""
+    """An unexpected failure; only the log has the traceback."""
 
     status = 500
 
 
 class NotImplementedHere(ScimError):
-    """The endpoint is defined by SCIM and not offered by this service."""
+    """SCIM defines the endpoint, but this service does not offer it."""
 
     status = 501
 
 
 class ServiceUnavailable(ScimError):
-    """The store could not take the write; nothing changed."""
+    """The store is unavailable; nothing changed."""
 
     status = 503
 
 
 class InsufficientStorage(ScimError):
-    """The store has no room for the write; nothing changed."""
+    """The disk is full; nothing changed."""
 
     status = 507

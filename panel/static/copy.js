@@ -1,4 +1,4 @@
-// Copy buttons. Without JavaScript they stay hidden, and what they would copy can be selected.
+// Copy buttons. Without JavaScript they stay hidden; users select the text instead.
 
 async function copy(button) {
   const field = document.getElementById(button.dataset.copy);
@@ -11,7 +11,7 @@ async function copy(button) {
   announce(button);
 }
 
-// navigator.clipboard is there on https and localhost alone.
+// navigator.clipboard exists only on https and localhost.
 function fallBack(text) {
   const area = document.createElement("textarea");
   area.value = text;

@@ -1,4 +1,4 @@
-"""Resources and values: on their way to what RFC 7643 has."""
+"""Rewrites resources and values (RFC 7643)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,33 +14,33 @@ JsonObject = dict[str, Any]
 
 
 def resource(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
-    """Return the resource of a POST or a PUT, or the value of a PATCH without a path."""
+    """Return the resource of a POST or PUT, or the value of a PATCH without a path."""
     result: JsonObject = {}
     for key, value in body.items():
         target = type.resolve(key)
         if target and target.attribute:
-            _place(result, target, value)
+            _set_value(result, target, value)
         elif (urn := type.urn(key)) and (isinstance(value, dict) or value is None):
             prefix = "" if urn == type.schema.id else f"{urn}:"
             if value is None and prefix:
                 result.setdefault(urn, None)
-            for inner, one in (value or {}).items():
-                _place_named(type, result, prefix + inner, one)
+            for inner, part in (value or {}).items():
+                _set_by_name(type, result, prefix + inner, part)
         else:
-            _place_named(type, result, attribute_name(type, key), value)
+            _set_by_name(type, result, attribute_name(type, key), value)
     return result
 
 
-def _place_named(type: ResourceType, result: JsonObject, name: str, value: Any) -> None:
+def _set_by_name(type: ResourceType, result: JsonObject, name: str, value: Any) -> None:
     target = type.resolve(name)
     if target and target.attribute:
-        _place(result, target, value)
+        _set_value(result, target, value)
     else:
         result[name] = value
 
 
-def _place(result: JsonObject, target: Target, value: Any) -> None:
-    """Put a value where its name says: with the flag, keys are dotted or carry a URN (`name.givenName`) [compat]."""
+def _set_value(result: JsonObject, target: Target, value: Any) -> None:
+    """Set a value by its full name: with the flag, keys have dots (`name.givenName`) or a URN [compat]."""
     assert target.attribute
     name, value = target.attribute.name, attribute_value(target.leaf, value)
     container = result
@@ -59,18 +59,18 @@ def _place(result: JsonObject, target: Target, value: Any) -> None:
     elif isinstance(value, dict) and isinstance(before, dict) and not before.keys() & value.keys():
         container[name] = {**before, **value}
     elif value is not None:
-        raise InvalidSyntax(f"{target} is there twice.")
+        raise InvalidSyntax(f"{target} appears twice.")
 
 
 def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) -> Any:
-    """Return a value in the form that the attribute's type has; None where it says that there is no value."""
+    """Return a value in the form of the attribute's type, or None if it has no value."""
     if value and isinstance(value, str) and attribute.is_plain:
         return value
     if attribute.multi_valued and not element:
         if value is None or value == "":
             return None
         elements = value if isinstance(value, list) else [value]
-        return [one for one in [single_value(attribute, element) for element in elements] if one is not None]
+        return [part for part in [single_value(attribute, element) for element in elements] if part is not None]
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         value = value[0]  # manager as [{"value": ...}] [use-scim]
         if attribute.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
@@ -79,15 +79,13 @@ def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) 
 
 
 def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> Any:
-    """Return one value, or one element, in the form of the attribute's type; `alone` where no list was due."""
-    if value == "":  # how a cleared attribute comes [tests]
+    """Return one value or element in the form of the attribute's type; `alone` if it is not part of a list."""
+    if value == "":  # a cleared attribute [tests]
         return None
     if attribute.type == "boolean":
         return boolean(value)
     if attribute.type == "complex":
-        if (
-            alone and isinstance(value, str) and "value" in attribute.sub_attributes_by_name
-        ):  # manager as the id alone [tests]
+        if alone and isinstance(value, str) and "value" in attribute.sub_attributes_by_name:  # manager as an id [tests]
             value = {"value": value}
         return _complex(attribute, value)
     return value
@@ -102,7 +100,7 @@ def _complex(attribute: Attribute, value: Any) -> Any:
         if sub is None:
             result[name] = part
         elif sub.name in result:
-            raise InvalidSyntax(f"{attribute.name}.{sub.name} is there twice.")
+            raise InvalidSyntax(f"{attribute.name}.{sub.name} appears twice.")
         else:
             result[sub.name] = attribute_value(sub, part)
     if attribute.refers_to and result.get("value") is None and isinstance(result.get("$ref"), str):
@@ -117,7 +115,7 @@ def _id_in(address: str) -> str | None:
 
 
 def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read an app role: its parts are JSON in the value (legacy), or its name is a displayName [attr]."""
+    """Return the parts of an app role, which are JSON in the value (legacy), or whose name is displayName [attr]."""
     value = element.get("value")
     if isinstance(value, str) and value.startswith("{"):
         try:

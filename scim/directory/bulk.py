@@ -1,96 +1,40 @@
-"""Bulk requests: their operations, the bulkIds among them, and the order that these ask for (RFC 7644 section 3.7)."""
+"""Carries out bulk requests, in the order that their bulkIds require (RFC 7644 section 3.7)."""
 
 import json
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-import marshmallow as ma
-
 from scim.directory.resources import Resources, WriteResult, new_id
-from scim.errors import Conflict, InternalError, InvalidSyntax, InvalidValue, NotFound, ScimError, TooLarge, shorten
-from scim.protocol.messages import List, Message, Part, Text, Word, expect, first_sentence
+from scim.errors import Conflict, InternalError, InvalidSyntax, NotFound, ScimError, shorten
+from scim.protocol.bulk import BULK_RESPONSE, BulkOperation
 from scim.protocol.preconditions import Preconditions, version_of
 from scim.schema.resource_types import Registry, ResourceType
 
 log = logging.getLogger("tinyscim")
 
-BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
-
 _WHOLE = re.compile(r"bulkId:(\S+)")
 _IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
 
 
-class _BulkOperationSchema(Message):
-    method = Word("POST", "PUT", "PATCH", "DELETE", required=True)
-    path = Text(required=True)
-    bulk_id = Text(data_key="bulkId")
-    version = Text()
-    data = ma.fields.Dict()
-
-
-class _BulkSchema(Message):
-    schemas = List(Text(), required=True)
-    fail_on_errors = ma.fields.Integer(data_key="failOnErrors", strict=True, validate=ma.validate.Range(min=1))
-    operations = List(Part(_BulkOperationSchema()), data_key="Operations", required=True)
-
-
-_BULK = _BulkSchema()
-
-
-@dataclass(frozen=True, slots=True)
-class BulkOperation:
-    """One operation of a bulk request, its data still as it was sent."""
-
-    method: str
-    path: str
-    bulk_id: str | None = None
-    version: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def references(self) -> Iterator[str]:
-        """Yield the bulkIds that the operation mentions."""
-        yield from _mentioned("path", self.path)
-        for name, text in _texts(self.data):
-            yield from _mentioned(name, text)
-
-
-Perform = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]
-"""Carries out one operation, given its method, type, id, data and conditions; returns its outcome, and the status that
-it would have as a request of its own. For POST the id is the one promised to the new resource."""
+ExecuteWrite = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]
+"""Carries out one write, given its method, type, id, data and preconditions; returns its status and result. For POST
+the id is the one reserved for the new resource."""
 
 Report = Callable[[BulkOperation, float, WriteResult | None, Mapping[str, Any]], None]
-"""Called after each operation: with the operation, ids in place of bulkIds, its milliseconds, outcome and result."""
-
-
-def load_bulk(body: Mapping[str, Any], *, max_operations: int) -> tuple[list[BulkOperation], int | None]:
-    """Return the operations of a BulkRequest and its failOnErrors. Raises InvalidSyntax, InvalidValue, TooLarge."""
-    expect(body, BULK_REQUEST)
-    sent = body.get("Operations")
-    if isinstance(sent, list) and len(sent) > max_operations:
-        raise TooLarge(f"The bulk request has more operations than maxOperations ({max_operations}).")
-    try:
-        loaded = _BULK.load(body)
-    except ma.ValidationError as error:
-        raise InvalidSyntax(first_sentence(error.messages)) from None
-    operations = [BulkOperation(**raw) for raw in loaded["operations"]]
-    ids = [operation.bulk_id for operation in operations if operation.bulk_id]
-    if len(set(ids)) < len(ids):
-        raise InvalidValue("A bulkId must be unique within the request.")
-    return operations, loaded.get("fail_on_errors")
+"""Called after each operation, with the operation (bulkIds resolved), its milliseconds, write result and response."""
 
 
 class Bulk:
-    """One bulk request. Every new resource is promised its id at the start, so that references resolve both ways."""
+    """One bulk request. The ids of all new resources are reserved at the start, so that references may be circular."""
 
-    def __init__(self, resources: Resources, execute_write: Perform, report: Report) -> None:
+    def __init__(self, resources: Resources, execute_write: ExecuteWrite, report: Report) -> None:
         self._resources = resources
-        self._perform = execute_write
+        self._execute_write = execute_write
         self._report = report
         self._operations: list[BulkOperation] = []
         self._reserved_ids: dict[str, str] = {}
@@ -98,56 +42,56 @@ class Bulk:
         self._results: dict[int, dict[str, Any]] = {}
 
     def run(self, operations: list[BulkOperation], fail_on_errors: int | None) -> dict[str, Any]:
-        """Carry out the operations and return the BulkResponse, in the order in which they were sent."""
+        """Carry out the operations and return the BulkResponse, in the order of the request."""
         self._operations = operations
         self._reserved_ids = {
-            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and _creates(operation)
+            operation.bulk_id: new_id() for operation in operations if operation.bulk_id and operation.creates
         }
         errors = 0
-        for place in self._order():
-            result = self._one(operations[place])
-            self._results[place] = result
+        for index in self._order():
+            result = self._carry_out(operations[index])
+            self._results[index] = result
             errors += int(result["status"]) >= 400
             if fail_on_errors and errors >= fail_on_errors:
                 break
-        self._break_promises()
+        self._release_unreached_ids()
         return {
             "schemas": [BULK_RESPONSE],
-            "Operations": [self._results[place] for place in sorted(self._results)],
+            "Operations": [self._results[index] for index in sorted(self._results)],
         }
 
-    def _break_promises(self) -> None:
-        """Remove the references to new resources whose POST was never reached, as failOnErrors ended the request."""
-        for place, operation in enumerate(self._operations):
-            if place not in self._results and operation.bulk_id in self._reserved_ids:
-                self._break_promise(operation.bulk_id)
+    def _release_unreached_ids(self) -> None:
+        """Remove references to resources whose POST was not reached because failOnErrors ended the request."""
+        for index, operation in enumerate(self._operations):
+            if index not in self._results and operation.bulk_id in self._reserved_ids:
+                self._release_id(operation.bulk_id)
 
-    def _break_promise(self, bulk_id: str) -> None:
+    def _release_id(self, bulk_id: str) -> None:
         try:
             self._resources.release_reserved_id(self._reserved_ids[bulk_id])
-        except Exception:  # the answer must still tell what the other operations did
-            log.exception("what refers to the bulkId %s, which has nobody, stays", json.dumps(shorten(bulk_id)))
+        except Exception:  # the response must still contain the other results
+            log.exception("references to the bulkId %s could not be removed", json.dumps(shorten(bulk_id)))
 
     def _order(self) -> Iterator[int]:
-        """Yield the operations with what they refer to before them; in a circle, the first that was sent is first."""
-        creating = {one.bulk_id: place for place, one in enumerate(self._operations) if _creates(one)}
+        """Yield indexes of operations, each after those that it refers to; a cycle starts at its first operation."""
+        creating = {operation.bulk_id: index for index, operation in enumerate(self._operations) if operation.creates}
         begun: set[int] = set()
         for start in range(len(self._operations)):
             waiting = [(start, False)]
             while waiting:
-                place, ready = waiting.pop()
+                index, ready = waiting.pop()
                 if ready:
-                    yield place
-                elif place not in begun:
-                    begun.add(place)
-                    waiting.append((place, True))
-                    mentioned = dict.fromkeys(self._operations[place].references())
+                    yield index
+                elif index not in begun:
+                    begun.add(index)
+                    waiting.append((index, True))
+                    mentioned = dict.fromkeys(_references(self._operations[index]))
                     needed = [creating[id] for id in mentioned if id in creating]
                     waiting += [(other, False) for other in reversed(needed) if other not in begun]
 
-    def _one(self, operation: BulkOperation) -> dict[str, Any]:
+    def _carry_out(self, operation: BulkOperation) -> dict[str, Any]:
         result: dict[str, Any] = {"method": operation.method}
-        outcome: WriteResult | None
+        written: WriteResult | None
         if operation.bulk_id:
             result["bulkId"] = operation.bulk_id
         location, started, resolved = "", time.perf_counter(), operation
@@ -156,19 +100,19 @@ class Bulk:
             type, id = _destination(self._resources.registry, resolved)
             if operation.method != "POST" and id:
                 location = self._resources.resource_url(type, id)
-            status, outcome = self._run(resolved, type, id)
+            status, written = self._run(resolved, type, id)
         except ScimError as error:
-            outcome, result = None, self._failure(operation, result, location, error)
-        except Exception:  # the answer must still tell what the other operations did
+            written, result = None, self._failure(operation, result, location, error)
+        except Exception:  # the response must still contain the other results
             log.exception("an operation of a bulk request failed")
-            unforeseen = InternalError("The service failed to carry out this operation. Its log says why.")
-            outcome, result = None, self._failure(operation, result, location, unforeseen)
+            unexpected = InternalError("The service failed to carry out this operation. Its log says why.")
+            written, result = None, self._failure(operation, result, location, unexpected)
         else:
-            result["location"] = self._resources.resource_url(type, outcome.id)
-            if outcome.after:
-                result["version"] = version_of(outcome.after)
+            result["location"] = self._resources.resource_url(type, written.id)
+            if written.after:
+                result["version"] = version_of(written.after)
             result["status"] = str(status)
-        self._report(resolved, (time.perf_counter() - started) * 1000, outcome, result)
+        self._report(resolved, (time.perf_counter() - started) * 1000, written, result)
         return result
 
     def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, WriteResult]:
@@ -177,21 +121,21 @@ class Bulk:
                 raise InvalidSyntax("A POST in a bulk request needs a bulkId.")
             id = self._reserved_ids[operation.bulk_id]
         conditions = Preconditions(if_match=operation.version)
-        return self._perform(operation.method, type, id, operation.data, conditions)
+        return self._execute_write(operation.method, type, id, operation.data, conditions)
 
     def _failure(
         self, operation: BulkOperation, result: dict[str, Any], location: str, error: ScimError
     ) -> dict[str, Any]:
         if operation.bulk_id in self._reserved_ids:
             self._failed.add(operation.bulk_id)
-            self._break_promise(operation.bulk_id)
+            self._release_id(operation.bulk_id)
         if location:
             result["location"] = location
         return {**result, "status": str(error.status), "response": error.to_body()}
 
     def _resolved(self, operation: BulkOperation) -> BulkOperation:
-        """Return the operation with ids for bulkIds. Raises Conflict where one was not created."""
-        for bulk_id in operation.references():
+        """Return the operation with ids in place of bulkIds. Raises Conflict if one was not created."""
+        for bulk_id in _references(operation):
             if bulk_id in self._failed or bulk_id not in self._reserved_ids:
                 raise Conflict(f'The resource with the bulkId "{shorten(bulk_id)}" was not created.')
         path = self._with_ids(operation.path, "path")
@@ -204,14 +148,10 @@ class Bulk:
                 return self._reserved_ids[whole[1]]
             return _IN_PATH.sub(lambda found: self._reserved_ids[found[1]], value) if _is_path(name) else value
         if isinstance(value, list):
-            return [self._with_ids(one) for one in value]
+            return [self._with_ids(item) for item in value]
         if isinstance(value, dict):
-            return {name: self._with_ids(one, name) for name, one in value.items()}
+            return {name: self._with_ids(item, name) for name, item in value.items()}
         return value
-
-
-def _creates(operation: BulkOperation) -> bool:
-    return operation.method == "POST" and bool(operation.bulk_id)
 
 
 def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str | None]:
@@ -221,12 +161,19 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
         raise NotFound(f"There is nothing at {shorten(operation.path)}.")
     id = unquote(id)
     if operation.method != "POST" and not id:
-        raise InvalidSyntax(f"{operation.method} needs the path of a resource, not of an endpoint.")
+        raise InvalidSyntax(f"{operation.method} needs the path of a resource, such as /Users/ID.")
     return type, id or None
 
 
+def _references(operation: BulkOperation) -> Iterator[str]:
+    """Yield the bulkIds that the operation mentions."""
+    yield from _mentioned("path", operation.path)
+    for name, text in _texts(operation.data):
+        yield from _mentioned(name, text)
+
+
 def _mentioned(name: str, text: str) -> list[str]:
-    """Return the bulkIds in a text: as a value of its own, or as an id within a PATCH path."""
+    """Return the bulkIds in a text: as the whole text, or as an id within a PATCH path."""
     whole = _WHOLE.fullmatch(text)
     if whole:
         return [whole[1]]
@@ -238,13 +185,13 @@ def _is_path(name: str) -> bool:
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield every text with the name that it stands under."""
+    """Yield every text with its member's name."""
     waiting = [("", value)]
     while waiting:
-        name, one = waiting.pop()
-        if isinstance(one, str):
-            yield name, one
-        elif isinstance(one, dict):
-            waiting += one.items()
-        elif isinstance(one, list):
-            waiting += [(name, inner) for inner in one]
+        name, item = waiting.pop()
+        if isinstance(item, str):
+            yield name, item
+        elif isinstance(item, dict):
+            waiting += item.items()
+        elif isinstance(item, list):
+            waiting += [(name, inner) for inner in item]

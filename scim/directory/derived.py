@@ -1,6 +1,6 @@
-"""The attributes whose values follow from other documents, and how: members, groups, references such as manager, meta.
+"""Attributes derived from other documents: members, groups, references such as manager, and meta.
 
-They are not stored, so they are never stale. Which there are follows from the type, and is worked out once.
+They are not stored, so they are never stale. The derived attributes of a type are determined once.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -15,12 +15,12 @@ from scim.schema.resource_types import GROUP, Registry, ResourceType, Target
 from storage.base import Document, Reader, StoredDocument
 
 ResourceUrl = Callable[[ResourceType, str], str]
-"""Gives the address of the resource of a type with an id."""
+"""Returns the URL of the resource of a type with an id."""
 
 V = TypeVar("V")
 
 AttributeKey = tuple[str | None, str]
-"""Where an attribute stands: the extension's URN or None, and the attribute's name."""
+"""The extension's URN or None, and the attribute's name."""
 
 
 class GroupCache:
@@ -43,7 +43,7 @@ _OVERHEAD = 300  # bytes that an entry takes beside its value
 
 
 class ReadContext:
-    """What values are derived from: a reader, the registry, addresses, and what is known about groups already."""
+    """The sources of derived values: a reader, the registry, URLs, and a cache of groups."""
 
     def __init__(
         self, reader: Reader, registry: Registry, resource_url: ResourceUrl, groups: GroupCache | None = None
@@ -62,7 +62,7 @@ class ReadContext:
 
 
 class DerivedAttribute:
-    """A derived attribute of a type: how its value follows from what is stored of it and from other documents."""
+    """A derived attribute of a type: how its value is derived from its stored part and from other documents."""
 
     def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
         self.type, self.extension, self.name = type, extension, name
@@ -70,35 +70,35 @@ class DerivedAttribute:
         self.read = read_values(Target(extension, self.attribute))
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        """Yield the elements of the attribute's value, the only one where it is single-valued."""
+        """Yield the elements of the attribute's value; a single-valued attribute has one."""
         raise NotImplementedError
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
-        """Return what tells which `value`s the elements have, without making the elements."""
+        """Return a container of the elements' `value`s, without deriving the elements."""
         return ()
 
     def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
-        """Return the documents with such an element, or None where only a scan would find them."""
+        """Return the documents with such an element, or None if that takes a scan."""
         return None
 
     def element(self, context: ReadContext, stored: Element) -> Element:
-        """Return an element as it is answered."""
+        """Return an element as clients see it."""
         return stored
 
     def strip_derived(self, resource: Document) -> list[Element]:
-        """Remove from a resource, in place, what is not stored of it; return the elements that are stored elsewhere."""
+        """Remove the derived part from a resource, in place; return the elements that are stored elsewhere."""
         return []
 
 
 class _Meta(DerivedAttribute):
-    """`meta`, with the location."""
+    """`meta` with the location."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         yield {**document["meta"], "location": context.resource_url(self.type, document["id"])}
 
 
 class _Reference(DerivedAttribute):
-    """References to resources: `$ref` and the name are there while the resource is. Its index finds them."""
+    """References to resources, with `$ref` and the name if the resource exists. An index finds them."""
 
     def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
         super().__init__(type, extension, name)
@@ -136,7 +136,7 @@ class _Reference(DerivedAttribute):
 
 
 class _Members(DerivedAttribute):
-    """`members` of a group, each with its address, type and name while it is known here."""
+    """`members` of a group, each with URL, type and name if the resource exists."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (self.element(context, one) for one in memberships.of_group(context.reader, document["id"]))
@@ -163,7 +163,7 @@ class _Members(DerivedAttribute):
 
 
 class _Groups(DerivedAttribute):
-    """`groups` of a user: those it is a member of, then those that these are members of, each once."""
+    """`groups` of a user: direct groups first, then the groups that contain those, each once."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items())
@@ -183,7 +183,7 @@ class _Groups(DerivedAttribute):
 
 @lru_cache(maxsize=256)
 def derived_attributes(type: ResourceType, registry: Registry) -> dict[AttributeKey, DerivedAttribute]:
-    """Return the derived attributes of a type, by place."""
+    """Return the derived attributes of a type, by extension and name."""
     found: dict[AttributeKey, DerivedAttribute] = {(None, "meta"): _Meta(type, None, "meta")}
     for extension, attributes in type.attributes_by_schema():
         for attribute in attributes:
@@ -211,11 +211,11 @@ def _stored_reference(value: Any) -> Any:
     return {name: part for name, part in value.items() if name not in _FOLLOWING}
 
 
-_FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes that follow from the resource that is referred to
+_FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes derived from the referenced resource
 
 
 def _groups_of(context: ReadContext, id: str) -> dict[str, int]:
-    """Return the distance of each group by its id, the nearest first; a circle of groups is gone round once."""
+    """Return the distance of each group by its id, the nearest first. Cycles are visited once."""
     distances = dict.fromkeys(_parents(context, id), 1)
     waiting = list(distances)
     for group in waiting:

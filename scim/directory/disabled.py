@@ -1,7 +1,7 @@
-"""Since when resources are disabled.
+"""When resources were disabled.
 
-It is kept beside them, in the transaction that disables them: no attribute of SCIM has it, `meta.lastModified` moves
-with every later change, and the provisioning log forgets.
+The time is a document of its own, written in the same transaction: SCIM has no attribute for it, `meta.lastModified`
+changes with every write, and the provisioning log is rotated.
 """
 
 from typing import Any
@@ -11,31 +11,31 @@ from storage.base import Document, Reader, Writer
 
 
 def track(writer: Writer, id: str, before: Document | None, after: Document | None) -> None:
-    """Note that a resource was disabled, or that it no longer is."""
+    """Record that a resource was disabled or enabled."""
     if _is_disabled(before) == _is_disabled(after):
         return
-    noted = writer.get(DISABLED, id)
+    recorded = writer.get(DISABLED, id)
     if after is not None and _is_disabled(after):
-        put = writer.replace if noted else writer.insert
+        put = writer.replace if recorded else writer.insert
         put(DISABLED, {"id": id, "since": after["meta"]["lastModified"]})
-    elif noted:
+    elif recorded:
         writer.delete(DISABLED, id)
 
 
 def since(reader: Reader, document: Document) -> str | None:
-    """Return when a resource was disabled, None if it is not.
+    """Return when a resource was disabled, or None if it is not.
 
-    Of one that came into the store by another way it is the latest time that it can have been.
+    For imported documents, `meta.lastModified` is an upper bound.
     """
     if not _is_disabled(document):
         return None
-    noted = reader.get(DISABLED, document["id"])
-    return str(noted.data["since"] if noted else document["meta"]["lastModified"])
+    recorded = reader.get(DISABLED, document["id"])
+    return str(recorded.data["since"] if recorded else document["meta"]["lastModified"])
 
 
 def before(reader: Reader, moment: str) -> list[str]:
-    """Return the ids of what was disabled before a moment, as far as its time is known for certain."""
-    return [noted.data["id"] for noted in reader.scan(DISABLED) if noted.data["since"] < moment]
+    """Return the ids of the resources recorded as disabled before a moment."""
+    return [recorded.data["id"] for recorded in reader.scan(DISABLED) if recorded.data["since"] < moment]
 
 
 def _is_disabled(document: dict[str, Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What observers are told: one event for each write that was carried out and for each request that failed."""
+"""Events for observers: one for each completed write and for each failed request."""
 
 import re
 import time
@@ -12,12 +12,12 @@ from scim.directory.resources import WriteResult
 from scim.protocol.messages import SEARCH_PARAMETERS
 
 
-@dataclass(slots=True)  # frozen ones take three times as long to make, and each write makes one
+@dataclass(slots=True)  # not frozen: that would triple the cost of creation, and each write creates one
 class Event:
-    """A request, or an operation of a bulk request, and what came of it.
+    """A request, or an operation of a bulk request, and its result.
 
-    `outcome` is there where something was written. `request` is the body as it was sent, with whatever secrets are in
-    it; `response` is the body of an error. `cause` is empty for a request, and else says what wrote without one.
+    `outcome` is None unless something was written. `request` is the body as received, secrets included; `response` is
+    the body of an error. `cause` names what caused a write without a request.
     """
 
     method: str
@@ -36,11 +36,11 @@ class Event:
 
 
 Observer = Callable[[Event], None]
-"""Is called in the thread of the request, before the answer goes out: it must be quick and must not block."""
+"""Called in the thread of the request, before the response is sent: it must be quick and must not block."""
 
 
 def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the protocol's own parameters, and of the filter only its form: its values are about people."""
+    """Return the protocol's own parameters, with the values of the filter masked: they are personal data."""
     shown = {name: value for name, value in parameters.items() if name in SEARCH_PARAMETERS}
     if "filter" in shown:
         shown["filter"] = without_values(shown["filter"])
@@ -48,11 +48,10 @@ def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_values(filter: str) -> str:
-    """Return a filter with `"?"` for each value, also where it cannot be read."""
-    closed = _STRING.sub('"?"', filter)
-    return _UNQUOTED.sub(r"\1?", closed)
+    """Return a filter with `"?"` for each value, even if its syntax is invalid."""
+    return _UNQUOTED.sub(r"\1?", _STRING.sub('"?"', filter))
 
 
-# Both match wherever they begin, so no part of a text is read twice.
+# Both match wherever they begin, so matching takes linear time.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+["\\]?', re.DOTALL)
 _UNQUOTED = re.compile(r"(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?![\"\s])[^\s)\]]+", re.IGNORECASE)

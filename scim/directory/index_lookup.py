@@ -1,4 +1,4 @@
-"""Finds the few documents that can match at all, and where a filter is no more than one look-up, those that do."""
+"""Answers a filter by an index, or narrows it down to candidates."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -14,9 +14,9 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 def exact_index_lookup(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> list[StoredDocument] | None:
-    """Return the documents that match, if an index alone says which: the filter is one `eq` with a text.
+    """Return the documents that match if the filter is one `eq` with a string and an index.
 
-    None: look for candidates. InvalidFilter.
+    Return None if no index answers the filter. Raises InvalidFilter.
     """
     if not isinstance(tree, Compare) or tree.op != "eq" or not isinstance(tree.value, str):
         return None
@@ -24,19 +24,19 @@ def exact_index_lookup(
     if isinstance(tree.value, Unquoted) or target is None or not target.attribute:
         return None
     if find_derived(target.extension, target.attribute.name):
-        return None  # it has an equality of its own
+        return None  # derived values have an equality of their own
     target = with_default_value(target, tree.path)
     if target.leaf.type not in ("string", "reference"):
-        return None  # the text may be no value of the type, which only the predicate says
+        return None  # the text may be invalid for the type, which the predicate checks
     return _indexed(target, tree.value, type, reader, indexes)
 
 
 def index_candidates(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
 ) -> Iterable[StoredDocument] | None:
-    """Return every document that may match, by the first indexed `eq` among the `and`ed terms; None: scan.
+    """Return every document that may match, by the first indexed `eq` among the terms of an `and`.
 
-    What it finds has to be checked against the whole filter.
+    The whole filter still has to be evaluated. Return None if only a scan finds the documents.
     """
     for path, value in _equalities(tree):
         target = type.resolve(path)
@@ -68,7 +68,7 @@ def _look_up(
 def _indexed(
     target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames
 ) -> list[StoredDocument] | None:
-    """Return the documents with a value, in order of creation; None where no index has the attribute."""
+    """Return the documents with a value, in order of creation, or None if the attribute is not indexed."""
     assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
@@ -78,7 +78,7 @@ def _indexed(
 
 
 def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:
-    """Yield the paths that must equal a string, those inside brackets with their attribute before them."""
+    """Yield each path that must equal a string, and the string; paths in brackets include their attribute."""
     terms = tree.terms if isinstance(tree, And) else (tree,)
     for term in terms:
         match term:

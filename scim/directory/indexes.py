@@ -1,4 +1,4 @@
-"""Which indexes the store keeps: they follow from the attributes, and from what the configuration adds."""
+"""The store's indexes: of unique attributes, of references, and of those that the configuration names."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from storage.base import Document, Index
 
 @dataclass(frozen=True)
 class Indexes:
-    """Every index, and those of each resource type by what they index."""
+    """All indexes, and those of each resource type by attribute."""
 
     all: list[Index]
     by_type: dict[str, IndexNames]
 
 
 def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
-    """Return the indexes: of unique attributes, references, and the attributes named. Raises DefinitionError."""
-    wanted = [(type, target) for type in registry.types.values() for target in _needed(type, registry)]
-    wanted += _named(registry, names)
+    """Return the indexes of unique attributes, references and the named attributes. Raises DefinitionError."""
+    targets = [(type, target) for type in registry.types.values() for target in _needed(type, registry)]
+    targets += _named(registry, names)
     by_type: dict[str, dict[tuple[str | None, str, str | None], Index]] = {name: {} for name in registry.types}
-    for type, target in wanted:
+    for type, target in targets:
         assert target.attribute
         key = (target.extension, target.attribute.name, target.sub.name if target.sub else None)
         by_type[type.name].setdefault(key, _index(type, target))
@@ -33,7 +33,7 @@ def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
 
 
 def is_reference(target: Target, registry: Registry) -> bool:
-    """Tell whether the attribute points to resources that are kept here."""
+    """Return whether the attribute refers to resource types of this service."""
     refers_to = target.attribute.refers_to if target.attribute else ()
     return any(name in registry.types for name in refers_to)
 
@@ -43,9 +43,9 @@ def _needed(type: ResourceType, registry: Registry) -> Iterable[Target]:
         attribute = target.attribute
         assert attribute
         unique = target.leaf.uniqueness != "none" and attribute.name != "id"
-        points = target.sub is not None and target.sub.name == "value" and attribute.mutability != "readOnly"
-        points = points and not memberships.is_members(type, target.extension, attribute)
-        if unique or (points and is_reference(target, registry)):
+        refers = target.sub is not None and target.sub.name == "value" and attribute.mutability != "readOnly"
+        refers = refers and not memberships.is_members(type, target.extension, attribute)
+        if unique or (refers and is_reference(target, registry)):
             yield target
 
 
@@ -54,12 +54,12 @@ def _named(registry: Registry, names: Iterable[str]) -> Iterable[tuple[ResourceT
         found = [(type, target) for type in registry.types.values() if (target := type.resolve(name))]
         usable = [(type, target) for type, target in found if _is_stored(type, target)]
         if not usable:
-            raise DefinitionError(f'[directory] indexed_attributes: "{name}" is no attribute that could be indexed')
+            raise DefinitionError(f'[directory] indexed_attributes: "{name}" is not an attribute that can be indexed')
         yield from usable
 
 
 def _is_stored(type: ResourceType, target: Target) -> bool:
-    """Tell whether the attribute's value is in the document, which an index is made from."""
+    """Return whether the attribute's value is part of the stored document, from which indexes are made."""
     if target.attribute is None or target.leaf.type == "complex" or target.leaf.mutability == "readOnly":
         return False
     derived = target.attribute.refers_to and target.sub and target.sub.name != "value"
@@ -73,6 +73,6 @@ def _index(type: ResourceType, target: Target) -> Index:
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:
-    """Return what finds a document's keys in the index."""
+    """Return a function from a document to its keys in the index."""
     read, key = read_values(target), target.leaf.key
     return lambda document: [str(found) for value in read(document) if (found := key(value)) is not None]

@@ -1,4 +1,4 @@
-"""Group membership, each one a document of its own: joining a large group costs what joining a small one does."""
+"""Group memberships. Each is a document, so joining a large group costs no more than joining a small one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ from scim.budget import Budget
 from scim.errors import Mutability
 from scim.filters import Compare, Filter, compile_filter
 from scim.protocol.leniency import Element, MakeMissingElement
-from scim.protocol.patch import Operation, alternatives, filled_element, steps_of
+from scim.protocol.patch import Operation, filled_element
+from scim.protocol.selection import alternatives, steps_of
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, ResourceType
 from storage.base import Document, Index, Reader, Writer
@@ -18,25 +19,25 @@ INDEXES = (
     Index(MEMBERSHIP, "member", lambda membership: (membership["member"],)),
 )
 
-_NONE = Budget(0, "")  # for what needs no filter
+_NO_BUDGET = Budget(0, "")  # for changes that need no filter
 
-LISTED = 1_000  # members that an event names; how many moved in all is counted
+LISTED = 1_000  # members that an event names; the rest are only counted
 
 
 @dataclass(slots=True)
 class MembershipChanges:
-    """Who joined and who left a group: all are counted, the first of them are listed."""
+    """The members that joined and left a group: all are counted, the first ones listed."""
 
     joined: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     count: int = 0
 
     def note_joined(self, member: str) -> None:
-        """Count a member that joined, and list it if there is room."""
+        """Count a member that joined, and list it if the list is not full."""
         self._note(self.joined, member)
 
     def note_left(self, member: str) -> None:
-        """Count a member that left, and list it if there is room."""
+        """Count a member that left, and list it if the list is not full."""
         self._note(self.left, member)
 
     def _note(self, members: list[str], member: str) -> None:
@@ -46,23 +47,23 @@ class MembershipChanges:
 
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:
-    """Yield the memberships in a group, in the order of joining."""
+    """Return the memberships in a group, in the order of joining."""
     return (stored.data for stored in reader.lookup(MEMBERSHIP, "group", group))
 
 
 def of_member(reader: Reader, member: str) -> Iterable[Document]:
-    """Yield the memberships that a user or a group has."""
+    """Return the memberships of a user or a group."""
     return (stored.data for stored in reader.lookup(MEMBERSHIP, "member", member))
 
 
 def has(reader: Reader, group: str, member: str) -> bool:
-    """Return whether the group has the member itself, not through another group."""
+    """Return whether the member is a direct member of the group."""
     return reader.get(MEMBERSHIP, membership_id(group, member)) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The `value`s of a group's members: which of them there are is looked up, and never listed."""
+    """The `value`s of a group's members, looked up one by one and never listed."""
 
     reader: Reader
     group: str
@@ -72,12 +73,12 @@ class Values:
 
 
 def is_members(type: ResourceType, extension: str | None, attribute: Attribute | None) -> bool:
-    """Tell whether this is the attribute whose values are kept here."""
+    """Return whether this is the attribute `members` of groups."""
     return type.name == GROUP and extension is None and attribute is not None and attribute.name == MEMBERS
 
 
 def split(type: ResourceType, operations: list[Operation]) -> tuple[list[Operation], list[Operation]]:
-    """Part the operations on members from the rest. They touch different things, so each keeps its own order."""
+    """Split operations into those on the resource itself and those on its members, each in order."""
     own: list[Operation] = []
     members: list[Operation] = []
     for operation in operations:
@@ -88,15 +89,15 @@ def split(type: ResourceType, operations: list[Operation]) -> tuple[list[Operati
 
 def set_members(writer: Writer, group: str, elements: Iterable[Element]) -> MembershipChanges:
     """Make these the members of the group."""
-    return _Group(writer, group).put(elements)
+    return _Group(writer, group).set_members(elements)
 
 
 Answered = Callable[[Document], Element]
-"""Gives a membership as an element that is answered, for a filter that asks for more than its value."""
+"""Returns a membership as the element of `members` that clients see, for filters on more than its value."""
 
 
 def foreseen_steps(reader: Reader, group: str, operations: Iterable[Operation]) -> int:
-    """Return how many steps operations take on the members that a group has now."""
+    """Return how many steps the operations take on the group's current members."""
     each = sum(operation.steps for operation in operations)
     return each * sum(1 for _ in reader.lookup(MEMBERSHIP, "group", group)) if each else 0
 
@@ -109,36 +110,36 @@ def apply(
     make_missing_element: MakeMissingElement,
     answered: Answered,
 ) -> MembershipChanges:
-    """Carry out operations on the members of the group. Raises Mutability, NoTarget, TooMany."""
-    changing = _Group(writer, group, budget, answered)
+    """Apply operations to the members of the group. Raises Mutability, NoTarget, TooMany."""
+    members = _Group(writer, group, budget, answered)
     for operation in operations:
-        changing.apply(operation, make_missing_element)
-    return changing.moves
+        members.apply(operation, make_missing_element)
+    return members.changes
 
 
 def remove_references(writer: Writer, id: str) -> list[str]:
-    """Take a user or a group out of every group, and everybody out of it; return the groups that it has left."""
-    left = [membership["group"] for membership in of_member(writer, id)]
-    for group in left:
+    """Remove an id from every group, and all members from it; return the groups that it was a member of."""
+    groups = [membership["group"] for membership in of_member(writer, id)]
+    for group in groups:
         _Group(writer, group).remove(id)
     set_members(writer, id, [])
-    return left
+    return groups
 
 
 class _Group:
-    """A group whose members change, and who has joined and left meanwhile."""
+    """A group whose members change, and the changes so far."""
 
-    def __init__(self, writer: Writer, id: str, budget: Budget = _NONE, answered: Answered = dict) -> None:
-        self.moves = MembershipChanges()
+    def __init__(self, writer: Writer, id: str, budget: Budget = _NO_BUDGET, answered: Answered = dict) -> None:
+        self.changes = MembershipChanges()
         self._writer, self._id, self._budget, self._answered = writer, id, budget, answered
 
-    def put(self, elements: Iterable[Element]) -> MembershipChanges:
-        wanted = {element["value"]: element for element in elements if "value" in element}
-        for gone in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in wanted]:
-            self.remove(gone)
-        for element in wanted.values():
+    def set_members(self, elements: Iterable[Element]) -> MembershipChanges:
+        new = {element["value"]: element for element in elements if "value" in element}
+        for member in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in new]:
+            self.remove(member)
+        for element in new.values():
             self.add(element)
-        return self.moves
+        return self.changes
 
     def apply(self, operation: Operation, make_missing_element: MakeMissingElement) -> None:
         if operation.filter is not None:
@@ -149,7 +150,7 @@ class _Group:
             for element in operation.value:
                 self.add(element)
         else:
-            self.put([] if operation.op == "remove" else operation.value)
+            self.set_members([] if operation.op == "remove" else operation.value)
 
     def _apply_selected(self, operation: Operation, filter: Filter, make_missing_element: MakeMissingElement) -> None:
         attribute = operation.target.attribute
@@ -165,15 +166,15 @@ class _Group:
             self.add(filled_element(operation.target, element))
 
     def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
-        """Return the members that a filter selects; those named by their value cost nothing for the others."""
+        """Return the members that a filter selects; a member named by its value is looked up."""
         selected: dict[str, None] = {}
         for term, named in alternatives(filter, attribute):
             if named is None:
                 selected.update(dict.fromkeys(self._matching(attribute, term, of_group(self._writer, self._id))))
             elif stored := self._writer.get(MEMBERSHIP, membership_id(self._id, str(named))):
-                alone = isinstance(term, Compare)  # the look-up has decided it
+                is_exact = isinstance(term, Compare)  # the look-up decides
                 selected.update(
-                    dict.fromkeys([str(named)] if alone else self._matching(attribute, term, [stored.data]))
+                    dict.fromkeys([str(named)] if is_exact else self._matching(attribute, term, [stored.data]))
                 )
         return list(selected)
 
@@ -191,21 +192,21 @@ class _Group:
         member = element.get("value")
         if not member or has(self._writer, self._id, member):
             return
-        said = {"type": element["type"]} if element.get("type") else {}
+        type = {"type": element["type"]} if element.get("type") else {}
         id = membership_id(self._id, member)
-        self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **said})
-        self.moves.note_joined(member)
+        self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **type})
+        self.changes.note_joined(member)
 
     def remove(self, member: str) -> None:
         if has(self._writer, self._id, member):
             self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
-            self.moves.note_left(member)
+            self.changes.note_left(member)
 
 
 def _check_unchanged(operation: Operation, selected: list[str]) -> None:
     """Raise Mutability if the operation would change a member's `value`.
 
-    Its other sub-attributes are derived from the member, so what is sent for them is ignored.
+    Its other sub-attributes are derived from the member and ignored in requests.
     """
     sub, value = operation.target.sub, operation.value
     wanted = value.get("value") if isinstance(value, dict) else value if sub and sub.name == "value" else None
@@ -214,11 +215,11 @@ def _check_unchanged(operation: Operation, selected: list[str]) -> None:
 
 
 def stored_element(membership: Document) -> Element:
-    """Return the element of `members` as far as the membership itself tells."""
-    said = {"type": membership["type"]} if "type" in membership else {}
-    return {"value": membership["member"], **said}
+    """Return the element of `members` without what is derived from the member."""
+    type = {"type": membership["type"]} if "type" in membership else {}
+    return {"value": membership["member"], **type}
 
 
 def membership_id(group: str, member: str) -> str:
-    """Return the membership's id; a group's own id has no dot, so no two pairs share one."""
+    """Return the membership's id. It is unique because a group's id has no dot."""
     return f"{group}.{member}"

@@ -1,4 +1,4 @@
-"""Deletes users who have been disabled for as long as the configuration says, and lets the log know of each."""
+"""Deletes users that have been disabled for `purge_disabled_after_days`; each deletion is an event."""
 
 import logging
 import time
@@ -9,7 +9,6 @@ from threading import Thread
 
 from fileio.atomic import make_folder
 from fileio.locks import Locked, locked
-from scim.directory.removal import remove
 from scim.directory.service import Service
 from scim.errors import NotFound, PreconditionFailed, ScimError
 from scim.protocol.preconditions import dated
@@ -22,22 +21,22 @@ log = logging.getLogger("tinyscim")
 
 
 class Purge:
-    """Looks every hour, in one worker at a time; the lock is a file of its own, None where there is one process."""
+    """Runs every hour, in one worker at a time. `lock` is None if there is only one process."""
 
     def __init__(self, service: Service, lock: Path | None) -> None:
         self._service, self._lock = service, lock
 
     def start(self) -> None:
-        """Start looking; the configuration, which can change meanwhile, is asked each time."""
-        Thread(target=self._go_on, name="purge", daemon=True).start()
+        """Start the thread; each run reads the current configuration."""
+        Thread(target=self._run_hourly, name="purge", daemon=True).start()
 
     def run(self) -> int:
-        """Purge once, and return how many users went; none where another worker is at it."""
+        """Purge once and return how many users were deleted: 0 if another worker is purging."""
         days = self._service.live_config.current.directory.purge_disabled_after_days
         if not days:
             return 0
         try:
-            with self._alone():
+            with self._exclusive():
                 return self._delete_all(days)
         except Locked:
             return 0
@@ -50,24 +49,24 @@ class Purge:
 
     def _delete(self, type: ResourceType, id: str, version: str) -> bool:
         try:
-            remove(self._service, type, id, version, "purge")
-        except (NotFound, PreconditionFailed):  # whoever was restored meanwhile is in another version
+            self._service.remove(type, id, version, "purge")
+        except (NotFound, PreconditionFailed):  # restoring a user changes its version
             return False
         return True
 
-    def _go_on(self) -> None:
+    def _run_hourly(self) -> None:
         while True:
             try:
                 purged = self.run()
                 if purged:
-                    log.info("%d users were purged, who had been disabled for long enough", purged)
+                    log.info("purged %d users that had been disabled for long enough", purged)
             except (ScimError, OSError) as error:
                 log.error("disabled users could not be purged: %s", error)
-            except Exception:  # whatever it is, it may be over in an hour, and a thread that ends is missed by nobody
+            except Exception:  # the thread must survive: the cause may be gone in an hour
                 log.exception("disabled users could not be purged")
             time.sleep(EVERY)
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _exclusive(self) -> AbstractContextManager[None]:
         """Hold the lock. Raises Locked."""
         if self._lock is None:
             return nullcontext()

@@ -1,4 +1,4 @@
-"""Adds derived attributes to stored resources, shows them to filters, and removes them from what is to be stored."""
+"""Adds derived attributes to stored resources and to filters, and removes them before a write."""
 
 from collections.abc import Container, Iterable, Sized
 from functools import cache, lru_cache, partial
@@ -14,22 +14,22 @@ from scim.schema.resource_types import MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import set_schemas
 from storage.base import Document, StoredDocument
 
-_STEPS = 5  # the steps of a budget that one element counts for: reading another document takes so many times as long
+_STEPS = 5  # of a budget, for each element: it takes about as long to read another document
 
 
 class Relations(ReadContext):
-    """Derives attributes from what a reader sees."""
+    """Derives attributes from the documents that a reader sees."""
 
     def find_derived(self, type: ResourceType, budget: Budget) -> FindDerived:
-        """Return what finds the derived attributes of a type for one query, which computes each once a document."""
+        """Return the derived attributes of a type for one query, which computes each once for each document."""
         return cache(partial(self._bound, derived_attributes(type, self.registry), budget))
 
     def wanted_attributes(self, type: ResourceType, wanted: AttributeSelection) -> tuple[DerivedAttribute, ...]:
-        """Return those derived attributes of a type that are wanted, for `complete`."""
+        """Return the selected derived attributes of a type, for `complete`."""
         return _wanted(type, self.registry, wanted)
 
     def complete(self, document: Document, wanted: Iterable[DerivedAttribute]) -> Document:
-        """Return the resource with these derived attributes."""
+        """Return the resource with these derived attributes added."""
         result = dict(document)
         for derived in wanted:
             elements = list(derived.elements(self, document))
@@ -43,11 +43,11 @@ class Relations(ReadContext):
         return result
 
     def member(self, type: ResourceType, membership: Document) -> Element:
-        """Return a membership as the element of `members` that is answered."""
+        """Return a membership as the element of `members` that clients see."""
         return derived_attributes(type, self.registry)[None, MEMBERS].element(self, membership)
 
     def answered(self, type: ResourceType, target: Target, element: Any) -> Any:
-        """Return an element of an attribute as it is answered, if it refers to a resource; else as it is stored."""
+        """Return an element as clients see it: with derived sub-attributes if it refers to a resource."""
         assert target.attribute
         derived = derived_attributes(type, self.registry).get((target.extension, target.attribute.name))
         return derived.element(self, element) if derived else element
@@ -60,7 +60,7 @@ class Relations(ReadContext):
 
 
 class _BoundDerived:
-    """A derived attribute as one query sees it: computed once for each document, at the expense of a budget."""
+    """A derived attribute within one query: computed once for each document and charged to the budget."""
 
     def __init__(self, relations: Relations, derived: DerivedAttribute, budget: Budget) -> None:
         self._relations, self._derived, self._budget = relations, derived, budget
@@ -76,7 +76,7 @@ class _BoundDerived:
     def _elements(self, document: Document) -> list[Element]:
         found = []
         for element in self._derived.elements(self._relations, document):
-            self._budget.spend(_STEPS)  # before the next one: there may be many
+            self._budget.spend(_STEPS)  # before deriving the next one: there may be many
             found.append(element)
         return found
 
@@ -93,24 +93,8 @@ def _wanted(type: ResourceType, registry: Registry, wanted: AttributeSelection) 
 
 
 def strip_derived(type: ResourceType, registry: Registry, document: Document) -> tuple[Document, list[Element]]:
-    """Part what is stored of a resource from its members, and leave out what is derived from other documents."""
+    """Return the resource without derived attributes, and the elements stored elsewhere (members)."""
     stored = dict(document)
     apart = [derived.strip_derived(stored) for derived in derived_attributes(type, registry).values()]
     set_schemas(type, stored)
     return stored, list(chain.from_iterable(apart))
-
-
-def without_reference(type: ResourceType, target: Target, document: Document, id: str) -> Document:
-    """Return the stored resource without what refers to the id at the target."""
-    assert target.attribute
-    name = target.attribute.name
-    container = dict(document[target.extension] if target.extension else document)
-    value = container.pop(name)
-    if isinstance(value, list):
-        container[name] = [element for element in value if element.get("value") != id]
-    container = {key: kept for key, kept in container.items() if kept != []}
-    result = {**document, target.extension: container} if target.extension else container
-    if target.extension and not container:
-        del result[target.extension]
-    set_schemas(type, result)
-    return result

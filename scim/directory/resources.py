@@ -1,43 +1,45 @@
-"""What can be done with resources, whoever asks: create, get, query, replace, patch, delete. No HTTP in it."""
+"""The operations on resources, without HTTP: create, get, query, replace, patch, delete."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import orjson
 
 from scim.budget import Budget
-from scim.directory import disabled, memberships, relations
+from scim.directory import disabled, memberships
+from scim.directory.delete import delete_resource, remove_references
 from scim.directory.derived import ResourceUrl
 from scim.directory.indexes import Indexes
-from scim.directory.relations import Relations
+from scim.directory.relations import Relations, strip_derived
 from scim.directory.rendering import RenderCache, RenderedResource, ResourceRenderer
 from scim.directory.search import Page, Search
-from scim.errors import InsufficientStorage, NotFound, ScimError, ServiceUnavailable, Uniqueness, shorten
-from scim.protocol import messages, patch
+from scim.directory.transactions import existing, not_found, save, transaction
+from scim.protocol import patch
 from scim.protocol.leniency import STRICT, Leniency
+from scim.protocol.operations import load_patch
 from scim.protocol.patch import Operation, check_all_immutable
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, new_version, now, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query
-from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType, Target
+from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType
 from scim.schema.validation import load_resource
-from storage.base import Document, Duplicate, Reader, Store, StoreCorrupted, Unavailable, Writer
+from storage.base import Document, Reader, Store, Writer
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-_FEW_STEPS = 20  # for each element: so few are not worth a look at the resource before the lock is taken
+_FEW_STEPS = 20  # for each element: fewer are not worth reading the resource before the lock is taken
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What a write did: the stored resource before and after, None where there was or is none.
+    """What a write did: the stored resource before (None if created) and after (None if deleted).
 
-    `unknown` are the names in the request that no schema knows; what stood under them is not kept. `joined` and
-    `left` are the members that came into a group and went, as far as they are listed; `moved` is how many did.
+    `unknown` has the names in the request that no schema defines; their values are not stored. `joined` and `left`
+    are the members added to and removed from a group, up to a limit; `moved` counts all of them.
     """
 
     type: ResourceType
@@ -51,16 +53,13 @@ class WriteResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything is not as it was."""
+        """Return whether the write changed anything."""
         return self.after is not self.before
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The resources in a store, under the addresses that `locate` gives.
-
-    How strictly requests are read is for `tolerance` to say.
-    """
+    """The resources in a store. `leniency` decides how strictly requests are read."""
 
     store: Store
     registry: Registry
@@ -70,7 +69,7 @@ class Resources:
     cache: RenderCache = field(default_factory=RenderCache)
 
     def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> WriteResult:
-        """Create a resource, under the id where one was promised. Raises InvalidValue, InvalidSyntax, Uniqueness."""
+        """Create a resource, with the reserved id if given. Raises InvalidValue, InvalidSyntax, Uniqueness."""
         document, unknown = load_resource(type, body)
         moment = now()
         meta = {
@@ -83,8 +82,8 @@ class Resources:
         with self._writing() as writer:
             writer.insert(type.name, document)
             disabled.track(writer, document["id"], None, document)
-            moves = memberships.set_members(writer, document["id"], joining)
-            return self._outcome(writer, type, None, document, unknown, moves)
+            changes = memberships.set_members(writer, document["id"], joining)
+            return self._result(writer, type, None, document, unknown, changes)
 
     def get(
         self,
@@ -93,14 +92,14 @@ class Resources:
         projection: Projection = DEFAULT_PROJECTION,
         conditions: Preconditions = UNCONDITIONAL,
     ) -> RenderedResource:
-        """Return a resource's answer, whose text is empty if the client has this version already.
+        """Return a resource as the client sees it, with an empty text if the client has this version already.
 
         Raises NotFound, PreconditionFailed.
         """
         with self._reading() as reader:
             stored = reader.get(type.name, id)
             if stored is None:
-                raise _not_found(type, id)
+                raise not_found(type, id)
             if conditions != UNCONDITIONAL:
                 version = version_of(stored.data)
                 if conditions.is_unchanged(version):
@@ -110,7 +109,7 @@ class Resources:
     def render(
         self, type: ResourceType, document: Document, projection: Projection = DEFAULT_PROJECTION
     ) -> RenderedResource:
-        """Return a stored resource as it is answered."""
+        """Return a stored resource as the client sees it."""
         with self._reading() as reader:
             return self._renderer(reader).render(type, document, projection)
 
@@ -133,13 +132,13 @@ class Resources:
         """
         loaded, unknown = load_resource(type, body)
         with self._writing() as writer:
-            before = self._existing(writer, type, id, conditions)
+            before = existing(writer, type, id, conditions)
             kept = {"schemas": [], "id": id, **loaded, "meta": before["meta"]}
             after, joining = self._strip_derived(type, kept)
             check_all_immutable(type, before, after)
-            moves = memberships.set_members(writer, id, joining)
-            saved = self._save(writer, type, before, after, moves.count > 0)
-            return self._outcome(writer, type, before, saved, unknown, moves)
+            changes = memberships.set_members(writer, id, joining)
+            saved = save(writer, type, before, after, members_changed=changes.count > 0)
+            return self._result(writer, type, before, saved, unknown, changes)
 
     def patch(
         self,
@@ -149,121 +148,85 @@ class Resources:
         budget: Budget,
         conditions: Preconditions = UNCONDITIONAL,
     ) -> WriteResult:
-        """Apply a PatchOp message, all of it or nothing (RFC 7644 section 3.5.2).
+        """Apply a PatchOp message as a whole or not at all (RFC 7644 section 3.5.2).
 
-        Raises what `messages.load_patch` and `replace` do, and TooMany.
+        Raises what `load_patch` and `replace` do, and TooMany.
         """
-        operations, unknown = messages.load_patch(type, body)
-        own, moving = memberships.split(type, operations)
+        operations, unknown = load_patch(type, body, self.leniency)
+        own, on_members = memberships.split(type, operations)
         if sum(operation.steps for operation in operations) > _FEW_STEPS:
-            self._check_budget(type, id, own, moving, budget)
+            self._check_budget(type, id, own, on_members, budget)
         with self._writing() as writer:
-            before = self._existing(writer, type, id, conditions)
-            relating = self._relations(writer)
-            answered = partial(relating.answered, type)
+            before = existing(writer, type, id, conditions)
+            relations = self._relations(writer)
+            answered = partial(relations.answered, type)
             make_missing_element = self.leniency.make_missing_element
             after = patch.apply(type, before, own, budget, make_missing_element, answered) if own else before
             after, _ = self._strip_derived(type, after)
-            moves = memberships.apply(writer, id, moving, budget, make_missing_element, partial(relating.member, type))
-            saved = self._save(writer, type, before, after, moves.count > 0)
-            return self._outcome(writer, type, before, saved, unknown, moves)
+            changes = memberships.apply(
+                writer, id, on_members, budget, make_missing_element, partial(relations.member, type)
+            )
+            saved = save(writer, type, before, after, members_changed=changes.count > 0)
+            return self._result(writer, type, before, saved, unknown, changes)
 
     def _check_budget(
-        self, type: ResourceType, id: str, own: list[Operation], moving: list[Operation], budget: Budget
+        self, type: ResourceType, id: str, own: list[Operation], on_members: list[Operation], budget: Budget
     ) -> None:
-        """Raise TooMany before the lock is taken for operations that cannot be carried out."""
+        """Raise TooMany, before the lock is taken, if the operations exceed the budget."""
         with self._reading() as reader:
             stored = reader.get(type.name, id)
             if stored:
-                foreseen = memberships.foreseen_steps(reader, id, moving) + patch.foreseen_steps(stored.data, own)
-                budget.check(foreseen)
+                steps = memberships.foreseen_steps(reader, id, on_members) + patch.foreseen_steps(stored.data, own)
+                budget.check(steps)
 
     def delete(self, type: ResourceType, id: str, conditions: Preconditions = UNCONDITIONAL) -> WriteResult:
-        """Delete a resource and every mention of it in others. Raises NotFound, PreconditionFailed."""
+        """Delete a resource and every reference to it. Raises NotFound, PreconditionFailed."""
         with self._writing() as writer:
-            before = self._existing(writer, type, id, conditions)
-            writer.delete(type.name, id)
-            disabled.track(writer, id, before, None)
-            self._forget(writer, type, id)
+            before = existing(writer, type, id, conditions)
+            delete_resource(writer, self.registry, self.indexes, type, before)
         return WriteResult(type, id, before, None)
 
     def disabled_since(self, type: ResourceType, ids: Iterable[str]) -> dict[str, str]:
-        """Return since when resources have been disabled, by id, without those that are not."""
+        """Return when each disabled resource among the ids was disabled, by id."""
         with self._reading() as reader:
             found = filter(None, (reader.get(type.name, id) for id in ids))
             times = {stored.data["id"]: disabled.since(reader, stored.data) for stored in found}
         return {id: moment for id, moment in times.items() if moment}
 
     def disabled_before(self, type: ResourceType, moment: str) -> list[tuple[str, str]]:
-        """Return ids and versions of the resources that have been disabled since before a moment."""
+        """Return ids and versions of the resources that were disabled before a moment."""
         with self._reading() as reader:
             found = filter(None, (reader.get(type.name, id) for id in disabled.before(reader, moment)))
             return [(stored.data["id"], version_of(stored.data)) for stored in found]
 
     def release_reserved_id(self, id: str) -> None:
-        """Take back every reference to a resource that was promised this id and was not created."""
+        """Remove every reference to an id that was reserved and whose resource was not created."""
         with self._writing() as writer:
             for type in self.registry.types.values():
-                self._forget(writer, type, id)
+                remove_references(writer, self.registry, self.indexes, type, id)
 
-    def _outcome(
+    def _result(
         self,
         reader: Reader,
         type: ResourceType,
         before: Document | None,
         after: Document,
         unknown: list[str],
-        moves: memberships.MembershipChanges,
+        changes: memberships.MembershipChanges,
     ) -> WriteResult:
-        joined, left = (self._people(reader, ids) for ids in (moves.joined, moves.left))
-        return WriteResult(type, after["id"], before, after, tuple(unknown), joined, left, moves.count)
+        joined, left = (self._members(reader, ids) for ids in (changes.joined, changes.left))
+        return WriteResult(type, after["id"], before, after, tuple(unknown), joined, left, changes.count)
 
-    def _people(self, reader: Reader, ids: list[str]) -> tuple[Document, ...]:
-        """Return the members with these ids as they are stored; of one that is not here, the id alone."""
+    def _members(self, reader: Reader, ids: list[str]) -> tuple[Document, ...]:
+        """Return the stored members with these ids; for an unknown one, the id alone."""
         if not ids:
             return ()
         kinds = self.registry.types[GROUP].attribute(None, MEMBERS).refers_to
         relations = self._relations(reader)
         return tuple(found[1] if (found := relations.find(kinds, id)) else {"id": id} for id in ids)
 
-    def _forget(self, writer: Writer, type: ResourceType, id: str) -> None:
-        """Take every reference to the id out of groups and out of attributes such as manager."""
-        group_type = self.registry.types[GROUP]
-        for group in memberships.remove_references(writer, id):
-            held = writer.get(GROUP, group)
-            if held:
-                self._save(writer, group_type, held.data, held.data, True)
-        for other, target in self._references_to(type):
-            for stored in list(writer.lookup(other.name, str(target), id)):
-                remaining = relations.without_reference(other, target, stored.data, id)
-                self._save(writer, other, stored.data, remaining, False)
-
-    def _references_to(self, type: ResourceType) -> Iterator[tuple[ResourceType, Target]]:
-        for other in self.registry.types.values():
-            for extension, name, sub in self.indexes.by_type[other.name]:
-                attribute = other.attribute(extension, name)
-                if sub == "value" and type.name in attribute.refers_to:
-                    yield other, Target(extension, attribute, attribute.sub_attributes_by_name.get(sub))
-
-    def _save(self, writer: Writer, type: ResourceType, before: Document, after: Document, moved: bool) -> Document:
-        """Write the resource in a new version, unless it is as it was: then nothing has happened."""
-        if after == before and not moved:
-            return before
-        version = new_version(before["meta"]["version"])
-        saved = {**after, "meta": {**before["meta"], "lastModified": now(), "version": version}}
-        writer.replace(type.name, saved)
-        disabled.track(writer, before["id"], before, saved)
-        return saved
-
-    def _existing(self, writer: Writer, type: ResourceType, id: str, conditions: Preconditions) -> Document:
-        stored = writer.get(type.name, id)
-        if stored is None:
-            raise _not_found(type, id)
-        conditions.check_write(stored.data)
-        return stored.data
-
     def _strip_derived(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:
-        return relations.strip_derived(type, self.registry, document)
+        return strip_derived(type, self.registry, document)
 
     def _renderer(self, reader: Reader) -> ResourceRenderer:
         return ResourceRenderer(reader, self.registry, self.resource_url, self.leniency, self.cache)
@@ -271,54 +234,16 @@ class Resources:
     def _relations(self, reader: Reader) -> Relations:
         return Relations(reader, self.registry, self.resource_url)
 
-    def _writing(self) -> "_Translated[Writer]":
-        return _Translated(self.store.writing)
+    def _writing(self) -> AbstractContextManager[Writer]:
+        return transaction(self.store.writing)
 
-    def _reading(self) -> "_Translated[Reader]":
-        return _Translated(self.store.reading)
-
-
-R = TypeVar("R", bound=Reader)
-
-
-class _Translated(Generic[R]):
-    """A reader or a writer of the store, whose failures are told in the protocol's words."""
-
-    __slots__ = ("_open", "_opened")
-
-    def __init__(self, open: Callable[[], AbstractContextManager[R]]) -> None:
-        self._open = open
-
-    def __enter__(self) -> R:
-        try:
-            self._opened = self._open()
-            return self._opened.__enter__()
-        except (Unavailable, StoreCorrupted) as error:
-            raise _translated(error) from error
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        try:
-            self._opened.__exit__(kind, error, trace)
-        except (Unavailable, StoreCorrupted) as failure:
-            raise _translated(failure) from failure
-        if isinstance(error, Duplicate | Unavailable | StoreCorrupted):
-            raise _translated(error) from error
-
-
-def _translated(error: Duplicate | Unavailable | StoreCorrupted) -> ScimError:
-    if isinstance(error, Duplicate):
-        return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
-    kind = InsufficientStorage if isinstance(error, Unavailable) and error.full else ServiceUnavailable
-    return kind("The store cannot be used at the moment and nothing was changed; try again later.")
+    def _reading(self) -> AbstractContextManager[Reader]:
+        return transaction(self.store.reading)
 
 
 def new_id() -> str:
     """Return an id that no resource has or had (RFC 7643 section 3.1)."""
     return str(uuid.uuid4())
-
-
-def _not_found(type: ResourceType, id: str) -> NotFound:
-    return NotFound(f"There is no {type.name} with the id {shorten(id)}.")
 
 
 def _list_response(page: Page, query: Query, resources: list[bytes]) -> bytes:

@@ -20,7 +20,7 @@ from storage.base import Document, StoredDocument
 
 _SORTED_LENGTH = 256
 _SLICE = 1_000  # steps between two pauses of a scan, about 0.4 ms
-_READING = 10  # steps that reading a document is worth
+_READING = 10  # steps that count for reading a document
 _ADVICE = (
     'Narrow the filter: join it by "and" to an "eq" on an indexed attribute such as userName or externalId, use fewer '
     "terms, or ask in several requests."
@@ -28,7 +28,7 @@ _ADVICE = (
 
 
 class Page(NamedTuple):
-    """The resources of one page, type by type; the number of all; the cursor of the next page, if any."""
+    """One page: its resources by type, the total, and the cursor of the next page, if any."""
 
     total: int
     found: list[tuple[ResourceType, list[StoredDocument]]]
@@ -36,7 +36,7 @@ class Page(NamedTuple):
 
 
 class _Hit(NamedTuple):
-    """A resource that matches, with what orders it: its type's place in the query, and its sort key."""
+    """A matching resource, with the index of its type in the query and its sort key."""
 
     place: int
     type: ResourceType
@@ -46,7 +46,7 @@ class _Hit(NamedTuple):
 
 
 class Search:
-    """One query over some resource types, as one reader sees them."""
+    """One query over some resource types, within one read transaction."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Search:
         self._derived = {type.name: relations.find_derived(type, self._budget) for type in types}
 
     def page(self, secret: bytes) -> Page:
-        """Return the page that the query asks for.
+        """Return the requested page.
 
         Raises InvalidFilter, InvalidValue, InvalidCursor, InvalidCount, TooMany.
         """
@@ -83,7 +83,7 @@ class Search:
         return Page(len(hits), _by_type(hits[start : start + count]))
 
     def _looked_up(self, type: ResourceType, start: int, count: int) -> Page | None:
-        """Return the page, if no document has to be read to tell which ones are on it. Raises InvalidFilter."""
+        """Return the page if it needs no document to be read, else None. Raises InvalidFilter."""
         tree = self._trees.get(type.name)
         if tree is None:
             rows = self._reader.scan(type.name, offset=start, limit=count)
@@ -92,7 +92,7 @@ class Search:
         return None if found is None else Page(len(found), [(type, found[start : start + count])])
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
-        """Page by the last resource seen, so that what comes and goes before it moves nothing."""
+        """Page after the last resource seen, so that creations and deletions before it shift nothing."""
         query = self._query
         asked = digest([type.name for type in self._types], query.filter, query.sort_by, query.descending)
         cursor = decode(text, secret, asked, query.count) if text else None
@@ -120,13 +120,13 @@ class Search:
         return (hit.place, self._position(hit)) > (cursor.type, cursor.position)
 
     def _total(self, seen: int, rest: Iterator[_Hit]) -> int:
-        """Return how many there are in all, those that were seen and the rest."""
+        """Return the number of all results, those already seen included."""
         if self._query.filter is None:
             return sum(self._reader.count(type.name) for type in self._types)
         return seen + sum(1 for _ in rest)
 
     def _matching(self, cursor: Cursor | None = None) -> Iterator[_Hit]:
-        """Yield what matches, type by type, in order of creation, after the cursor's resource."""
+        """Yield the matching resources, by type and in order of creation, after the cursor's resource."""
         for place, type in enumerate(self._types):
             if cursor and place < cursor.type:
                 continue
@@ -141,21 +141,21 @@ class Search:
                         yield hit
 
     def _in_slices(self, found: Iterable[StoredDocument]) -> Iterator[StoredDocument]:
-        """Yield the documents, and let other threads run between one slice of work and the next.
+        """Yield the documents, and let other threads run after each slice of work.
 
-        Python lets a thread run for 5 ms before another gets the interpreter, and a short request needs it several
-        times: beside a scan without pauses it waits 11 ms at the median, beside this one 0.1 ms.
+        A Python thread runs for 5 ms before it releases the interpreter. Without pauses in a scan, a short request
+        beside it waits 11 ms at the median; with them, 0.1 ms.
         """
         paused = 0
         for number, stored in enumerate(found, 1):
             yield stored
             done = number * _READING + self._budget.spent
             if done - paused > _SLICE:
-                time.sleep(0)  # lets go of the interpreter, and takes it again once another thread had its turn
+                time.sleep(0)  # release the interpreter to other threads
                 paused = done
 
     def _narrowed(self, type: ResourceType, after: int) -> tuple[Iterable[StoredDocument], Callable[[Document], bool]]:
-        """Return what of a type may match, and what tells whether it does."""
+        """Return the documents of a type that may match, and the predicate that decides."""
         tree = self._trees.get(type.name)
         if tree is None:
             return self._reader.scan(type.name, after=after), _always
@@ -168,16 +168,16 @@ class Search:
         return self._reader.position(hit.type.name, hit.id)
 
     def _sorted(self, hits: Iterable[_Hit]) -> list[_Hit]:
-        """Sort by the key; equal ones stay in order of creation, also where the order is descending."""
+        """Sort by the key. Equal keys stay in order of creation, even if the order is descending."""
         if self._query.sort_by is None:
             return list(hits)
         return sorted(hits, key=lambda hit: hit.key, reverse=self._query.descending)
 
     def _sort_key(self, type: ResourceType) -> Callable[[Document], tuple[bool, str, Any]]:
-        """Return what resources are sorted by: whether the value is missing, its kind, and its comparison key.
+        """Return the sort key: whether the value is missing, its kind, and its comparison key.
 
-        A long text counts by its beginning, so that a cursor can carry it. Of several types, one may have text where
-        another has numbers.
+        Long texts are cut, so that a cursor can carry them. The kind keeps texts and numbers of different resource
+        types apart.
         """
         name = self._query.sort_by
         if name is None:
@@ -203,7 +203,7 @@ class Search:
         return key
 
     def _first_value(self, type: ResourceType, target: Target) -> Callable[[Document], Any]:
-        """Return how to read the one value that counts: the primary's, else the first (section 3.4.2.3)."""
+        """Return a function that reads the primary value, or else the first (RFC 7644 section 3.4.2.3)."""
         read = read_values(Target(target.extension, target.attribute), self._derived[type.name])
         sub = target.sub.name if target.sub else None
 

@@ -1,9 +1,10 @@
-"""The parts that requests share: configuration, registry, indexes, store."""
+"""What all requests share: configuration, registry, indexes, store."""
 
 import atexit
 import hmac
 import logging
 import re
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from threading import Lock
 from urllib.parse import quote
 
 from config.reload import ReloadingConfig
-from scim import dialect
 from scim.directory.events import Event, Observer
 from scim.directory.import_check import check_importable
 from scim.directory.indexes import Indexes
@@ -19,20 +19,22 @@ from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
 from scim.directory.token_usage import TokenUsageTracker
+from scim.protocol.leniency import STRICT, Leniency
+from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Store
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # as all our own ids are, which need not be quoted
-_SEGMENT = "!$&'()*+,;=:@"  # what may stand in an address's path beside letters and digits (RFC 3986 section 3.3)
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # such as ids made here, which need no quoting
+_SEGMENT = "!$&'()*+,;=:@"  # allowed unquoted in a path segment (RFC 3986 section 3.3)
 
 log = logging.getLogger("tinyscim")
 
 
 @dataclass
 class Service:
-    """What one application serves; `store` is opened by the first who needs it, after any fork.
+    """What one application serves. The store is opened when first needed, after any fork.
 
-    `secret_path` is the file of the secret that all workers share. `observers` are told of each write and each failure.
+    `secret_path` is the file of the secret that all workers share. `observers` receive each event.
     """
 
     live_config: ReloadingConfig
@@ -42,9 +44,12 @@ class Service:
     secret_path: Path | None = None
     activity: TokenUsageTracker = field(default_factory=TokenUsageTracker)
     observers: list[Observer] = field(default_factory=list)
+    dialect: Leniency = STRICT
 
     def __post_init__(self) -> None:
-        self.startup_config = self.live_config.current  # what needs a restart; `live_config` follows the file
+        self.startup_config = (
+            self.live_config.current
+        )  # for options that need a restart; `live_config` follows the file
         self._secret = b""
         self._cache = RenderCache()
         self._resources = lru_cache(maxsize=64)(self._resources_under)
@@ -52,7 +57,7 @@ class Service:
         self._is_open = False
 
     def open(self) -> None:
-        """Open the store, once. Raises Damaged, Unavailable."""
+        """Open the store, once. Raises StoreCorrupted, Unavailable."""
         if not self._is_open:
             with self._lock:
                 if not self._is_open:
@@ -62,16 +67,16 @@ class Service:
                     self._is_open = True
 
     def check_document(self, kind: str, document: Document) -> None:
-        """Raise ValueError, which says why, if a document could not have been stored here."""
+        """Raise ValueError, with the reason, if a document could not have been stored here."""
         check_importable(self.registry, kind, document)
 
     def cursor_secret(self, client: str) -> bytes:
-        """Return what signs the cursors of a client: no other client can use them, and nobody can make one."""
+        """Return the key that signs the cursors of a client, so that no other client can use or forge them."""
         self.open()
         return hmac.digest(self._secret, client.encode(), "sha256")
 
     def resources(self, base_url: str) -> Resources:
-        """Return the resources with their addresses under a base URL. Raises Damaged, Unavailable."""
+        """Return the resources with URLs under a base URL. Raises StoreCorrupted, Unavailable."""
         self.open()
         return self._resources(base_url)
 
@@ -79,12 +84,20 @@ class Service:
         def resource_url(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
-        return Resources(self.store, self.registry, self.indexes, resource_url, dialect.LENIENCY, self._cache)
+        return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache)
 
     def emit_event(self, event: Event) -> None:
-        """Tell the observers; what goes wrong with one of them is logged, and no concern of the request."""
+        """Call the observers; an error in one of them is logged and does not affect the request."""
         for observer in self.observers:
             try:
                 observer(event)
             except Exception:
                 log.exception("request=%s could not be observed", event.request_id)
+
+    def remove(self, type: ResourceType, id: str, version: str, cause: str) -> None:
+        """Delete this version of a resource and emit the event. Raises NotFound, PreconditionFailed."""
+        started = time.perf_counter()
+        outcome = self.resources("").delete(type, id, Preconditions(if_match=version))
+        path = f"{self.startup_config.server.base_path}{type.endpoint}/{id}"
+        took = (time.perf_counter() - started) * 1000
+        self.emit_event(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause=cause))

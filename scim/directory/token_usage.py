@@ -1,7 +1,7 @@
-"""When each token was last used and what was last refused, as all workers know it together.
+"""When each token was last used, and which request failed last, across all workers.
 
-A request notes it in memory and no more. A thread of each worker folds what was noted into a small file beside the
-store: at once after a pause, and then at most every few seconds.
+Requests are recorded in memory. A background thread of each worker merges the records into a small file beside the
+store, at most every few seconds.
 """
 
 import json
@@ -21,14 +21,14 @@ from fileio.locks import locked
 from runtime.background import BackgroundTask
 
 PAUSE = 5.0  # seconds between two writes of one worker
-_KEPT = 200  # tokens, those that are gone included
+_KEPT = 200  # tokens, including revoked ones
 
 log = logging.getLogger("tinyscim")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request that this service failed to answer; `token` is empty where none was known."""
+    """A request that this service failed to answer; `token` is empty if it had no valid token."""
 
     time: float
     status: int
@@ -37,39 +37,39 @@ class Failure:
 
 @dataclass(slots=True)
 class TokenUsage:
-    """What was seen: the last use of each token, and of who may write the last success and the last refusal.
+    """The last use of each token, and the last success and failure of tokens that may write.
 
-    `unknown` is the time of the last request whose token was not known (401): anybody's.
+    `unknown` is the time of the last request without a valid token (401).
     """
 
     used: dict[str, float] = field(default_factory=dict)
     succeeded: float = 0.0
-    refused: Failure | None = None
+    failed: Failure | None = None
     unknown: float = 0.0
 
     def merge(self, other: "TokenUsage") -> None:
-        """Take over whatever the other saw later."""
+        """Take over what is later in the other."""
         for name, moment in other.used.items():
             self.used[name] = max(moment, self.used.get(name, 0.0))
         self.succeeded = max(self.succeeded, other.succeeded)
         self.unknown = max(self.unknown, other.unknown)
-        if other.refused and (self.refused is None or self.refused.time < other.refused.time):
-            self.refused = other.refused
+        if other.failed and (self.failed is None or self.failed.time < other.failed.time):
+            self.failed = other.failed
 
 
 class TokenUsageTracker:
-    """Notes requests, and tells what all workers noted; without a path it is about this process alone."""
+    """Records requests, and returns the records of all workers; without a path, of this process alone."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._seen = TokenUsage()
         self._lock = Lock()
-        self._later = BackgroundTask("activity", self.flush, after=PAUSE)
+        self._task = BackgroundTask("activity", self.flush, after=PAUSE)
 
     def note(self, token: Token | None, status: int) -> None:
-        """Note a request and how it was answered; costs no system call but the clock's.
+        """Record a request and its status.
 
-        A token that may only read is no identity provider's, so it says nothing of how provisioning fares.
+        Read-only tokens do not belong to identity providers, so they do not count as provisioning.
         """
         moment, name = time.time(), token.name if token else ""
         with self._lock:
@@ -78,23 +78,23 @@ class TokenUsageTracker:
             if token and token.read_only:
                 pass
             elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._seen.refused = Failure(moment, status, name)
+                self._seen.failed = Failure(moment, status, name)
             elif token:
                 self._seen.succeeded = moment
             else:
                 self._seen.unknown = moment
         if self._path:
-            self._later.schedule()
+            self._task.schedule()
 
     def seen(self) -> TokenUsage:
-        """Return what every worker saw, as far as it has written it, and this one up to now."""
-        together = _read(self._path) if self._path else TokenUsage()
+        """Return what other workers have written and this one has recorded."""
+        merged = _read(self._path) if self._path else TokenUsage()
         with self._lock:
-            together.merge(self._seen)
-        return together
+            merged.merge(self._seen)
+        return merged
 
     def flush(self) -> None:
-        """Fold what this worker saw into the file; one that cannot be written is not worth a failure."""
+        """Merge this worker's records into the file; failures to write are only logged."""
         if not self._path:
             return
         try:
@@ -105,16 +105,16 @@ class TokenUsageTracker:
 
 
 def _read(path: Path) -> TokenUsage:
-    """Return what the file says; one that is missing or damaged says nothing."""
-    with suppress(OSError, ValueError, TypeError, AttributeError), open_to_read(path) as file:
+    """Return the file's content; a missing or damaged file counts as empty."""
+    with suppress(OSError, ValueError, TypeError, AttributeError, KeyError), open_to_read(path) as file:
         return _from_json(json.load(file))
     return TokenUsage()
 
 
 def _from_json(body: Mapping[str, Any]) -> TokenUsage:
     used = {str(name): float(moment) for name, moment in body["used"].items()}
-    refused = Failure(**body["refused"]) if body["refused"] else None
-    return TokenUsage(used, float(body["succeeded"]), refused, float(body.get("unknown", 0.0)))
+    failed = Failure(**body["failed"]) if body["failed"] else None
+    return TokenUsage(used, float(body["succeeded"]), failed, float(body.get("unknown", 0.0)))
 
 
 def _to_json(seen: TokenUsage) -> bytes:

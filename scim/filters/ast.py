@@ -1,12 +1,13 @@
-"""The tree that a filter is parsed into. Attributes are still text here: a tree belongs to no resource type yet."""
+"""The tree of a filter. Attributes are names here: a tree does not depend on a resource type."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 
 class Unquoted(str):
-    """A literal that stood without quotes. No filter of RFC 7644 has one; whoever knows better may rewrite it."""
+    """A literal without quotes. RFC 7644 has no such literal; a dialect may rewrite it."""
 
     __slots__ = ()
 
@@ -16,7 +17,7 @@ Literal = str | bool | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """An attribute compared with a literal; `text` is how a literal was written that stood without quotes."""
+    """An attribute compared with a literal; `text` is the source of a literal without quotes."""
 
     path: str
     op: str
@@ -54,10 +55,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class ValuePath:
-    """One element of an attribute fulfils a filter of its own: `emails[type eq "work"]`.
+    """One element of an attribute matches an inner filter: `emails[type eq "work"]`.
 
-    `rest` is what stood behind the bracket, as in `emails[type eq "work"].value eq "x"`. No filter of RFC 7644 has
-    that; whoever knows better may rewrite it.
+    `rest` is the comparison after the bracket in `emails[type eq "work"].value eq "x"`. RFC 7644 has no such filter;
+    a dialect may rewrite it.
     """
 
     path: str
@@ -68,21 +69,31 @@ class ValuePath:
 Filter = Compare | Present | And | Or | Not | ValuePath
 
 
+def map_terms(tree: Filter, change: Callable[[Compare | Present | ValuePath], Filter]) -> Filter:
+    """Return the tree with each term changed, from left to right."""
+    match tree:
+        case And(terms) | Or(terms):
+            return type(tree)(tuple(map_terms(term, change) for term in terms))
+        case Not(term):
+            return Not(map_terms(term, change))
+    return change(tree)
+
+
 class PathText(NamedTuple):
-    """The path of a PATCH operation (RFC 7644 section 3.5.2), its names still text."""
+    """The path of a PATCH operation (RFC 7644 section 3.5.2), its names not resolved yet."""
 
     attribute: str
     filter: Filter | None = None
     sub: str | None = None
 
     def __str__(self) -> str:
-        """Return the path as it is written."""
+        """Return the path as text."""
         selected = f"[{unparse(self.filter)}]" if self.filter else ""
         return f"{self.attribute}{selected}{'.' + self.sub if self.sub else ''}"
 
 
 def unparse(tree: Filter) -> str:
-    """Return a filter that `parse_filter` reads as this tree again."""
+    """Return the text that `parse_filter` parses into this tree."""
     match tree:
         case And(terms):
             return " and ".join(f"({unparse(term)})" for term in terms)

@@ -1,10 +1,10 @@
-"""Turns a filter's tree into a predicate over the documents of one resource type.
+"""Compiles a filter's tree into a predicate over the documents of one resource type.
 
-Comparison goes by the attribute's type and caseExact (`Attribute.key`); of a multi-valued attribute one value that
-matches is enough (RFC 7644 section 3.4.2.2).
+Values are compared by the attribute's type and caseExact (`Attribute.key`). A multi-valued attribute matches if one
+of its values does (RFC 7644 section 3.4.2.2).
 
-Each term counts against a budget for every value that it is compared with. Equal terms share one predicate, and what a
-document has at a target is read once for all terms.
+A term costs a step of the budget for each value that it is compared with. Equal terms share one predicate, and the
+values at a target are read once for all terms.
 """
 
 import operator
@@ -14,9 +14,11 @@ from typing import Any, Protocol, TypeVar
 
 from scim.budget import Budget
 from scim.errors import InvalidFilter, shorten
-from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, Present, Unquoted, ValuePath, unparse
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, Present, ValuePath, unparse
+from scim.filters.comparison import Test, comparison
 from scim.schema.attributes import Attribute, Key
 from scim.schema.resource_types import ResourceType, Target
+from scim.schema.values import is_unassigned
 from storage.base import Document, StoredDocument
 
 D = TypeVar("D")
@@ -24,26 +26,20 @@ V = TypeVar("V")
 
 Predicate = Callable[[Document], bool]
 
-Test = Callable[[list[Any]], bool]
-"""Returns whether a comparison holds for the keys of all values at a target."""
-
-REREADING = 2  # steps for reading an element again
-CHARACTERS = 4_096  # a step for so many comparisons of characters, when a text is searched
-LONGEST_NEEDLE = 100  # a longer text is searched for in linear time (CPython's two-way algorithm)
-SHORT = CHARACTERS // LONGEST_NEEDLE  # searching a text of so many characters takes less than a step
+REREADING = 2  # steps to read an element again
 
 
 class DerivedValues(Protocol):
-    """An attribute whose value is not in the document but follows from other documents."""
+    """An attribute whose value is derived from other documents instead of stored."""
 
     def elements(self, document: Document) -> list[dict[str, Any]]:
-        """Return the attribute's value, as a list even where it is single-valued."""
+        """Return the attribute's value, as a list even if it is single-valued."""
 
     def has(self, document: Document, value: str) -> bool:
-        """Return whether an element's `value` is this one."""
+        """Return whether an element has this `value`."""
 
     def find(self, value: str) -> Iterable[StoredDocument] | None:
-        """Return the documents with such an element, or None where only a scan would find them."""
+        """Return the documents with such an element, or None if only a scan finds them."""
 
 
 FindDerived = Callable[[str | None, str], DerivedValues | None]
@@ -51,18 +47,18 @@ FindDerived = Callable[[str | None, str], DerivedValues | None]
 
 
 def none_derived(extension: str | None, name: str) -> None:
-    """Find no attribute, where only what is stored counts."""
+    """Find no derived attributes: only stored values count."""
 
 
 class _Sub:
-    """The names that hold inside the brackets of one attribute."""
+    """The names inside the brackets of one attribute."""
 
     def __init__(self, attribute: Attribute) -> None:
         self._attribute = attribute
         self._value = Attribute("value", attribute.type, case_exact=attribute.compares_exactly)
 
     def resolve(self, name: str) -> Target | None:
-        """Find a sub-attribute; of a simple attribute, `value` is the value itself."""
+        """Find a sub-attribute; for a simple attribute, `value` is the value itself."""
         if self._attribute.type != "complex" and name.lower() == "value":
             return Target(None, self._value)
         sub = self._attribute.sub_attributes_by_name.get(name)
@@ -79,18 +75,18 @@ def compile_filter(
 ) -> Predicate:
     """Return the predicate of a tree over resources, or over the elements of one attribute. Raises InvalidFilter.
 
-    The predicate spends the budget, and raises TooMany at its end. It is for one thread, and for documents that do not
-    change: it remembers what it found of the last one.
+    The predicate spends the budget and raises TooMany when it is used up. It caches its result for the last document:
+    use it in one thread, and with documents that do not change.
 
-    Where `lenient`, an attribute that the resource type does not have is one without a value, as in a query over
-    several resource types (RFC 7644 section 3.4.2.1).
+    With `lenient`, attributes that the resource type lacks have no value instead of being an error, as in a query
+    over several resource types (RFC 7644 section 3.4.2.1).
     """
     names = _Sub(scope) if isinstance(scope, Attribute) else scope
     return _Compiler(names, find_derived, lenient, budget or Budget()).compile(tree)
 
 
 def remember_last(compute: Callable[[D], V]) -> Callable[[D], V]:
-    """Let a function of a document remember its last result: a query asks much of one document before the next."""
+    """Cache the last result of a function of a document: a query asks several things of one document in a row."""
     last: object = _NOTHING
     result: V
 
@@ -104,7 +100,7 @@ def remember_last(compute: Callable[[D], V]) -> Callable[[D], V]:
 
 
 def _counted(matches: Predicate, spend: Callable[[], None]) -> Predicate:
-    """Let a predicate count each time that it is asked, and remember its last result as `remember_last` does."""
+    """Let a predicate spend the budget at each call and cache its last result as `remember_last` does."""
     last: object = _NOTHING
     result = False
 
@@ -129,7 +125,7 @@ class _Compiler:
         self._inner: dict[Target, _Compiler] = {}
 
     def compile(self, tree: Filter) -> Predicate:
-        """Return the predicate of a tree: the same one for equal trees, which is evaluated once for a document."""
+        """Return the predicate of a tree. Equal trees share one, which is evaluated once for each document."""
         match tree:
             case And(terms):
                 return self._joined(_every, terms)
@@ -164,7 +160,7 @@ class _Compiler:
         target = self._resolve(path)
         if target is None:
             return _never
-        return self._tested(target, None, lambda values: any(value not in _EMPTY for value in values))
+        return self._tested(target, None, lambda values: any(map(_is_present, values)))
 
     def _tested(self, target: Target, key: Callable[[Any], Key] | None, test: Test) -> Predicate:
         """Return the test of the keys of all values at a target."""
@@ -179,7 +175,7 @@ class _Compiler:
         return matches
 
     def _reader(self, target: Target, key: Callable[[Any], Key] | None = None) -> Callable[[Document], list[Any]]:
-        """Return what gives the values at a target, or their keys, and reads a document once for all terms."""
+        """Return the function that lists the values at a target, or their keys, once per document for all terms."""
         found = self._readers.get((target, key))
         if found is None:
             read = read_values(target, self._find_derived)
@@ -205,7 +201,7 @@ class _Compiler:
             return lambda document: not present(document)
         if op == "ne":
             return present
-        raise InvalidFilter(f'null can be compared with "eq" and "ne" alone, not with "{op}".')
+        raise InvalidFilter(f'null can only be compared with "eq" and "ne", not with "{op}".')
 
     def _element(self, path: str, filter: Filter) -> Predicate:
         target = self._resolve(path)
@@ -219,7 +215,7 @@ class _Compiler:
 
         def matches(document: Document) -> bool:
             elements = read(document)
-            if len(elements) > 1:  # each of several is read anew by each filter, while the last one is remembered
+            if len(elements) > 1:  # only the last element is cached: each filter reads several again
                 spend(REREADING * len(elements))
             return any(map(predicate, elements))
 
@@ -233,7 +229,7 @@ class _Compiler:
 
 
 def with_default_value(target: Target, path: str) -> Target:
-    """Return what a comparison means: of a complex attribute its `value`. Raises InvalidFilter if it has none."""
+    """Return the target of a comparison: for a complex attribute, its `value`. Raises InvalidFilter if it has none."""
     attribute = target.attribute
     if attribute is None or (target.sub is None and attribute.type == "complex"):
         sub = attribute.sub_attributes_by_name.get("value") if attribute else None
@@ -243,73 +239,10 @@ def with_default_value(target: Target, path: str) -> Target:
     return target
 
 
-def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
-    """Return by which key values of the attribute are compared with a literal, and the test of their keys.
-
-    Raises InvalidFilter if the types differ.
-    """
-    if isinstance(value, Unquoted):
-        raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
-    fits = _LITERALS[attribute.type]
-    if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
-        raise InvalidFilter(
-            f'{attribute.name} is of type {attribute.type}: "{shorten(str(value))}" cannot be compared with it.'
-        )
-    if op in _TEXT_TESTS:
-        return _text_test(attribute, op, value, budget)
-    if op in _ORDERS and attribute.type in ("boolean", "binary"):
-        raise InvalidFilter(f'{attribute.name} is of type {attribute.type}, which has no order for "{op}".')
-    key = attribute.key
-    wanted: Any = key(value)
-    if wanted is None:  # the literal is a text, as it should be, but no dateTime
-        raise InvalidFilter(f'{attribute.name}: "{shorten(str(value))}" is no dateTime like 2026-01-31T12:00:00Z.')
-    if op in _ORDERS:
-        return key, _any_key(_ORDERS[op], wanted)
-    if op == "eq":
-        return key, lambda keys: wanted in keys
-    # What is unassigned is not identical to any literal (RFC 7643 section 2.5).
-    return key, lambda keys: not keys or any(one != wanted for one in keys)
-
-
-def _text_test(attribute: Attribute, op: str, value: Literal, budget: Budget) -> tuple[Callable[[Any], Key], Test]:
-    """Return the key and the test of `co`, `sw` or `ew`; of a dateTime, for a part of how it is written."""
-    if not isinstance(value, str):
-        raise InvalidFilter(f'{attribute.name} is of type {attribute.type}: "{op}" is for text.')
-    key = _WRITTEN.key if attribute.type == "dateTime" else attribute.key
-    wanted = key(value)
-    return key, _contains(str(wanted), budget) if op == "co" else _any_key(_TEXT_TESTS[op], wanted)
-
-
-def _contains(wanted: str, budget: Budget) -> Test:
-    """Return the test of `co`, which counts long texts for more: in repetitive ones a search is quadratic."""
-    width = min(len(wanted), LONGEST_NEEDLE)
-
-    def find(keys: list[Any]) -> bool:
-        for one in keys:
-            if one is not None:
-                if len(one) > SHORT:
-                    budget.spend(len(one) * width // CHARACTERS)
-                if wanted in one:
-                    return True
-        return False
-
-    return find
-
-
-def _any_key(test: Callable[[Any, Any], bool], wanted: Any) -> Test:
-    def find(keys: list[Any]) -> bool:
-        for one in keys:  # noqa: SIM110 - most attributes have one value, for which a generator takes twice as long
-            if one is not None and test(one, wanted):
-                return True
-        return False
-
-    return find
-
-
 def read_values(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], list[Any]]:
-    """Return the function that lists the values at a target, none where nothing is assigned.
+    """Return the function that lists the values at a target.
 
-    What was stored before the configuration made an attribute complex is no element of it.
+    Values from before the configuration made an attribute complex are not among its elements.
     """
     extension, attribute, sub = target.extension, target.attribute, target.sub
     if attribute is None:
@@ -323,17 +256,21 @@ def read_values(target: Target, find_derived: FindDerived = none_derived) -> Cal
     elif attribute.type == "complex":
         values = lambda document: document.get(name)  # noqa: E731
     elif name == "value":
-        values = lambda one: one.get(name) if isinstance(one, dict) else one  # noqa: E731
+        values = lambda element: element.get(name) if isinstance(element, dict) else element  # noqa: E731
     else:
         return lambda document: _listed(document.get(name))
     if attribute.type != "complex":
         return lambda document: _listed(values(document))
     if sub is None:
-        return lambda document: [one for one in _listed(values(document)) if isinstance(one, dict)]
+        return lambda document: attribute.elements(values(document))
     part = sub.name
     return lambda document: [
-        one[part] for one in _listed(values(document)) if isinstance(one, dict) and one.get(part) is not None
+        element[part] for element in attribute.elements(values(document)) if element.get(part) is not None
     ]
+
+
+def _is_present(value: Any) -> bool:
+    return value != "" and not is_unassigned(value)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -352,21 +289,4 @@ def _never(_: Document) -> bool:
     return False
 
 
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _NOTHING: dict[str, Any] = {}
-_ORDERS = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
-_WRITTEN = Attribute("written", case_exact=True)
-_TEXT_TESTS: dict[str, Callable[[Any, Any], bool]] = {
-    "co": operator.contains,
-    "sw": str.startswith,
-    "ew": str.endswith,
-}
-_LITERALS: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "reference": (str,),
-    "binary": (str,),
-    "dateTime": (str,),
-    "boolean": (bool,),
-    "integer": (int, float),
-    "decimal": (int, float),
-}

@@ -10,8 +10,8 @@ from scim.schema.values import is_storable_text
 
 MAX_LENGTH = 16_384
 
-# A string, up to the end of the text if it is not closed: since the pattern matches at every quotation mark, no
-# character is looked at twice.
+# An unclosed string extends to the end of the text. The pattern matches at every quotation mark, so that no character
+# is read twice.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>"?)', re.DOTALL)
 _TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+)|(?P<string>{_STRING.pattern})""", re.DOTALL)
 
@@ -19,26 +19,26 @@ _DECODER = json.JSONDecoder()
 
 
 class Token(NamedTuple):
-    """A piece of a filter: kind "mark", "string", "word" or "end", its text, and where it starts, from 1."""
+    """A token: kind "mark", "string", "word" or "end", its text, and its position, which starts at 1."""
 
     kind: str
     text: str
-    place: int
+    position: int
 
     def is_word(self, *words: str) -> bool:
-        """Tell whether this is one of the keywords, which are case-insensitive."""
+        """Return whether this is one of the keywords, which are case-insensitive."""
         return self.kind == "word" and self.text.lower() in words
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens and then the end. Raises InvalidFilter."""
+    """Yield the tokens, then an "end" token. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
     for match in _TOKEN.finditer(text):
-        place = match.start() + 1
+        position = match.start() + 1
         if match["string"] is not None and not match["closed"]:
-            raise _not_closed(place)
-        yield Token(match.lastgroup or "", match[0], place)
+            raise _not_closed(position)
+        yield Token(match.lastgroup or "", match[0], position)
     yield Token("end", "", len(text.rstrip()) + 1)
 
 
@@ -46,12 +46,12 @@ def _too_long() -> InvalidFilter:
     return InvalidFilter(f"The filter is longer than {MAX_LENGTH} characters.")
 
 
-def _not_closed(place: int) -> InvalidFilter:
-    return InvalidFilter(f"The quotation mark at character {place} is not closed.")
+def _not_closed(position: int) -> InvalidFilter:
+    return InvalidFilter(f"The quotation mark at character {position} is not closed.")
 
 
 def cut_strings(text: str) -> tuple[str, list[str]]:
-    """Return the text with its strings left empty, and the strings. Raises InvalidFilter."""
+    """Return the text with empty strings in place of its strings, and the strings. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
     strings = list(_STRING.finditer(text))
@@ -60,12 +60,12 @@ def cut_strings(text: str) -> tuple[str, list[str]]:
     return _STRING.sub('""', text), [string[0] for string in strings]
 
 
-def unquote(text: str, place: int = 0) -> str:
+def unquote(text: str, position: int = 0) -> str:
     """Return the text of a string token, which is a JSON string. Raises InvalidFilter."""
     try:
         unquoted: str = _DECODER.raw_decode(text)[0]
     except ValueError:
-        raise InvalidFilter(f"The string at character {place} is not a JSON string.") from None
+        raise InvalidFilter(f"The string at character {position} is not a JSON string.") from None
     if not is_storable_text(unquoted):
-        raise InvalidFilter(f"The string at character {place} has a NUL character or half a surrogate pair.")
+        raise InvalidFilter(f"The string at character {position} has a NUL character or half a surrogate pair.")
     return unquoted

@@ -7,14 +7,14 @@ from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from scim.errors import InvalidFilter, InvalidPath
-from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath
+from scim.filters.ast import And, Compare, Filter, Literal, Not, Or, PathText, Present, Unquoted, ValuePath, map_terms
 from scim.filters.lexer import Token, cut_strings, tokens, unquote
 
 _Read = TypeVar("_Read", bound=Callable[..., Any])
 
 MAX_DEPTH = 50
 MAX_TERMS = 1_000
-CACHED_LENGTH = 300  # characters of the longest text whose tree is remembered
+CACHED_LENGTH = 300  # characters of the longest text whose tree is cached
 OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
 
 _NAME = re.compile(r"\$?[A-Za-z][\w$:.-]*", re.ASCII)
@@ -23,7 +23,7 @@ _KEYWORDS: dict[str, Literal] = {"true": True, "false": False, "null": None}
 
 
 def cached_if_short(read: _Read) -> _Read:
-    """Let a function that reads a text remember what short ones mean; they come from outside, so it is bounded."""
+    """Cache the results of a parser for short texts; requests contain any number of texts, so the cache is bounded."""
     known = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
@@ -36,13 +36,13 @@ def cached_if_short(read: _Read) -> _Read:
 def parse_filter(text: str) -> Filter:
     """Return the tree of a filter. Raises InvalidFilter.
 
-    Filters come by the thousand in a few forms, which differ in their strings alone: so those are what is remembered.
+    The filters of a client differ only in their strings, so the tree is cached without them.
     """
     form, strings = cut_strings(text)
     try:
         return _filled(_parse(form), iter(strings))
     except InvalidFilter:
-        return _parse(text)  # to say at which character
+        return _parse(text)  # to report the right position
 
 
 @cached_if_short
@@ -54,17 +54,17 @@ def _parse(text: str) -> Filter:
 
 
 def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
-    """Return the tree of a form with its strings, which stand in the order of the text."""
-    match tree:
-        case Compare(path, op, str(), ""):
-            return Compare(path, op, unquote(next(strings)))
-        case ValuePath(path, filter, rest):
-            return ValuePath(path, _filled(filter, strings), rest and _filled(rest, strings))  # type: ignore[arg-type]
-        case And(terms) | Or(terms):
-            return type(tree)(tuple(_filled(term, strings) for term in terms))
-        case Not(term):
-            return Not(_filled(term, strings))
-    return tree
+    """Return the tree with its strings filled in, in the order of the text."""
+
+    def fill(term: Compare | Present | ValuePath) -> Filter:
+        match term:
+            case Compare(path, op, str(), ""):
+                return Compare(path, op, unquote(next(strings)))
+            case ValuePath(path, filter, rest):
+                return ValuePath(path, _filled(filter, strings), rest and fill(rest))  # type: ignore[arg-type]
+        return term
+
+    return map_terms(tree, fill)
 
 
 @cached_if_short
@@ -77,7 +77,7 @@ def parse_path(text: str) -> PathText:
 
 
 class _Parser:
-    """Recursive descent, one method for each level of precedence; depth and number of terms are bounded."""
+    """A recursive descent parser with one method per level of precedence; depth and number of terms are bounded."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(tokens(text))
@@ -130,7 +130,7 @@ class _Parser:
         return self._comparison(path)
 
     def _rest(self) -> Compare | Present | None:
-        """Read what may stand behind a bracket: a sub-attribute, a comparison, or both."""
+        """Parse the rest after a bracket, if any: a sub-attribute, a comparison, or both."""
         token = self._peek()
         if token.kind == "word" and token.text.startswith("."):
             return self._comparison(self._name(self._take().text[1:]))
@@ -152,7 +152,7 @@ class _Parser:
     def _literal(self) -> Literal:
         token = self._take()
         if token.kind == "string":
-            return unquote(token.text, token.place)
+            return unquote(token.text, token.position)
         if token.kind != "word":
             raise InvalidFilter(f"A value is expected before {_shown(token)}.")
         if token.text.lower() in _KEYWORDS:
@@ -176,14 +176,14 @@ class _Parser:
         token = self._peek()
         name = self._take().text if text is None else text
         if (text is None and token.kind != "word") or not _NAME.fullmatch(name):
-            raise InvalidFilter(f"An attribute's name is expected at character {token.place}.")
+            raise InvalidFilter(f"An attribute's name is expected at character {token.position}.")
         return name
 
     def _peek(self) -> Token:
         return self._tokens[self._next]
 
     def _take(self) -> Token:
-        """Return the next token and go on; nobody goes on behind the end."""
+        """Return the next token and advance. The parser never takes the end."""
         token = self._tokens[self._next]
         self._next += 1
         return token
@@ -201,4 +201,4 @@ class _Parser:
 
 
 def _shown(token: Token) -> str:
-    return "the end" if token.kind == "end" else f"character {token.place}"
+    return "the end" if token.kind == "end" else f"character {token.position}"

@@ -1,4 +1,4 @@
-"""Cursors (RFC 9865): the position at which a query continues, signed so that clients cannot make one."""
+"""Cursors (RFC 9865): the position at which a query continues, signed so that clients cannot forge them."""
 
 import base64
 import binascii
@@ -15,9 +15,9 @@ _SIGNATURE_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The last resource of a page: its place among the types, its position, and what it was sorted by.
+    """The last resource of a page: the index of its type, its position and its sort key.
 
-    `query` is a digest of what was asked, `count` and `total` are the query's own: the total is counted once.
+    `query` is the query's digest. `count` and `total` are the query's; the total is counted once.
     """
 
     query: str
@@ -28,13 +28,13 @@ class Cursor:
     key: list[Any]
 
     def encode(self, secret: bytes) -> str:
-        """Return the cursor as text of RFC 3986's unreserved characters."""
+        """Return the cursor as text, in RFC 3986's unreserved characters."""
         payload = json.dumps(asdict(self), separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(_sign(payload, secret) + payload).decode().rstrip("=")
 
 
 def decode(text: str, secret: bytes, query: str, count: int) -> Cursor:
-    """Return the cursor that was given out for this query. Raises InvalidCursor, InvalidCount."""
+    """Return the cursor, if it was issued for this query. Raises InvalidCursor, InvalidCount."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -44,14 +44,14 @@ def decode(text: str, secret: bytes, query: str, count: int) -> Cursor:
         raise _invalid()
     cursor = Cursor(**json.loads(payload))
     if cursor.query != query:
-        raise InvalidCursor("The cursor belongs to another query: send the same parameters with every page.")
+        raise InvalidCursor("The cursor belongs to another query. Send the same parameters with every page.")
     if cursor.count != count:
-        raise InvalidCount(f"The count must stay what it was with the first page: {cursor.count}.")
+        raise InvalidCount(f"The count must be the same for every page: {cursor.count}.")
     return cursor
 
 
 def digest(*parts: Any) -> str:
-    """Return a short digest of what a query asks."""
+    """Return a short digest of a query."""
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
@@ -60,4 +60,4 @@ def _sign(payload: bytes, secret: bytes) -> bytes:
 
 
 def _invalid() -> InvalidCursor:
-    return InvalidCursor("The cursor is not one that was given out here: start again with an empty cursor.")
+    return InvalidCursor("The cursor was not issued by this service. Start again with an empty cursor.")

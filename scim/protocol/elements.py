@@ -1,129 +1,127 @@
-"""The elements of a multi-valued attribute while a PATCH changes them, found by their value and type."""
+"""The elements of a multi-valued attribute during a PATCH, indexed by value and type."""
 
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import Any
 
 from scim.schema.attributes import Attribute, Key
+from scim.schema.values import is_unassigned
 
 
 class Elements:
-    """The elements of one attribute while operations change them.
+    """The elements of one attribute during a PATCH.
 
-    An element keeps its place until it is removed, so that the index by value and type is built once for all
-    operations.
+    An element keeps its position until it is removed, so that one index by value and type serves all operations.
     """
 
     def __init__(self, attribute: Attribute, held: Any) -> None:
-        listed = held if isinstance(held, list) else [] if held is None else [held]
-        # What was stored before the attribute became complex, or ceased to be, is no element.
-        kept = [one for one in listed if isinstance(one, dict) == (attribute.type == "complex")]
+        kept = attribute.elements(held)
         self.changed = False
         self._attribute, self._held = attribute, held
-        self._by_place: dict[int, Any] = dict(enumerate(kept))
-        self._next_place = len(kept)
-        self._primaries = {place for place, one in self._by_place.items() if _is_primary(one)}
+        self._by_position: dict[int, Any] = dict(enumerate(kept))
+        self._next_position = len(kept)
+        self._primaries = {position for position, element in self._by_position.items() if _is_primary(element)}
         self._index: _Index | None = None
         self._weight: int | None = None
 
     def __len__(self) -> int:
-        return len(self._by_place)
+        return len(self._by_position)
 
-    def __getitem__(self, place: int) -> Any:
-        return self._by_place[place]
+    def __getitem__(self, position: int) -> Any:
+        return self._by_position[position]
 
-    def places(self) -> list[int]:
-        """Return the places of all elements, in their order."""
-        return list(self._by_place)
+    def positions(self) -> list[int]:
+        """Return the positions of all elements, in order."""
+        return list(self._by_position)
 
-    def places_of(self, value: Key) -> list[int]:
-        """Return the places of the elements whose `value` has this key."""
-        return self._indexed().places_of(value)
+    def positions_of(self, value: Key) -> list[int]:
+        """Return the positions of the elements whose `value` has this key."""
+        return self._indexed().positions_of(value)
 
     @property
     def value(self) -> Any:
-        """The attribute's value; None where there is none."""
+        """The attribute's value, or None."""
         if not self.changed:
             return self._held
-        values = list(self._by_place.values())
+        values = list(self._by_position.values())
         return (values if self._attribute.multi_valued else values[0]) if values else None
 
     @property
     def weight(self) -> int:
-        """How many steps it takes to look at all elements."""
+        """The steps that it takes to examine all elements."""
         if self._weight is None:
-            self._weight = sum(map(weight, self._by_place.values()))
+            self._weight = sum(map(weight, self._by_position.values()))
         return self._weight
 
-    def put(self, place: int, element: Any) -> None:
-        """Put an element in a place; an empty one is dropped."""
+    def put(self, position: int, element: Any) -> None:
+        """Replace the element at a position; an empty one is removed."""
         self.changed = True
-        before = self._by_place.get(place)
+        before = self._by_position.get(position)
         if self._weight is not None:
             self._weight += weight(element) - weight(before)
-        if element in _EMPTY:
-            self._by_place.pop(place, None)
-            self._primaries.discard(place)
+        if is_unassigned(element):
+            self._by_position.pop(position, None)
+            self._primaries.discard(position)
             if self._index:
-                self._index.remove(place)
+                self._index.remove(position)
             return
-        self._by_place[place] = element
-        (self._primaries.add if _is_primary(element) else self._primaries.discard)(place)
-        if self._index and not _is_found_alike(before, element):
-            self._index.put(place, element)
+        self._by_position[position] = element
+        (self._primaries.add if _is_primary(element) else self._primaries.discard)(position)
+        if self._index and not _has_same_key(before, element):
+            self._index.put(position, element)
 
     def append(self, element: Any) -> int:
-        """Put an element behind the others and return its place."""
-        place = self._next_place
-        self._next_place += 1
-        self.put(place, element)
-        return place
+        """Append an element and return its position."""
+        position = self._next_position
+        self._next_position += 1
+        self.put(position, element)
+        return position
 
     def clear(self) -> None:
         """Remove every element."""
         self.changed = True
         self._weight = None
-        self._by_place.clear()
+        self._by_position.clear()
         self._primaries.clear()
         self._index = None
 
     def join(self, added: Iterable[Any]) -> list[int]:
-        """Add elements, and return the places that were written; one that matches an element is merged into it.
+        """Add elements, merging each into the element that it matches, and return the positions that changed.
 
-        Two match if their `value` is equal and their `type` does not differ: a service should not return the same pair
-        twice (RFC 7643 section 2.4), and a client that adds what it added before changes nothing.
+        Elements match if they have the same `value` and not a different `type`: a service should not return the same
+        pair twice (RFC 7643 section 2.4), and adding an element again changes nothing.
         """
         before: dict[int, Any] = {}
-        for one in added:
-            place = self._indexed().find(one)
-            if place is None:
-                before[self.append(one)] = None
-            elif isinstance(one, dict):
-                before.setdefault(place, self[place])
-                self.put(place, self[place] | one)
+        for element in added:
+            position = self._indexed().find(element)
+            if position is None:
+                before[self.append(element)] = None
+            elif isinstance(element, dict):
+                before.setdefault(position, self[position])
+                self.put(position, self[position] | element)
         self.changed = True
-        return [place for place in sorted(before) if self._by_place.get(place) != before[place]]
+        return [position for position in sorted(before) if self._by_position.get(position) != before[position]]
 
     def keep_one_primary(self, written: list[int]) -> None:
-        """Let the last element that became primary be the only one (RFC 7644 section 3.5.2)."""
-        last = next((place for place in reversed(written) if place in self._primaries), None)
+        """Make the last element that became primary the only one (RFC 7644 section 3.5.2)."""
+        last = next((position for position in reversed(written) if position in self._primaries), None)
         if last is not None:
-            for place in self._primaries - {last}:
-                self.put(place, self[place] | {"primary": False})
+            for position in self._primaries - {last}:
+                self.put(position, self[position] | {"primary": False})
 
     def _indexed(self) -> "_Index":
         if self._index is None:
             self._index = _Index(self._attribute)
-            for place, element in self._by_place.items():
-                self._index.put(place, element)
+            for position, element in self._by_position.items():
+                self._index.put(position, element)
         return self._index
 
 
 class _Index:
-    """The places of elements by `value`, and by `value` and `type`.
+    """The positions of elements by `value`, and by `value` and `type`.
 
-    The lists of places are heaps. An element that has changed or gone leaves its place in them; such places are
-    recognised by their present key.
+    The lists of positions are heaps. A changed or removed element stays in them until it is found; its present key
+    shows that the entry is stale.
     """
 
     def __init__(self, attribute: Attribute) -> None:
@@ -132,39 +130,39 @@ class _Index:
         self._by_value: dict[Any, list[int]] = {}
         self._by_key: dict[tuple[Any, Key], list[int]] = {}
 
-    def put(self, place: int, element: Any) -> None:
+    def put(self, position: int, element: Any) -> None:
         key = self._key(element)
-        if self._keys.get(place) != key:
-            self._keys[place] = key
-            heappush(self._by_value.setdefault(key[0], []), place)
-            heappush(self._by_key.setdefault(key, []), place)
+        if self._keys.get(position) != key:
+            self._keys[position] = key
+            heappush(self._by_value.setdefault(key[0], []), position)
+            heappush(self._by_key.setdefault(key, []), position)
 
-    def remove(self, place: int) -> None:
-        self._keys.pop(place, None)
+    def remove(self, position: int) -> None:
+        self._keys.pop(position, None)
 
-    def places_of(self, value: Any) -> list[int]:
-        current = sorted({place for place in self._by_value.get(value, ()) if self._value_at(place) == value})
-        self._by_value[value] = current  # which is a heap, too
+    def positions_of(self, value: Any) -> list[int]:
+        current = sorted({position for position in self._by_value.get(value, ()) if self._value_at(position) == value})
+        self._by_value[value] = current  # a sorted list is a heap
         return list(current)
 
     def find(self, element: Any) -> int | None:
-        """Return the first place of an element with the same `value` and no other `type`."""
+        """Return the first position of an element with the same `value` and not a different `type`."""
         value, kind = self._key(element)
         if kind is None:
             return self._first(self._by_value.get(value, []), lambda key: bool(key[0] == value))
         found = [self._first(self._by_key.get(key, []), key.__eq__) for key in ((value, kind), (value, None))]
-        return min((place for place in found if place is not None), default=None)
+        return min((position for position in found if position is not None), default=None)
 
-    def _first(self, places: list[int], is_right: Callable[[tuple[Any, Key]], bool]) -> int | None:
-        while places and not is_right(self._keys.get(places[0], _GONE)):
-            heappop(places)
-        return places[0] if places else None
+    def _first(self, positions: list[int], is_right: Callable[[tuple[Any, Key]], bool]) -> int | None:
+        while positions and not is_right(self._keys.get(positions[0], _GONE)):
+            heappop(positions)
+        return positions[0] if positions else None
 
-    def _value_at(self, place: int) -> Any:
-        return self._keys.get(place, _GONE)[0]
+    def _value_at(self, position: int) -> Any:
+        return self._keys.get(position, _GONE)[0]
 
     def _key(self, element: Any) -> tuple[Any, Key]:
-        """Return what identifies an element: its `value`, or all that it holds if it has none, and its `type`."""
+        """Return the key of an element: its `value`, or its whole content if it has none, and its `type`."""
         if self._attribute.type != "complex":
             return self._attribute.key(element), None
         value, kind = (
@@ -179,15 +177,15 @@ class _Index:
 
 
 def weight(element: Any) -> int:
-    """Return how many steps it takes to look at an element: more than one if it has long texts."""
-    if element in _EMPTY:
+    """Return the steps that it takes to examine an element: more than one if its texts are long."""
+    if is_unassigned(element):
         return 0
     texts = element.values() if isinstance(element, dict) else (element,)
-    return 1 + sum([len(one) // (4_096 if one.isascii() else 10) for one in texts if isinstance(one, str)])
+    return 1 + sum([len(text) // (4_096 if text.isascii() else 10) for text in texts if isinstance(text, str)])
 
 
-def _is_found_alike(before: Any, element: Any) -> bool:
-    """Return whether the index need not look at an element that was written: neither `value` nor `type` changed."""
+def _has_same_key(before: Any, element: Any) -> bool:
+    """Return whether a written element has the same key as before: neither `value` nor `type` changed."""
     if not isinstance(before, dict) or before.get("value") is None:
         return False
     return bool(before["value"] == element.get("value") and before.get("type") == element.get("type"))
@@ -197,5 +195,4 @@ def _is_primary(element: Any) -> bool:
     return isinstance(element, dict) and bool(element.get("primary"))
 
 
-_EMPTY: tuple[Any, ...] = ({}, None)
 _GONE = object(), None

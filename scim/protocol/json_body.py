@@ -1,4 +1,4 @@
-"""Reads JSON that comes from outside, and refuses what two parsers could read differently."""
+"""Parses JSON from requests and rejects input that parsers interpret differently."""
 
 import json
 import math
@@ -12,9 +12,9 @@ MAX_DEPTH = 50
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body. Raises InvalidSyntax, InvalidValue."""
+    """Return the JSON object in a request's body. Raises InvalidSyntax or InvalidValue."""
     try:
-        text = raw.decode("utf-8-sig")  # json.loads would guess, and let halves of surrogate pairs through
+        text = raw.decode("utf-8-sig")  # json.loads would guess the encoding and accept halves of surrogate pairs
     except UnicodeDecodeError:
         raise InvalidSyntax("The body is not UTF-8.") from None
     return parse_object(text)
@@ -23,8 +23,8 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 def parse_object(text: str) -> dict[str, Any]:
     """Return the JSON object in a text. Raises InvalidSyntax, InvalidValue.
 
-    Refused are repeated names and numbers that JSON has no word for, where parsers differ about what they mean; text
-    that a later system could not keep (the NUL character, halves of surrogate pairs); and what is nested too deeply.
+    Rejects repeated names, NaN and infinity, text that other systems cannot store (the NUL character, halves of
+    surrogate pairs), and deep nesting.
     """
     try:
         body = _DECODER.decode(text)
@@ -36,7 +36,7 @@ def parse_object(text: str) -> dict[str, Any]:
         raise InvalidSyntax("The body must be a JSON object.")
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(body)
-    if "\\u" in text:  # what cannot be kept can only be written as an escape
+    if "\\u" in text:  # text that cannot be stored is always escaped
         _check_storable(body)
     return body
 
@@ -48,12 +48,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         (name, _), *_rest = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{shorten(repr(name))} is there twice")
+        raise ValueError(f"{shorten(repr(name))} appears twice")
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(text: str) -> float:
@@ -76,7 +76,7 @@ def _check_depth(body: dict[str, Any]) -> None:
 
 def _inside(value: Any) -> list[Any]:
     inner = value.values() if isinstance(value, dict) else value
-    return [one for one in inner if isinstance(one, dict | list)]
+    return [part for part in inner if isinstance(part, dict | list)]
 
 
 def _check_storable(body: dict[str, Any]) -> None:

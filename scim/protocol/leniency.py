@@ -1,26 +1,53 @@
-"""The three hooks through which a client may be read more leniently than RFC 7644 does."""
+"""How requests are interpreted: strictly by RFC 7644, unless the injected dialect overrides a method."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scim.filters import Filter
+from scim.protocol.paths import PatchOperation
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType
 
 Element = dict[str, Any]
+
+
 MakeMissingElement = Callable[[Attribute, Filter, Attribute | None, Any], Element | None]
-"""Makes the element that PATCH adds where a path's filter selects none, from the attribute, the filter, the
-sub-attribute and the value; None leaves it at noTarget (RFC 7644 section 3.5.2.3)."""
+"""Returns the element that PATCH adds if a path's filter selects none; None is noTarget (RFC 7644 3.5.2.3)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Leniency:
-    """How names, filters and PATCH paths are read; the defaults are strict."""
+    """Interprets requests strictly. A dialect overrides these methods to accept more."""
 
-    name: Callable[[ResourceType, str], str] = lambda type, name: name
-    filter: Callable[[ResourceType, Filter], Filter] = lambda type, tree: tree
-    make_missing_element: MakeMissingElement = lambda attribute, filter, sub, value: None
+    def bearer_token(self, header: str) -> tuple[str, bool]:
+        """Return the token in an Authorization header, and whether its "Bearer" prefix was doubled."""
+        scheme, _, token = header.strip().partition(" ")
+        return (token.strip() if scheme.lower() == "bearer" else "", False)
+
+    def answers_patch_with_resource(self, type: ResourceType) -> bool:
+        """Return whether PATCH answers 200 with the resource instead of 204 (RFC 7644 section 3.5.2)."""
+        return True
+
+    def resource(self, type: ResourceType, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the resource in the body of a POST or PUT."""
+        return dict(body)
+
+    def patch_operations(self, type: ResourceType, operations: Iterable[PatchOperation]) -> Iterable[PatchOperation]:
+        """Return the operations of a PATCH."""
+        return operations
+
+    def name(self, type: ResourceType, name: str) -> str:
+        """Return an attribute's name."""
+        return name
+
+    def filter(self, type: ResourceType, tree: Filter) -> Filter:
+        """Return the filter of a query."""
+        return tree
+
+    def make_missing_element(
+        self, attribute: Attribute, filter: Filter, sub: Attribute | None, value: Any, /
+    ) -> Element | None:
+        """Return the element that PATCH adds if the filter selects none, or None."""
+        return None
 
 
 STRICT = Leniency()

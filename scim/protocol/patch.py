@@ -1,27 +1,27 @@
-"""PATCH as a pure function: a resource and operations make a new resource (RFC 7644 section 3.5.2)."""
+"""PATCH as a pure function from a resource and operations to a new resource (RFC 7644 section 3.5.2)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from scim.budget import Budget
 from scim.errors import Mutability, NoTarget
-from scim.filters import And, Compare, Filter, Not, Or, compile_filter
-from scim.protocol.elements import Elements, weight
+from scim.filters import Filter, compile_filter
+from scim.protocol.elements import Elements
 from scim.protocol.leniency import STRICT, Element, MakeMissingElement
-from scim.schema.attributes import Attribute, Key
+from scim.protocol.selection import alternatives, deriving_steps, size, steps_of
+from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType, Target
 from scim.schema.validation import check_element_count, check_required, check_writable, load_value, set_schemas
 from storage.base import Document
 
-DERIVING = 5  # steps that it takes to derive what an element has from the resource that it refers to
-WRITING = 3  # steps that it takes to write an element that a path selects
+WRITING = 3  # steps to write an element that a path selects
 ADVICE = "Send fewer operations in one request, name elements by their value, or list several values in one operation."
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation whose path is resolved and whose value is validated; `op` is "add", "remove" or "replace"."""
+    """An operation with a resolved path and a validated value; `op` is "add", "remove" or "replace"."""
 
     op: str
     target: Target
@@ -30,18 +30,18 @@ class Operation:
 
     @property
     def steps(self) -> int:
-        """How many steps the operation takes for each element of a multi-valued attribute, none if it finds them."""
+        """The steps for each element of a multi-valued attribute, 0 if the operation finds elements by their key."""
         attribute = self.target.attribute
         if attribute is None or not attribute.multi_valued:
             return 0
         if self.filter is None:
             return 1 + WRITING if self.target.sub else 0
         listed = [term for term, key in alternatives(self.filter, attribute) if key is None]
-        return sum(size(term) + _deriving(attribute) for term in listed)
+        return sum(size(term) + deriving_steps(attribute) for term in listed)
 
 
 Answered = Callable[[Target, Any], Any]
-"""Gives an element of the attribute at a target as it is answered, with what is derived: filters go by that."""
+"""Returns an element of the attribute at a target with its derived sub-attributes, which filters can name."""
 
 
 def apply(
@@ -54,7 +54,7 @@ def apply(
 ) -> Document:
     """Return the resource after every operation, in their order. Raises NoTarget, Mutability, InvalidFilter, TooMany.
 
-    The resource that came in is left as it was, so that nothing has happened where an operation fails.
+    The given resource does not change, so that a failing operation has no effect.
     """
     changing = _Resource(type, resource, budget, make_missing_element, answered)
     for operation in operations:
@@ -66,7 +66,7 @@ def apply(
 
 
 class _Resource:
-    """A resource while operations change it."""
+    """A resource during a PATCH."""
 
     def __init__(
         self,
@@ -82,10 +82,10 @@ class _Resource:
         self._elements: dict[str | None, dict[str, Elements]] = {}
 
     def apply(self, operation: Operation) -> None:
-        """Carry out an operation."""
+        """Apply one operation."""
         target = operation.target
         attribute, extension = target.attribute, target.extension
-        if attribute is None:  # an extension's URN alone, which only "remove" keeps
+        if attribute is None:  # only "remove" has an extension's URN as its target here
             assert extension
             self._remove_extension(extension)
             return
@@ -93,14 +93,14 @@ class _Resource:
         if attribute.multi_valued:
             _Change(self, operation, self._elements_of(extension, attribute)).apply()
         elif attribute.type == "complex" or operation.filter:
-            elements = Elements(attribute, self._holder(extension).get(attribute.name))
+            elements = Elements(attribute, self._container(extension).get(attribute.name))
             _Change(self, operation, elements).apply()
             self._store(extension, attribute.name, elements)
         else:
             self._assign(extension, attribute, operation.value if operation.op != "remove" else None)
 
     def result(self) -> Document:
-        """Return the resource as it has become."""
+        """Return the changed resource."""
         for extension in list(self._elements):
             self._store_all(extension)
         return self._document
@@ -114,7 +114,7 @@ class _Resource:
     def _elements_of(self, extension: str | None, attribute: Attribute) -> Elements:
         elements = self._elements.setdefault(extension, {})
         if attribute.name not in elements:
-            elements[attribute.name] = Elements(attribute, self._holder(extension).get(attribute.name))
+            elements[attribute.name] = Elements(attribute, self._container(extension).get(attribute.name))
         return elements[attribute.name]
 
     def _store_all(self, extension: str | None) -> None:
@@ -126,14 +126,14 @@ class _Resource:
             self._put(extension, name, elements.value)
 
     def _assign(self, extension: str | None, attribute: Attribute, value: Any) -> None:
-        check_immutable(attribute, self._holder(extension).get(attribute.name), value)
+        check_immutable(attribute, self._container(extension).get(attribute.name), value)
         self._put(extension, attribute.name, value)
 
-    def _holder(self, extension: str | None) -> dict[str, Any]:
+    def _container(self, extension: str | None) -> dict[str, Any]:
         return self._document.get(extension, {}) if extension else self._document
 
     def _put(self, extension: str | None, name: str, value: Any) -> None:
-        """Put a value where it belongs, or remove what is there; an extension without attributes goes with it."""
+        """Set a value, or remove it if it is None; an extension without attributes is removed as well."""
         container = self._document.setdefault(extension, {}) if extension else self._document
         if value is None:
             container.pop(name, None)
@@ -155,13 +155,13 @@ class _Change:
         self.sub = operation.target.sub
 
     def apply(self) -> None:
-        guarded = self.attribute.mutability == "immutable"
-        before = self._whole_value() if guarded else None
+        is_immutable = self.attribute.mutability == "immutable"
+        before = self._whole_value() if is_immutable else None
         if self.operation.op == "remove":
             self._remove()
         else:
             self.elements.keep_one_primary(self._write())
-        if guarded:
+        if is_immutable:
             check_immutable(self.attribute, before, self._whole_value())
         check_element_count(self.attribute, self.elements)
 
@@ -170,61 +170,61 @@ class _Change:
         return self.elements.value
 
     def _selected(self) -> list[int]:
-        """Return the places of the elements that the operation is about. Raises InvalidFilter, TooMany."""
+        """Return the positions of the selected elements. Raises InvalidFilter, TooMany."""
         spend = self.resource.budget.spend
         if self.operation.filter is None:
             if self.attribute.multi_valued:
                 spend(self.elements.weight + WRITING * len(self.elements))
-            return self.elements.places()
+            return self.elements.positions()
         found: set[int] = set()
         for term, key in alternatives(self.operation.filter, self.attribute):
-            places = self.elements.places() if key is None else self.elements.places_of(key)
-            found.update(self._matching(term, places))
+            positions = self.elements.positions() if key is None else self.elements.positions_of(key)
+            found.update(self._matching(term, positions))
         spend(WRITING * len(found))
         return sorted(found)
 
-    def _matching(self, filter: Filter, places: list[int]) -> list[int]:
+    def _matching(self, filter: Filter, positions: list[int]) -> list[int]:
         budget, answered, target = self.resource.budget, self.resource.answered, self.operation.target
         matches = compile_filter(filter, self.attribute, budget=budget)
-        if not self.attribute.refers_to and len(places) == len(self.elements):
-            budget.spend(self.elements.weight - len(places))  # of all at once, which costs less than each
-            return [place for place in places if matches(self.elements[place])]
+        if not self.attribute.refers_to and len(positions) == len(self.elements):
+            budget.spend(self.elements.weight - len(positions))  # once for all elements
+            return [position for position in positions if matches(self.elements[position])]
         found = []
-        for place in places:
-            element = answered(target, self.elements[place])
+        for position in positions:
+            element = answered(target, self.elements[position])
             budget.spend(steps_of(element, self.attribute))
             if matches(element):
-                found.append(place)
+                found.append(position)
         return found
 
     def _remove(self) -> None:
         if self.operation.filter is None and self.sub is None:
             self.elements.clear()
             return
-        for place in self._selected():
-            element = self.elements[place]
+        for position in self._selected():
+            element = self.elements[position]
             if self.sub:
                 check_immutable(self.sub, element.get(self.sub.name), None)
-                self.elements.put(place, {key: kept for key, kept in element.items() if key != self.sub.name})
+                self.elements.put(position, {key: kept for key, kept in element.items() if key != self.sub.name})
             else:
-                self.elements.put(place, None)
+                self.elements.put(position, None)
 
     def _write(self) -> list[int]:
-        """Write into the elements and return the places of those that were written."""
+        """Write the value and return the positions of the written elements."""
         if self.sub is None and self.operation.filter is None and self.attribute.multi_valued:
             return self._list()
         selected = self._selected()
         if not selected:
             return [self.elements.append(self._new_element())]
-        for place in selected:
-            self.elements.put(place, self._merged(self.elements[place]))
+        for position in selected:
+            self.elements.put(position, self._merged(self.elements[position]))
         return selected
 
     def _list(self) -> list[int]:
         if self.operation.op == "replace":
             self.elements.clear()
             if self.attribute.type != "complex":
-                return [self.elements.append(one) for one in self.operation.value]
+                return [self.elements.append(element) for element in self.operation.value]
         return self.elements.join(self.operation.value)
 
     def _merged(self, element: Any) -> Any:
@@ -246,45 +246,8 @@ class _Change:
         return filled_element(self.operation.target, element)
 
 
-def alternatives(filter: Filter, attribute: Attribute) -> Iterator[tuple[Filter, Key]]:
-    """Yield filters of which one must hold, each with the key of the `value` that it demands; None: it demands none."""
-    terms = list(_terms(filter))
-    keys = [_demanded(term, attribute) for term in terms]
-    if None in keys:
-        yield filter, None
-    else:
-        yield from zip(terms, keys, strict=True)
-
-
-def _terms(filter: Filter) -> Iterator[Filter]:
-    if isinstance(filter, Or):
-        for term in filter.terms:
-            yield from _terms(term)
-    else:
-        yield filter
-
-
-def _demanded(term: Filter, attribute: Attribute) -> Key:
-    match term:
-        case And(terms):
-            return next((key for one in terms if (key := _demanded(one, attribute)) is not None), None)
-        case Compare(path, "eq", value) if path.lower() == "value":
-            leaf = attribute.sub_attributes_by_name.get("value") if attribute.type == "complex" else attribute
-            return leaf.key(value) if leaf else None
-    return None
-
-
-def steps_of(element: Any, attribute: Attribute) -> int:
-    """Return how many steps it takes to ask an element whether it fulfils a filter, beside those for its terms."""
-    return weight(element) - 1 + _deriving(attribute)
-
-
-def _deriving(attribute: Attribute) -> int:
-    return DERIVING if attribute.refers_to else 0
-
-
 def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
-    """Return how many steps operations take on the elements that a resource has now."""
+    """Return the steps that operations take on the present elements of a resource."""
     total = 0
     for operation in operations:
         target = operation.target
@@ -295,38 +258,28 @@ def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
     return total
 
 
-def size(filter: Filter) -> int:
-    """Return how many terms a filter has."""
-    match filter:
-        case And(terms) | Or(terms):
-            return sum(map(size, terms))
-        case Not(term):
-            return size(term)
-    return 1
-
-
 def filled_element(target: Target, element: Element | None) -> Element:
-    """Return the element that an operation adds where its filter selects none. Raises NoTarget, InvalidValue."""
+    """Return the element to add if a filter selects none. Raises NoTarget or InvalidValue."""
     whole = Target(target.extension, target.attribute)
     if element is None:
         raise NoTarget(f"No element of {whole} matches the filter in the path.")
     wanted = _without_nulls(element)
     loaded: Element = load_value(whole, wanted, [], element=True)
     if loaded.keys() != wanted.keys():
-        raise NoTarget(f"No element of {whole} matches the filter in the path, and none can be made to.")
+        raise NoTarget(f"No element of {whole} matches the filter in the path, and no matching one can be added.")
     return loaded
 
 
 def check_immutable(attribute: Attribute, before: Any, after: Any) -> None:
-    """Raise Mutability if an immutable attribute that has a value would get another (RFC 7643 section 2.2)."""
+    """Raise Mutability if the value of an immutable attribute would change (RFC 7643 section 2.2)."""
     if attribute.mutability == "immutable" and before is not None and after != before:
         raise Mutability(f"{attribute.name} is immutable and has a value.")
 
 
 def check_all_immutable(type: ResourceType, before: Document, after: Document) -> None:
-    """Raise Mutability if a replacement changes an immutable attribute that has a value (RFC 7644 section 3.5.1)."""
+    """Raise Mutability if a replacement changes the value of an immutable attribute (RFC 7644 section 3.5.1)."""
     for extension, attributes in type.attributes_by_schema():
-        old, new = (one if extension is None else one.get(extension, {}) for one in (before, after))
+        old, new = (document if extension is None else document.get(extension, {}) for document in (before, after))
         for attribute in attributes:
             check_immutable(attribute, old.get(attribute.name), new.get(attribute.name))
 
@@ -338,5 +291,5 @@ def _without_nulls(element: Any) -> Any:
 
 
 def _copy(resource: Document) -> Document:
-    """Copy as deep as operations write: elements are never changed in place, they are replaced."""
+    """Copy two levels: operations replace elements and never change them in place."""
     return {key: dict(value) if isinstance(value, dict) else value for key, value in resource.items()}

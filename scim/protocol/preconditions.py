@@ -1,4 +1,4 @@
-"""Versions and the conditions that requests put on them (RFC 7644 section 3.14, RFC 9110 section 13)."""
+"""Versions and preconditions (RFC 7644 section 3.14, RFC 9110 section 13)."""
 
 import re
 import time
@@ -13,20 +13,20 @@ _TAG = re.compile(r'(?:W/)?("[^"]*")|([^\s,"]+)')
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """What `If-Match` and `If-None-Match` say, as they were sent."""
+    """The values of `If-Match` and `If-None-Match`."""
 
     if_match: str = ""
     if_none_match: str = ""
 
     def check_write(self, document: Document) -> None:
-        """Raise PreconditionFailed if the resource may not be changed in the version that it has."""
+        """Raise PreconditionFailed if the preconditions rule out a change of the resource's version."""
         version = version_of(document)
         self._check_match(version)
         if self.if_none_match and _names(self.if_none_match, version):
             raise PreconditionFailed(f"The resource is in version {version}, which If-None-Match rules out.")
 
     def is_unchanged(self, version: str) -> bool:
-        """Tell whether the client's copy is current, so that a GET answers 304. Raises PreconditionFailed."""
+        """Return whether the client's copy is current, so that a GET answers 304. Raises PreconditionFailed."""
         self._check_match(version)
         return bool(self.if_none_match) and _names(self.if_none_match, version)
 
@@ -39,28 +39,28 @@ UNCONDITIONAL = Preconditions()
 
 
 def version_of(document: Document) -> str:
-    """Return the version of a stored resource: a weak entity tag, since an answer's form varies with the request."""
+    """Return the version of a stored resource: a weak entity tag, since responses vary with the request."""
     return str(document["meta"]["version"])
 
 
 def new_version(previous: str | None = None) -> str:
-    """Return a version that the resource never had, the time in nanoseconds being its measure."""
+    """Return a version that the resource never had, made from the time in nanoseconds."""
     last = int(previous[3:-1], 16) if previous else 0
     return f'W/"{max(time.time_ns(), last + 1):x}"'
 
 
 def now() -> str:
-    """Return this moment as a dateTime in UTC, so fine that two requests never share one."""
+    """Return the current time as a dateTime in UTC, in microseconds."""
     return dated(datetime.now(UTC))
 
 
 def dated(moment: datetime) -> str:
-    """Return a moment in UTC as a dateTime of fixed length: text sorts as time does."""
+    """Return a time in UTC as a dateTime of fixed length, so that it sorts as text."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _names(header: str, version: str) -> bool:
-    """Tell whether the header names the version; weakly compared, since SCIM's versions are weak (section 3.14)."""
+    """Return whether the header names the version, by weak comparison (RFC 7644 section 3.14)."""
     opaque = version.removeprefix("W/")
     named = {quoted or f'"{bare}"' for quoted, bare in _TAG.findall(header)}
     return header.strip() == "*" or opaque in named

@@ -1,4 +1,4 @@
-"""Which attributes an answer has: `returned`, `attributes` and `excludedAttributes` (RFC 7644 section 3.9)."""
+"""Selects the returned attributes by `returned`, `attributes` and `excludedAttributes` (RFC 7644 section 3.9)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from scim.filters import CACHED_LENGTH
 from scim.protocol.leniency import STRICT, Leniency
 from scim.schema.attributes import Attribute
 from scim.schema.resource_types import ResourceType, Target
+from scim.schema.values import is_unassigned
 from storage.base import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What a client asked for: only these attributes, or the default ones without those; names as it wrote them."""
+    """The attributes that a client selects: only some, or the default ones except some; names as they were sent."""
 
     attributes: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -25,7 +26,7 @@ class Projection:
             raise InvalidValue('"attributes" and "excludedAttributes" exclude each other: send one of them.')
 
     def bind(self, type: ResourceType, leniency: Leniency = STRICT) -> "AttributeSelection":
-        """Return what this means for one resource type. Names that it does not have select nothing."""
+        """Return the selection for one resource type. Unknown names select nothing."""
         length = sum(map(len, self.attributes + self.excluded))
         return (_bind if length > CACHED_LENGTH else _known)(self, type, leniency)
 
@@ -38,13 +39,13 @@ def _bind(projection: Projection, type: ResourceType, leniency: Leniency) -> "At
     return AttributeSelection(type, named, excluded, bool(projection.attributes))
 
 
-_known = lru_cache(maxsize=256)(_bind)  # names come from outside: what is remembered is bounded, and short
+_known = lru_cache(maxsize=256)(_bind)  # requests contain any number of names: the cache is bounded
 
 DEFAULT_PROJECTION = Projection()
 
 
 class AttributeSelection:
-    """The attributes of one resource type that an answer has."""
+    """The attributes of one resource type that are returned."""
 
     def __init__(self, type: ResourceType, named: list[Target], excluded: list[Target], only_named: bool) -> None:
         self._type = type
@@ -55,7 +56,7 @@ class AttributeSelection:
         self._only_named = only_named
 
     def includes(self, extension: str | None, attribute: Attribute) -> bool:
-        """Tell whether the attribute, or a part of it, is in the answer."""
+        """Return whether the attribute, or part of it, is returned."""
         if attribute.returned in ("always", "never"):
             return attribute.returned == "always"
         key = (extension, attribute.name)
@@ -66,7 +67,7 @@ class AttributeSelection:
         return attribute.returned == "default"
 
     def project(self, document: Document) -> Document:
-        """Return the parts of a complete resource that are in the answer, in the order in which they stand there."""
+        """Return the selected parts of a complete resource, in its order."""
         return self._selection(document)
 
     @cached_property
@@ -77,13 +78,14 @@ class AttributeSelection:
         return _Selection(top.whole, {**top.cut, **{str(extension): inner for extension, inner in extensions}})
 
     def _of(self, extension: str | None, attributes: Iterable[Attribute]) -> "_Selection":
-        """Return what is in the answer of the attributes at one place."""
-        names = {one.name: self._sub_names(extension, one) for one in attributes if self.includes(extension, one)}
+        """Return the selection among the attributes of one schema."""
+        included = [attribute for attribute in attributes if self.includes(extension, attribute)]
+        names = {attribute.name: self._sub_names(extension, attribute) for attribute in included}
         cut = {name: partial(_cut, names=subs) for name, subs in names.items() if subs is not None}
         return _Selection(frozenset(names) - set(cut), cut)
 
     def _sub_names(self, extension: str | None, attribute: Attribute) -> set[str] | None:
-        """Return the sub-attributes in the answer; None: all that there are."""
+        """Return the names of the selected sub-attributes, or None for all."""
         key = (extension, attribute.name)
         named, excluded = self._named.get(key, set()), self._excluded.get(key, set())
         if self._only_named and named and None not in named:
@@ -101,7 +103,7 @@ class AttributeSelection:
 
 
 class _Selection:
-    """The members of an object that are in the answer: some whole, some cut, and none that is empty."""
+    """The selected members of an object: some whole, some cut; empty ones are left out."""
 
     def __init__(self, whole: frozenset[str], cut: Mapping[str, Callable[[Any], Any]]) -> None:
         self.whole, self.cut = whole, cut
@@ -109,7 +111,7 @@ class _Selection:
 
     def __call__(self, object: Mapping[str, Any]) -> dict[str, Any]:
         names = self._names
-        kept = {name: value for name, value in object.items() if name in names and (value or value not in _NOTHING)}
+        kept = {name: value for name, value in object.items() if name in names and (value or not is_unassigned(value))}
         for name, cut in self.cut.items():
             if name in kept:
                 kept[name] = cut(kept[name])
@@ -124,11 +126,8 @@ def _cut(value: Any, names: set[str]) -> Any:
     return _only(value, names)
 
 
-_NOTHING: tuple[Any, ...] = ({}, [])
-
-
 def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str | None]]:
-    """Return the named sub-attributes by attribute; None among them stands for the whole attribute."""
+    """Return the named sub-attributes by attribute; None stands for the whole attribute."""
     result: dict[tuple[str | None, str], set[str | None]] = {}
     for target in targets:
         if target.attribute:
@@ -138,5 +137,5 @@ def _by_attribute(targets: list[Target]) -> dict[tuple[str | None, str], set[str
 
 
 def _only(element: Any, names: set[str]) -> dict[str, Any]:
-    """Return an element's parts in the answer: none of what was stored before the attribute became complex."""
+    """Return the selected parts of an element; a value from before the attribute became complex has none."""
     return {name: value for name, value in element.items() if name in names} if isinstance(element, dict) else {}

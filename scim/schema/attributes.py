@@ -1,4 +1,4 @@
-"""What an attribute is: the one definition that everything else in the project asks (RFC 7643 section 2)."""
+"""Attributes and schemas (RFC 7643 section 2): the one definition from which everything else is derived."""
 
 import base64
 import binascii
@@ -17,27 +17,28 @@ MUTABILITIES = ("readOnly", "readWrite", "immutable", "writeOnly")
 RETURNED = ("always", "never", "default", "request")
 UNIQUENESS = ("none", "server", "global")
 
-# xsd:dateTime with the zone that RFC 7643 section 2.3.5 leaves optional; without one it is taken as UTC.
+# xsd:dateTime, whose zone is optional (RFC 7643 section 2.3.5); the default is UTC.
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE)
-_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]{0,99}", re.ASCII)
-_LONGEST_URN = 250
+NOT_A_DATE_TIME = "is not a valid dateTime (expected, for example, 2026-01-31T12:00:00Z)"
+NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9_.$-]{0,99}", re.ASCII)
+LONGEST_URN = 250
 LONGEST_NAME = 500  # a URN, an attribute's name and a sub-attribute's together are shorter
 
 Key = str | int | float | bool | None
-"""What values are compared by: their keys are equal where they are, and sort as they do. None: no value of the type."""
+"""A comparison key: equal for equal values, in the order of the values. None if the value has another type."""
 
 
 def fold(text: str) -> str:
-    """Return the text as it is compared where case does not count, however its accents are composed (RFC 7613)."""
+    """Return the text for comparison without regard to case, its accents composed (RFC 7613)."""
     if text.isascii() or not _is_stream_safe(text):
         return text.casefold()
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
 def _is_stream_safe(text: str) -> bool:
-    """Return whether no run of combining characters is longer than any script's (Unicode Annex #15, section 13).
+    """Return whether runs of combining characters are as short as in real text (Unicode Annex #15, section 13).
 
-    To normalize a run takes time in the square of its length.
+    Normalizing a run takes quadratic time.
     """
     run = 0
     for character in text if len(text) > _LONGEST_RUN else "":
@@ -51,12 +52,12 @@ _LONGEST_RUN = 30
 
 
 class DefinitionError(ValueError):
-    """An attribute or a schema is defined wrongly; the message names the key."""
+    """The definition of an attribute or a schema is invalid; the message names the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How many characters a value may have: text, and binary data, which a `data:` reference holds as well."""
+    """The maximum length of values: text, and binary data, which `data:` references contain as well."""
 
     max_text_length: int = 10_000
     max_binary_length: int = 200_000
@@ -64,7 +65,7 @@ class Lengths:
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
-    """An attribute with its characteristics, named as in RFC 7643 section 7."""
+    """An attribute and its characteristics, named as in RFC 7643 section 7."""
 
     name: str
     type: str = "string"
@@ -102,23 +103,32 @@ class Attribute:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether it has one simple value that is not a boolean, so that any text is a value of it as it stands."""
+        """Whether it has one value, neither complex nor boolean: a dialect need not rewrite its text."""
         return not self.multi_valued and self.type not in ("boolean", "complex")
 
     @property
     def compares_exactly(self) -> bool:
-        """Whether case counts; it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""
+        """Whether case counts, as it always does in references and binaries (RFC 7643 sections 2.3.6 and 2.3.7)."""
         return self.case_exact or self.type in ("reference", "binary")
 
     @cached_property
     def key(self) -> Callable[[Any], Key]:
-        """What turns a value into what it is compared by: filter, sort, uniqueness and indexes all ask here.
+        """The function from a value to its comparison key, for filters, sorting, uniqueness and indexes.
 
-        It takes any value: what was stored before the configuration gave the attribute another type has no key.
+        It accepts any value: a value from before the configuration changed the attribute's type has no key.
         """
         if self.type in _OTHER_KEYS:
             return _OTHER_KEYS[self.type]
         return _exact_key if self.compares_exactly else _folded_key
+
+    def elements(self, value: Any) -> list[Any]:
+        """Return the elements of a stored value; a single value is one element.
+
+        Values from before the configuration made the attribute complex, or simple, are left out.
+        """
+        listed = value if isinstance(value, list) else [] if value is None else [value]
+        is_complex = self.type == "complex"
+        return [element for element in listed if isinstance(element, dict) == is_complex]
 
     def to_json(self) -> dict[str, Any]:
         """Return the definition in the notation of RFC 7643 section 7."""
@@ -153,7 +163,7 @@ class AttributeMap:
         self._by_spelling = {attribute.name: attribute for attribute in self._by_name.values()}
 
     def get(self, name: str) -> Attribute | None:
-        """Return the attribute of that name, if there is one."""
+        """Return the attribute of that name, or None."""
         found = self._by_spelling.get(name)
         return found or (self._by_name.get(fold(name)) if len(name) <= LONGEST_NAME else None)
 
@@ -202,8 +212,8 @@ class Schema:
         )
 
 
-# What every resource has and no schema lists (RFC 7643 section 3.1). `schemas` is readOnly here because it follows
-# from what a resource holds.
+# The attributes of every resource (RFC 7643 section 3.1). `schemas` is readOnly here because it is derived from the
+# resource's content.
 COMMON = (
     Attribute("schemas", "reference", multi_valued=True, mutability="readOnly", returned="always"),
     Attribute("id", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
@@ -255,9 +265,9 @@ _OTHER_KEYS: dict[str, Callable[[Any], Key]] = {
 
 
 def instant(text: str) -> float:
-    """Return a dateTime as seconds since 1970, whatever its offset. Raises ValueError if it is none."""
+    """Return a dateTime as seconds since 1970. Raises ValueError if the text is not a dateTime."""
     if not _DATE_TIME.fullmatch(text):
-        raise ValueError(f"{shorten(repr(text))} is no dateTime like 2026-01-31T12:00:00Z")
+        raise ValueError(f"{shorten(repr(text))} {NOT_A_DATE_TIME}")
     moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -268,7 +278,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_base64(text: str) -> bool:
-    """Tell whether the text is base64, in either alphabet (RFC 7643 section 2.3.6)."""
+    """Return whether the text is base64, in either alphabet (RFC 7643 section 2.3.6)."""
     try:
         base64.b64decode(text.translate(_URL_SAFE), validate=True)
     except (binascii.Error, ValueError):

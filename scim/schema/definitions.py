@@ -1,12 +1,12 @@
-"""Reads the definition of an attribute or a schema, from JSON or from TOML."""
+"""Reads the definitions of attributes and schemas, from JSON or TOML."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scim.schema.attributes import (
-    _LONGEST_URN,
-    _NAME,
+    LONGEST_URN,
     MUTABILITIES,
+    NAME,
     RETURNED,
     TYPES,
     UNIQUENESS,
@@ -42,9 +42,9 @@ _LISTS = ("canonicalValues", "referenceTypes", "subAttributes")
 
 
 def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
-    """Read an attribute from the notation of RFC 7643 section 7. Raises DefinitionError, which names what is wrong."""
+    """Read an attribute from the notation of RFC 7643 section 7. Raises DefinitionError."""
     name = table.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DefinitionError(
             f'an attribute{inside} needs a "name" of at most 100 letters, digits, "_", "-", "." and "$"'
         )
@@ -53,7 +53,7 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
     kind = table.get("type", "string")
     subs = table.get("subAttributes", ())
     if (kind == "complex") != bool(subs):
-        raise DefinitionError(f'attribute {name}{inside}: "subAttributes" belong to the type "complex" alone')
+        raise DefinitionError(f'attribute {name}{inside}: "subAttributes" are for the type "complex", which needs them')
     if inside and kind == "complex":
         raise DefinitionError(f"attribute {name}{inside}: a sub-attribute cannot be complex (RFC 7643 2.3.8)")
     values: dict[str, Any] = {_KEYS[key]: tuple(value) if key in _LISTS else value for key, value in table.items()}
@@ -63,16 +63,16 @@ def read_attribute(table: Mapping[str, Any], *, inside: str = "") -> Attribute:
 
 
 def read_schema(table: Mapping[str, Any]) -> Schema:
-    """Read a schema from the notation of RFC 7643 section 7. Raises DefinitionError, which names what is wrong."""
+    """Read a schema from the notation of RFC 7643 section 7. Raises DefinitionError."""
     id = table.get("id")
     if not isinstance(id, str) or not id.lower().startswith("urn:"):
         raise DefinitionError('"id" must be a URN like "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"')
-    if len(id) > _LONGEST_URN:
-        raise DefinitionError(f'"id" must have at most {_LONGEST_URN} characters, not {len(id)}')
+    if len(id) > LONGEST_URN:
+        raise DefinitionError(f'"id" must have at most {LONGEST_URN} characters, not {len(id)}')
     listed = table.get("attributes")
-    if not isinstance(listed, list) or not listed or not all(isinstance(one, Mapping) for one in listed):
+    if not isinstance(listed, list) or not listed or not all(isinstance(item, Mapping) for item in listed):
         raise DefinitionError('"attributes" must list at least one attribute')
-    attributes = tuple(read_attribute(one) for one in listed)
+    attributes = tuple(read_attribute(item) for item in listed)
     _check_distinct_names(attributes, "the schema")
     name = table.get("name") or id.rpartition(":")[2]
     return Schema(id, str(name), str(table.get("description", "")), attributes)
@@ -94,7 +94,7 @@ def _check_characteristic(where: str, key: str, value: Any) -> None:
 
 
 def _check_distinct_names(attributes: Iterable[Attribute], where: str) -> None:
-    """Refuse what a name could mean twice: `a.b` may be an attribute's own name, and the `b` of an attribute `a`."""
+    """Raise DefinitionError if a name is ambiguous: `a.b` may be an attribute, or the `b` of an attribute `a`."""
     seen: set[str] = set()
     for attribute in attributes:
         for name in (attribute.name, *(f"{attribute.name}.{sub.name}" for sub in attribute.sub_attributes)):

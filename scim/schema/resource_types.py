@@ -1,4 +1,4 @@
-"""Which resource types there are: the built-in schemas and the config's, read by one loader."""
+"""Resource types, from the built-in schemas and the configuration's."""
 
 import json
 import re
@@ -13,15 +13,15 @@ from scim.schema.attributes import COMMON, LONGEST_NAME, Attribute, AttributeMap
 from scim.schema.definitions import read_schema
 
 _LENGTHS = Lengths()
-MEMBERSHIP, DISABLED = "Membership", "Disabled"  # kinds of documents that are no resources
+MEMBERSHIP, DISABLED = "Membership", "Disabled"  # documents that are not resources
 
 
 @dataclass(frozen=True)
 class Target:
-    """What an attribute's name means in a resource type: where the attribute stands, and what it is.
+    """An attribute of a resource type, as named by a path or a filter.
 
-    `extension` is the URN under which the attribute stands, None at the top level. `attribute` is None where the
-    name was an extension's URN alone. `sub` is the sub-attribute, if one was named.
+    `extension` is the URN of the attribute's extension, or None at the top level. `attribute` is None if the name is
+    just an extension's URN. `sub` is the sub-attribute, if one is named.
     """
 
     extension: str | None
@@ -30,7 +30,7 @@ class Target:
 
     @property
     def leaf(self) -> Attribute:
-        """The attribute that a value at this target belongs to."""
+        """The sub-attribute or else the attribute."""
         leaf = self.sub or self.attribute
         assert leaf is not None
         return leaf
@@ -45,7 +45,7 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class ResourceType:
-    """A type of resource: its endpoint, its schema and the extensions of it (RFC 7643 section 6)."""
+    """A resource type: its endpoint, schema and extensions (RFC 7643 section 6)."""
 
     name: str
     endpoint: str
@@ -62,41 +62,41 @@ class ResourceType:
 
     @cached_property
     def by_name(self) -> AttributeMap:
-        """The attributes that stand at the top level."""
+        """The attributes at the top level."""
         return AttributeMap(self.top_level)
 
     @cached_property
     def top_level(self) -> tuple[Attribute, ...]:
-        """The attributes that stand at the top level, in the order in which they are answered."""
+        """The attributes at the top level, in the order in which they are returned."""
         return (*self.common, *self.schema.attributes)
 
     def attribute(self, extension: str | None, name: str) -> Attribute:
-        """Return the attribute of that name in an extension, or at the top level."""
+        """Return an attribute of an extension or of the top level. Raises KeyError."""
         attribute = (self.schemas[extension].by_name if extension else self.by_name).get(name)
         if attribute is None:
             raise KeyError(name)
         return attribute
 
     def urn(self, text: str) -> str | None:
-        """Return which of the URNs of this type the text is, in whatever case, or None."""
+        """Return the URN of this type that equals the text, ignoring case, or None."""
         return self._urns.get(fold(text)) if len(text) <= LONGEST_NAME else None
 
     def resolve(self, name: str) -> Target | None:
-        """Find what a name in the notation of RFC 7644 section 3.10 means here, or None.
+        """Return the target of a name in the notation of RFC 7644 section 3.10, or None.
 
-        Without a URN it is an attribute of the core schema or a common one; a dot belongs to the attribute's own
-        name if there is one of that name, and else separates the sub-attribute.
+        A name without a URN belongs to the core schema or to the common attributes. A dot is part of the attribute's
+        name if there is such an attribute; otherwise it separates the sub-attribute.
         """
         if len(name) > LONGEST_NAME:
             return None
         if name not in self._targets:
-            if len(self._targets) >= 4096:  # names come from outside: what is remembered stays bounded
+            if len(self._targets) >= 4096:  # requests contain any number of names: the cache is bounded
                 self._targets.clear()
             self._targets[name] = self._resolve(name)
         return self._targets[name]
 
     def attributes_by_schema(self) -> Iterable[tuple[str | None, tuple[Attribute, ...]]]:
-        """Yield where attributes stand, the top level first: the extension's URN or None, and the attributes."""
+        """Yield the attributes by schema: None and those of the top level, then each extension's URN and its own."""
         yield None, self.top_level
         for schema in self.extensions:
             yield schema.id, schema.attributes
@@ -113,7 +113,7 @@ class ResourceType:
         return {fold(urn): urn for urn in self.schemas}
 
     def _resolve(self, name: str) -> Target | None:
-        if not name.isascii():  # no attribute's name has such characters, and folding them changes lengths
+        if not name.isascii():  # attribute names are ASCII, and case folding changes the length of other text
             return None
         urn, rest = self._split(name)
         if urn is None:
@@ -151,7 +151,7 @@ class Registry:
         self._by_endpoint = {type.endpoint.strip("/"): type for type in self.types.values()}
 
     def at(self, endpoint: str) -> ResourceType | None:
-        """Return the type whose endpoint this is, without slashes."""
+        """Return the type with this endpoint (without slashes), or None."""
         return self._by_endpoint.get(endpoint)
 
     @cached_property
@@ -163,36 +163,36 @@ class Registry:
 def load(
     tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True, lengths: Lengths = _LENGTHS
 ) -> Registry:
-    """Make the registry of the built-in schemas and of further tables in the same notation. Raises DefinitionError.
+    """Return the registry of the built-in schemas and of further tables in the same notation. Raises DefinitionError.
 
-    Beside the keys of RFC 7643 section 7 a table has `endpoint` (it makes a resource type of the schema's name) or
-    `extends` (the name of the type that it extends), and with the latter `required`.
+    Besides the keys of RFC 7643 section 7, a table has `endpoint` (it defines a resource type of the schema's name)
+    or `extends` (the type that it extends) and optionally `required`.
     """
     declared = [_Declared(table) for table in _built_in()] + _configured(tables)
     _check_unique_names(declared)
-    if unique_group_names:  # Entra matches groups by displayName, so a second one of that name would never be found
-        for one in declared:
-            if one.schema.name == "Group":
-                one.schema = one.schema.with_attribute("displayName", uniqueness="server")
-    for one in declared:
-        one.schema = one.schema.within(lengths)
-    types = {one.schema.name: one for one in declared if one.endpoint}
-    for one in declared:
-        if one.extends and one.extends not in types:
-            raise DefinitionError(f'{one.schema.id} extends "{one.extends}"; there are {", ".join(types)}')
+    if unique_group_names:  # Entra matches groups by displayName: a second group of that name would never be found
+        for item in declared:
+            if item.schema.name == "Group":
+                item.schema = item.schema.with_attribute("displayName", uniqueness="server")
+    for item in declared:
+        item.schema = item.schema.within(lengths)
+    types = {item.schema.name: item for item in declared if item.endpoint}
+    for item in declared:
+        if item.extends and item.extends not in types:
+            raise DefinitionError(f'{item.schema.id} extends "{item.extends}"; there are {", ".join(types)}')
     common = tuple(attribute.within(lengths) for attribute in COMMON)
     return Registry(
         ResourceType(
             name=name,
-            endpoint=one.endpoint,
-            schema=one.schema,
+            endpoint=item.endpoint,
+            schema=item.schema,
             extensions=tuple(other.schema for other in declared if other.extends == name),
             required_extensions=frozenset(
                 other.schema.id for other in declared if other.extends == name and other.required
             ),
             common=common,
         )
-        for name, one in types.items()
+        for name, item in types.items()
     )
 
 
@@ -207,7 +207,7 @@ def _configured(tables: Iterable[Mapping[str, Any]]) -> "list[_Declared]":
 
 
 class _Declared:
-    """A schema with what its table says of its place."""
+    """A schema and how its table relates it to a resource type."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         own = dict(table)
@@ -222,10 +222,10 @@ class _Declared:
         if not isinstance(self.required, bool):
             raise DefinitionError(f'{self.schema.id}: "required" must be true or false')
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", self.schema.name):
-            raise DefinitionError(f'{self.schema.id}: "name" must have letters, digits, "_" and "-" alone')
-        taken = [one.name for one in COMMON if one.name in self.schema.by_name] if self.endpoint else []
+            raise DefinitionError(f'{self.schema.id}: "name" must consist of letters, digits, "_" and "-"')
+        taken = [item.name for item in COMMON if item.name in self.schema.by_name] if self.endpoint else []
         if taken:
-            raise DefinitionError(f"{self.schema.id}: every resource has the attribute {taken[0]} already")
+            raise DefinitionError(f"{self.schema.id}: every resource already has the attribute {taken[0]}")
         unknown = set(own) - {"id", "name", "description", "attributes"}
         if unknown:
             raise DefinitionError(f'{self.schema.id}: there is no key "{min(unknown)}"')
@@ -244,9 +244,9 @@ _RESERVED = (
 
 def _check_unique_names(declared: list[_Declared]) -> None:
     for label, values in (
-        ("id", [one.schema.id for one in declared]),
-        ("name", [MEMBERSHIP, DISABLED, *(one.schema.name for one in declared)]),
-        ("endpoint", [*_RESERVED, *(one.endpoint.strip("/") for one in declared if one.endpoint)]),
+        ("id", [item.schema.id for item in declared]),
+        ("name", [MEMBERSHIP, DISABLED, *(item.schema.name for item in declared)]),
+        ("endpoint", [*_RESERVED, *(item.endpoint.strip("/") for item in declared if item.endpoint)]),
     ):
         seen: set[str] = set()
         for value in values:

@@ -1,6 +1,6 @@
-"""Takes in a resource or a PATCH value: every value through a marshmallow field, then what goes beyond one value."""
+"""Validates resources and PATCH values: by marshmallow, then by the rules that concern several values."""
 
-from collections.abc import Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from functools import lru_cache
 from typing import Any
 
@@ -8,63 +8,66 @@ import marshmallow as ma
 
 from scim.errors import InvalidValue, Mutability
 from scim.schema.attributes import Attribute
-from scim.schema.fields import field_of, field_of_object, first_error
+from scim.schema.fields import first_error
+from scim.schema.resource_schemas import canonical_value, canonicalise, patch_field, resource_schema
 from scim.schema.resource_types import ResourceType, Target
+from scim.schema.values import is_unassigned
 from storage.base import Document
 
 MAX_ELEMENTS = 1_000
 
 
 def load_resource(type: ResourceType, body: Mapping[str, Any]) -> tuple[Document, list[str]]:
-    """Return a resource as it will be stored, without id and meta, and the names that no schema knows.
+    """Return a resource as it is stored, without id and meta, and the names that no schema knows.
 
-    Read-only attributes are left out (RFC 7644 section 3.3), and so is what would never be returned; null and an
-    empty list are no value (RFC 7643 section 2.5). Raises InvalidValue, InvalidSyntax.
+    Attributes that are readOnly (RFC 7644 section 3.3), never returned or without a value (RFC 7643 section 2.5) are
+    left out. Raises InvalidValue, InvalidSyntax.
     """
     unknown: list[str] = []
-    core: dict[str, Any] = {}
-    extensions: dict[str, Any] = {}
+    core = {key: value for key, value in body.items() if not type.urn(key)}
+    canonical = canonicalise(type.by_name, core, "", unknown)
     for key, value in body.items():
         urn = type.urn(key)
-        if urn:
-            extensions[urn] = value
-        else:
-            core[key] = value
-    document: Document = _load(type.top_level, core, "", unknown)
-    for schema in type.extensions:
-        value = extensions.get(schema.id)
-        if value is None and schema.id not in type.required_extensions:
-            continue
-        if not isinstance(value, dict):
-            problem = "is required" if value is None else "must be an object"
-            raise InvalidValue(f"{schema.id} {problem}.")
-        loaded = _load(schema.attributes, value, f"{schema.id}:", unknown)
-        if loaded:
-            document[schema.id] = loaded
+        if urn and urn != type.schema.id and value is not None:
+            names = type.schemas[urn].by_name
+            canonical[urn] = canonicalise(names, value, f"{urn}:", unknown) if isinstance(value, dict) else value
+    try:
+        loaded: Document = resource_schema(type).load(canonical)
+    except ma.ValidationError as error:
+        raise InvalidValue(_sentence("", error.messages)) from None
+    document = {name: value for name, value in loaded.items() if not is_unassigned(value)}
+    for extension, attributes in type.attributes_by_schema():
+        _check_elements(attributes, document if extension is None else document.get(extension, {}))
     set_schemas(type, document)
     return document, unknown
 
 
+def _check_elements(attributes: Iterable[Attribute], values: Mapping[str, Any]) -> None:
+    for attribute in attributes:
+        if attribute.multi_valued and attribute.name in values:
+            check_element_count(attribute, values[attribute.name])
+            _check_one_primary(attribute, values[attribute.name])
+
+
 def set_schemas(type: ResourceType, document: Document) -> None:
-    """Let `schemas` say what the document holds: the type's schema and the extensions with a value."""
+    """Set `schemas` to the schemas in use: the type's own and the extensions that have a value."""
     document["schemas"] = [urn for urn in type.schemas if urn == type.schema.id or document.get(urn)]
 
 
 def load_value(target: Target, value: Any, unknown: list[str], *, element: bool = False) -> Any:
-    """Return a PATCH value for a target as it will be stored, and note the names that no schema knows.
+    """Return a PATCH value for a target as it is stored, and add unknown names to `unknown`.
 
-    For a multi-valued attribute that is a list, whether one element was sent or several; with `element` it is the
-    part of an element that a filter selects. Within a single complex value, null says what to take away.
-    Raises InvalidValue, Mutability.
+    For a multi-valued attribute it is a list, even if one element was sent; with `element`, it is (part of) one
+    element. Within a single complex value, null removes a sub-attribute. Raises InvalidValue, Mutability.
     """
     leaf = target.leaf
     many = leaf.multi_valued and not element
     if many and not isinstance(value, list):
         value = [value]
     check_writable(target)
-    inside: dict[str, Any] = {"prefix": f"{target}.", "unknown": unknown} if leaf.sub_attributes else {}
+    value = canonical_value(leaf, value, f"{target}.", unknown, nulls=not many)
     try:
-        loaded = field_of(leaf, many=many, partial=True).deserialize(value, **inside)
+        loaded = patch_field(leaf, many=many).deserialize(value, partial=True)
     except ma.ValidationError as error:
         raise InvalidValue(_sentence(str(target), error.messages)) from None
     if many:
@@ -73,14 +76,14 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
 
 
 def check_writable(target: Target) -> None:
-    """Raise Mutability if no client may change what is at the target."""
-    if any(one and one.mutability == "readOnly" for one in (target.attribute, target.sub)):
+    """Raise Mutability if the target is readOnly."""
+    if any(attribute and attribute.mutability == "readOnly" for attribute in (target.attribute, target.sub)):
         raise Mutability(f"{target} is readOnly.")
 
 
 def check_required(type: ResourceType, document: Document) -> None:
     """Raise Mutability if a required attribute has lost its value (RFC 7644 section 3.5.2.2)."""
-    for extension, attributes in _demanding(type):
+    for extension, attributes in _with_requirements(type):
         container = document if extension is None else document.get(extension)
         if container is None:
             if extension in type.required_extensions:
@@ -90,44 +93,27 @@ def check_required(type: ResourceType, document: Document) -> None:
             if attribute.required and attribute.name not in container:
                 raise Mutability(f"{Target(extension, attribute)} is required and cannot be removed.")
             for sub in attribute.required_subs:
-                held = container.get(attribute.name, [])
-                elements = held if isinstance(held, list) else [held]
-                # What was stored before it became complex lacks nothing: else no PATCH at all would be possible.
-                if any(isinstance(one, dict) and sub.name not in one for one in elements):
+                if any(sub.name not in element for element in attribute.elements(container.get(attribute.name))):
                     raise Mutability(f"{Target(extension, attribute, sub)} is required and cannot be left out.")
 
 
 @lru_cache(maxsize=256)
-def _demanding(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
-    """Return where attributes stand, and which of them are required or have required sub-attributes."""
+def _with_requirements(type: ResourceType) -> list[tuple[str | None, list[Attribute]]]:
+    """Return the attributes that are required or have required sub-attributes, by schema."""
     return [
-        (extension, [one for one in attributes if one.required or one.required_subs])
+        (extension, [attribute for attribute in attributes if attribute.required or attribute.required_subs])
         for extension, attributes in type.attributes_by_schema()
     ]
 
 
-def _load(
-    attributes: tuple[Attribute, ...], body: Mapping[str, Any], prefix: str, unknown: list[str]
-) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = field_of_object(attributes).deserialize(body, prefix=prefix, unknown=unknown)
-    except ma.ValidationError as error:
-        raise InvalidValue(_sentence(prefix.rstrip(":"), error.messages)) from None
-    for attribute in attributes:
-        if attribute.multi_valued and attribute.name in loaded:
-            check_element_count(attribute, loaded[attribute.name])
-            _check_one_primary(attribute, loaded[attribute.name])
-    return loaded
-
-
 def check_element_count(attribute: Attribute, elements: Sized) -> None:
-    """Raise InvalidValue if there are more elements than a resource may hold; references have no bound."""
+    """Raise InvalidValue if there are too many elements; references are not limited."""
     if len(elements) > MAX_ELEMENTS and not attribute.refers_to:
         raise InvalidValue(f"{attribute.name} has more than {MAX_ELEMENTS} elements.")
 
 
 def _check_one_primary(attribute: Attribute, elements: list[Any]) -> None:
-    """Hold RFC 7643 section 2.4: "primary" is true at most once."""
+    """Raise InvalidValue if "primary" is true more than once (RFC 7643 section 2.4)."""
     if (
         "primary" in attribute.sub_attributes_by_name
         and sum(element.get("primary") is True for element in elements) > 1

@@ -11,7 +11,7 @@ _ALLOWED = {
 
 
 def is_preflight(origins: tuple[str, ...]) -> bool:
-    """Tell whether a browser asks, without a token, if one of these pages may send a request."""
+    """Return whether a browser asks, without a token, if one of these pages may send a request."""
     asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     return asks and request.headers.get("Origin", "") in origins
 

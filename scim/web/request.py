@@ -1,4 +1,4 @@
-"""What every endpoint asks of a request: whose it is, where it came, what is in it."""
+"""The request that is being answered: its identity, its JSON body, and the base URL of what it gets."""
 
 import random
 import re
@@ -8,9 +8,7 @@ from urllib.parse import quote
 
 import flask
 from flask import current_app
-from flask.globals import request_ctx
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.utils import cached_property
 
 from config import Token
 from scim.directory.resources import WriteResult
@@ -23,95 +21,76 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = (MEDIA_TYPE, "application/json", "")
-_BROKEN_OFF = "The body broke off, or is not as long as was said."
-_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other is of what a proxy has quoted already
-_OBSERVED_BYTES = 64_000  # events wait in memory: a larger body does not
+_ENDED_EARLY = "The body ended early, or its length is not the one that was announced."
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other belongs to what a proxy has quoted already
+_MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a larger body
 
 
 class Request(flask.Request):
-    """A request, and what is noted of it until it is answered.
+    """A request, with what is noted of it until it is answered.
 
-    `connection_enabled`: the connection was on when it came. `sent` is its body, and `outcome` what it has written.
+    `connection_enabled`: the connection was on when the request came. `json_body` is kept for the provisioning log, and
+    `write_result` is what the request has changed.
     """
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
-        self.id = f"{random.getrandbits(128):032x}"  # it is no secret, and this is no system call
+        self.id = f"{random.getrandbits(128):032x}"  # not a secret
         self.started = time.perf_counter()
         self.token: Token | None = None
         self.connection_enabled = False
-        self.sent: dict[str, Any] | None = None
-        self.outcome: WriteResult | None = None
-
-    @cached_property
-    def blueprints(self) -> list[str]:
-        """Return the blueprints of the view that was found, for which Flask asks three times."""
-        return super().blueprints
-
-    def header(self, name: str) -> str:
-        """Return a header by its WSGI name, or "". `headers` would raise and catch an exception where there is none."""
-        return cast(str, self.environ.get(name, ""))
+        self.json_body: dict[str, Any] | None = None
+        self.write_result: WriteResult | None = None
 
     @property
     def milliseconds(self) -> float:
-        """How long it has taken up to now."""
+        """The time since the request began."""
         return (time.perf_counter() - self.started) * 1000
 
-    def read_body(self) -> dict[str, Any]:
+    def get_scim_json(self) -> dict[str, Any]:
         """Return the JSON object in the body. Raises UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
-        media_type = self.header("CONTENT_TYPE").partition(";")[0].strip().lower()
+        media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
             raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {shorten(media_type)}.")
         raw = self._read()
         body = parse_json(raw)
-        self.sent = body if len(raw) <= _OBSERVED_BYTES else None
+        self.json_body = body if len(raw) <= _MAX_OBSERVED else None
         return body
 
     def _read(self) -> bytes:
-        length = self.content_length
         try:
-            if length is None:
-                return self._read_chunks()
-            if length > cast(int, self.max_content_length):
+            raw = self.get_data(cache=False)
+            # Werkzeug stops reading a chunked body at the limit, and does not say whether there is more.
+            if self.content_length is None and "wsgi.input_terminated" in self.environ and self._has_more():
                 raise RequestEntityTooLarge
-            # `stream` would keep count of what is read, in Python, for longer than it takes to parse the JSON.
-            raw: bytes = self.environ["wsgi.input"].read(length)
         except RequestEntityTooLarge:
             raise
-        except Exception as error:  # a server raises what it likes for chunks that are none
-            raise InvalidSyntax(_BROKEN_OFF) from error
-        if len(raw) < length:
-            raise InvalidSyntax(_BROKEN_OFF)
+        except Exception as error:  # servers raise exceptions of their own for malformed chunks
+            raise InvalidSyntax(_ENDED_EARLY) from error
+        # Werkzeug leaves this to the server, and gunicorn to the application.
+        if len(raw) < (self.content_length or 0):
+            raise InvalidSyntax(_ENDED_EARLY)
         return raw
 
-    def _read_chunks(self) -> bytes:
-        """Return a body of unknown length. Raises RequestEntityTooLarge."""
-        raw = self.stream.read()
-        if "wsgi.input_terminated" in self.environ and self.environ["wsgi.input"].read(1):
-            raise RequestEntityTooLarge  # reading has stopped at the size limit instead of at the end
-        return raw
+    def _has_more(self) -> bool:
+        return bool(self.environ["wsgi.input"].read(1))
 
 
-# Both look behind Flask's proxies, since each look through one takes ten times as long.
-
-
-def current() -> Request:
-    """Return the request that is being answered."""
-    return cast(Request, request_ctx._get_current_object().request)  # type: ignore[attr-defined]
+request = cast(Request, flask.request)
 
 
 def service() -> Service:
     """Return what this application serves."""
-    found: Service = current_app._get_current_object().extensions["tinyscim"]  # type: ignore[attr-defined]
+    found: Service = current_app.extensions["tinyscim"]
     return found
 
 
 def base_url() -> str:
-    """Return the address under which clients reach the service, without a slash at its end."""
-    server, asked = service().startup_config.server, current()
+    """Return the address under which clients reach the service, without a slash at its end. Raises InvalidSyntax."""
+    server = service().startup_config.server
     if server.public_url:
         return server.url()
-    if not asked.host:
+    if not request.host:
         raise InvalidSyntax("The Host header names no host.")
-    prefix = quote(_LONE_PERCENT.sub("%25", asked.root_path), "/%") if asked.root_path else ""
-    return server.url(f"{asked.scheme}://{asked.host}{prefix}")
+    prefix = quote(_LONE_PERCENT.sub("%25", request.root_path), "/%") if request.root_path else ""
+    return server.url(f"{request.scheme}://{request.host}{prefix}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 
 from fileio.atomic import replace_atomically
-from fileio.locks import Turn, locked
+from fileio.locks import ProcessLock, locked
 from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.compaction import merge
 from storage.engine.journal import Journal, Replaced, encode_changes
@@ -48,7 +48,7 @@ class CommitLog:
 
     def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._write_lock, self._sync_lock = Turn(files.lock("write")), Turn(files.lock("sync"))
+        self._write_lock, self._sync_lock = ProcessLock(files.lock("write")), ProcessLock(files.lock("sync"))
         self._wal_index = WalIndex(files.lock("write"))  # in the lock's own file, so the two are always shared together
         self._writer = Lock()  # one transaction at a time in this process
         self._syncing = Lock()  # one fsync at a time in this process

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.unprivileged import SECRET, make_folder, reachable_folder
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,3 +41,24 @@ def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def top():
+    with reachable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def folder(top):
+    """The service's own folder, with the configuration and files to read."""
+    return make_folder(top / "service")
+
+
+@pytest.fixture
+def victim(top):
+    """A folder of root's with a file that no command may change, in which none may create anything."""
+    folder = top / "victim"
+    folder.mkdir(0o755)
+    (folder / "file").write_bytes(SECRET)
+    return folder

@@ -1,9 +1,12 @@
 """The direction of imports, which no linter checks."""
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 ROOT = Path(__file__).parents[2]
 # A package imports only what stands to its left.
@@ -134,3 +137,95 @@ import shutil
 open(path); path.open("rb"); text.replace("a", "b"); replace(config, path=path)
 """
     assert len(list(writes(ast.parse(source)))) == 11
+
+
+LIBRARIES = ("flask", "werkzeug", "gunicorn", "marshmallow", "logging")
+GENERATED = {  # by the libraries themselves, for each subclass
+    *(("Schema", name) for name in ("_abc_impl", "_declared_fields", "_hooks", "opts")),
+    ("View", "methods"),
+}
+DOCUMENTED = {  # in the libraries' guides, although not by a docstring
+    ("BaseConverter", "part_isolating"),  # Werkzeug: custom converters
+    ("BaseConverter", "regex"),
+    ("Field", "_deserialize"),  # marshmallow: custom fields
+    ("Field", "default_error_messages"),
+    ("Schema", "Meta"),  # marshmallow: schema options
+    ("Schema", "error_messages"),
+    ("SecureCookieSessionInterface", "get_signing_serializer"),  # it signs the session: the interface's purpose
+    ("String", "_deserialize"),
+    ("View", "init_every_request"),  # Flask: class-based views
+    ("View", "provide_automatic_options"),
+}
+
+
+def product_classes():
+    for path in (path for package in {*PRODUCT, "entra"} - {"gunicorn.conf"} for path in modules(package)):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if path.name != "__main__.py":
+            module = importlib.import_module(name)
+            yield from (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name)
+
+
+def overridden(cls):
+    """Yield the members of a library's classes that a class overrides, with the base's class."""
+    for base in cls.__mro__[1:]:
+        if base.__module__.split(".")[0] in LIBRARIES:
+            for name in vars(cls).keys() & vars(base).keys():
+                if not (name.startswith("__") and name.endswith("__")):
+                    yield base, name
+
+
+def is_public(base, name):
+    """Return whether a library documents a member in a docstring, of the class itself or of one above it."""
+    member = getattr(base, name)
+    return not name.startswith("_") and callable(member) and bool(inspect.getdoc(member) or inherited_doc(base, name))
+
+
+def inherited_doc(base, name):
+    return any(inspect.getdoc(getattr(one, name)) for one in base.__mro__ if hasattr(one, name))
+
+
+def test_only_public_documented_members_of_libraries_are_overridden():
+    found = {(base, name) for cls in product_classes() for base, name in overridden(cls)}
+    names = {(base.__name__, name) for base, name in found if not is_public(base, name)}
+    assert names - GENERATED <= DOCUMENTED
+
+
+def test_the_rule_for_overrides_finds_methods_and_attributes():
+    class Broken(Flask):
+        request_context = ensure_sync = None
+        _check_setup_finished = None
+
+    found = set(overridden(Broken))
+    assert (Flask, "request_context") in found
+    assert any(not is_public(base, name) for base, name in found if name == "_check_setup_finished")
+
+
+def test_each_exception_to_the_rule_for_overrides_is_needed():
+    found = {(base.__name__, name) for cls in product_classes() for base, name in overridden(cls)}
+    assert found >= DOCUMENTED
+
+
+def test_the_service_has_its_packages():
+    packages = {path.parent.name for path in (ROOT / "scim").glob("*/__init__.py")}
+    assert packages == {"web", "dialect", "directory", "protocol", "filters", "schema"}
+    assert {path.name for path in (ROOT / "scim").glob("*.py")} == {"__init__.py", "budget.py", "errors.py"}
+
+
+SHORT = {
+    "commands/paths.py": "shared by the commands",
+    "scim/schema/values.py": "the one definition of having no value",
+    "scim/web/auth.py": "where a token is checked",
+}
+
+
+def test_no_module_is_too_short_without_a_reason():
+    paths = [path for package in PRODUCT for path in modules(package) if path.name != "__init__.py"]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
+    assert {name for name, count in lines.items() if count < 25} == SHORT.keys()
+
+
+def test_no_module_is_too_long():
+    paths = [path for package in PRODUCT for path in modules(package)]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
+    assert {name for name, count in lines.items() if count > 300} <= {"storage/engine/commit.py"}

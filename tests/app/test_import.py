@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from storage.base import Unavailable
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 GOOD_META = {
     "resourceType": "User",
@@ -15,7 +15,7 @@ GOOD_META = {
 NICKED = {"givenName": "g", "nick": "n"}
 
 
-def test_what_was_exported_comes_in_again(flask, tmp_path):
+def test_an_export_can_be_imported(flask, tmp_path):
     user = {"id": "u", "userName": "a@example.com", "meta": GOOD_META}
     lines = [
         {"kind": "User", "document": user},
@@ -32,7 +32,7 @@ def test_what_was_exported_comes_in_again(flask, tmp_path):
 
 
 @pytest.mark.parametrize("urn", ["urn:example:gone:2.0:User", f"{ENT}:contoso", f"{ENT}.1"])
-def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask, tmp_path, urn):
+def test_an_extension_that_was_removed_from_the_configuration_can_be_imported(flask, tmp_path, urn):
     user = {"id": "u", "userName": "a@example.com", urn: {"badge": 5}, "meta": GOOD_META}
     (tmp_path / "in.jsonl").write_text(json.dumps({"kind": "User", "document": user}))
     assert "1 inserted" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
@@ -52,9 +52,9 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
         ),
         (
             {"kind": "User", "document": {"id": "1", "userName": "a", "meta": GOOD_META | {"version": "x"}}},
-            "no version",
+            "is not a version",
         ),
-        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "no dateTime"),
+        ({"kind": "User", "document": {"id": "1", "meta": GOOD_META | {"created": "soon"}}}, "not a valid dateTime"),
         (
             {"kind": "User", "document": {"id": "a/b", "userName": "a", "meta": GOOD_META}},
             "the id 'a/b' cannot",
@@ -63,10 +63,13 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
             ({"kind": "User", "document": {"id": id, "userName": "a", "meta": GOOD_META}}, f"the id {id!r} cannot")
             for id in ("", ".", "..", ".search", "a\nb", "a\x00")
         ),
-        ({"kind": "User", "document": {"id": "1", "USERNAME": "a", "meta": GOOD_META}}, "USERNAME is kept for no User"),
+        (
+            {"kind": "User", "document": {"id": "1", "USERNAME": "a", "meta": GOOD_META}},
+            "USERNAME is not an attribute of User",
+        ),
         (
             {"kind": "User", "document": {"id": "1", "userName": "a", "name": NICKED, "meta": GOOD_META}},
-            "nick is kept for no User",
+            "nick is not an attribute of User",
         ),
         *(
             ({"kind": "User", "document": {"id": "1", "userName": "a", name: value, "meta": GOOD_META}}, f"{name} is")
@@ -79,7 +82,7 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
             ]
         ),
         ({"kind": "User", "document": []}, 'a document needs an "id"'),
-        ({"kind": "Person", "document": {"id": "1"}}, "there is no resource type Person; there are User, Group"),
+        ({"kind": "Person", "document": {"id": "1"}}, 'unknown resource type "Person" (try User, Group)'),
         ({"kind": "Membership", "document": {"id": "1", "group": "g", "member": "u"}}, "a membership needs"),
         ({"kind": "Membership", "document": {"id": "g.g.u", "group": "g.g", "member": "u"}}, "without a dot"),
         (
@@ -87,13 +90,13 @@ def test_an_extension_that_the_configuration_has_no_longer_comes_in_again(flask,
                 "kind": "Group",
                 "document": {"id": "g.g", "displayName": "G", "meta": GOOD_META | {"resourceType": "Group"}},
             },
-            "has a dot",
+            "contains a dot",
         ),
         ({"document": {"id": "1"}}, 'it needs a "kind" and a "document"'),
         ([], 'it needs a "kind" and a "document"'),
     ],
 )
-def test_what_could_not_have_been_stored_does_not_come_in(config_path, tmp_path, entry, reason):
+def test_documents_that_the_service_would_not_store_are_refused(config_path, tmp_path, entry, reason):
     (tmp_path / "in.jsonl").write_text(json.dumps(entry))
     runner = create_app(config_path).test_cli_runner()
     run = runner.invoke(args=["store", "import", str(tmp_path / "in.jsonl")])
@@ -103,13 +106,30 @@ def test_what_could_not_have_been_stored_does_not_come_in(config_path, tmp_path,
     assert runner.invoke(args=["store", "export"]).output == ""
 
 
-def test_a_type_that_is_not_there_is_named(flask):
+def test_an_unknown_type_is_named_with_those_that_are_there(flask, tmp_path):
     run = flask("store", "export", "--type", "Nope")
+    assert (run.returncode, run.stderr) == (1, "Error: The store is empty.\n")
+    (tmp_path / "in.jsonl").write_text(
+        "\n".join(
+            json.dumps({"kind": "User", "document": {"id": id, "userName": id, "meta": GOOD_META}}) for id in ("a", "b")
+        )
+        + '\n{"kind": "Disabled", "document": {"id": "a", "since": "2026-01-01T00:00:00Z"}}\n'
+    )
+    assert "3 inserted" in flask("store", "import", str(tmp_path / "in.jsonl")).stdout
+    assert flask("store", "check").stdout == "OK: 2 users (1 disabled)\n"
+    for kind, known in (("user", "User"), ("Nope", "Disabled, User")):
+        run = flask("store", "export", "--type", kind)
+        assert (run.returncode, run.stderr) == (1, f'Error: Unknown resource type "{kind}" (try {known})\n')
+
+
+def test_a_file_that_is_not_an_export_is_named(flask, tmp_path):
+    (tmp_path / "README.md").write_text("# Tinyscim\n")
+    run = flask("store", "import", str(tmp_path / "README.md"))
     assert run.returncode == 1
-    assert "there is no Nope" in run.stderr
+    assert f"Error: {tmp_path / 'README.md'} is not an export of `flask store export`\n" in run.stderr
 
 
-def test_an_export_writes_over_nothing_odd(flask, config_path):
+def test_an_export_overwrites_only_regular_files_that_are_not_the_services(flask, config_path):
     flask("store", "compact")
     snapshot = config_path.parent / "data" / "tinyscim.json"
     before = snapshot.read_bytes()
@@ -119,11 +139,11 @@ def test_an_export_writes_over_nothing_odd(flask, config_path):
             assert run.returncode == 1, (command, target)
             assert "Traceback" not in run.stderr
     assert snapshot.read_bytes() == before
-    assert "sound" in flask("store", "check").stdout
+    assert "OK: " in flask("store", "check").stdout
 
 
 @pytest.mark.parametrize("command", [["store", "backup"], ["store", "export", "-o"], ["log", "export", "-o"]])
-def test_nothing_is_written_over_the_configuration(config_path, command):
+def test_the_configuration_is_never_overwritten(config_path, command):
     before = config_path.read_bytes()
     for target in (config_path, config_path.parent / "data" / ".." / "config.toml"):
         run = create_app(config_path).test_cli_runner().invoke(args=[*command, str(target)])
@@ -136,7 +156,7 @@ OF_LOG = ("", "-refused", ".20260131-120000000000", "-refused.20260131-120000000
 
 
 @pytest.mark.parametrize("command", [["store", "backup"], ["store", "export", "-o"], ["log", "export", "-o"]])
-def test_nothing_is_written_over_what_the_service_keeps(config_path, command):
+def test_the_services_own_files_are_never_overwritten(config_path, command):
     data = config_path.parent / "data"
     run = create_app(config_path).test_cli_runner().invoke
     assert run(args=["store", "compact"]).exit_code == 0
@@ -160,7 +180,7 @@ def test_nothing_is_written_over_what_the_service_keeps(config_path, command):
     assert [path.read_bytes() for path in kept] == before
 
 
-def test_what_lies_beside_the_services_own_files_may_be_written(config_path):
+def test_other_files_in_the_data_folder_may_be_written(config_path):
     run = create_app(config_path).test_cli_runner().invoke
     for name in ("tinyscim.json.bak", "tinyscim.csv", "provisioning.old.jsonl"):
         target = config_path.parent / "data" / name
@@ -177,7 +197,7 @@ def test_a_damaged_secret_is_named(flask, config_path):
     service.store.close()
 
 
-def test_a_document_that_stops_the_start_is_found_and_put_aside(flask, config_path):
+def test_repair_removes_a_document_that_stops_the_start(flask, config_path):
     data = config_path.parent / "data"
     data.mkdir()
     sound = {"id": "a", "userName": "a", "meta": GOOD_META}

@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from config.ownership import others_may, warning
-from tests.app.conftest import ROOT
-from tests.conftest import free_port, serving, wait_until_healthy
+from tests.support.serving import ROOT, free_port, serving, wait_until_healthy
 
 CONFIG = '[server]\nbind = "{bind}"\n[store]\npath = "kept/data/tinyscim.json"\n[log]\npath = "logs/deep/log.jsonl"\n'
 COMMANDS = [
@@ -104,7 +103,7 @@ def test_a_configuration_that_others_may_write_is_refused_until_its_mode_is_righ
     run = flask("token", "list")
     assert (run.returncode, run.stderr.count("\n"), run.stdout) == (3, 1, "")
     assert f"{path}: other users may change this file" in run.stderr
-    command = shlex.split(run.stderr.partition("Type: ")[2])
+    command = shlex.split(run.stderr.partition("Run: ")[2])
     assert command == ["chmod", "go-w", str(path)]
     subprocess.run(command, check=True)
     assert flask("token", "list").returncode == 0
@@ -115,7 +114,7 @@ def test_the_service_refuses_a_configuration_that_others_may_write(folder):
     with gunicorn(folder, subprocess.PIPE) as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert (output.count(b"\n"), b"Type: chmod go-w" in output) == (1, True)
+    assert (output.count(b"\n"), b"Run: chmod go-w" in output) == (1, True)
     assert sorted(path.name for path in folder.iterdir()) == ["config.toml", "in.json", "in.jsonl"]
 
 
@@ -125,7 +124,7 @@ def test_a_folder_that_others_may_write_into_is_refused(flask, folder, place):
     (folder / place).chmod(0o777)
     run = flask("store", "compact")
     assert (run.returncode, run.stderr.count("\n")) == (3, 1)
-    assert shlex.split(run.stderr.partition("Type: ")[2]) == ["chmod", "go-w", str(folder / place)]
+    assert shlex.split(run.stderr.partition("Run: ")[2]) == ["chmod", "go-w", str(folder / place)]
     (folder / place).chmod(0o755)
     assert flask("store", "compact").returncode == 0
 
@@ -189,4 +188,4 @@ def test_a_name_with_a_space_is_quoted(flask, folder, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert shlex.split(run.stderr.partition("Type: ")[2]) == ["chmod", "go-w", str(path)]
+    assert shlex.split(run.stderr.partition("Run: ")[2]) == ["chmod", "go-w", str(path)]

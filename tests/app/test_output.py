@@ -1,4 +1,4 @@
-"""What a command prints is read by people, and by the next program of a pipe."""
+"""The output of commands, for people and for pipes."""
 
 import os
 import subprocess
@@ -21,20 +21,20 @@ def used(config_path):
 
 
 @pytest.mark.parametrize("command", ["token list", "log tail", "log export", "log export --format csv", "store check"])
-def test_output_that_cannot_be_written_is_said_in_one_line(used, flask, command):
+def test_unwritable_output_is_reported_in_one_line(used, flask, command):
     with Path("/dev/full").open("w") as full:
         run = flask(*command.split(), stdout=full)
     assert (run.returncode, run.stderr) == (1, "Error: output: No space left on device\n")
 
 
 @pytest.mark.parametrize("command", ["log export", "store export", "log export --format csv"])
-def test_an_export_to_a_stdout_that_is_closed_is_refused_in_one_line(used, flask, command):
+def test_an_export_to_a_closed_stdout_is_refused_in_one_line(used, flask, command):
     run = flask(*command.split(), preexec_fn=lambda: os.close(1))
     assert (run.returncode, run.stderr) == (1, "Error: output: stdout is closed\n")
 
 
 @pytest.mark.parametrize("command", ["log export -o", "store export -o", "store backup"])
-def test_a_link_that_leads_to_itself_is_no_traceback(used, flask, tmp_path, command):
+def test_a_link_to_itself_is_reported_without_a_traceback(used, flask, tmp_path, command):
     loop = tmp_path / "loop"
     loop.symlink_to("loop")
     run = flask(*command.split(), str(loop))
@@ -54,7 +54,7 @@ def test_only_a_lone_dash_is_stdout(used, tmp_path, monkeypatch, command):
     assert dash.stdout == (tmp_path / "-").read_text()
 
 
-def test_a_reader_who_has_seen_enough_is_told_nothing(used, flask):
+def test_a_closed_pipe_ends_a_command_silently(used, flask):
     with subprocess.Popen(["true"], stdin=subprocess.PIPE) as gone:
         gone.wait()
         run = flask("log", "tail", stdout=gone.stdin)

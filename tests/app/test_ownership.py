@@ -1,8 +1,7 @@
-"""What root runs acts as the user to whom the files belong, and never follows what that user has put there."""
+"""A command that root runs becomes the files' owner, and never follows what the owner has planted."""
 
 import itertools
 import os
-import stat
 import subprocess
 import time
 from pathlib import Path
@@ -10,42 +9,27 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.edit import add_token
-from tests.app.unprivileged import (
+from tests.support.serving import free_port, wait_until_healthy
+from tests.support.unprivileged import (
+    COMMANDS,
     FLASK,
     GUNICORN,
-    OTHER,
     ROOT,
+    SECRET,
     SERVICE,
     as_user,
+    flask,
+    identity,
     meanwhile,
-    reachable_folder,
-    run_flask,
+    names,
+    owners,
+    plant,
+    prepare,
 )
-from tests.conftest import free_port, wait_until_healthy
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user's identity")
 
 STORE = {"config.toml.lock", "kept", "data", "tinyscim.json", "tinyscim.json.locks"}
-CONFIG = '[store]\npath = "kept/data/tinyscim.json"\n[log]\npath = "logs/log.jsonl"\n'
-SECRET = b"what root alone may change: longer than the 32 bytes of numbers that processes share\n"
-COMMANDS = {
-    "setup": ["setup"],
-    "token new": ["token", "new", "--name", "entra"],
-    "token list": ["token", "list"],
-    "token revoke": ["token", "revoke", "first"],
-    "panel password": ["panel", "password", "--password-stdin"],
-    "store check": ["store", "check"],
-    "store repair": ["store", "repair"],
-    "store compact": ["store", "compact"],
-    "store backup": ["store", "backup", "{folder}/backup"],
-    "store restore": ["store", "restore", "--yes", "{folder}/in.json"],
-    "store export": ["store", "export", "-o", "{folder}/export"],
-    "store import": ["store", "import", "{folder}/in.jsonl"],
-    "log tail": ["log", "tail"],
-    "log export": ["log", "export", "-o", "{folder}/log-export"],
-}
-BROKEN = {"store repair"}
 PLACES = [
     "config.toml.lock",
     "config.toml.new",
@@ -71,81 +55,8 @@ PLACES = [
 ]
 
 
-@pytest.fixture
-def top():
-    with reachable_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def folder(top):
-    """The service's own folder, with the configuration and files to read."""
-    return make_folder(top / "service")
-
-
-def make_folder(folder):
-    folder.mkdir(0o700)
-    (folder / "config.toml").write_text(CONFIG)
-    (folder / "in.json").write_text("{}")
-    (folder / "in.jsonl").write_text("")
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, SERVICE, SERVICE)
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    return folder
-
-
-@pytest.fixture
-def victim(top):
-    """A folder of root's with a file that no command may change, in which none may create anything."""
-    folder = top / "victim"
-    folder.mkdir(0o755)
-    (folder / "file").write_bytes(SECRET)
-    return folder
-
-
-def flask(folder, *arguments):
-    text = "a password of the panel\n" if "password" in arguments else ""
-    return run_flask(folder / "config.toml", *(word.format(folder=folder) for word in arguments), input=text)
-
-
-def prepare(folder, name):
-    """Give the service what the command is about: a token, documents, a damaged file."""
-    as_user(SERVICE, lambda: add_token(folder / "config.toml", "first"))
-    if name in BROKEN:
-        as_user(SERVICE, lambda: write(folder / "kept" / "data" / "tinyscim.json", b"nonsense\n"))
-
-
-def write(path, data):
-    os.umask(0o077)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def identity(path):
-    """Whatever root could have changed by mistake."""
-    status = path.lstat()
-    content = path.read_bytes() if stat.S_ISREG(status.st_mode) else names(path)
-    return status.st_uid, status.st_gid, status.st_mode, content
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
-def owners(folder):
-    return {path.name: (path.lstat().st_uid, path.lstat().st_gid) for path in folder.rglob("*")}
-
-
-def plant(path, make):
-    """Put something in a place as the service's user, with what was there moved away."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(path):
-        path.rename(path.with_name(f"{path.name}.was"))
-    make(path)
-
-
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_root_writes_belongs_to_the_service(folder, name):
+def test_files_that_root_writes_belong_to_the_service(folder, name):
     prepare(folder, name)
     run = flask(folder, *COMMANDS[name])
     assert (run.returncode, "Traceback" in run.stderr) == (0, False), run.stderr
@@ -245,95 +156,6 @@ def test_a_folder_that_is_swapped_for_a_link_during_a_command_is_not_followed(fo
         assert names(victim) == ["file"]
         assert (victim / "file").read_bytes() == SECRET
         as_user(SERVICE, lambda: away.rename(data) if away.exists() and not data.exists() else None)
-
-
-def test_a_store_that_the_configuration_leads_elsewhere_is_not_roots_to_write(folder, victim):
-    """The user to whom the configuration belongs chooses where the data is."""
-    as_user(SERVICE, lambda: (folder / "config.toml").write_text(f'[store]\npath = "{victim}/tinyscim.json"\n'))
-    run = flask(folder, "store", "compact")
-    assert run.returncode == 1
-    assert "Permission denied" in run.stderr
-    assert names(victim) == ["file"]
-
-
-def test_files_of_several_users_are_used_by_none_of_them_for_root(folder):
-    assert flask(folder, "store", "compact").returncode == 0
-    os.chown(folder / "kept" / "data", OTHER, OTHER)
-    run = flask(folder, "store", "compact")
-    assert run.returncode == 1
-    assert "so root uses neither" in run.stderr
-    assert "sudo -u 65533" in run.stderr
-
-
-def test_root_does_not_use_a_folder_of_its_own_that_others_may_change(top):
-    folder = make_folder(top / "roots")
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, 0, 0)
-    (folder / "kept").mkdir()
-    os.chown(folder / "kept", 0, SERVICE)
-    (folder / "kept").chmod(0o770)
-    run = flask(folder, "store", "compact")
-    assert (run.returncode, run.stderr.count("\n")) == (1, 1)
-    assert f"chmod go-w {folder}/kept" in run.stderr
-    assert names(folder / "kept") == []
-    assert flask(folder, "token", "new", "--name", "entra").returncode == 0  # which does not touch the data
-
-
-def test_root_keeps_the_owner_and_the_mode_of_a_configuration_in_its_own_folder(top):
-    """As it is under /etc: the service reads the file by its group, and cannot change it."""
-    folder = make_folder(top / "etc")
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, 0, 0)
-    folder.chmod(0o755)
-    os.chown(folder / "config.toml", 0, SERVICE)
-    (folder / "config.toml").chmod(0o640)
-    run = flask(folder, "token", "new", "--name", "entra")
-    assert (run.returncode, run.stderr) == (0, "")
-    status = (folder / "config.toml").stat()
-    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (0, SERVICE, 0o640)
-
-
-@pytest.mark.parametrize("name", ["store backup", "store export", "log export"])
-def test_root_keeps_an_export_elsewhere_by_redirecting_stdout(folder, victim, name):
-    *words, _ = COMMANDS[name]
-    run = flask(folder, *words, str(victim / "out"))
-    assert run.returncode == 1
-    assert "Permission denied" in run.stderr
-    assert f"this command acts as nobody, to whom {folder} belongs" in run.stderr
-    with (victim / "out").open("w") as out:
-        run = run_flask(folder / "config.toml", *words, "-", stdout=out)
-    assert run.returncode == 0, run.stderr
-
-
-def test_what_root_alone_may_read_is_not_brought_in(folder, victim):
-    (victim / "file").write_text('{"kind":"User","document":{"id":"1"}}\n')
-    (victim / "file").chmod(0o600)
-    as_user(SERVICE, lambda: plant(folder / "in.jsonl", lambda path: path.symlink_to(victim / "file")))
-    run = flask(folder, "store", "import", "{folder}/in.jsonl")
-    assert run.returncode != 0
-    assert flask(folder, "store", "export").stdout == ""
-
-
-@pytest.mark.parametrize("name", ["store backup", "store export", "log export"])
-def test_roots_own_service_writes_no_export_where_another_user_could_lead_it(top, victim, name):
-    folder, home = make_folder(top / "roots"), top / "home"
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, 0, 0)
-    home.mkdir(0o755)
-    os.chown(home, OTHER, OTHER)
-    as_user(OTHER, lambda: (home / "out").symlink_to(victim / "file"))
-    *words, _ = COMMANDS[name]
-    run = flask(folder, *words, str(home / "out"))
-    assert run.returncode == 1
-    assert (victim / "file").read_bytes() == SECRET
-    assert (home / "out").is_symlink()
-    assert flask(folder, *words, str(folder / "out")).returncode == 0
-    home.rename(top / "sticky")
-    os.chown(top / "sticky", 0, 0)
-    (top / "sticky").chmod(0o1777)  # as /tmp is
-    assert flask(folder, *words, str(top / "sticky" / "out")).returncode == 1
-    assert (victim / "file").read_bytes() == SECRET
-    assert flask(folder, *words, str(top / "sticky" / "new")).returncode == 0
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "flask run"])

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from config.tokens import new_token
-from tests.conftest import free_port
+from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +64,7 @@ def test_the_log_has_every_line_and_no_failure_of_its_own(tmp_path, serve):
             assert b" 400 " in connection.recv(100)
     log = (tmp_path / "log").read_text()
     assert log.count('path="/api/scim/v2/Users" status=200') == 20
+    assert log.count('by="t"') == 20  # a token's name is not a secret
     assert "Invalid request from ip=127.0.0.1: Invalid HTTP" in log
     assert "lovelace" not in log
     assert "Worker exiting" in log

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from config.tokens import new_token
-from tests.conftest import ROOT
-from tests.urns import USER
+from tests.support.serving import ROOT
+from tests.support.urns import USER
 
 HOST = b"Host: a.example\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST
@@ -135,6 +135,7 @@ def test_a_client_that_reads_in_small_pieces_gets_all_of_its_answer(served):
     assert len(json.loads(received.partition(b"\r\n\r\n")[2])["Resources"]) == USERS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["headers", "a body", "chunks", "a second request", "nothing", "half a TLS hello"])
 def test_a_request_has_a_deadline_as_a_whole(tmp_path, serve, kind):
     first, more = KINDS[kind]
@@ -145,6 +146,7 @@ def test_a_request_has_a_deadline_as_a_whole(tmp_path, serve, kind):
     assert "took longer than request_timeout (1 s)" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.long
 def test_an_answer_that_is_not_read_is_given_up(tmp_path, serve):
     token, table = new_token("t")
     with serve(tmp_path, table, request_timeout=1) as (send, url):

@@ -31,7 +31,7 @@ def status(app, token, method="GET", path="/Users"):
     return app.test_client().open("/api/scim/v2" + path, method=method, headers=headers, json={}).status_code
 
 
-def test_new_token_prints_the_token_alone_and_keeps_its_hash_alone(flask, config_path):
+def test_a_new_token_is_printed_and_only_its_hash_is_stored(flask, config_path):
     comments = [line for line in config_path.read_text().splitlines() if line.startswith("#")]
     run = flask("token", "new", "--name", "entra")
     token = run.stdout.strip()
@@ -87,7 +87,7 @@ def test_comments_in_one_array_of_tokens_stay_in_the_file(flask, config_path):
     assert "[store]\npath='x'\n" in config_path.read_text()
 
 
-def test_several_tokens_hold_at_once_until_one_is_revoked(flask, config_path):
+def test_several_tokens_are_valid_until_one_is_revoked(flask, config_path):
     first = flask("token", "new", "--name", "old").stdout.strip()
     second = flask("token", "new", "--name", "new", "--read-only").stdout.strip()
     app = create_app(config_path, store=MemoryStore())
@@ -101,7 +101,7 @@ def test_several_tokens_hold_at_once_until_one_is_revoked(flask, config_path):
     assert [status(app, token) for token in (first, second)] == [401, 200]
 
 
-def test_a_running_app_takes_up_a_new_token_within_a_second(flask, config_path):
+def test_a_running_app_accepts_a_new_token_within_a_second(flask, config_path):
     app = create_app(config_path, store=MemoryStore())
     token = flask("token", "new", "--name", "late").stdout.strip()
     deadline = time.monotonic() + 1
@@ -109,7 +109,7 @@ def test_a_running_app_takes_up_a_new_token_within_a_second(flask, config_path):
         assert time.monotonic() < deadline
 
 
-def test_a_new_token_is_let_in_at_once_by_an_app_that_has_just_looked(flask, config_path):
+def test_an_app_that_has_just_reloaded_accepts_a_new_token_at_once(flask, config_path):
     first = flask("token", "new", "--name", "first").stdout.strip()
     app = create_app(config_path, store=MemoryStore())
     for name in ("second", "third", "fourth"):
@@ -118,7 +118,7 @@ def test_a_new_token_is_let_in_at_once_by_an_app_that_has_just_looked(flask, con
         assert status(app, token) == 200
 
 
-def test_a_file_that_has_become_wrong_changes_nothing(flask, config_path, caplog):
+def test_an_invalid_file_changes_nothing(flask, config_path, caplog):
     token = flask("token", "new", "--name", "entra").stdout.strip()
     app = create_app(config_path, store=MemoryStore())
     config_path.write_text(config_path.read_text() + "\n[oops")
@@ -131,13 +131,13 @@ def test_without_a_token_every_request_is_refused(config_path):
     assert status(app, "anything") == 401
 
 
-def test_messages_of_what_goes_wrong(flask):
+def test_errors_say_what_is_wrong(flask):
     flask("token", "new", "--name", "entra")
     again = flask("token", "new", "--name", "entra")
     assert again.returncode != 0
     assert again.stdout == ""
     assert 'There is a token "entra" already' in again.stderr
-    assert 'There is no token "nobody"' in flask("token", "revoke", "nobody").stderr
+    assert 'No such token: "nobody"' in flask("token", "revoke", "nobody").stderr
     ours = flask("token", "new", "--name", "connection-test-mine")
     assert ours.returncode != 0
     assert "the panel's own tests" in ours.stderr
@@ -147,25 +147,25 @@ def test_messages_of_what_goes_wrong(flask):
 
 
 @pytest.mark.parametrize("command", ["token new --name lost", "setup"])
-def test_a_token_that_nobody_could_see_is_taken_back(flask, config_path, command):
+def test_a_token_that_could_not_be_shown_is_removed(flask, config_path, command):
     with Path("/dev/full").open("w") as full:
         run = flask(*command.split(), stdout=full)
-    said = "Error: output: No space left on device; nobody has seen the token, so it is taken back\n"
+    said = "Error: output: No space left on device; the token was not shown, so it was removed again\n"
     assert (run.returncode, run.stderr) == (1, said)
     assert tokens(config_path) == []
 
 
 @pytest.mark.parametrize("command", ["token new --name lost", "setup"])
-def test_no_token_is_made_where_stdout_is_closed(flask, config_path, command):
+def test_no_token_is_created_if_stdout_is_closed(flask, config_path, command):
     before = config_path.read_bytes()
     run = flask(*command.split(), preexec_fn=lambda: os.close(1))
-    said = "Error: output: stdout is closed, so nobody would see the token: none was made\n"
+    said = "Error: output: stdout is closed, so the token could not be shown: it was not created\n"
     assert (run.returncode, run.stderr) == (1, said)
     assert config_path.read_bytes() == before
 
 
 @pytest.mark.parametrize("text", [EXAMPLE.read_text(), "", '[panel]\nsecret = "0123456789abcdef0123456789abcdef"\n'])
-def test_a_setup_that_nobody_could_see_can_be_run_again(flask, config_path, text):
+def test_a_setup_that_could_not_be_shown_can_be_repeated(flask, config_path, text):
     config_path.write_text(text)
     before = config.read(config_path)
     with Path("/dev/full").open("w") as full:
@@ -177,7 +177,7 @@ def test_a_setup_that_nobody_could_see_can_be_run_again(flask, config_path, text
         assert shown in again.stdout
 
 
-def test_a_password_that_is_there_stays_when_a_token_is_taken_back(flask, config_path):
+def test_an_existing_password_stays_when_a_token_is_removed(flask, config_path):
     edit.set_password(config_path, "correct horse battery")
     before = config.read(config_path)
     with Path("/dev/full").open("w") as full:
@@ -185,7 +185,7 @@ def test_a_password_that_is_there_stays_when_a_token_is_taken_back(flask, config
     assert config.read(config_path) == before
 
 
-def test_a_setup_without_a_password_makes_no_token(config_path, monkeypatch):
+def test_a_setup_without_a_password_creates_no_token(config_path, monkeypatch):
     usual = edit._replace
 
     def replace(path, text):
@@ -201,7 +201,7 @@ def test_a_setup_without_a_password_makes_no_token(config_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["token new --name lost", "setup"])
-def test_a_token_is_taken_back_whatever_keeps_it_from_being_shown(config_path, monkeypatch, command):
+def test_a_token_is_removed_whatever_prevents_it_from_being_shown(config_path, monkeypatch, command):
     def failing(text):
         raise UnicodeError("no letter of this terminal's")
 

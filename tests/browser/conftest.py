@@ -1,4 +1,4 @@
-"""A real browser before the real service. Where there is no browser these tests are skipped, and say so."""
+"""A real browser and the real service; without a browser these tests are skipped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
+from tests.support.running_service import CHROMIUM, FLAGS, PASSWORD, Running, running
 
 AXE = (Path(__file__).parent / "vendor" / "axe" / "axe.min.js").read_text()
 
@@ -14,7 +14,7 @@ AXE = (Path(__file__).parent / "vendor" / "axe" / "axe.min.js").read_text()
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium here; Debian has it as the package chromium")
+        pytest.skip("Chromium is not installed (Debian: package chromium)")
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -46,7 +46,7 @@ def open_page(chromium: Any, service: Running, faults: list[str]) -> Iterator[An
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(service.url) else faults.append(asked.url))
+        page.on("request", lambda request: None if request.url.startswith(service.url) else faults.append(request.url))
         sign_in(page)
         return page
 
@@ -57,7 +57,7 @@ def open_page(chromium: Any, service: Running, faults: list[str]) -> Iterator[An
 
 def sign_in(page: Any) -> None:
     page.goto("/")
-    page.get_by_label("Administrator's password").make_missing_element(PASSWORD)
+    page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Identity providers").wait_for()
 

@@ -1,4 +1,4 @@
-"""Makes the README's pictures: python -m tests.browser.pictures docs."""
+"""Take the README's pictures: python -m tests.browser.pictures docs."""
 
 import sys
 import tempfile
@@ -7,8 +7,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.running import CHROMIUM, FLAGS, PASSWORD, Running, running
-from tests.urns import GROUP, IDMELON, USER
+from tests.support.running_service import CHROMIUM, FLAGS, PASSWORD, Running, running
+from tests.support.urns import GROUP, IDMELON, USER
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -82,7 +82,7 @@ def _user(number: int, name: str, department: str, active: bool) -> dict[str, An
 
 def _sign_in(page: Any) -> None:
     page.goto("/panel/sign-in")
-    page.get_by_label("Administrator's password").make_missing_element(PASSWORD)
+    page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/panel/integrations")
 

@@ -1,10 +1,10 @@
-"""What an administrator does on the first day, in a real browser."""
+"""An administrator's first day, in a real browser."""
 
 import re
 
 import pytest
 
-from tests.urns import IDMELON, USER
+from tests.support.urns import IDMELON, USER
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
@@ -28,23 +28,23 @@ def test_the_first_day(open_page, service, faults):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
 
     go(page, "Microsoft Entra ID")
-    page.get_by_role("button", name="Turn the connection off").click()
+    page.get_by_role("button", name="Turn off the connection").click()
     page.get_by_text("The connection is off.").wait_for()
     assert service.send("GET", "/Users").status_code == 403
-    page.get_by_role("button", name="Turn the connection on").click()
+    page.get_by_role("button", name="Turn on the connection").click()
     page.get_by_text("The connection is on.").wait_for()
     assert service.send("GET", "/Users").status_code == 200
 
     go(page, "New SCIM token")
-    page.get_by_label("for a day").check()
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_label("in 1 day").check()
+    page.get_by_role("button", name="Create token").click()
     page.get_by_text("It will not be shown again.").wait_for()
     page.get_by_role("button", name=re.compile("^Copy Secret Token")).click()
     page.get_by_text("Copied").wait_for()
     token = page.evaluate("navigator.clipboard.readText()")
     assert token.startswith("tscim_")
     go(page, "Done")
-    page.get_by_role("button", name="Copy Paste it into Entra as the Tenant URL").click()
+    page.get_by_role("button", name="Copy Tenant URL for Entra").click()
     assert page.evaluate("navigator.clipboard.readText()") == service.scim
 
     created = service.send("POST", "/Users", ada(), token)
@@ -53,7 +53,7 @@ def test_the_first_day(open_page, service, faults):
     change = {"op": "Replace", "path": "title", "value": "Countess"}
     body = {"schemas": [PATCH], "Operations": [change]}
     assert service.send("PATCH", f"/Users/{created.json()['id']}", body, token).status_code < 300
-    assert service.send("GET", "/Users").status_code == 200  # the old token goes on for a day
+    assert service.send("GET", "/Users").status_code == 200  # the old token stays valid for a day
     page.reload()
     page.get_by_role("heading", name="Connected").wait_for()
 
@@ -62,27 +62,27 @@ def test_the_first_day(open_page, service, faults):
     page.get_by_text("B-1843").wait_for()
 
     go(page, "Log")
-    page.get_by_role("cell", name="Title: nothing → Countess").wait_for()
+    page.get_by_role("cell", name="Title: (empty) → Countess").wait_for()
     page.get_by_role("row", name="failed").get_by_role("link").first.click()
     page.get_by_text("ada@example.com").first.wait_for()
     page.get_by_text("409").first.wait_for()
 
     go(page, "Attributes")
-    page.get_by_label("Name of extraAttribute1").make_missing_element("Badge number")
-    page.get_by_role("button", name="Save the names").click()
-    page.get_by_text("The names are saved.").wait_for()
+    page.get_by_label("Name of extraAttribute1").fill("Badge number")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Names saved.").wait_for()
     go(page, "Users", "ada@example.com")
     page.get_by_text("Badge number").wait_for()
     go(page, "Users")
     page.get_by_text("Columns", exact=True).click()
     page.get_by_label("Badge number").check()
-    page.get_by_role("button", name="Show these columns").click()
+    page.get_by_role("button", name="Apply").click()
     page.get_by_role("cell", name="B-1843").wait_for()
 
     go(page, "Connection", "Microsoft Entra ID")
     page.get_by_role("button", name="Test connection").click()
     page.get_by_text("The test passed").wait_for()
-    page.get_by_role("button", name="Turn the connection off").click()
+    page.get_by_role("button", name="Turn off the connection").click()
     page.get_by_text("The connection is off.").wait_for()
     for _ in range(8):  # both workers
         assert service.send("GET", "/Users", token=token).status_code == 403
@@ -90,7 +90,7 @@ def test_the_first_day(open_page, service, faults):
     page.get_by_role("button", name="Sign out").click()
     page.get_by_text("You are signed out.").wait_for()
     page.goto("/panel/directory/Users")
-    page.get_by_label("Administrator's password").wait_for()
+    page.get_by_label("Administrator password").wait_for()
     assert faults == []
 
 
@@ -101,7 +101,7 @@ PAGES = {
     "revoke": "/panel/integrations/entra/tokens/revoke?name=entra",
     "guide": "/panel/integrations/entra/guide",
     "users": "/panel/directory/Users?q=a",
-    "nobody": "/panel/directory/Users?q=zzz",
+    "no users": "/panel/directory/Users?q=zzz",
     "groups": "/panel/directory/Groups",
     "log": "/panel/log",
     "nothing in the log": "/panel/log?person=zzz",
@@ -144,7 +144,7 @@ def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_fa
         page.locator("tbody a").last.click()
         found[f"entry of a {result}"] = serious_faults(page)
     page.goto("/panel/integrations/entra/tokens/new")
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create token").click()
     found["token made"] = serious_faults(page)
     page.goto("/panel/integrations/entra")
     page.get_by_role("button", name="Test connection").click()
@@ -152,7 +152,7 @@ def test_no_page_has_a_serious_accessibility_fault(open_page, people, serious_fa
     found["tested"] = serious_faults(page)
     page.get_by_role("button", name="Sign out").click()
     found["sign in"] = serious_faults(page)
-    page.get_by_label("Administrator's password").make_missing_element("wrong")
+    page.get_by_label("Administrator password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     found["refused"] = serious_faults(page)
     assert {name: faults for name, faults in found.items() if faults} == {}
@@ -189,7 +189,7 @@ def test_no_page_is_wider_than_a_phone(open_page, people, service):
 def test_everything_works_without_javascript(open_page, service):
     page = open_page(java_script_enabled=False)
     go(page, "Microsoft Entra ID", "New SCIM token")
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create token").click()
     token = page.get_by_label('Secret Token "entra-2"').input_value()
     assert page.get_by_role("button", name="Copy Tenant URL").count() == 0
     assert service.send("POST", "/Users", ada(), token).status_code == 201
@@ -202,7 +202,7 @@ def test_the_keyboard_is_enough_to_turn_the_connection_off(open_page, service):
     page.goto("/panel/integrations/entra")
     for _ in range(20):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "Turn the connection off":
+        if page.evaluate("document.activeElement.textContent") == "Turn off the connection":
             break
     outline = page.evaluate("getComputedStyle(document.activeElement)['boxShadow']")
     assert outline != "none"  # where the keyboard stands can be seen

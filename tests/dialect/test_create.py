@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.urns import ENT, IDMELON, USER
+from tests.support.urns import ENT, IDMELON, USER
 
 APP_ROLE = "WindowsAzureActiveDirectoryRole"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT
+from tests.support.urns import ENT
 
 OFF = [{"op": "Replace", "path": "active", "value": "False"}, {"op": "replace", "value": {"active": False}}]
 ON = [{"op": "Replace", "path": "active", "value": "True"}, {"op": "replace", "value": {"active": True}}]

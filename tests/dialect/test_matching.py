@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, IDMELON, USER
+from tests.support.urns import ENT, IDMELON, USER
 
 NOTHING = {
     "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 WORK = 'emails[type eq "work"]'
 

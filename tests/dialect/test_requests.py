@@ -14,11 +14,11 @@ import pytest
 GOLDEN = sorted((Path(__file__).parent / "requests").glob("*.json"))
 
 
-def make_missing_element(value, kept):
+def fill(value, kept):
     if isinstance(value, dict):
-        return {make_missing_element(key, kept): make_missing_element(each, kept) for key, each in value.items()}
+        return {fill(key, kept): fill(each, kept) for key, each in value.items()}
     if isinstance(value, list):
-        return [make_missing_element(each, kept) for each in value]
+        return [fill(each, kept) for each in value]
     for name, text in kept.items():
         value = value.replace(f"{{{name}}}", text) if isinstance(value, str) else value
     return value
@@ -42,7 +42,7 @@ def test_golden_requests(request, golden, server):
     client = request.getfixturevalue(server)
     kept = {"run": uuid.uuid4().hex[:8]}
     for step in json.loads(golden.read_text()):
-        step = make_missing_element(step, kept)
+        step = fill(step, kept)
         body = json.dumps(step["body"]).encode() if "body" in step else None
         answer = client.request(step["method"], step["path"], data=body)
         where = f"{step['method']} {step['path']}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, GROUP, USER
+from tests.support.urns import ENT, GROUP, USER
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 

@@ -8,7 +8,7 @@ import pytest
 
 from storage.base import Unavailable
 from storage.memory import MemoryStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 OLD_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 

@@ -4,13 +4,14 @@ import codecs
 import copy
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any, cast
 from urllib.parse import quote
 
 from tests.fuzz.samples import BASE, FILTERS, HEADERS, MEMBER_OPERATIONS, MESSAGES, OPERATIONS, Request, samples
-from tests.urns import ENT, USER
-from tests.words import NAMES, PARAMETERS, SUBS, URNS
+from tests.support.urns import ENT, USER
+from tests.support.words import NAMES, PARAMETERS, SUBS, URNS
 
 LONGEST = 1_500_000  # characters of a body
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND", "TRACE", "QUERY"]
@@ -44,7 +45,9 @@ def make_request(chance: Random) -> Request:
     weights, kinds = zip(*samples(), strict=True)
     request = copy.deepcopy(chance.choice(chance.choices(kinds, weights)[0]))
     for _ in range(chance.choice((0, 1, 1, 1, 2, 2, 3, 4))):
-        chance.choices(list(CHANGES), list(CHANGES.values()))[0](chance, request)
+        change = chance.choices(list(CHANGES), list(CHANGES.values()))[0]
+        with suppress(RecursionError):  # a body may be nested deeper than Python's stack
+            change(chance, request)
         if len(data := to_bytes(request.body)) > LONGEST:
             request.body = data[: 2 * LONGEST]
             break
@@ -230,11 +233,14 @@ def _copies(values: list[Any], count: int) -> list[Any]:
 
 def _long(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield where lists and texts stand that are not empty."""
-    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        if isinstance(value[key], list | str) and value[key]:
-            yield value, key
-        if isinstance(value[key], dict | list):
-            yield from _long(value[key])
+    waiting = [value]  # no recursion: a body may be nested deeper than Python's stack
+    while waiting:
+        outer = waiting.pop()
+        for key in outer if isinstance(outer, dict) else range(len(outer)) if isinstance(outer, list) else ():
+            if isinstance(outer[key], list | str) and outer[key]:
+                yield outer, key
+            if isinstance(outer[key], dict | list):
+                waiting.append(outer[key])
 
 
 def _change_path(chance: Random, request: Request) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.urns import ENT, GROUP, IDMELON, PATCH_OP, USER
+from tests.support.urns import ENT, GROUP, IDMELON, PATCH_OP, USER
 
 BASE = "/api/scim/v2"
 MESSAGES = "urn:ietf:params:scim:api:messages:2.0"

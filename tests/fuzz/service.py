@@ -81,7 +81,7 @@ class Service:
         self.cookie = self.csrf = ""
         self._send(Request("GET", "/healthz"))
         with store.writing() as writer:
-            make_missing_element(writer)
+            fill_store(writer)
         self._sign_in()
 
     def ask(self, request: Request, chance: Random) -> WriteResult:
@@ -192,7 +192,7 @@ def _variables(headers: dict[str, str]) -> Iterator[tuple[str, str]]:
             yield (variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"), text[:8_190]
 
 
-def make_missing_element(writer: Writer) -> None:
+def fill_store(writer: Writer) -> None:
     """Write users with managers, groups within each other, and a user with many values."""
     for number in range(USERS):
         document = user(number)

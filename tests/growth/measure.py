@@ -20,7 +20,7 @@ from app import create_app  # noqa: E402
 from config.tokens import new_token  # noqa: E402
 from provisioning_log import log_of  # noqa: E402
 from storage.memory import MemoryStore  # noqa: E402
-from tests.panel.conftest import HASH, SCIM, Browser  # noqa: E402
+from tests.support.panel_browser import HASH, SCIM, Browser  # noqa: E402
 
 
 def main() -> None:

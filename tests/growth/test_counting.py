@@ -81,9 +81,10 @@ def test_work_in_c_is_counted(expression):
     def steps(n):
         scope = {"values": ["x"] * n + ["y"], "other": ["x"] * n + ["y"], "text": "a" * n, "last": "y"}
         tree = counting.Instrument().visit(ast.parse(expression, mode="eval"))
+        code = compile(ast.fix_missing_locations(tree), "test", "eval")
         names = {f"_count_{name}": helper for name, helper in counting.HELPERS.items()}
         with counting.work.counted(10**6):
-            eval(compile(ast.fix_missing_locations(tree), "test", "eval"), {**names, **scope})
+            eval(code, {**names, **scope})
         return counting.work.steps
 
     assert steps(2_000) - steps(1_000) >= 1_000

@@ -15,7 +15,7 @@ from provisioning_log import ProvisioningLog, log_of
 from provisioning_log.entries import Entry
 from provisioning_log.search import Criteria
 from storage.memory import MemoryStore
-from tests.conftest import Scim, in_process
+from tests.support.scim_client import Scim, in_process
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The log's files: bounded, whole lines, in the order of time, whoever writes them."""
+"""The log's files: size limit, complete lines, order of time."""
 
 import errno
 import json
@@ -67,12 +67,12 @@ def test_what_is_too_old_is_deleted(files):
         files.path.rename(moved)
         then = (today - timedelta(days=days)).timestamp()
         os.utime(moved, (then, then))
-    files.tidy()
+    files.delete_expired()
     assert ids(files.oldest_first()) == ["89", "1"]
 
 
 def test_tidying_where_nothing_is_does_nothing(files):
-    files.tidy()
+    files.delete_expired()
     assert not files.path.parent.exists()
 
 
@@ -153,7 +153,7 @@ def test_a_copy_beside_the_files_is_neither_read_nor_deleted(files):
     for copy in copies:
         copy.write_bytes(segment.read_bytes())
         os.utime(copy, (0, 0))
-    files.tidy()
+    files.delete_expired()
     assert ids(files.oldest_first()) == ["0", "1"]
     assert all(copy.exists() for copy in copies)
 

@@ -1,4 +1,4 @@
-"""Since when somebody is disabled, and who is purged for it."""
+"""When users were disabled, and which of them are purged."""
 
 import time
 from dataclasses import replace
@@ -103,19 +103,19 @@ def test_who_is_restored_while_the_purge_is_at_work_stays(kept, monkeypatch):
     assert kept.scim.read(f"/Users/{ann['id']}")["active"] is True
 
 
-def test_off_nobody_is_purged(logged):
+def test_no_user_is_purged_when_off(logged):
     ann = logged.scim.create_user(active=False)
     age(logged, ann)
     assert purge(logged).run() == 0
     assert logged.scim.get(f"/Users/{ann['id']}").status == 200
 
 
-def test_one_worker_at_a_time_is_at_it(kept, tmp_path):
+def test_only_one_worker_purges_at_a_time(kept, tmp_path):
     service = kept.app.extensions["tinyscim"]
     one, other = (Purge(service, tmp_path / "purge.lock") for _ in range(2))
     ann = kept.scim.create_user(active=False)
     age(kept, ann)
-    with one._alone():
+    with one._exclusive():
         assert other.run() == 0
     assert other.run() == 1
 

@@ -1,40 +1,18 @@
-"""Secrets planted everywhere, under every name and in every form: none is in the log, its exports, pages or stderr."""
+"""Secrets under any name and in any format never reach the log, its exports, pages or stderr."""
 
-import base64
 import io
 import logging
-from itertools import count
 from urllib.parse import quote
 
 import pytest
 
 from runtime import buffered_logging
 from runtime.redact import LEFT_OUT, is_secret_name, redact
-from tests.urns import PATCH_OP, USER
+from tests.support.planted_secrets import SECRET_NAMES, Planted
+from tests.support.urns import PATCH_OP, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 UNKNOWN = "urn:contoso:params:extension:2.0:User"
-SECRET_NAMES = (
-    *("password", "Password", "PASSWORD", "pass-word", "pass_word", "userPassword", "user_password", "newPassword"),
-    *("oldPassword", "passwordHash", "password_hash", "PasswordSalt", "passwd", "userPasswd", "pwd", "unicodePwd"),
-    *("passphrase", "pass_phrase", "Pass Phrase", "passcode", "pass", "dbPass", "temporaryAccessPass", "userPw"),
-    *("secret", "clientSecret", "client_secret", "CLIENT-SECRET", "sharedSecret", "secretKey", "secret.key"),
-    *("token", "accessToken", "access_token", "Access-Token", "access.token", "refreshToken", "idToken", "apiToken"),
-    *("apiKey", "api_key", "API-Key", "APIKEY", "api.key", "api key", "x-api-key", "accessKey", "aws_access_key_id"),
-    *("privateKey", "private_key", "sshPrivateKey", "signingKey", "encryption-key", "sharedKey", "symmetricKey"),
-    *("authorization", "Proxy-Authorization", "credentials", "supplementalCredentials", "userCredential", "keytab"),
-    *("pin", "PIN", "userPin", "card_pin", "PINNumber", "otp", "OTP", "otpSeed", "otp_seed", "totpSecret", "mfaSeed"),
-    *("seed", "otpKey", "hotp", "jwt", "psk", "recoveryCode", "backup_codes", "ntHash", "lmHash", "userPKCS12"),
-    *(
-        "sessionCookie",
-        "sessionId",
-        "passkey",
-        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44",
-        "pa\u017f\u017fword",
-        "pass\u200bword",
-        "pass\tword",
-    ),
-)
 READABLE_NAMES = (
     *("passport", "passportNumber", "tokenizer", "tokenization", "secretary", "secretaryName", "undersecretary"),
     *("secretariat", "pinCode", "pin_code", "shippingAddress", "spinning", "pineapple", "opinion", "compass"),
@@ -60,25 +38,6 @@ FORMS = {
     "JSON within a text": 'sent {{"apiKey" : "{} hush"}}',
     "escaped JSON": '[{{"inner": "{{\\"token\\": \\"{}\\"}}"}}]',
 }
-
-
-class Planted:
-    """Makes secrets, and finds those that are in a text."""
-
-    def __init__(self):
-        self.numbers, self.all = count(1000), []
-
-    def new(self):
-        self.all.append(f"Hush{next(self.numbers)}hush")
-        return self.all[-1]
-
-    def basic(self):
-        encoded = base64.b64encode(f"ann:{self.new()}".encode()).decode()
-        self.all.append(encoded)
-        return f"Basic {encoded}"
-
-    def found_in(self, text):
-        return [one for one in self.all if one.casefold() in text.casefold()]
 
 
 def plant_by_name(scim, user, planted):
@@ -159,7 +118,7 @@ def stderr():
 @pytest.fixture
 def everywhere(logged, stderr, monkeypatch):
     """All the text that the log and its readers give out."""
-    monkeypatch.setattr("provisioning_log.writer.STRANGERS", 10_000)
+    monkeypatch.setattr("provisioning_log.writer.UNAUTHENTICATED_PER_MINUTE", 10_000)
     logged.scim.create_user(userName="bystander", title="Cook")
 
     def read():

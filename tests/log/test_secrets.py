@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.urns import PATCH_OP
+from tests.support.urns import PATCH_OP
 
 SECRET = "Hush-{}-hush"
 VAULT = {
@@ -78,7 +78,7 @@ def selecting() -> st.SearchStrategy[Any]:
     forms = ['doors[code eq "{}"].code', 'password eq "{}"', 'x[password eq "{}"', "pin eq {}", 'doors[code eq "{}"]']
     paths = st.builds(str.format, st.sampled_from(forms), SECRETS)
     every = st.fixed_dictionaries({"op": ops(), "path": paths | paths.map(lambda one: f"{URN}:{one}"), "value": VALUES})
-    # What is put where everybody may read it is no secret, be it beside one.
+    # A value of a readable attribute is not a secret, even beside one.
     beside = SECRETS.map('doors[code eq "{}"].value'.format)
     return every | st.fixed_dictionaries({"op": ops(), "path": beside, "value": st.just("front")})
 
@@ -114,7 +114,7 @@ def test_no_secret_gets_in_by_any_request(vault, request):
     assert "ontoso.example" in written
 
 
-def test_a_value_that_nobody_may_read_is_not_in_the_answer_either(make_logged):
+def test_a_never_returned_value_is_not_in_the_response(make_logged):
     logged = make_logged(schemas=[VAULT])
     answer = logged.scim.post("/Users", {"userName": "ann", URN: {"expiry": "Hush"}})
     user = logged.scim.create_user()

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from config.tokens import new_token
-from tests.conftest import Scim
+from tests.support.scim_client import Scim
 
 
 def entries(folder):

@@ -1,4 +1,4 @@
-"""What each client may keep of the log: no request and no client pushes out what others did."""
+"""Fair shares: no client evicts the entries of others."""
 
 import json
 import time
@@ -8,10 +8,11 @@ import pytest
 
 from provisioning_log import writer
 from provisioning_log.archive import Archive
-from provisioning_log.entries import Entry, Subject, read_entry, timestamp
+from provisioning_log.entries import Entry, Subject, timestamp
+from provisioning_log.entry_reader import read_entry
 from provisioning_log.search import Criteria, matching
 from provisioning_log.segments import LogFiles
-from provisioning_log.shares import share
+from provisioning_log.shares import fair_share
 from runtime.redact import LEFT_OUT
 from scim.directory.events import Event
 
@@ -24,7 +25,7 @@ MAX_BYTES = 200_000
     [([], 10, 0), ([5], 10, 5), ([50], 10, 10), ([1, 50], 10, 9), ([50, 50], 10, 5), ([1, 2, 50, 50], 13, 5)],
 )
 def test_small_clients_leave_more_to_the_others(sizes, room, fair):
-    assert share(sizes, room) == fair
+    assert fair_share(sizes, room) == fair
     assert sum(min(size, fair) for size in sizes) <= max(room, sum(sizes) if sum(sizes) <= room else 0)
 
 
@@ -34,7 +35,7 @@ def line(number: int, by: str, size: int = 300) -> str:
 
 
 @pytest.mark.parametrize("floods", [1, 3])
-def test_a_flood_pushes_out_nothing_of_others_within_their_share(tmp_path, floods):
+def test_a_flood_evicts_no_entries_within_a_share(tmp_path, floods):
     files = LogFiles(tmp_path / "log.jsonl", MAX_BYTES, 90)
     mine = [line(number, "mine") for number in range(40)]  # less than a share of a quarter
     for one in mine:
@@ -70,7 +71,7 @@ def test_a_follower_sees_each_line_once_while_shares_are_taken(tmp_path):
     assert got == [str(number) for number in range(2_000)]
 
 
-def test_what_is_no_entry_does_not_break_the_bound(tmp_path):
+def test_invalid_lines_do_not_break_the_size_limit(tmp_path):
     files = LogFiles(tmp_path / "log.jsonl", MAX_BYTES, 90)
     for _ in range(30):
         with files.path.open("a") as file:
@@ -102,7 +103,7 @@ def test_no_line_is_longer_than_the_longest(tmp_path, max_bytes, text):
     assert read_entry(written).actions == ("created",)
 
 
-def test_twelve_large_requests_leave_what_was_before(make_logged):
+def test_large_requests_do_not_evict_earlier_entries(make_logged):
     logged = make_logged(log={"max_bytes": 3_000_000})
     for number in range(100):
         logged.scim.create_user(userName=f"before-{number}")
@@ -116,7 +117,7 @@ def test_twelve_large_requests_leave_what_was_before(make_logged):
     assert sum(entry.who.name.startswith("before-") for entry in logged.entries()) == 100
 
 
-def test_a_full_queue_loses_the_events_of_the_client_that_has_most(logged, monkeypatch):
+def test_a_full_queue_drops_events_of_the_busiest_client(logged, monkeypatch):
     monkeypatch.setattr(writer, "QUEUE", 100)
     monkeypatch.setattr(writer, "PAUSE", 60)
     for _ in range(500):
@@ -128,7 +129,7 @@ def test_a_full_queue_loses_the_events_of_the_client_that_has_most(logged, monke
     assert [entry.moved for entry in entries if entry.actions == ("lost",)] == [420]
 
 
-def test_many_large_entries_at_once_are_appended_bit_by_bit(make_logged, monkeypatch):
+def test_large_batches_are_split(make_logged, monkeypatch):
     monkeypatch.setattr(writer, "PAUSE", 60)
     logged = make_logged(log={"max_bytes": 100_000})
     for number in range(200):

@@ -1,4 +1,4 @@
-"""Writing off the request path: nothing waits, nothing fails, what is lost is counted."""
+"""Writing in the background: requests neither wait nor fail, and lost entries are counted."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def wait_for(condition) -> None:
     raise AssertionError("it did not happen")
 
 
-def test_entries_are_written_without_anybody_asking(logged):
+def test_entries_are_written_in_the_background(logged):
     logged.scim.create_user()
     wait_for(lambda: logged.path.exists() and logged.path.read_text().count("\n") == 1)
 
@@ -32,7 +32,7 @@ def full_disk(monkeypatch):
         yield patched
 
 
-def test_a_full_disk_costs_entries_and_no_request(logged, full_disk, caplog):
+def test_a_full_disk_loses_entries_but_fails_no_request(logged, full_disk, caplog):
     ann = logged.scim.create_user(userName="ann")
     logged.log.flush()
     logged.scim.delete(f"/Users/{ann['id']}")

@@ -1,4 +1,4 @@
-"""Lists of users and groups, their pages, exports, and removing who is disabled."""
+"""Lists of users and groups, their pages, exports, and removing disabled users."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import re
 import pytest
 
 from panel.lists import PAGE_SIZE
-from tests.urns import IDMELON
+from tests.support.urns import IDMELON
 
 USERS, GROUPS = "/panel/directory/Users", "/panel/directory/Groups"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -44,9 +44,9 @@ def shown(page):
     return [name[:4].rstrip("@") for place, name in sorted(found) if place >= 0]
 
 
-def test_without_anybody_the_lists_say_what_to_do(browser):
-    for path in (USERS, GROUPS):
-        assert "There are none yet. They appear here when Entra provisions them" in browser.get(path).text
+def test_empty_lists_explain_what_to_do(browser):
+    for path, name in ((USERS, "No users"), (GROUPS, "No groups")):
+        assert f"{name} yet. They appear here when Entra provisions them" in browser.get(path).text
 
 
 def test_users_are_listed_by_name_with_their_state(browser, people):
@@ -120,7 +120,7 @@ def test_a_users_page_has_every_attribute_the_groups_and_the_manager(browser, pe
         "Manager Ada Lovelace",
         "Engineers",
         "Disabled since",
-        f"Id here {people['grace']}",
+        f"SCIM ID {people['grace']}",
     ):
         assert words in page.text
     assert f'href="{USERS}/{people["ada"]}"' in page.html
@@ -136,7 +136,7 @@ def test_a_groups_page_has_its_members(browser, people):
     assert f'href="{USERS}/{people["ada"]}"' not in found.html
 
 
-def test_who_is_not_there_is_said_in_words(browser):
+def test_a_missing_resource_is_a_404_page(browser):
     page = browser.get(f"{USERS}/nobody")
     assert page.status == 404
     assert "There is no User with the id nobody." in page.text
@@ -189,12 +189,12 @@ def test_removing_asks_first(browser, people):
     assert "Remove now" in browser.get(f"{USERS}/{people['grace']}").text
     assert "Remove “Grace Hopper”?" in browser.get(path).text
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 200
-    assert "is removed" in browser.follow(browser.post(path)).text
+    assert "was removed" in browser.follow(browser.post(path)).text
     assert browser.scim("GET", f"/Users/{people['grace']}").status_code == 404
     assert "Members 1" in browser.get(f"{GROUPS}/{people['group']}").text
 
 
-def test_who_is_active_cannot_be_removed(browser, people):
+def test_an_active_user_cannot_be_removed(browser, people):
     path = f"{USERS}/{people['ada']}/remove"
     assert "Remove now" not in browser.get(f"{USERS}/{people['ada']}").text
     assert browser.get(path).status == 409
@@ -249,7 +249,7 @@ def test_columns_of_the_same_label_are_all_in_the_csv(browser, people):
     assert rows == [["User name", first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "", "Active"]]
 
 
-def test_links_lead_to_who_is_here_alone(make_browser):
+def test_only_stored_resources_are_linked(make_browser):
     owner = {
         "name": "owner",
         "type": "complex",

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from tests.urns import IDMELON
+from tests.support.urns import IDMELON
 
 GUIDE = "/panel/integrations/entra/guide"
 
 
 def exported():
-    """A small schema as Entra exports it: one rule, users and groups."""
+    """A small schema as Entra exports it: one rule with mappings of users and groups."""
 
     def mapping(kind, rows):
         return {
@@ -61,7 +61,7 @@ def upload(browser, content, give="page"):
     return browser.post(f"{GUIDE}/schema", fields, form=GUIDE, content_type="multipart/form-data")
 
 
-def test_the_guide_has_this_servers_values(make_browser):
+def test_the_guide_shows_this_servers_values(make_browser):
     browser = make_browser(server={"public_url": "https://scim.example.com"})
     browser.sign_in()
     page = browser.get(GUIDE)
@@ -72,7 +72,7 @@ def test_the_guide_has_this_servers_values(make_browser):
     assert f"immutableId {IDMELON}:immutable_id" in page.text
 
 
-def test_the_tables_come_from_the_schemas_that_are_served(make_browser):
+def test_the_tables_follow_the_served_schemas(make_browser):
     extension = {
         "id": "urn:ietf:params:scim:schemas:extension:contoso:2.0:User",
         "name": "Contoso",
@@ -99,20 +99,20 @@ def test_every_attribute_is_in_the_tables(browser):
                 assert name in page.text
 
 
-def test_the_schema_comes_back_with_what_was_missing(browser):
+def test_missing_attributes_and_mappings_are_added_to_the_schema(browser):
     page = upload(browser, exported())
     assert page.status == 200
     assert f"User: declared {IDMELON}:immutable_id" in page.text
     assert "Group: mapped description to description" in page.text
 
 
-def test_the_file_is_ready_and_a_second_time_nothing_changes(browser):
+def test_a_downloaded_result_needs_no_further_change(browser):
     answer = upload(browser, exported(), give="file")
     assert answer.headers["Content-Type"].startswith("application/json")
     assert "attachment" in answer.headers["Content-Disposition"]
     names = [row["name"] for row in json.loads(answer.html)["directories"][1]["objects"][0]["attributes"]]
     assert f"{IDMELON}:extraAttribute5" in names
-    assert "Everything is there already" in upload(browser, answer.html.encode()).text
+    assert "The schema is already complete" in upload(browser, answer.html.encode()).text
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,44 @@ def test_the_file_is_ready_and_a_second_time_nothing_changes(browser):
         ({**exported(), "id": float("nan")}, "not JSON"),
     ],
 )
-def test_what_is_no_schema_is_refused_with_the_reason(browser, content, reason):
+def test_an_invalid_schema_is_refused_with_the_reason(browser, content, reason):
     page = upload(browser, content)
     assert page.status == 400
-    assert "This is no schema exported from Entra" in page.text
+    assert "This file is not a schema exported from Entra" in page.text
     assert reason in page.html
 
 
-def test_without_a_file_the_guide_asks_for_one(browser):
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("directories",), None),
+        (("directories", 1, "objects", 0, "attributes"), "text"),
+        (("directories", 1, "objects"), []),
+        (("synchronizationRules", 0, "objectMappings"), None),
+        (("synchronizationRules", 0, "objectMappings", 0, "attributeMappings"), [1]),
+        (("synchronizationRules", 0, "objectMappings", 1, "targetObjectName"), 5),
+    ],
+)
+def test_a_schema_with_a_missing_part_is_refused(browser, where, value):
+    content = exported()
+    *path, key = where
+    part = content
+    for step in path:
+        part = part[step]
+    part[key] = value
+    assert upload(browser, content).status == 400
+
+
+def test_a_source_that_an_administrator_chose_is_kept(browser):
+    content = exported()
+    rows = content["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"]
+    rows[1]["source"] = {"type": "Attribute", "name": "employeeId"}
+    answer = upload(browser, content, give="file")
+    mapping = json.loads(answer.html)["synchronizationRules"][0]["objectMappings"][0]
+    assert mapping["attributeMappings"][1]["source"]["name"] == "employeeId"
+
+
+def test_an_upload_without_a_file_is_refused(browser):
     page = browser.post(f"{GUIDE}/schema", {"give": "page"}, form=GUIDE)
     assert page.status == 400
     assert "Choose the file" in page.text

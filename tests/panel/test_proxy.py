@@ -1,4 +1,4 @@
-"""What the service says of its proxy when it starts."""
+"""The warning about an untrusted proxy at start-up."""
 
 import pytest
 
@@ -8,7 +8,7 @@ HTTPS = {"public_url": "https://scim.example.com"}
 
 
 @pytest.mark.parametrize(("server", "times"), [(HTTPS, 1), ({**HTTPS, "trusted_proxies": 1}, 0), ({}, 0)])
-def test_a_proxy_that_hides_all_visitors_is_told_once(serve, tmp_path, server, times):
+def test_an_untrusted_proxy_is_reported_once(serve, tmp_path, server, times):
     with serve(tmp_path, new_token("entra")[1], **server):
         pass
     assert (tmp_path / "log").read_text().count("trusted_proxies is 0") == times

@@ -1,15 +1,21 @@
-"""A session belongs to the secret with which its request began, and its cookie to the panel's host alone."""
+"""Sessions and their cookies, and the networks that may reach the panel."""
 
 import io
 import itertools
+import json
 import logging
+import time
 from threading import Thread
 
 import pytest
 
+from app import create_app
 from config import edit
-from tests.conftest import rewrite
-from tests.panel.conftest import PASSWORD, Browser, Page, fields
+from panel import sessions
+from panel.sessions import MAX_LIFETIME
+from storage.memory import MemoryStore
+from tests.support.panel_browser import PASSWORD, Browser, Page, fields
+from tests.support.serving import rewrite
 
 NEW_PASSWORD = "another password"
 HTTPS = "https://scim.example.com"
@@ -75,16 +81,16 @@ def test_a_slow_page_does_not_carry_its_session_over_to_a_new_password(browser, 
     assert not is_signed_in(browser)
 
 
-def test_a_slow_sign_in_with_the_old_password_opens_nothing(stranger):
+def test_a_slow_sign_in_with_the_old_password_opens_nothing(anonymous):
     page = send_slowly(
-        stranger,
+        anonymous,
         "/panel/sign-in",
         "/panel/sign-in",
         {"password": PASSWORD.replace(" ", "+")},
-        lambda: change_password(stranger),
+        lambda: change_password(anonymous),
     )
     assert "Set-Cookie" not in page.headers
-    assert not is_signed_in(stranger)
+    assert not is_signed_in(anonymous)
 
 
 def test_a_form_of_before_the_new_password_is_refused(browser):
@@ -99,8 +105,8 @@ def cookies(page):
     return page.headers.getlist("Set-Cookie")
 
 
-def test_over_tls_no_other_host_can_set_the_cookie(stranger):
-    (cookie,) = cookies(stranger.get("/panel/sign-in", base_url=HTTPS))
+def test_over_tls_no_other_host_can_set_the_cookie(anonymous):
+    (cookie,) = cookies(anonymous.get("/panel/sign-in", base_url=HTTPS))
     assert cookie.startswith("__Host-tinyscim_panel=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
@@ -118,23 +124,23 @@ def test_below_a_proxys_prefix_the_cookie_keeps_to_it(make_browser):
     assert {"Secure", "Path=/here/panel"} <= set(cookie.split("; "))
 
 
-def test_a_session_over_tls_works_and_ends(stranger):
+def test_a_session_over_tls_works_and_ends(anonymous):
     def get(path):
-        return Page(stranger.client.get(path, base_url=HTTPS))
+        return Page(anonymous.client.get(path, base_url=HTTPS))
 
     given = {**fields(get("/panel/sign-in")), "password": PASSWORD}
-    assert stranger.client.post("/panel/sign-in", data=given, base_url=HTTPS).status_code == 302
+    assert anonymous.client.post("/panel/sign-in", data=given, base_url=HTTPS).status_code == 302
     page = get("/panel/integrations")
     assert page.status == 200
-    assert stranger.client.post("/panel/sign-out", data=fields(page), base_url=HTTPS).status_code == 302
+    assert anonymous.client.post("/panel/sign-out", data=fields(page), base_url=HTTPS).status_code == 302
     assert get("/panel/integrations").status == 302
 
 
-def test_a_plain_cookie_is_not_taken_over_tls(stranger):
+def test_a_plain_cookie_is_not_taken_over_tls(anonymous):
     """Another host of the domain, or one on the way, could have set it."""
-    stranger.sign_in()
-    value = stranger.client.get_cookie("tinyscim_panel", path="/panel").value
-    other = Browser(stranger.app, stranger.path, stranger.token)
+    anonymous.sign_in()
+    value = anonymous.client.get_cookie("tinyscim_panel", path="/panel").value
+    other = Browser(anonymous.app, anonymous.path, anonymous.token)
     other.client.set_cookie("tinyscim_panel", value, domain="scim.example.com", path="/panel")
     assert other.get("/panel/integrations", base_url=HTTPS).status == 302
 
@@ -187,7 +193,7 @@ def test_the_listed_networks_reach_the_panel(limited, address):
         assert answer.status_code != 403
 
 
-def test_entra_is_let_in_from_everywhere(limited):
+def test_scim_is_reachable_from_every_network(limited):
     browser = limited()
     headers = {"Authorization": f"Bearer {browser.token}"}
     for path, status in (("/api/scim/v2/Users", 200), ("/healthz", 200), ("/panelx", 404)):
@@ -209,9 +215,59 @@ def test_a_trusted_proxy_says_where_a_request_comes_from(limited):
         assert browser.get("/panel/sign-in", headers={"X-Forwarded-For": address}).status == status
 
 
-def test_what_a_proxy_forwards_is_refused_where_none_is_trusted(limited):
+def test_forwarded_requests_are_rejected_without_trusted_proxies(limited):
     """Each request would seem to come from the proxy, which is in the network."""
     given = {"headers": {"X-Forwarded-For": "52.1.2.3"}, "environ_base": {"REMOTE_ADDR": "10.0.0.1"}}
     page = limited().get("/panel/sign-in", **given)
     assert page.status == 403
     assert "Set trusted_proxies" in page.text
+
+
+def test_the_cookie_is_restricted(anonymous):
+    over_http = anonymous.sign_in().headers["Set-Cookie"]
+    assert "HttpOnly" in over_http
+    assert "SameSite=Lax" in over_http
+    assert "Path=/panel" in over_http
+    assert "Secure" not in over_http
+
+
+def test_the_cookie_is_secure_over_tls(anonymous):
+    page = anonymous.get("/panel/sign-in", base_url="https://scim.example.com")
+    assert "Secure" in page.headers["Set-Cookie"]
+
+
+def test_a_session_ends_twelve_hours_after_signing_in(browser, monkeypatch):
+    began = time.time()
+    monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME - 60)
+    assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # rewrites the cookie
+    monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME + 60)
+    assert browser.get("/panel/integrations").status == 302
+    assert "Sign out" not in browser.get("/panel/sign-in").text
+
+
+def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
+    other = Browser(create_app(browser.path, store=MemoryStore()), browser.path, browser.token)
+    cookie = browser.client.get_cookie("tinyscim_panel", path="/panel").value
+    second = Browser(other.app, browser.path, browser.token)
+    second.sign_in()
+    other.client.set_cookie("tinyscim_panel", cookie, path="/panel")
+    assert other.get("/panel/integrations").status == 200
+    browser.post("/panel/sign-out", form="/panel/integrations")
+    assert other.get("/panel/integrations").status == 302
+    browser.client.set_cookie("tinyscim_panel", cookie, path="/panel")
+    assert browser.get("/panel/integrations").status == 302
+    assert second.get("/panel/integrations").status == 200  # who else uses the panel stays in
+
+
+def test_a_revoked_session_is_forgotten_when_it_expires(tmp_path):
+    path = tmp_path / "ended.json"
+    sessions.RevokedSessions(path).add("long ago", time.time() - MAX_LIFETIME - 1)
+    sessions.RevokedSessions(path).add("just now", time.time())
+    assert list(json.loads(path.read_text())) == ["just now"]
+    path.write_text("{")
+    assert "just now" not in sessions.RevokedSessions(path)
+
+
+def test_the_cookie_is_secure_if_the_public_url_is_https(make_browser):
+    browser = make_browser(server={"public_url": "https://scim.example.com"})
+    assert "Secure" in browser.sign_in().headers["Set-Cookie"]

@@ -5,7 +5,7 @@ import pytest
 from app import create_app
 from config.tokens import new_token
 from storage.memory import MemoryStore
-from tests.urns import USER
+from tests.support.urns import USER
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 

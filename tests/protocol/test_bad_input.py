@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.urns import ENT, GROUP, USER
+from tests.support.urns import ENT, GROUP, USER
 
 MEGABYTES = 10 * 1024 * 1024
 
@@ -232,7 +232,7 @@ def test_a_body_that_breaks_off_is_400(live, framing, sent):
         with connection.makefile("rb") as file:
             answer = file.read()
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"The body broke off" in answer
+    assert b"The body ended early" in answer
     assert live.found("/Users", 'userName eq "broken-off"') == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from storage.base import StoreCorrupted, Unavailable
 from storage.memory import MemoryStore
-from tests.urns import ENT, GROUP, PATCH_OP, USER
+from tests.support.urns import ENT, GROUP, PATCH_OP, USER
 
 REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"

@@ -1,8 +1,8 @@
-"""Clients that write at the same time, against gunicorn."""
+"""Concurrent writes, against gunicorn."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 
 def at_once(action, arguments):
@@ -10,7 +10,7 @@ def at_once(action, arguments):
         return sorted(pool.map(action, arguments))
 
 
-def test_a_name_is_given_to_one_of_many(live):
+def test_only_one_of_many_users_gets_a_name(live):
     def create(n):
         name = "Race@contoso.example".swapcase() if n % 2 else "Race@contoso.example"
         return live.post("/Users", {"schemas": [USER], "userName": name}).status
@@ -19,7 +19,7 @@ def test_a_name_is_given_to_one_of_many(live):
     assert len(live.found("/Users", 'userName eq "race@contoso.example"')) == 1
 
 
-def test_a_version_is_replaced_by_one_of_many(live):
+def test_only_one_of_many_writes_replaces_a_version(live):
     user = live.create_user(userName="versions@contoso.example")
     headers = {"If-Match": user["meta"]["version"]}
 
@@ -30,7 +30,7 @@ def test_a_version_is_replaced_by_one_of_many(live):
     assert at_once(patch, range(16)) == [200] + [412] * 15
 
 
-def test_changes_to_different_attributes_lose_none(live):
+def test_concurrent_changes_to_different_attributes_are_all_kept(live):
     user = live.create_user(userName="merge@contoso.example")
     names = ["title", "nickName", "displayName", "userType", "name.givenName", "name.familyName"]
     names += [f"{ENT}:department", f"{ENT}:division"]
@@ -45,7 +45,7 @@ def test_changes_to_different_attributes_lose_none(live):
     assert found[ENT] == {"department": f"{ENT}:department", "division": f"{ENT}:division"}
 
 
-def test_members_come_and_go_at_once(live):
+def test_members_join_and_leave_concurrently(live):
     users = [live.create_user(userName=f"shift{n}@contoso.example")["id"] for n in range(16)]
     group = live.create_group(displayName="Shift", members=[{"value": id} for id in users[:8]])
 
@@ -60,7 +60,7 @@ def test_members_come_and_go_at_once(live):
     assert sorted(member["value"] for member in left) == sorted(users[8:])
 
 
-def test_a_user_is_deleted_once_and_leaves_its_group(live):
+def test_a_user_is_deleted_once_and_removed_from_its_group(live):
     user = live.create_user(userName="gone@contoso.example")
     group = live.create_group(displayName="Leavers", members=[{"value": user["id"]}])
     assert at_once(lambda _: live.delete(f"/Users/{user['id']}").status, range(8)) == [204] + [404] * 7

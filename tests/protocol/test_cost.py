@@ -6,16 +6,10 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from scim.budget import Budget
-from scim.errors import TooMany
-from scim.filters import And, Compare, Not, Or, Present, compile_filter, lexer, parse_filter
-from scim.schema import resource_types
 from storage.base import StoredDocument
 from storage.memory import MemoryStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 USERS, MOST = 60, 9_000
@@ -56,7 +50,7 @@ def search(scim, path="/Users", **parameters):
     return scim.post(f"{path}/.search", {"schemas": [SEARCH], **parameters})
 
 
-def make_missing_element(scim, users=USERS, emails=2):
+def fill_directory(scim, users=USERS, emails=2):
     """Create users, each one a report of the one before it, who are in two groups of which one is in the other."""
     manager, everybody = {}, scim.create_group()
     for number in range(users):
@@ -70,19 +64,19 @@ def make_missing_element(scim, users=USERS, emails=2):
 
 @pytest.fixture(scope="module")
 def limited(make_scim):
-    return make_missing_element(make_scim(limits={"max_query_steps": MOST}))
+    return fill_directory(make_scim(limits={"max_query_steps": MOST}))
 
 
 @pytest.fixture(scope="module")
 def counting(make_scim):
     store = CountingStore()
-    return make_missing_element(make_scim(store=store, limits={"max_query_steps": HUGE})), store
+    return fill_directory(make_scim(store=store, limits={"max_query_steps": HUGE})), store
 
 
 @pytest.fixture(scope="module")
 def directories(make_scim):
     """Directories by their number of users."""
-    return {size: make_missing_element(make_scim(), size) for size in (8, 16, 32)}
+    return {size: fill_directory(make_scim(), size) for size in (8, 16, 32)}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +142,7 @@ def test_many_terms_are_cheap_where_another_decides_first(limited, first):
 
 
 def test_sorting_by_other_documents_counts(make_scim):
-    scim = make_missing_element(make_scim(limits={"max_query_steps": 1_000}))
+    scim = fill_directory(make_scim(limits={"max_query_steps": 1_000}))
     for _ in range(4):
         scim.create_group(members=[{"value": id} for id in scim.found("/Users", "id pr")])
     assert search(scim, "/Groups", sortBy="displayName").status == 200
@@ -174,7 +168,7 @@ def test_derived_values_are_computed_once_a_document(counting, form, sorting):
         assert search(scim, filter=joined(form, count), count=0, **sorting).status == 200
         return store.counted.copy()
 
-    lookups(2)  # what groups are in what is known from here on
+    lookups(2)  # from here on the groups of groups are cached
     few, many = lookups(2), lookups(40)
     assert few["decoded"] == USERS
     assert few == many
@@ -220,7 +214,7 @@ FORMS = (
 
 
 def grows_with(sizes, work):
-    """Tell whether twice the size makes at most twice the work."""
+    """Return whether twice the size makes at most twice the work."""
     counts = [work(size) for size in sizes]
     return all(later <= 2.1 * earlier for earlier, later in pairwise(counts)), counts
 
@@ -244,7 +238,7 @@ def test_a_repeated_term_is_evaluated_once_for_each_user(directories, form):
         few, _, many = (calls(scim, filter=filter, count=0) for scim in directories.values())
         return many - few
 
-    once = form.format("x")
+    once = form.format(7)
     assert work(joined(once, 40)) <= 1.1 * work(joined(once, 2))
 
 
@@ -252,7 +246,7 @@ def test_a_repeated_term_is_evaluated_once_for_each_user(directories, form):
     "form", ['emails[value co "x{}"]', 'emails.value co "x{}"', 'emails[value co "x{}" or type pr]']
 )
 def test_work_grows_with_the_elements(make_scim, form):
-    directories = {size: make_missing_element(make_scim(), 2, size) for size in (20, 40, 80)}
+    directories = {size: fill_directory(make_scim(), 2, size) for size in (20, 40, 80)}
     fine, counts = grows_with(directories, lambda size: calls(directories[size], filter=joined(form, 10), count=0))
     assert fine, counts
 
@@ -271,39 +265,6 @@ def test_work_grows_with_the_attributes_that_are_asked_for(scim):
     assert fine, counts
 
 
-USER_TYPE = resource_types.load().types["User"]
-
-
-def spent(filter, document):
-    budget = Budget()
-    compile_filter(parse_filter(filter), USER_TYPE, budget=budget)(document)
-    return budget.spent
-
-
-@pytest.mark.parametrize(
-    ("filter", "name"),
-    [('emails.value co "x"', "emails"), ('emails[value co "x"]', "emails"), ("emails[not (value pr)]", "emails")],
-)
-def test_every_element_that_a_term_is_compared_with_counts(filter, name):
-    counts = [spent(filter, {"emails": [{"value": str(n)} for n in range(size)]}) for size in (100, 200, 400)]
-    assert 100 <= counts[0] <= 600
-    assert [later / earlier for earlier, later in pairwise(counts)] == pytest.approx([2, 2], 0.05)
-
-
-def test_long_texts_count_for_more():
-    short, *long = [spent(f'title co "{"x" * 30}y"', {"title": "x" * size}) for size in (30, 100_000, 200_000)]
-    assert short == 1
-    assert [count / 100_000 for count in long] == pytest.approx([31 / 4_096, 2 * 31 / 4_096], 0.01)
-
-
-def test_a_budget_says_at_its_end_what_to_narrow():
-    budget = Budget(3, "Ask for less.")
-    for _ in range(3):
-        budget.spend()
-    with pytest.raises(TooMany, match=r"3 steps.*Ask for less\."):
-        budget.spend()
-
-
 def test_a_scan_lets_other_threads_run(counting, monkeypatch):
     scim, _ = counting
     pauses = []
@@ -314,88 +275,3 @@ def test_a_scan_lets_other_threads_run(counting, monkeypatch):
     few = len(pauses)
     assert search(scim, filter=joined('id co "x{}"', 1_000), count=0).status == 200
     assert len(pauses) - few > 1.5 * few
-
-
-LEAVES = [*(Compare("title", op, text) for op in ("eq", "sw") for text in ("a", "ab")), Present("nickName")]
-TREES = st.recursive(
-    st.sampled_from(LEAVES),
-    lambda trees: st.one_of(
-        st.lists(trees, min_size=2, max_size=4).map(lambda terms: And(tuple(terms))),
-        st.lists(trees, min_size=2, max_size=4).map(lambda terms: Or(tuple(terms))),
-        trees.map(Not),
-    ),
-    max_leaves=20,
-)
-DOCUMENTS = st.lists(
-    st.fixed_dictionaries({"title": st.sampled_from(["a", "ab", "b"])}, optional={"nickName": st.just("n")})
-)
-
-
-def holds(tree, document):
-    match tree:
-        case And(terms):
-            return all(holds(term, document) for term in terms)
-        case Or(terms):
-            return any(holds(term, document) for term in terms)
-        case Not(term):
-            return not holds(term, document)
-        case Present():
-            return "nickName" in document
-    return document["title"] == tree.value if tree.op == "eq" else document["title"].startswith(tree.value)
-
-
-@given(TREES, DOCUMENTS)
-def test_terms_that_are_shared_find_what_they_would_alone(tree, documents):
-    predicate = compile_filter(tree, USER_TYPE)
-    assert [predicate(one) for one in documents] == [holds(tree, one) for one in documents]
-
-
-def test_literals_of_two_types_are_two_terms(scim):
-    for filter in (
-        "active eq true or active eq 1",
-        'active eq true and active eq "1"',
-        "active eq 1 or active eq true",
-    ):
-        assert scim.query("/Users", filter=filter).body["scimType"] == "invalidFilter"
-
-
-UNCLOSED = ['"' + r"\"" * 4_000, '"' + "\\" * 8_001, r"\"" * 4_000, '"" ' * 2_000 + '"', '"x' * 2_001]
-
-
-@pytest.mark.parametrize("text", UNCLOSED, ids=lambda text: text[:6])
-def test_a_string_that_is_not_closed_is_refused(scim, text):
-    answer = search(scim, filter=f"title eq {text}")
-    assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
-    assert "quotation mark" in answer.body["detail"]
-    user = scim.create_user()
-    operation = {"op": "remove", "path": f"emails[value eq {text}]"}
-    assert scim.patch_op(f"/Users/{user['id']}", operation).body["scimType"] in ("invalidPath", "invalidFilter")
-
-
-@given(st.text('"\\a \n[]()'))
-def test_no_character_of_a_filter_is_read_twice(text):
-    """The pattern matches at every quotation mark, at the first attempt: there is nothing to which it could go back."""
-    for place, character in enumerate(text):
-        if character == '"':
-            found = lexer._STRING.match(text, place)
-            assert found
-            assert found["closed"] or not text[found.end() :].strip("\\")
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"attributes": [f"a{n}" for n in range(1_001)]},
-        {"excludedAttributes": ["userName"] * 1_001},
-        {"schemas": [SEARCH] * 101},
-    ],
-    ids=["attributes", "excludedAttributes", "schemas"],
-)
-def test_lists_of_names_are_limited(scim, parameters):
-    assert search(scim, **parameters).body["scimType"] == "invalidValue"
-
-
-def test_a_message_of_patch_has_a_limited_list_of_schemas(scim):
-    user = scim.create_user()
-    body = {"schemas": [USER] * 101, "Operations": []}
-    assert scim.patch(f"/Users/{user['id']}", body).status == 400

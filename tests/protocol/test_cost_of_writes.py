@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from storage.memory import MemoryStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 TWICE = 2.3  # what n log n and a constant may make of twice the size
@@ -297,3 +297,17 @@ def test_what_entra_and_others_send_about_large_groups_is_within_the_limits(make
     assert scim.patch_op(path, gone).status == 204
     assert scim.found("/Groups", 'members.value eq "m99999"') == [group["id"]]
     assert scim.found("/Groups", 'members.value eq "new0" or members.value eq "one999"') == []
+
+
+@pytest.mark.parametrize("name", ["path", "Path"])
+def test_long_paths_are_refused_before_one_is_read(scim, name):
+    user = scim.create_user()
+    filter = " or ".join(f'type eq "{n}"' for n in range(900))
+    operations = [{"op": "remove", name: f"emails[{filter}]"} for _ in range(30)]
+    answer = scim.patch_op(f"/Users/{user['id']}", *operations)
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
+    assert "Send fewer operations" in answer.body["detail"]
+    data = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations[:15]}
+    parts = [{"method": "PATCH", "path": f"/Users/{user['id']}", "data": data}] * 2
+    answer = scim.post("/Bulk", {"schemas": [BULK], "Operations": parts})
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")

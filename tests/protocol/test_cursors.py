@@ -26,7 +26,7 @@ def rest(scim, cursor, **query):
 
 
 @pytest.mark.parametrize("first", ["cursor&count=3", "cursor=&count=3"])
-def test_pages_follow_one_another_to_the_last(scim, users, first):
+def test_cursors_lead_through_all_pages(scim, users, first):
     sizes, seen, url = [], [], f"/Users?{first}"
     while url:
         body = scim.get(url).body
@@ -50,11 +50,11 @@ def test_last_full_page_has_no_next_cursor(scim, users):
     assert (ids, end) == (users[4:], None)
 
 
-def test_nothing_found_has_no_cursor(scim):
+def test_an_empty_result_has_no_cursor(scim):
     assert fetch(scim, "") == ([], None)
 
 
-def test_paging_is_by_index_where_nothing_is_said(scim, users):
+def test_paging_is_by_index_by_default(scim, users):
     assert "nextCursor" not in scim.get("/Users?count=2").body
     pagination = scim.read("/ServiceProviderConfig")["pagination"]
     assert (pagination["cursor"], pagination["index"]) == (True, True)
@@ -63,13 +63,13 @@ def test_paging_is_by_index_where_nothing_is_said(scim, users):
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2, 6])
-def test_resources_that_go_move_no_others(scim, users, gone):
+def test_deleted_resources_do_not_shift_pages(scim, users, gone):
     seen, cursor = fetch(scim, "")
     scim.delete(f"/Users/{users[gone]}")
     assert seen + rest(scim, cursor) == users[:2] + [id for id in users[2:] if id != users[gone]]
 
 
-def test_resources_that_come_move_no_others(scim, users):
+def test_new_resources_do_not_shift_pages(scim, users):
     seen, cursor = fetch(scim, "")
     new = scim.create_user()["id"]
     assert [id for id in seen + rest(scim, cursor) if id != new] == users
@@ -77,7 +77,7 @@ def test_resources_that_come_move_no_others(scim, users):
 
 @pytest.mark.parametrize("order", ["ascending", "descending"])
 @pytest.mark.parametrize("gone", [0, 5, 6])
-def test_sorted_pages_are_as_stable(scim, users, order, gone):
+def test_sorted_pages_are_stable_too(scim, users, order, gone):
     query = {"sortBy": "title", "sortOrder": order}
     expected = list(reversed(users)) if order == "ascending" else users
     seen, cursor = fetch(scim, "", **query)
@@ -89,7 +89,7 @@ def test_sorted_pages_are_as_stable(scim, users, order, gone):
     assert later == [id for id in expected[2:] if id != users[gone]]
 
 
-def test_sorted_pages_with_equal_and_missing_values(scim):
+def test_sorted_pages_include_equal_and_missing_values(scim):
     titles = [None, "same", None, "same", "same", None]
     users = [scim.create_user(**({"title": title} if title else {}))["id"] for title in titles]
     for order in ("ascending", "descending"):
@@ -98,7 +98,7 @@ def test_sorted_pages_with_equal_and_missing_values(scim):
         assert sorted(seen + rest(scim, cursor, **query)) == sorted(users)
 
 
-def test_filtered_cursors(scim, users):
+def test_cursors_page_through_a_filter(scim, users):
     query = {"filter": 'title gt "Title 4"'}
     seen, cursor = fetch(scim, "", **query)
     assert seen + rest(scim, cursor, **query) == users[:5]
@@ -109,7 +109,7 @@ def refused(scim, path, **query):
     return answer.status, (answer.body or {}).get("scimType")
 
 
-def test_changed_cursor_is_invalid(scim, users):
+def test_a_modified_cursor_is_invalid(scim, users):
     _, cursor = fetch(scim, "")
     for n, character in enumerate(cursor):
         changed = cursor[:n] + ("A" if character != "A" else "B") + cursor[n + 1 :]
@@ -120,7 +120,7 @@ def test_changed_cursor_is_invalid(scim, users):
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "AAAA", "..", "-", "é", "\x00", "a" * 5000, "%"])
-def test_cursor_that_was_never_given_is_invalid(scim, users, cursor):
+def test_a_made_up_cursor_is_invalid(scim, users, cursor):
     assert refused(scim, "/Users", cursor=cursor) == (400, "invalidCursor")
 
 
@@ -133,25 +133,25 @@ def test_cursor_that_was_never_given_is_invalid(scim, users, cursor):
         ("/Users", {"sortOrder": "descending", "sortBy": "title"}),
     ],
 )
-def test_cursor_of_another_query_is_invalid(scim, users, path, query):
+def test_the_cursor_of_another_query_is_invalid(scim, users, path, query):
     _, cursor = fetch(scim, "")
     assert refused(scim, path, cursor=cursor, **query) == (400, "invalidCursor")
 
 
-def test_cursor_of_another_filter_is_invalid(scim, users):
+def test_the_cursor_of_another_filter_is_invalid(scim, users):
     _, cursor = fetch(scim, "", filter="userName pr")
     assert refused(scim, "/Users", cursor=cursor) == (400, "invalidCursor")
     assert refused(scim, "/Users", cursor=cursor, filter="title pr") == (400, "invalidCursor")
 
 
-def test_count_must_stay_what_it_was(scim, users):
+def test_a_count_other_than_the_cursors_is_invalid(scim, users):
     _, cursor = fetch(scim, "")
     status, scim_type = refused(scim, "/Users", cursor=cursor, count=3)
     assert status == 400
     assert scim_type in {"invalidCount", "invalidCursor"}
 
 
-def test_cursors_in_search(scim, users):
+def test_search_pages_by_cursor(scim, users):
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "count": 4, "cursor": ""}
     first = scim.post("/Users/.search", body).body
     second = scim.post("/Users/.search", {**body, "cursor": first["nextCursor"]}).body
@@ -159,7 +159,7 @@ def test_cursors_in_search(scim, users):
     assert "nextCursor" not in second
 
 
-def test_cursors_over_all_types(scim, users):
+def test_cursors_page_over_all_resource_types(scim, users):
     group = scim.create_group()["id"]
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "count": 3, "cursor": ""}
     seen, cursor = [], ""
@@ -171,6 +171,6 @@ def test_cursors_over_all_types(scim, users):
     assert sorted(seen) == sorted([*users, group])
 
 
-def test_no_results_were_asked_for(scim, users):
+def test_a_count_of_zero_returns_the_total_only(scim, users):
     body = scim.get("/Users?cursor&count=0").body
     assert (body["totalResults"], body["itemsPerPage"], body["Resources"]) == (7, 0, [])

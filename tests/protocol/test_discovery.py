@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, GROUP, IDMELON, USER
+from tests.support.urns import ENT, GROUP, IDMELON, USER
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 DEVICE = "urn:example:params:scim:schemas:core:2.0:Device"

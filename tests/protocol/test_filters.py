@@ -6,7 +6,7 @@ import pytest
 
 from scim.filters import And, Compare, Not, Or, ValuePath, parse_filter
 from storage.tinydb_store import TinyDBStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
 

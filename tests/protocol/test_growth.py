@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.urns import ENT, GROUP, PATCH_OP, USER
+from tests.support.urns import ENT, GROUP, PATCH_OP, USER
 
 ROOT = Path(__file__).parents[2]
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+pytestmark = pytest.mark.long  # half a minute of CPU
+
 SLACK = 1.2  # between n log n, where it is 1, and n to the power of one and a half, where it is 1.3
 FIXED = 3_000  # steps by which two requests may differ for other reasons: a cache, a buffer
 BUDGET = 4_000_000  # steps of the largest request that the service takes

@@ -1,4 +1,4 @@
-"""Which hosts a request may name: [server] hosts."""
+"""The hosts that a request may name: [server] hosts."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_listed_host_is_answered(listed, host):
 
 
 @pytest.mark.parametrize("host", UNKNOWN)
-def test_any_other_is_refused_with_or_without_a_token(listed, host):
+def test_any_other_host_is_refused_with_or_without_a_token(listed, host):
     for headers in ({"Host": host}, {"Host": host, "Authorization": None}):
         for path in ("/Users", "/Schemas", "/nothing"):
             answer = listed.get(path, headers)
@@ -46,7 +46,7 @@ def test_any_other_is_refused_with_or_without_a_token(listed, host):
 
 
 @pytest.mark.parametrize("path", ["/", "/panel/", "/panel/sign-in", "/panel/static/panel.css", "/panel/none", "/none"])
-def test_elsewhere_the_refusal_is_a_plain_page(listed, path):
+def test_outside_scim_the_error_is_a_plain_page(listed, path):
     client = listed.app.test_client()
     answer = client.get(path, headers={"Host": "evil.example"})
     assert answer.status_code == 400
@@ -55,16 +55,16 @@ def test_elsewhere_the_refusal_is_a_plain_page(listed, path):
     assert client.get(path, headers={"Host": "localhost"}, buffered=True).status_code != 400
 
 
-def test_a_load_balancer_that_names_no_host_sees_the_health(listed):
+def test_a_health_check_needs_no_listed_host(listed):
     assert listed.app.test_client().get("/healthz", headers={"Host": "10.9.9.9:8000"}).status_code == 200
 
 
-def test_the_host_is_the_one_that_a_trusted_proxy_forwards(make_scim):
+def test_the_host_is_taken_from_a_trusted_proxy(make_scim):
     scim = make_scim(server={**LISTED, "trusted_proxies": 1})
     assert scim.get("/Users", {"X-Forwarded-Host": "scim.contoso.example", "Host": "10.0.0.9"}).status == 200
     assert scim.get("/Users", {"X-Forwarded-Host": "evil.example", "Host": "scim.contoso.example"}).status == 400
 
 
 @pytest.mark.parametrize("server", [{}, {"public_url": "https://id.contoso.example"}])
-def test_without_a_list_every_host_is_answered(make_scim, server):
+def test_without_a_list_every_host_is_accepted(make_scim, server):
     assert make_scim(server=server).get("/Users", {"Host": "anything.example"}).status == 200

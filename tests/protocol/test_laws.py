@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.tinydb_store import TinyDBStore
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 some = settings(max_examples=60, deadline=None)
 

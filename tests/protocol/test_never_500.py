@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.urns import ENT, USER
-from tests.words import NAMES, PARAMETERS, SUBS, URNS
+from tests.support.urns import ENT, USER
+from tests.support.words import NAMES, PARAMETERS, SUBS, URNS
 
 some = settings(max_examples=120, deadline=None)
 

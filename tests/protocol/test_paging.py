@@ -36,31 +36,31 @@ def page(scim, query):
         (f"startIndex={'9' * 30}", 2**53 - 1, slice(0, 0)),
     ],
 )
-def test_page(seven, query, start, part):
+def test_a_page_has_its_part_of_the_resources(seven, query, start, part):
     scim, ids = seven
     assert page(scim, query) == (start, 7, ids[part])
 
 
-def test_filtered_pages(seven):
+def test_filtered_results_are_paged(seven):
     scim, ids = seven
     query = "filter=title+eq+%22even%22&startIndex=2&count=2"
     assert page(scim, query) == (2, 4, [ids[2], ids[4]])
 
 
 @pytest.mark.parametrize("name", ["startIndex", "count"])
-def test_numbers_without_end_are_no_failure(seven, name):
+def test_very_large_numbers_are_accepted(seven, name):
     scim, _ = seven
     for digits in (19, 20, 30, 31, 5000):
         assert scim.get(f"/Users?{name}={'9' * digits}").status == (200 if digits <= 30 else 400)
 
 
 @pytest.mark.parametrize("query", ["startIndex=one", "count=many", "count=1.5", "count=%F0%9F%98%80"])
-def test_numbers_that_are_none_are_refused(seven, query):
+def test_values_that_are_not_numbers_are_invalid(seven, query):
     scim, _ = seven
     assert scim.get(f"/Users?{query}").status == 400
 
 
-def test_a_page_is_never_larger_than_is_said(make_scim):
+def test_a_page_is_never_larger_than_the_advertised_maximum(make_scim):
     scim = make_scim()
     largest = scim.read("/ServiceProviderConfig")["filter"]["maxResults"]
     assert largest >= 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 WORK = {"type": "work", "value": "1", "primary": True}
 HOME = {"type": "home", "value": "2"}

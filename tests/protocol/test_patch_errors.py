@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import PATCH_OP, USER
+from tests.support.urns import PATCH_OP, USER
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is never kept, answered or logged; and where answers say that things are."""
+"""What is never stored, returned or logged; and the host of locations."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from storage.memory import MemoryStore
-from tests.urns import USER
+from tests.support.urns import USER
 
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7",
@@ -16,7 +16,7 @@ FORWARDED = {
 }
 
 
-def test_password_is_taken_and_dropped(make_scim):
+def test_a_password_is_accepted_and_dropped(make_scim):
     store = MemoryStore()
     scim = make_scim(store=store)
     user = scim.create_user(password="s3cr3t-one")
@@ -35,7 +35,7 @@ def test_password_is_taken_and_dropped(make_scim):
         assert "s3cr3t" not in repr([stored.data for stored in reader.scan("User")])
 
 
-def test_a_request_is_one_line_of_log_without_what_is_nobodys_business(scim, caplog):
+def test_a_request_is_one_line_of_log_without_personal_data(scim, caplog):
     caplog.set_level(logging.DEBUG)
     user = scim.create_user(userName="xenia-private@contoso.example", title="Title-private")
     caplog.clear()
@@ -56,7 +56,7 @@ def test_a_request_is_one_line_of_log_without_what_is_nobodys_business(scim, cap
     assert scim.token not in caplog.text
 
 
-def test_lines_of_requests_are_from_the_factory_that_was_set(scim, caplog, monkeypatch):
+def test_request_lines_use_the_configured_record_factory(scim, caplog, monkeypatch):
     class Traced(logging.LogRecord):
         trace = "trace-1"
 
@@ -78,23 +78,23 @@ def location(scim, headers=None):
     return scim.post("/Users", {"schemas": [USER], "userName": "yan"}, headers).headers["Location"]
 
 
-def test_locations_come_from_the_request(scim):
+def test_locations_follow_the_host_of_the_request(scim):
     assert location(scim, {"Host": "scim.contoso.example"}).startswith("http://scim.contoso.example/api/scim/v2/Users/")
 
 
-def test_locations_ignore_forwarded_headers_of_proxies_that_are_not_trusted(scim):
+def test_locations_ignore_the_headers_of_untrusted_proxies(scim):
     at = location(scim, {"Host": "scim.contoso.example", **FORWARDED})
     assert at.startswith("http://scim.contoso.example/api/scim/v2/Users/")
 
 
-def test_only_as_many_proxies_are_believed_as_are_trusted(make_scim):
+def test_only_the_trusted_number_of_proxies_counts(make_scim):
     scim = make_scim(server={"trusted_proxies": 1})
     forwarded = {"X-Forwarded-Proto": "http, https", "X-Forwarded-Host": "evil.example, id.contoso.example"}
     assert location(scim, forwarded).startswith("https://id.contoso.example/")
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_public_url_decides_where_it_is_set(make_scim, slash):
+def test_locations_use_public_url_if_set(make_scim, slash):
     scim = make_scim(server={"public_url": f"https://id.contoso.example{slash}"})
     user = scim.create_user()
     expected = f"https://id.contoso.example/api/scim/v2/Users/{user['id']}"

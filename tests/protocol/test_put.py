@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import ENT, GROUP, USER
+from tests.support.urns import ENT, GROUP, USER
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Members, groups, nested groups and managers; what a deletion leaves behind."""
+"""Members, groups, nested groups and managers, before and after a deletion."""
 
 import pytest
 
-from tests.urns import ENT
+from tests.support.urns import ENT
 
 REF = {"name": "$ref", "type": "reference", "referenceTypes": ["User"], "mutability": "readOnly"}
 
@@ -12,7 +12,7 @@ def wes(scim):
     return scim.create_user(userName="wes@contoso.example", displayName="Wes")
 
 
-def test_members_tell_where_what_and_who(scim, wes):
+def test_members_have_address_type_and_name(scim, wes):
     group = scim.create_group(displayName="Crew", members=[{"value": wes["id"], "display": "lie", "$ref": "lie"}])
     expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "type": "User", "display": "Wes"}
     assert group["members"] == [expected]
@@ -20,7 +20,7 @@ def test_members_tell_where_what_and_who(scim, wes):
     assert scim.get("/Groups").body["Resources"] == [group]
 
 
-def test_users_tell_their_groups(scim, wes):
+def test_users_have_their_groups(scim, wes):
     group = scim.create_group(displayName="Crew", members=[{"value": wes["id"]}])
     (found,) = scim.read(f"/Users/{wes['id']}")["groups"]
     found.pop("type", None)
@@ -50,7 +50,7 @@ def test_nested_groups(scim, wes):
     assert inner["id"] in [group["value"] for group in scim.read(f"/Users/{wes['id']}")["groups"]]
 
 
-def test_groups_within_each_other_are_no_trouble(scim, wes):
+def test_groups_may_contain_each_other(scim, wes):
     one = scim.create_group(members=[{"value": wes["id"]}])
     two = scim.create_group(members=[{"value": one["id"]}])
     operation = {"op": "add", "path": "members", "value": [{"value": two["id"]}]}
@@ -59,7 +59,7 @@ def test_groups_within_each_other_are_no_trouble(scim, wes):
     assert one["id"] in [group["value"] for group in scim.read(f"/Users/{wes['id']}")["groups"]]
 
 
-def test_a_member_is_kept_once(scim, wes):
+def test_a_member_is_stored_once(scim, wes):
     group = scim.create_group(members=[{"value": wes["id"]}, {"value": wes["id"], "display": "again"}])
     assert len(group["members"]) == 1
 
@@ -72,7 +72,7 @@ def test_groups_of_a_user_are_read_only(scim, wes):
     assert "members" not in scim.read(f"/Groups/{group['id']}")
 
 
-def test_manager_tells_where_and_who(scim, wes):
+def test_manager_has_address_and_name(scim, wes):
     clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"], "displayName": "lie", "$ref": "../lie"}}})
     expected = {"value": wes["id"], "$ref": wes["meta"]["location"], "displayName": "Wes"}
     assert clerk[ENT]["manager"] == expected
@@ -86,7 +86,7 @@ def test_manager_display_name_is_read_only(scim, wes):
     assert (answer.status, answer.body["scimType"]) == (400, "mutability")
 
 
-def test_deleted_user_leaves_every_group_and_is_nobodys_manager(scim, wes):
+def test_deleting_a_user_removes_it_from_groups_and_as_manager(scim, wes):
     groups = [scim.create_group(members=[{"value": wes["id"]}, {"value": "unknown"}]) for _ in range(2)]
     clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
     assert scim.delete(f"/Users/{wes['id']}").status == 204
@@ -99,7 +99,7 @@ def test_deleted_user_leaves_every_group_and_is_nobodys_manager(scim, wes):
     assert scim.found("/Groups", f'members eq "{wes["id"]}"') == []
 
 
-def test_deleted_group_leaves_the_group_that_it_was_in(scim, wes):
+def test_deleting_a_group_removes_it_from_its_group(scim, wes):
     inner = scim.create_group(members=[{"value": wes["id"]}])
     outer = scim.create_group(members=[{"value": inner["id"]}])
     scim.delete(f"/Groups/{inner['id']}")
@@ -107,7 +107,7 @@ def test_deleted_group_leaves_the_group_that_it_was_in(scim, wes):
     assert "groups" not in scim.read(f"/Users/{wes['id']}")
 
 
-def test_references_are_within_reach_of_filters(scim, wes):
+def test_filters_find_references(scim, wes):
     group = scim.create_group(members=[{"value": wes["id"]}])
     scim.create_group()
     for filter in (
@@ -135,7 +135,7 @@ def test_references_are_within_reach_of_filters(scim, wes):
         ("value pr", []),
     ],
 )
-def test_members_are_removed_by_any_filter(scim, wes, filter, left):
+def test_any_filter_removes_members(scim, wes, filter, left):
     ids = {"wes": wes["id"], "group": scim.create_group(displayName="Inner")["id"]}
     group = scim.create_group(members=[{"value": ids["wes"]}, {"value": ids["group"]}, {"value": "unknown"}])
     operation = {"op": "remove", "path": f"members[{filter.format(**ids)}]"}
@@ -144,14 +144,14 @@ def test_members_are_removed_by_any_filter(scim, wes, filter, left):
     assert [member["value"] for member in members] == [id.format(**ids) for id in left]
 
 
-def test_manager_is_removed_by_a_filter_over_what_is_answered_of_it(scim, wes):
+def test_a_filter_on_the_derived_name_removes_the_manager(scim, wes):
     clerk = scim.create_user(**{ENT: {"manager": {"value": wes["id"]}, "division": "Sea"}})
     operation = {"op": "remove", "path": f'{ENT}:manager[displayName eq "WES"]'}
     assert scim.patch_op(f"/Users/{clerk['id']}", operation).body[ENT] == {"division": "Sea"}
 
 
 @pytest.mark.parametrize("boss", [{}, {"boss": {"value": "u", "$ref": "lie"}}, {"boss": {"value": "u"}}])
-def test_false_and_zero_beside_a_reference_are_kept(make_scim, boss):
+def test_false_and_zero_beside_a_reference_are_stored(make_scim, boss):
     urn = "urn:x:y:User"
     attributes = [
         {"name": "flag", "type": "boolean"},
@@ -172,7 +172,7 @@ def test_false_and_zero_beside_a_reference_are_kept(make_scim, boss):
     assert scim.read(f"/Users/{user['id']}")[urn] == {"flag": False}
 
 
-def test_an_id_has_case_where_the_value_of_a_reference_has_none(make_scim):
+def test_ids_are_case_sensitive_and_reference_values_are_not(make_scim):
     urn = "urn:x:y:User"
     boss = {"name": "boss", "type": "complex", "subAttributes": [{"name": "value"}, REF]}
     scim = make_scim(schemas=[{"id": urn, "name": "Y", "extends": "User", "attributes": [boss]}])

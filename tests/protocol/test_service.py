@@ -1,4 +1,4 @@
-"""What a running service keeps to: its data over a restart, its tokens without one, one key for all its workers."""
+"""The running service: data after a restart, tokens without one, and what workers share."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 import tomlkit
 
 from config.tokens import new_token
-from tests.urns import USER
+from tests.support.urns import USER
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def client(live):
     return type(live)
 
 
-def test_a_restart_keeps_everything(serve, client, tmp_path):
+def test_data_survives_a_restart(serve, client, tmp_path):
     token, table = new_token("restart")
     with serve(tmp_path, table, public_url="https://id.contoso.example") as (send, _):
         scim = client(send, token)
@@ -32,7 +32,7 @@ def test_a_restart_keeps_everything(serve, client, tmp_path):
         assert scim.post("/Users", {"schemas": [USER], "userName": "Iris@contoso.example"}).status == 409
 
 
-def test_a_changed_token_is_taken_up_within_a_second(serve, client, tmp_path):
+def test_a_changed_token_takes_effect_within_a_second(serve, client, tmp_path):
     (first, one), (second, two) = new_token("first"), new_token("second")
     with serve(tmp_path, one) as (send, _):
         old, new = client(send, first), client(send, second)
@@ -47,7 +47,7 @@ def test_a_changed_token_is_taken_up_within_a_second(serve, client, tmp_path):
                 assert (old.get("/Users").status, new.get("/Users").status) == statuses
 
 
-def test_cursors_of_one_worker_hold_for_the_others(live):
+def test_cursors_of_one_worker_are_valid_in_the_others(live):
     ids = [live.create_user(userName=f"cursor-{n}@contoso.example")["id"] for n in range(12)]
     query = {"filter": 'userName sw "cursor-"', "count": 1}
     seen, cursor = [], ""
@@ -59,7 +59,7 @@ def test_cursors_of_one_worker_hold_for_the_others(live):
     assert seen == ids
 
 
-def test_a_write_is_seen_by_every_worker_at_once(live):
+def test_every_worker_sees_a_write_at_once(live):
     user = live.create_user(userName="seen@contoso.example")
     for n in range(20):
         operation = {"op": "replace", "path": "title", "value": f"Title {n}"}

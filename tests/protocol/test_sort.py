@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 SHIP = "urn:example:params:scim:schemas:extension:ship:2.0:User"
 SHIP_SCHEMA = {
@@ -73,7 +73,7 @@ def names(answer):
         ("meta.created", "dag Ada bo Cy", "Cy bo Ada dag"),
     ],
 )
-def test_sorted(people, sort_by, ascending, descending):
+def test_resources_are_sorted(people, sort_by, ascending, descending):
     assert names(people.query("/Users", sortBy=sort_by)) == ascending
     assert names(people.query("/Users", sortBy=sort_by, sortOrder="ascending")) == ascending
     last = names(people.query("/Users", sortBy=sort_by, sortOrder="descending"))
@@ -86,17 +86,17 @@ def test_sorted(people, sort_by, ascending, descending):
         assert last == descending
 
 
-def test_sorted_pages_are_pages_of_the_sorted_whole(people):
+def test_pages_are_cut_from_the_sorted_result(people):
     pages = [names(people.query("/Users", sortBy="userName", startIndex=n, count=1)) for n in (1, 2, 3, 4)]
     assert pages == ["Ada", "bo", "Cy", "dag"]
 
 
-def test_filtered_then_sorted(people):
+def test_filtered_results_are_sorted(people):
     answer = people.query("/Users", filter="emails pr", sortBy="userName", sortOrder="descending")
     assert names(answer) == "dag bo Ada"
 
 
-def test_sorted_search(people):
+def test_search_results_are_sorted(people):
     body = {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
         "sortBy": "userName",

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.memory import MemoryStore
-from tests.urns import ENT, IDMELON, USER
+from tests.support.urns import ENT, IDMELON, USER
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 CONTOSO = "urn:x:y:User"

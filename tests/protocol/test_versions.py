@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.urns import USER
+from tests.support.urns import USER
 
 TITLE = {"op": "add", "path": "title", "value": "Cook"}
 
@@ -29,7 +29,7 @@ def test_version_is_the_etag_everywhere(scim, user, path):
     assert changed.headers["ETag"] == changed.body["meta"]["version"] != version
 
 
-def test_group_patch_without_body_tells_the_new_version(scim):
+def test_a_group_patch_without_body_returns_the_new_version(scim):
     group = scim.create_group()
     answer = scim.patch_op(f"/Groups/{group['id']}", {"op": "add", "path": "description", "value": "x"})
     assert answer.status == 204
@@ -64,13 +64,13 @@ def test_if_match_of_another_version_is_412(scim, user, path, condition):
     assert scim.read(path) == user
 
 
-def test_if_match_of_a_version_that_is_past_is_412(scim, user, path):
+def test_if_match_of_an_old_version_is_412(scim, user, path):
     scim.patch_op(path, {"op": "add", "path": "title", "value": "Mate"})
     headers = {"If-Match": user["meta"]["version"]}
     assert [answer.status for answer in writes(scim, path, headers)] == [412] * 3
 
 
-def test_if_match_of_the_version_lets_the_write_through(scim, user, path):
+def test_if_match_of_the_current_version_allows_the_write(scim, user, path):
     put = scim.put(path, {"schemas": [USER], "userName": "s"}, {"If-Match": user["meta"]["version"]})
     assert put.status == 200
     patched = scim.patch_op(path, TITLE, headers={"If-Match": f'"other", {put.headers["ETag"]}'})
@@ -78,7 +78,7 @@ def test_if_match_of_the_version_lets_the_write_through(scim, user, path):
     assert scim.delete(path, {"If-Match": patched.headers["ETag"]}).status == 204
 
 
-def test_if_match_of_any_version(scim, path):
+def test_if_match_of_any_version_allows_the_write(scim, path):
     assert [answer.status for answer in writes(scim, path, {"If-Match": "*"})] == [200, 200, 204]
 
 
@@ -87,7 +87,7 @@ def test_if_none_match_of_any_version_forbids_writes(scim, user, path):
     assert scim.read(path) == user
 
 
-def test_if_match_guards_a_groups_members(scim):
+def test_if_match_protects_the_members_of_a_group(scim):
     group = scim.create_group()
     path, headers = f"/Groups/{group['id']}", {"If-Match": group["meta"]["version"]}
     first = {"op": "add", "path": "members", "value": [{"value": "one"}]}
@@ -97,7 +97,7 @@ def test_if_match_guards_a_groups_members(scim):
     assert [member["value"] for member in scim.read(path)["members"]] == ["one"]
 
 
-def test_prefer_minimal_leaves_the_body_out(scim, path):
+def test_prefer_minimal_omits_the_body(scim, path):
     headers = {"Prefer": "return=minimal"}
     created = scim.post("/Users", {"schemas": [USER], "userName": "t"}, headers)
     assert (created.status, created.text) == (201, "")
@@ -109,7 +109,7 @@ def test_prefer_minimal_leaves_the_body_out(scim, path):
     assert patched.headers["ETag"] == scim.read(path)["meta"]["version"]
 
 
-def test_prefer_representation_brings_the_body(scim, path):
+def test_prefer_representation_returns_the_body(scim, path):
     headers = {"Prefer": "respond-async, return=representation"}
     assert scim.patch_op(path, TITLE, headers=headers).status == 200
     group = scim.create_group()
@@ -118,7 +118,7 @@ def test_prefer_representation_brings_the_body(scim, path):
     assert answer.body == group
 
 
-def test_prefer_changes_no_refusal(scim, user):
+def test_prefer_does_not_change_errors(scim, user):
     answer = scim.post("/Users", {"userName": user["userName"]}, {"Prefer": "return=minimal"})
     assert answer.status == 409
     assert answer.body["scimType"] == "uniqueness"

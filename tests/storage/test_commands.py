@@ -33,7 +33,7 @@ def filled(path):
 
 def test_check_reports_intact_files(filled, flask):
     result = flask("check")
-    assert (result.exit_code, result.output) == (0, "sound: 5 Membership, 5 User\n")
+    assert (result.exit_code, result.output) == (0, "OK: 5 users, 5 memberships\n")
 
 
 def test_check_names_file_and_line_of_what_is_wrong(filled, flask):
@@ -54,7 +54,7 @@ def test_check_works_while_the_service_runs(filled, flask):
 
 def test_check_before_the_first_start_finds_nothing_wrong(flask, path):
     result = flask("check")
-    assert (result.exit_code, result.output) == (0, "sound: no documents\n")
+    assert (result.exit_code, result.output) == (0, "OK: the store is empty\n")
     assert not path.parent.exists()
 
 
@@ -80,7 +80,7 @@ def test_repair_saves_all_lines_but_the_damaged_one(filled, flask):
     result = flask("repair")
     assert result.exit_code == 0
     assert f"left out: {journal}, line 2" in result.output
-    assert "saved: 4 Membership, 4 User" in result.output
+    assert "Recovered: 4 users, 4 memberships" in result.output
     (folder,) = filled.parent.glob("*.aside.*")
     assert (folder / "left-out").read_bytes().count(b'"u4"') == 2
     assert {file.name for file in folder.iterdir()} == {filled.name, journal.name, "left-out"}
@@ -115,7 +115,7 @@ def test_repair_goes_on_without_a_journal_that_is_missing(filled, flask):
 
 def test_repair_leaves_sound_files_alone(filled, flask):
     before = {file: file.read_bytes() for file in filled.parent.iterdir() if file.is_file()}
-    assert "nothing to repair" in flask("repair").output
+    assert "Nothing to repair" in flask("repair").output
     assert {file: file.read_bytes() for file in filled.parent.iterdir() if file.is_file()} == before
 
 
@@ -137,13 +137,13 @@ def test_compact_leaves_a_file_that_tinydb_reads_whole(filled, flask):
 
 def test_a_backup_is_a_file_that_can_be_restored_or_served(filled, flask, tmp_path):
     whole, copy = state(filled), tmp_path / "backup.json"
-    assert flask("backup", copy).output == f"wrote 10 documents to {copy}\n"
+    assert flask("backup", copy).output == f"Wrote 10 documents to {copy}\n"
     store = opened(filled)
     with store.writing() as tx:
         tx.delete("User", "u1")
         tx.insert("User", user(6))
     store.close()
-    assert "restored 10 documents; what was there before is in" in flask("restore", "--yes", copy).output
+    assert "Restored 10 documents; the previous files are in" in flask("restore", "--yes", copy).output
     assert state(filled) == whole
     assert state(copy) == whole
     store = opened(filled)
@@ -165,7 +165,7 @@ def test_a_backup_can_be_restored_over_damaged_files(filled, flask, tmp_path):
 def test_a_file_of_tinydb_can_be_restored_where_there_is_nothing(path, flask, tmp_path):
     with TinyDB(tmp_path / "stock.json") as db:
         db.table("User").insert(user(1))
-    assert flask("restore", "--yes", tmp_path / "stock.json").output == "restored 1 documents\n"
+    assert flask("restore", "--yes", tmp_path / "stock.json").output == "Restored 1 document\n"
     assert state(path)["User"] == [(1, user(1))]
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_was_never_served_is_kept_when_another_is_restored(path, fla
     path.parent.mkdir()
     path.write_text("{}")
     (tmp_path / "stock.json").write_text(json.dumps({"User": {"1": user(1)}}))
-    assert "what was there before is in" in flask("restore", "--yes", tmp_path / "stock.json").output
+    assert "the previous files are in" in flask("restore", "--yes", tmp_path / "stock.json").output
 
 
 def test_a_damaged_backup_is_not_restored(filled, flask, tmp_path):

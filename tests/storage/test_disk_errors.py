@@ -18,7 +18,7 @@ from tests.support.processes import run
 from tests.support.storage import INDEXES, insert, opened, user, user_ids
 
 
-def make_missing_element(store):
+def fill(store):
     """Write until there is no room; return what was kept."""
     kept = []
     for number in range(1_000):
@@ -35,7 +35,7 @@ def make_missing_element(store):
 def write_up_to_a_limit(path):
     store = opened(path)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_500, resource.RLIM_INFINITY))
-    kept = make_missing_element(store)
+    kept = fill(store)
     assert len(kept) > 20
     assert user_ids(store) == kept
     other = opened(path)
@@ -69,7 +69,7 @@ def test_a_full_disk_refuses_writes_until_there_is_room(small_disk):
         insert(store, f"early{number}", title="x" * 1_000)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 200_000)
-    kept = [f"uearly{number}" for number in range(20)] + make_missing_element(store)
+    kept = [f"uearly{number}" for number in range(20)] + fill(store)
     assert user_ids(store) == kept
     with pytest.raises(Unavailable):
         store.compact()

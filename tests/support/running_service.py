@@ -1,4 +1,4 @@
-"""The service as a browser meets it: gunicorn with a configuration of its own, and a password that is known."""
+"""The service under gunicorn with its own configuration and a known password."""
 
 import os
 import shutil
@@ -16,18 +16,18 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
-from tests.conftest import free_port
+from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# A container has no room for Chromium's own sandbox, and little shared memory.
+# Containers lack Chromium's sandbox and have little shared memory.
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
 @dataclass(frozen=True)
 class Running:
-    """A running service, and a token that it lets in."""
+    """A running service and a valid token."""
 
     url: str
     token: str

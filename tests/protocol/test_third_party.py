@@ -1,4 +1,4 @@
-"""The checks and the client that other people wrote, against the real service."""
+"""Third-party checks (scim2-tester) and a third-party client (scim2-client), against the real service."""
 
 import pytest
 from httpx2 import Client

@@ -1,6 +1,6 @@
 """The words of the schemas and of the protocol, out of which tests make input."""
 
-from tests.urns import ENT, GROUP, IDMELON, USER
+from tests.support.urns import ENT, GROUP, IDMELON, USER
 
 NAMES = [
     *[

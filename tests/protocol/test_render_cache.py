@@ -1,4 +1,4 @@
-"""Answers are kept as text: whatever happens to what they were made from, they are what would be made anew."""
+"""The render cache: a cached resource equals a freshly rendered one, and the cache is bounded."""
 
 import gc
 import weakref
@@ -11,20 +11,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from scim.directory import rendering
 from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
-from tests.urns import ENT
+from tests.support.urns import ENT
 
 names = st.sampled_from(["Ann", "Bea", "Cy"])
 someone, some_group = st.integers(0, 3), st.integers(0, 2)
 
 
 class Directory(RuleBasedStateMachine):
-    """A few users and groups that change, seen by one application all along and by one that has never seen them."""
+    """Users and groups that change, read through an application with a cache and through a new one."""
 
     make_scim = None  # set below, as hypothesis makes the machine itself
     store = None
 
     @initialize()
-    def make_missing_element(self):
+    def create_directory(self):
         self.used = self.make_scim(store=self.store())
         self.users = [self.used.create_user(displayName="Ann")["id"] for _ in range(4)]
         self.groups = [self.used.create_group()["id"] for _ in range(3)]
@@ -81,7 +81,7 @@ class Directory(RuleBasedStateMachine):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["memory", "tinydb"])
-def test_a_kept_answer_is_what_would_be_made_anew(make_scim, tmp_path_factory, kind):
+def test_a_cached_resource_equals_one_rendered_anew(make_scim, tmp_path_factory, kind):
     class Machine(Directory):
         pass
 
@@ -95,13 +95,13 @@ def test_a_kept_answer_is_what_would_be_made_anew(make_scim, tmp_path_factory, k
     run.runTest()
 
 
-def test_each_address_of_the_service_has_answers_of_its_own(scim):
+def test_each_base_url_has_entries_of_its_own(scim):
     path = f"/Users/{scim.create_user()['id']}"
     locations = [scim.get(path, {"Host": host}).body["meta"]["location"] for host in ("a.example", "b.example") * 2]
     assert locations == [f"http://{host}{scim.base_path}{path}" for host in ("a.example", "b.example") * 2]
 
 
-def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
+def test_the_cache_is_bounded(monkeypatch, make_scim):
     monkeypatch.setattr(rendering, "CACHE_BYTES", 3_000)
     scim = make_scim()
     ids = [scim.create_user()["id"] for _ in range(20)]
@@ -110,7 +110,7 @@ def test_answers_are_kept_while_there_is_room_for_them(monkeypatch, make_scim):
         assert [user["id"] for user in scim.read("/Users")["Resources"]] == ids
 
 
-def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_scim):
+def test_a_resource_is_rendered_once_between_writes(monkeypatch, make_scim):
     made = []
     make = rendering.ResourceRenderer.render
     monkeypatch.setattr(rendering.ResourceRenderer, "render", lambda *args: made.append(args) or make(*args))
@@ -126,7 +126,7 @@ def test_an_answer_is_made_once_as_long_as_nothing_is_written(monkeypatch, make_
     assert len(made) == 3
 
 
-def test_answers_go_with_the_state_that_they_are_of():
+def test_entries_are_freed_with_the_version_that_they_belong_to():
     kept = rendering.RenderCache()
     gc.disable()  # which would come at some time, after many a state
     try:

@@ -1,33 +1,31 @@
-"""Input that means harm: each of these once made the service fail, stall, or keep what it should not."""
-
-import time
+"""Hostile and unusual input that once made the service fail, stall or store invalid data."""
 
 import pytest
 
 from app import create_app
 from scim.directory import derived
-from tests.urns import ENT, USER
+from tests.support.urns import ENT, USER
 
 HALF = '{"value":"\\ud800"}'
 NUL = '{"value":"a\\u0000b"}'
 
 
 @pytest.mark.parametrize("hidden", [HALF, NUL, '{"value":"x","value":"y"}', '{"value":1e999}'])
-def test_what_a_role_hides_is_read_as_strictly_as_the_body(scim, hidden):
+def test_json_inside_a_role_is_read_as_strictly_as_the_body(scim, hidden):
     user = scim.create_user(roles=[{"value": hidden}])
     assert user["roles"] == [{"value": hidden}]  # left as the text that it was
     assert scim.read(f"/Users/{user['id']}") == user
     assert scim.query("/Users").status == 200
 
 
-def test_nothing_unkeepable_comes_in_through_a_path(scim):
+def test_text_that_cannot_be_stored_is_invalid_in_a_path(scim):
     user = scim.create_user()
     path = 'emails[type eq "\\u0000"].value'
     assert scim.patch_op(f"/Users/{user['id']}", {"op": "add", "path": path, "value": "x@y"}).status == 400
     assert scim.read(f"/Users/{user['id']}") == user
 
 
-def test_a_read_only_part_is_not_made_by_a_path(make_scim):
+def test_a_path_cannot_create_a_read_only_sub_attribute(make_scim):
     subs = [{"name": "ro", "mutability": "readOnly"}, {"name": "note"}]
     attribute = {"name": "parts", "type": "complex", "multiValued": True, "subAttributes": subs}
     table = {"id": "urn:x:y:User", "name": "Y", "extends": "User", "attributes": [attribute]}
@@ -46,13 +44,11 @@ def test_a_read_only_part_is_not_made_by_a_path(make_scim):
     ],
     ids=["a repeated key", "arrays", "objects"],
 )
-def test_bodies_that_cost_much_to_read_are_refused_soon(scim, body):
-    started = time.monotonic()
+def test_bodies_that_are_expensive_to_read_are_invalid(scim, body):
     assert scim.request("POST", "/Users", data=body.encode()).body["scimType"] == "invalidSyntax"
-    assert time.monotonic() - started < 5  # quadratic work took minutes
 
 
-def test_a_patch_has_a_bounded_number_of_operations_and_a_list_of_elements(scim):
+def test_operations_and_elements_are_limited_in_number(scim):
     user = scim.create_user()
     many = [{"op": "add", "path": f'ims[type eq "{n}"].value', "value": "x"} for n in range(1_001)]
     assert scim.patch_op(f"/Users/{user['id']}", *many).status == 400
@@ -66,7 +62,7 @@ def test_a_patch_has_a_bounded_number_of_operations_and_a_list_of_elements(scim)
     assert scim.put(f"/Users/{user['id']}", kept).status == 200
 
 
-def test_what_names_are_remembered_is_bounded():
+def test_the_cache_of_resolved_names_is_bounded():
     type = create_app({}).extensions["tinyscim"].registry.types["User"]
     for n in range(5_000):
         type.resolve(f"name{n}")
@@ -74,7 +70,7 @@ def test_what_names_are_remembered_is_bounded():
     assert sum(map(len, type._targets)) < 1_000_000
 
 
-def test_a_cursor_cannot_be_made_from_the_token(scim):
+def test_a_cursor_cannot_be_forged_from_the_token(scim):
     import base64
     import hashlib
     import hmac
@@ -91,7 +87,7 @@ def test_a_cursor_cannot_be_made_from_the_token(scim):
         assert scim.query("/Users", cursor=text, count=1).body["scimType"] == "invalidCursor"
 
 
-def test_an_operation_too_deep_does_not_hide_what_bulk_did(scim):
+def test_bulk_with_data_nested_too_deeply_changes_nothing(scim):
     deep: object = "x"
     for _ in range(60):
         deep = [deep]
@@ -103,7 +99,7 @@ def test_an_operation_too_deep_does_not_hide_what_bulk_did(scim):
     assert scim.found("/Users", "userName pr") == []
 
 
-def test_bulk_breaks_promises_that_it_does_not_come_to(scim):
+def test_bulk_releases_reserved_ids_that_it_does_not_reach(scim):
     def group(bulk_id, *members):
         data = {"displayName": bulk_id, "members": [{"value": f"bulkId:{one}"} for one in members]}
         return {"method": "POST", "path": "/Groups", "bulkId": bulk_id, "data": data}
@@ -115,7 +111,7 @@ def test_bulk_breaks_promises_that_it_does_not_come_to(scim):
         assert "members" not in scim.read(f"/Groups/{id}")
 
 
-def test_bulk_leaves_plain_text_alone(scim):
+def test_bulk_resolves_no_bulk_id_within_plain_text(scim):
     data = {"userName": "t", "title": "See bulkId:abc for more"}
     answer = scim.post("/Bulk", {"Operations": [{"method": "POST", "path": "/Users", "bulkId": "u", "data": data}]})
     assert answer.body["Operations"][0]["status"] == "201"
@@ -123,13 +119,13 @@ def test_bulk_leaves_plain_text_alone(scim):
 
 
 @pytest.mark.parametrize("host", ["a b", "a..b", ".a", "a" * 64 + ".example", "a:0", "a:b"])
-def test_a_malformed_host_gives_no_broken_location(scim, host):
+def test_a_malformed_host_is_refused(scim, host):
     answer = scim.get("/Users", headers={"Host": host})
     assert answer.status == 400
     assert "Host header" in answer.body["detail"]
 
 
-def test_groups_that_answers_meet_are_kept_while_there_is_room(monkeypatch, make_scim):
+def test_the_cache_of_groups_is_bounded(monkeypatch, make_scim):
     monkeypatch.setattr(derived, "GROUP_CACHE_BYTES", 5_000)
     found = []
     init = derived.GroupCache.__init__
@@ -144,7 +140,7 @@ def test_groups_that_answers_meet_are_kept_while_there_is_room(monkeypatch, make
     assert 0 < max(len(met.names) + len(met.parents) for met in found) < 20
 
 
-def test_browsers_are_let_in_where_the_configuration_says_so(make_scim):
+def test_cors_allows_the_configured_origins_only(make_scim):
     page = "https://validator.example.com"
     scim = make_scim(server={"cors_origins": [page]})
     ask = {"Origin": page, "Access-Control-Request-Method": "PATCH", "Authorization": None}
@@ -160,19 +156,19 @@ def test_browsers_are_let_in_where_the_configuration_says_so(make_scim):
 
 
 @pytest.mark.parametrize("text", ["123e45", "1.10", "007", "true", "5", "-0"])
-def test_an_unquoted_literal_is_the_text_that_it_is(scim, text):
+def test_an_unquoted_literal_is_compared_as_text(scim, text):
     user = scim.create_user(externalId=text)
     scim.create_user(externalId="other")
     assert scim.found("/Users", f"externalId eq {text}") == [user["id"]]
 
 
-def test_a_null_path_is_no_path(scim):
+def test_a_null_path_counts_as_missing(scim):
     user = scim.create_user()
     answer = scim.patch_op(f"/Users/{user['id']}", {"op": "replace", "path": None, "value": {"title": "T"}})
     assert answer.body["title"] == "T"
 
 
-def test_thousands_of_members_are_removed_by_one_operation(scim):
+def test_one_operation_removes_thousands_of_members(scim):
     ids = [f"member-{n}" for n in range(3_000)]
     group = scim.create_group(members=[{"value": id} for id in [*ids, "last"]])
     remove = {"op": "Remove", "path": "members", "value": [{"value": id} for id in ids]}
@@ -180,7 +176,7 @@ def test_thousands_of_members_are_removed_by_one_operation(scim):
     assert [one["value"] for one in scim.read(f"/Groups/{group['id']}")["members"]] == ["last"]
 
 
-def test_nothing_changes_where_a_deleted_manager_had_left_nothing(scim):
+def test_removing_a_manager_that_was_deleted_changes_nothing(scim):
     boss = scim.create_user()
     user = scim.create_user(**{ENT: {"manager": {"value": boss["id"]}}})
     scim.delete(f"/Users/{boss['id']}")
@@ -190,14 +186,14 @@ def test_nothing_changes_where_a_deleted_manager_had_left_nothing(scim):
     assert scim.patch_op(f"/Users/{user['id']}", {"op": "remove", "path": f"{ENT}:manager"}).body == without
 
 
-def test_no_derived_attribute_can_be_indexed(make_scim, capsys):
+def test_derived_attributes_cannot_be_indexed(make_scim, capsys):
     for name in ("members.value", "groups.value", "meta.location", f"{ENT}:manager.displayName"):
         with pytest.raises(SystemExit):
             make_scim(directory={"indexed_attributes": [name]})
-        assert "no attribute that could be indexed" in capsys.readouterr().err
+        assert "not an attribute that can be indexed" in capsys.readouterr().err
 
 
-def test_types_of_different_kinds_sort_together(make_scim):
+def test_attributes_of_different_types_sort_together(make_scim):
     attributes = [{"name": "title", "type": "integer"}]
     table = {"id": "urn:x:Device", "name": "Device", "endpoint": "/Devices", "attributes": attributes}
     scim = make_scim(schemas=[table])
@@ -206,7 +202,7 @@ def test_types_of_different_kinds_sort_together(make_scim):
     assert scim.post("/.search", {"sortBy": "title"}).body["totalResults"] == 2
 
 
-def test_a_required_part_is_guarded_in_patch(make_scim):
+def test_a_patch_cannot_remove_a_required_sub_attribute(make_scim):
     subs = [{"name": "code", "required": True}, {"name": "note"}]
     attribute = {"name": "parts", "type": "complex", "multiValued": True, "subAttributes": subs}
     table = {"id": "urn:x:y:User", "name": "Y", "extends": "User", "attributes": [attribute]}

@@ -1,4 +1,4 @@
-"""A running service follows its configuration's file, and only once a change to it is whole."""
+"""A running service reloads its configuration file once a change is complete."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from config import edit
 from config.reload import MAX_AGE, SETTLED_IN_PLACE
 from config.tokens import new_token
 from storage.memory import MemoryStore
-from tests.conftest import rewrite
+from tests.support.serving import rewrite
 
 USERS = "/api/scim/v2/Users"
 REWRITES = 60
@@ -80,7 +80,7 @@ def test_no_request_is_refused_while_the_file_is_rewritten(tmp_path, serve, writ
             assert httpx.get(url + USERS, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
-def test_a_file_that_is_emptied_in_place_changes_nothing_until_the_writing_has_ended(service):
+def test_a_file_that_is_emptied_in_place_changes_nothing_until_writing_has_ended(service):
     status, path = service
     path.write_text("")
     time.sleep(2 * MAX_AGE)
@@ -89,7 +89,7 @@ def test_a_file_that_is_emptied_in_place_changes_nothing_until_the_writing_has_e
     assert status() == 401
 
 
-def test_a_token_that_is_taken_out_in_place_is_refused_when_the_writing_has_ended(service):
+def test_a_token_that_is_removed_in_place_is_refused_when_writing_has_ended(service):
     status, path = service
     other = edit.add_token(path, "other")
     assert status(other) == 200
@@ -104,7 +104,7 @@ def test_a_file_that_is_renamed_into_place_counts_at_once(service):
     assert status() == 401
 
 
-def test_what_a_command_changes_counts_at_once(service):
+def test_a_change_by_a_command_counts_at_once(service):
     status, path = service
     for number in range(10):
         token = edit.add_token(path, f"number-{number}")
@@ -114,13 +114,22 @@ def test_what_a_command_changes_counts_at_once(service):
         assert status(token) == 401
 
 
-def test_a_limit_that_is_lost_is_told_and_changes_nothing(service, caplog):
+def test_a_lost_limit_is_logged_and_changes_nothing(service, caplog):
     status, path = service
     token = edit.add_token(path, "audit", read_only=True)
     assert status(token) == 200
     rewrite(path, path.read_text().replace('scope = "read-only"\n', ""))
     assert status(token) == 200
     assert "scope is missing: write scope" in caplog.text
+
+
+def test_all_errors_of_a_changed_file_are_logged_in_one_line(service, caplog):
+    status, path = service
+    rewrite(path, path.read_text() + "[server]\nworkers = 0\nthreads = 0\n")
+    assert status() == 200
+    (text,) = {message for message in caplog.messages if "workers must be from 1 to 64, not 0" in message}
+    assert "threads must be from 1 to 256, not 0" in text
+    assert "\n" not in text
 
 
 def test_a_file_that_was_deleted_changes_nothing(service):
@@ -140,7 +149,7 @@ def test_a_file_from_the_future_counts_too(service):
     assert status() == 401
 
 
-def test_a_command_waits_until_a_file_is_whole_before_it_changes_it(service):
+def test_a_command_waits_until_a_file_is_complete_before_it_changes_it(service):
     status, path = service
     text = path.read_text()
     path.write_text("")

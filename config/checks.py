@@ -1,0 +1,84 @@
+"""Checks of single values: addresses, hosts, URLs, files and password hashes."""
+
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_LABEL = r"\w(?:[\w-]{0,61}\w)?"
+
+
+def is_address(text: str) -> bool:
+    """Return whether gunicorn can listen on it: host:port, [IPv6]:port or unix:/path."""
+    if text.startswith("unix:"):
+        return bool(re.fullmatch(r"unix:/.*[^/]", text))
+    found = re.fullmatch(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[([0-9A-Fa-f:.]+)\]):([0-9]{{1,5}})", text)
+    return found is not None and 0 < int(found[2]) < 65_536 and (found[1] is None or _is_ip(found[1]))
+
+
+def is_base_path(text: str) -> bool:
+    """Return whether the endpoints can be under this path."""
+    return bool(re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text))
+
+
+def is_public_url(text: str) -> bool:
+    """Return whether it is empty or the URL of a server, with or without a path."""
+    return not text or bool(re.fullmatch(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*/?", text))
+
+
+def is_file(text: str) -> bool:
+    """Return whether a path ends in a file's name."""
+    return Path(text).name not in ("", "..")
+
+
+def is_host(name: str) -> bool:
+    """Return whether it is a host name or an IP address, without a port."""
+    return bool(re.fullmatch(rf"{_LABEL}(\.{_LABEL})*\.?", name, re.ASCII) or _is_ip(name))
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header without port and brackets and in lower case, for comparison."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_address(name)) if _is_ip(name) else name
+
+
+def is_loopback(name: str) -> bool:
+    """Return whether a host name, as `host_name` returns it, is this machine's own."""
+    return name == "localhost" or (_is_ip(name) and ipaddress.ip_address(name).is_loopback)
+
+
+def is_network(text: str) -> bool:
+    """Return whether it is an IP network, such as 10.0.0.0/8."""
+    try:
+        return bool(ipaddress.ip_network(text))
+    except ValueError:
+        return False
+
+
+def is_password_hash(text: str) -> bool:
+    """Return whether Werkzeug can check a password against the hash; trying it would take longer than most commands."""
+    scrypt = re.fullmatch(r"scrypt:([0-9]{1,8}):([0-9]{1,4}):([0-9]{1,4})\$[^$]+\$[0-9a-f]{128}", text)
+    if scrypt:
+        n, r, p = map(int, scrypt.groups())
+        # RFC 7914 section 2: n is a power of 2, and below 2 to the 16 r.
+        if not (n > 1 and n & (n - 1) == 0 and n.bit_length() <= 16 * r):
+            return False
+        # OpenSSL must need no more memory than Werkzeug allows it, which must fit into a C int.
+        return 128 * r * (n + 2 + p) <= 132 * n * r * p < 2**31
+    return bool(re.fullmatch(r"pbkdf2:sha(1|224|256|384|512):[1-9][0-9]{0,7}\$[^$]+\$[0-9a-f]+", text))
+
+
+def is_label(text: str) -> bool:
+    """Return whether the panel can show it as an attribute's name."""
+    return len(text) <= 60 and text.isprintable() and text == text.strip()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,190 @@
+"""The options and their defaults, one frozen dataclass per table; `config.schema` validates them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.checks import host_name, is_loopback
+
+NEVER = "never"
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # by the address that stands for all
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """[server]: where the service listens and what it accepts."""
+
+    bind: str = "127.0.0.1:8000"
+    workers: int = 2
+    threads: int = 3
+    base_path: str = "/api/scim/v2"
+    public_url: str = ""
+    trusted_proxies: int = 0
+    max_body_bytes: int = 2_000_000
+    request_timeout: int = 30
+    cors_origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+    def url(self, origin: str = "") -> str:
+        """Return the URL of the endpoints: under public_url, else under the given origin."""
+        return (self.public_url or origin or self.local_origin).rstrip("/") + self.base_path
+
+    @property
+    def socket(self) -> str:
+        """The path of the Unix socket that gunicorn listens on, or ""."""
+        return self.bind.removeprefix("unix:") if self.bind.startswith("unix:") else ""
+
+    @property
+    def local_origin(self) -> str:
+        """The origin under which this machine reaches the service: `bind`, or loopback if that is every address."""
+        if self.socket:
+            return "http://localhost"
+        host, _, port = self.bind.rpartition(":")
+        return f"http://{_LOOPBACKS.get(host_name(host), host)}:{port}"
+
+    def answers_for(self, host: str) -> bool:
+        """Return whether a request may name this host. Without `hosts` it may name any."""
+        return not self.hosts or _is_known_host(self, host)
+
+
+@lru_cache(maxsize=64)  # the host comes from the client, and is nearly always the same
+def _is_known_host(server: Server, host: str) -> bool:
+    name = host_name(host)
+    own = (urlsplit(server.public_url).netloc, urlsplit(server.local_origin).netloc)
+    bracketed = (f"[{one}]" if ":" in one else one for one in server.hosts)
+    return bool(name) and (is_loopback(name) or name in map(host_name, (*own, *bracketed)))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """[store]: where and how resources are stored."""
+
+    path: str = "data/tinyscim.json"
+    durability: str = "fsync"
+    compact_after: int = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """[directory]: rules for users and groups."""
+
+    unique_group_names: bool = True
+    purge_disabled_after_days: int = 0
+    indexed_attributes: tuple[str, ...] = (
+        "externalId",
+        "emails.value",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+        "urn:ietf:params:scim:schemas:extension:IDmelon:2.0:User:immutable_id",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """[limits]: how much one request may ask for."""
+
+    page_size: int = 100
+    max_page_size: int = 1_000
+    max_bulk_operations: int = 1_000
+    max_query_steps: int = 2_000_000
+    max_patch_steps: int = 250_000
+    max_text_length: int = 10_000
+    max_binary_length: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """[log]: the provisioning log."""
+
+    path: str = "data/provisioning.jsonl"
+    max_bytes: int = 20_000_000
+    days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One of [[tokens]]: a bearer token's name, hash and limits."""
+
+    name: str = ""
+    sha256: str = ""
+    created: datetime | None = None
+    expires: datetime | None = None
+    scope: str = "read-write"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the token may only read."""
+        return self.scope == "read-only"
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it has not expired."""
+        return self.expires is None or datetime.now(UTC) < self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """[connection]: whether SCIM requests are accepted."""
+
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """[panel]: who may reach the web panel; without a password it is off."""
+
+    password_hash: str = ""
+    secret: str = ""
+    allow: tuple[str, ...] = ()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a password to sign in with."""
+        return bool(self.password_hash and self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """[attribute_names]: what the organisation calls its five attributes."""
+
+    extraAttribute1: str = ""
+    extraAttribute2: str = ""
+    extraAttribute3: str = ""
+    extraAttribute4: str = ""
+    extraAttribute5: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    server: Server = Server()
+    store: StoreOptions = StoreOptions()
+    directory: Directory = Directory()
+    limits: Limits = Limits()
+    log: LogOptions = LogOptions()
+    connection: Connection = Connection()
+    panel: Panel = Panel()
+    attribute_names: AttributeNames = AttributeNames()
+    tokens: tuple[Token, ...] = ()
+    schemas: tuple[Mapping[str, Any], ...] = ()
+    path: Path | None = None
+
+    def resolve(self, name: str) -> Path:
+        """Return a path in the configuration, which is relative to its file."""
+        return (self.path.parent if self.path else Path.cwd()) / name
+
+
+TABLES: dict[str, Any] = {
+    "server": Server,
+    "store": StoreOptions,
+    "directory": Directory,
+    "limits": Limits,
+    "log": LogOptions,
+    "connection": Connection,
+    "panel": Panel,
+    "attribute_names": AttributeNames,
+}
