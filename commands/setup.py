@@ -12,6 +12,7 @@ from commands.output import check_stdout_open
 from commands.paths import config_path
 from commands.token import NOT_CREATED, show
 from config import Server, edit
+from provisioning_log import portal
 
 FIRST_TOKEN = "entra"  # noqa: S105  # a name
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without characters that are easily confused
@@ -43,9 +44,9 @@ def setup() -> None:
 def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
     has_no_url = server.bind.startswith("unix:") and not server.public_url
     url = server.url("<public_url>" if has_no_url else "")
-    yield "Paste these two into Entra: your application > Provisioning > Admin Credentials."
-    yield f"  Tenant URL:    {url}"
-    yield f"  Secret Token:  {token}"
+    yield f"Paste these two into Entra: your application > {portal.NEW_CONFIGURATION}."
+    yield f"  {portal.TENANT_URL}:    {url}"
+    yield f"  {portal.SECRET_TOKEN}:  {token}"
     yield "The token is shown only once. Create another with: flask token new --name NAME"
     if password:
         yield "The web panel guides you through the rest:"

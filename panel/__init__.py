@@ -14,6 +14,7 @@ from panel.security import PREFIX, PanelSecurity
 from panel.sessions import RevokedSessions
 from panel.signin import SignIn
 from panel.throttle import Throttle
+from provisioning_log import portal
 from scim.directory.service import Service
 from scim.web.request import service
 
@@ -31,7 +32,7 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
     panel.register_error_handler(Exception, page.show_error)
     for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
         panel.add_app_template_filter(filter, name)
-    shared = {"navigation": _navigation, "live_config": served.live_config}
+    shared = {"navigation": _navigation, "live_config": served.live_config, "portal": portal}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)
@@ -53,6 +54,8 @@ def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
+        (f"{ENTRA}/guide/progress", "guide_progress", guide.progress, ("POST",)),
+        (f"{ENTRA}/guide/progress", "guide_progress_page", _redirect_to("guide"), ("GET",)),
         (f"{ENTRA}/guide/schema", "schema_file", guide.schema_file, ("POST",)),
         (f"{ENTRA}/guide/schema", "schema_page", _redirect_to("guide"), ("GET",)),
         ("/directory/<kind>", "listing", directory.listing, ("GET",)),

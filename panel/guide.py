@@ -1,17 +1,30 @@
-"""The setup guide: each step in Entra with this server's values, and the schema upload."""
+"""The setup guide: each step in Entra with this server's values, its progress, and the schema upload."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask import Response, render_template, request
+from flask import Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.entra_schema import InvalidSchema, add_mappings
 from panel.names import Names
+from panel.page import form_field
 from scim.schema.resource_types import ResourceType, Target
 from scim.web.request import base_url, service
 
 APPLICATION = "IDmelon"
+STEPS = {
+    "application": "Create the application",
+    "connect": "Connect it to this server",
+    "scope": "Choose the scope",
+    "attributes": "Map the attributes",
+    "assign": "Assign users and groups",
+    "demand": "Provision one user on demand",
+    "properties": "Turn on notifications",
+    "start": "Start provisioning",
+}
+_PROGRESS = "tinyscim_guide"  # a cookie: the steps that are done
+_KEPT_FOR = 365 * 86_400  # seconds
 # Attributes in Entra's lists of a new application.
 _KNOWN_SCHEMAS = (
     "urn:ietf:params:scim:schemas:core:2.0:User",
@@ -53,6 +66,27 @@ def guide() -> ResponseReturnValue:
     return _page()
 
 
+def progress() -> ResponseReturnValue:
+    """Tick or untick a step. The ticks are kept in a cookie of this browser."""
+    ticked = {step for step in STEPS if form_field(step) == "yes"}
+    done = [step for step in STEPS if step in ticked | _done() and form_field(step) != "no"]
+    next_step = next((step for step in STEPS if step not in done), "now")
+    answer = redirect(url_for("panel.guide", _anchor=next_step))
+    is_secure = current_app.session_interface.get_cookie_secure(current_app)
+    answer.set_cookie(
+        *(_PROGRESS, ".".join(done), _KEPT_FOR),
+        path=url_for("panel.guide"),
+        secure=is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return answer
+
+
+def _done() -> set[str]:
+    return set(request.cookies.get(_PROGRESS, "").split(".")) & STEPS.keys()
+
+
 def schema_file() -> ResponseReturnValue:
     """Add the missing attributes and mappings to an uploaded schema; return it as a page or as a file."""
     file = request.files.get("schema")
@@ -75,6 +109,8 @@ def _page(problem: str = "") -> str:
     return render_template(
         "panel/guide.html",
         application=APPLICATION,
+        steps=STEPS,
+        done=_done(),
         url=base_url(),
         lists={name: [_row(types[name], each, names) for each in targets] for name, targets in missing.items()},
         all={name: [_row(type, each, names) for each in _writable(type)] for name, type in types.items()},

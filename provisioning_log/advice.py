@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from provisioning_log import portal
 from provisioning_log.entries import Entry
 
-_MAPPINGS = "Entra's Provisioning > Mappings"
+_MAPPINGS = f"Entra's {portal.MAPPING}"
 
 
 class _Rule(NamedTuple):
@@ -79,7 +80,7 @@ _RULES = (
     ),
     _Rule(
         *(400, "noTarget", ""),
-        "Restart provisioning in Entra so that it reads the object again: the value to change does not exist here.",
+        f"Select {portal.RESTART} in Entra so that it reads the object again: the value to change does not exist here.",
     ),
     _Rule(
         *(400, "invalidFilter", ""),
@@ -92,8 +93,8 @@ _RULES = (
     ),
     _Rule(
         *(401, "", ""),
-        "Create a new token (New SCIM token in the panel, or `flask token new --name entra`), paste it into Entra's "
-        "Provisioning > Admin Credentials > Secret Token, and select Test Connection.",
+        "Create a new token (New SCIM token in the panel, or `flask token new --name NAME`), paste it as the "
+        f"{portal.SECRET_TOKEN} into Entra's {portal.CONNECTIVITY}, and select {portal.TEST}.",
     ),
     _Rule(
         *(403, "", r'The token "(.*)" may only read'),
@@ -106,17 +107,17 @@ _RULES = (
     _Rule(403, "", "", "Change the request in the client: this service never allows it."),
     _Rule(
         *(404, "", r"There is no \w+ with the id"),
-        "Restart provisioning in Entra so that it matches all objects again: it uses the ID of a deleted object.",
+        f"Select {portal.RESTART} in Entra so that it matches all objects again: it uses the ID of a deleted object.",
     ),
     _Rule(
         *(404, "", ""),
-        "Compare Entra's Provisioning > Admin Credentials > Tenant URL with the SCIM URL on the panel's connection "
+        f"Compare the {portal.TENANT_URL} in Entra's {portal.CONNECTIVITY} with the SCIM URL on the panel's connection "
         "page: this service has no such path.",
     ),
     _Rule(
         *(405, "", ""),
-        "Compare Entra's Tenant URL with the SCIM URL on the panel's connection page: the path exists, but does not "
-        "support this method.",
+        f"Compare the {portal.TENANT_URL} in Entra's {portal.CONNECTIVITY} with the SCIM URL on the panel's connection "
+        "page: the path exists, but does not support this method.",
     ),
     _Rule(
         *(412, "", ""),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provisioning_log import portal
 from provisioning_log.entries import Entry
 from provisioning_log.search import Criteria, matching
 from scim.directory.service import Service
@@ -37,8 +38,8 @@ class Unknown:
         """What to do about the attribute."""
         moved = f' Then change the mapping\'s target to "{self.target}".' if self.target != self.name else ""
         return (
-            f'Remove the mapping whose target is "{self.name}" in Entra\'s Provisioning > Mappings, or declare the '
-            f"attribute in the configuration and restart the service.{moved}"
+            f'Remove the mapping whose target is "{self.name}" in Entra\'s {portal.MAPPING}, or declare the attribute '
+            f"in the configuration and restart the service.{moved}"
         )
 
 

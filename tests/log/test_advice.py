@@ -42,9 +42,9 @@ FAILURES = {
     "a wrong token": (
         lambda scim, user: scim.get("/Users", {"Authorization": "Bearer x"}),
         401,
-        "Admin Credentials > Secret Token",
+        "as the Secret Token into Entra's Provisioning > Connectivity",
     ),
-    "a link to who is gone": (lambda scim, user: scim.get("/Users/gone"), 404, "Restart provisioning in Entra"),
+    "a link to who is gone": (lambda scim, user: scim.get("/Users/gone"), 404, "Select Restart provisioning in Entra"),
     "a wrong address": (lambda scim, user: scim.get("/Usres"), 404, "Tenant URL"),
     "a wrong method": (lambda scim, user: scim.put("/Users", {}), 405, "Tenant URL"),
     "a version": (

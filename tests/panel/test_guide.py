@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from panel.guide import STEPS
 from tests.support.urns import IDMELON
 
 GUIDE = "/panel/integrations/entra/guide"
@@ -167,3 +168,40 @@ def test_an_upload_without_a_file_is_refused(browser):
     page = browser.post(f"{GUIDE}/schema", {"give": "page"}, form=GUIDE)
     assert page.status == 400
     assert "Choose the file" in page.text
+
+
+def tick(browser, step, value="yes"):
+    return browser.post(f"{GUIDE}/progress", {step: value}, form=GUIDE)
+
+
+def test_a_new_administrator_has_done_nothing(browser):
+    page = browser.get(GUIDE)
+    assert "0 of 8 steps done" in page.text
+    assert page.html.count('aria-checked="false"') == 8
+
+
+def test_ticked_steps_stay_ticked_and_lead_to_the_next_open_step(browser):
+    assert tick(browser, "connect").headers["Location"].endswith(f"{GUIDE}#application")
+    assert tick(browser, "application").headers["Location"].endswith(f"{GUIDE}#scope")
+    page = browser.get(GUIDE)
+    assert "2 of 8 steps done" in page.text
+    assert page.html.count('aria-checked="true"') == 2
+
+
+def test_a_step_can_be_unticked(browser):
+    tick(browser, "application")
+    tick(browser, "application", "no")
+    assert "0 of 8 steps done" in browser.get(GUIDE).text
+
+
+def test_the_last_tick_leads_to_what_you_should_see(browser):
+    for step in STEPS:
+        answer = tick(browser, step)
+    assert answer.headers["Location"].endswith(f"{GUIDE}#now")
+    assert "What you should see now" in browser.get(GUIDE).text
+
+
+def test_unknown_steps_are_ignored(browser):
+    cookie = tick(browser, "hacked").headers["Set-Cookie"]
+    assert cookie.startswith("tinyscim_guide=;")
+    assert "HttpOnly" in cookie
