@@ -3,8 +3,9 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,6 +48,23 @@ def unwritten(error: OSError, outcome: str = "") -> click.ClickException:
     """Return the error for output that cannot be written; the rest of the output is dropped."""
     sys.stdout = io.StringIO()  # else Python flushes again when it exits, and reports the error twice
     return click.ClickException(f"{error.filename or 'output'}: {error.strerror}{outcome}")
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their headings, in columns as wide as they need."""
+    lines = [headings, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def as_minute(moment: datetime | float | None, absent: str) -> str:
+    """Return a time to the minute, in UTC; times without a zone are UTC."""
+    if not moment:
+        return absent
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def check_stdout_open(outcome: str = "") -> None:

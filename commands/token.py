@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 from flask import current_app
 
-from commands.output import Group, check_stdout_open, unwritten
+from commands.output import Group, as_minute, check_stdout_open, print_table, unwritten
 from commands.paths import config_path
 from config import Token, edit
 
@@ -41,25 +41,25 @@ def show(text: str, revert: Callable[[], None]) -> None:
 
 @token.command("list")
 def list_tokens() -> None:
-    """List the tokens: name, creation time, scope, and expiry if there is one."""
-    tokens = current_app.extensions["tinyscim"].live_config.current.tokens
+    """List the tokens, with their expiry and last use."""
+    service = current_app.extensions["tinyscim"]
+    tokens = service.live_config.current.tokens
     if not tokens:
         click.echo(
             "There are no tokens, so every request is refused. Create one with: flask token new --name NAME",
             err=True,
         )
         return
-    width = max(len(one.name) for one in tokens)
-    for one in tokens:
-        created = one.created.isoformat(" ", "seconds") if one.created else "-"
-        click.echo(f"{one.name:{width}}  {created:25}  {one.scope}{_end(one)}")
+    usage = service.activity.seen()
+    rows = [
+        (one.name, one.scope, as_minute(one.created, "-"), _expiry(one), as_minute(usage.last_use(one), "never"))
+        for one in tokens
+    ]
+    print_table(("Name", "Scope", "Created", "Expires", "Last used"), rows)
 
 
-def _end(token: Token) -> str:
-    if token.expires is None:
-        return ""
-    verb = "expires" if token.is_valid else "expired"
-    return f"  {verb} {token.expires.isoformat(' ', 'seconds')}"
+def _expiry(token: Token) -> str:
+    return as_minute(token.expires, "never") + ("" if token.is_valid else " (expired)")
 
 
 @token.command("revoke")

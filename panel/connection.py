@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from config import Token, edit
 from config.tokens import is_test_name, new_test_name
 from panel import probe
-from panel.page import as_datetime, config_path, form_field, refuse
+from panel.page import config_path, form_field, refuse
 from panel.state import State, connection_state
 from scim.web.request import base_url, service
 
@@ -53,14 +53,8 @@ def test() -> ResponseReturnValue:
 
 def _page(result: probe.Result | None = None) -> ResponseReturnValue:
     tokens, seen = shown_tokens(), service().activity.seen()
-    used = {token.name: _last_use(token, seen.used.get(token.name, 0.0)) for token in tokens}
+    used = {token.name: seen.last_use(token) for token in tokens}
     return render_template("panel/entra.html", state=_state(), url=base_url(), tokens=tokens, used=used, result=result)
-
-
-def _last_use(token: Token, moment: float) -> float:
-    """Return when a token was last used, ignoring an earlier token of the same name."""
-    created = as_datetime(token.created)
-    return 0.0 if created and moment < created.timestamp() else moment
 
 
 def shown_tokens() -> list[Token]:

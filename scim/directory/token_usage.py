@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -46,6 +47,14 @@ class TokenUsage:
     succeeded: float = 0.0
     failed: Failure | None = None
     unknown: float = 0.0
+
+    def last_use(self, token: Token) -> float:
+        """Return when a token was last used, or 0; an earlier token of the same name does not count."""
+        moment = self.used.get(token.name, 0.0)
+        created = token.created
+        if created and created.tzinfo is None:
+            created = created.replace(tzinfo=UTC)
+        return 0.0 if created and moment < created.timestamp() else moment
 
     def merge(self, other: "TokenUsage") -> None:
         """Take over what is later in the other."""
