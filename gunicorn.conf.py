@@ -1,5 +1,6 @@
 """How gunicorn serves the application: what the configuration's [server] says. gunicorn reads this file by itself."""
 
+import errno
 import gc
 import logging
 import os
@@ -51,15 +52,33 @@ accesslog = None
 STALLED = 10  # seconds without a byte, after which a connection is closed
 
 
-def on_starting(_: Any) -> None:
-    """Warn before there is a worker, so that it is said once."""
+def on_starting(server: Any) -> None:
+    """Warn and check the addresses before there is a worker, so that it is said once."""
     logging.getLogger("gunicorn.error").addFilter(_make_discreet)
     application.warn_of_mode(_config.path)
     application.warn_of_proxy(_server)
+    if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # else the sockets are open already
+        for address in server.cfg.address:
+            _check_free(address)
     if _owner:
         # Workers keep them. gunicorn's own initgroups would leave the workers in root's group.
         os.setgroups(_owner.groups())
         application.say_owner(_owner)
+
+
+def _check_free(address: Any) -> None:
+    """End with one line if the service cannot listen here; gunicorn would try five times and report each."""
+    if not isinstance(address, tuple):
+        return
+    try:
+        socket.create_server(address, family=socket.AF_INET6 if ":" in address[0] else socket.AF_INET).close()
+    except OSError as error:
+        taken = "another program uses this address. Stop that program, or"
+        reason = taken if error.errno == errno.EADDRINUSE else f"{error.strerror}. To change it,"
+        place = ":".join(map(str, address))
+        application.refuse_to_start(
+            f"cannot listen on {place}: {reason} set bind under [server] in {_config.path} to another address."
+        )
 
 
 def _make_discreet(record: logging.LogRecord) -> bool:

@@ -48,8 +48,7 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
     """
     service: Service = ctx.ensure_object(ScriptInfo).load_app().extensions["tinyscim"]
     settings = service.live_config.current
-    if text := warning(settings.path):
-        click.echo(f"Warning: {text}", err=True)
+    _warn_of_mode(settings.path)
     owner = None
     if os.geteuid() == 0 and settings.path:
         owner = _owner(ServiceFiles(settings).paths() if is_all else [settings.path])
@@ -64,13 +63,15 @@ def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
 
 
 def serve_as_owner(paths: list[Path]) -> None:
-    """Become the files' owner for good if root runs `flask run`. Raises ConfigError.
+    """Before `flask run` serves: warn if others may read the configuration, and let root become the files' owner.
 
-    gunicorn's workers have done so before they create the application (gunicorn.conf.py).
+    The configuration is the first of the paths. gunicorn does both itself (gunicorn.conf.py). Raises ConfigError.
     """
     context = click.get_current_context(silent=True)
-    is_serving = context is not None and context.info_name == "run"
-    if is_serving and os.geteuid() == 0 and (owner := owner_of(paths)):
+    if context is None or context.info_name != "run" or not paths:
+        return
+    _warn_of_mode(paths[0])
+    if os.geteuid() == 0 and (owner := owner_of(paths)):
         owner.become()
 
 
@@ -81,6 +82,11 @@ def check_not_redirectable(path: Path) -> None:
             f"other users may change {place} and could redirect root to another file: use a folder that only root may"
             " change, or redirect stdout"
         )
+
+
+def _warn_of_mode(config_path: Path | None) -> None:
+    if text := warning(config_path):
+        click.echo(f"Warning: {text}", err=True)
 
 
 def _owner(paths: list[Path]) -> Owner | None:
