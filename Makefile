@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := http://127.0.0.1:8000
+DEMO := data/demo
+PORT ?= 8000
 WORKERS ?= 2
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
@@ -44,19 +45,22 @@ audit: $(VENV)/.dev
 	status=$$?; case "$$status $$found" in "0 "* | *"Found "*) echo "$$found"; exit $$status;; esac; \
 	echo "The advisory database cannot be reached, so nothing was audited: $$(echo "$$found" | tail -1)" >&2; exit 2
 
-# A service of its own in data/demo, a made-up tenant, and the emulator that provisions the one from the other.
+# A service of its own, a made-up tenant, and the emulator that provisions the one from the other. The service listens on
+# PORT, or on another if that one is taken.
 demo: $(VENV)/.run
-	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(lastword $(subst :, ,$(DEMO)))))' 2> /dev/null || { \
-	echo "$(DEMO) is taken by another server, and the demonstration must not write into that one. End it, then try again." >&2; exit 1; }
-	@rm -rf data/demo && install -D -m 600 config.example.toml data/demo/config.toml
-	@export SCIM_CONFIG=data/demo/config.toml SCIM_TOKEN; \
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	@port=$$($(BIN)/python -c 'import socket; \
+	is_taken = not socket.socket().connect_ex(("127.0.0.1", $(PORT))); \
+	print(socket.create_server(("127.0.0.1", 0 if is_taken else $(PORT))).getsockname()[1])') || exit 1; \
+	umask 077; sed "s/^bind = .*/bind = \"127.0.0.1:$$port\"/" config.example.toml > $(DEMO)/config.toml; \
+	url=http://127.0.0.1:$$port; export SCIM_CONFIG=$(DEMO)/config.toml SCIM_TOKEN; \
 	$(BIN)/flask setup && SCIM_TOKEN=$$($(BIN)/flask token new --name demo) || exit 1; \
-	$(BIN)/gunicorn 'app:create_app()' 2> data/demo/log & server=$$!; trap "kill $$server" EXIT INT TERM; \
-	for try in $$(seq 50); do sleep 0.2; $(BIN)/python -c 'import httpx; httpx.get("$(DEMO)/healthz")' 2> /dev/null && break; done; \
-	kill -0 $$server 2> /dev/null && grep -q "Listening at: $(DEMO) " data/demo/log || { tail -5 data/demo/log; exit 1; }; \
-	$(BIN)/python -m entra demo --users 200 --groups 10 > data/demo/tenant.json; \
-	$(BIN)/python -m entra sync data/demo/tenant.json --url $(DEMO)/api/scim/v2 --state data/demo/links.json --rate 0; \
-	echo; echo "Look at it at $(DEMO)/panel/ with the password above. Ctrl-C ends the demonstration."; \
+	$(BIN)/gunicorn 'app:create_app()' 2> $(DEMO)/log & server=$$!; trap "kill $$server" EXIT INT TERM; \
+	for try in $$(seq 50); do sleep 0.2; $(BIN)/python -c "import httpx; httpx.get('$$url/healthz')" 2> /dev/null && break; done; \
+	kill -0 $$server 2> /dev/null && grep -q "Listening at: $$url " $(DEMO)/log || { tail -5 $(DEMO)/log; exit 1; }; \
+	$(BIN)/python -m entra demo --users 200 --groups 10 > $(DEMO)/tenant.json; \
+	$(BIN)/python -m entra sync $(DEMO)/tenant.json --url $$url/api/scim/v2 --state $(DEMO)/links.json --rate 0; \
+	echo; echo "Look at it at $$url/panel/ with the password above. Ctrl-C ends the demonstration."; \
 	wait $$server
 
 pictures: $(VENV)/.dev
