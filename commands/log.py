@@ -14,7 +14,7 @@ from provisioning_log.entries import ACTIONS
 from provisioning_log.export import COLUMNS, as_exchange, as_row, summary
 from provisioning_log.search import RESULTS, Criteria, matching, read_time
 
-log = Group("log", is_all=True, help="Show and export the provisioning log: every change, and every failed request.")
+log = Group("log", is_all=True, help="Show and export the provisioning log.")
 
 POLL_INTERVAL = 0.5  # seconds
 
@@ -68,7 +68,10 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("-f", "--follow", is_flag=True, help="Keep showing new entries until Ctrl-C.")
 @_filters
 def tail(lines: int, follow: bool, **criteria: str | None) -> None:
-    """Show the newest entries, one per line: time, status, action, resource, and the changes or the advice."""
+    """Show the newest entries, one per line.
+
+    A line has the time, status, action and resource of a change or of a failed request, then the changes or the advice.
+    """
     found, wanted = _log(), _criteria(criteria)
     appended = found.files.appended() if follow else iter(())
     newest = found.search(wanted, limit=lines).entries
@@ -94,7 +97,10 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
 @to_file
 @_filters
 def export(form: str, output: str, **criteria: str | None) -> None:
-    """Write the entries, oldest first. `python -m entra replay` can send the requests in the JSON lines again."""
+    """Write all entries, oldest first.
+
+    `python -m entra replay` can send the requests in the JSON lines again.
+    """
     entries = _log().entries(_criteria(criteria))
     registry = current_app.extensions["tinyscim"].registry
     with opened(output) as file:

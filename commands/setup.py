@@ -11,7 +11,7 @@ from commands.identity import Command
 from commands.output import check_stdout_open
 from commands.paths import config_path
 from commands.token import NOT_CREATED, show
-from config import Server, edit
+from config import Config, Server, edit
 from provisioning_log import portal
 
 FIRST_TOKEN = "entra"  # noqa: S105  # a name
@@ -21,9 +21,13 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without characters that are eas
 @click.command("setup", cls=Command)
 @with_appcontext
 def setup() -> None:
-    """Create the first token and the web panel's password, and print them. Later runs do nothing."""
+    """Create the first token and the panel's password.
+
+    Prints them with the addresses; later runs print the addresses only.
+    """
     config = current_app.extensions["tinyscim"].live_config.current
     if config.tokens:
+        click.echo("\n".join(_addresses(config)))
         return
     check_stdout_open(NOT_CREATED)
     path = config_path()
@@ -41,20 +45,35 @@ def setup() -> None:
         raise click.ClickException(str(error)) from None
 
 
+def _addresses(config: Config) -> Iterator[str]:
+    yield f"{portal.TENANT_URL}:    {config.server.url(_origin(config.server))}"
+    if config.panel.is_on:
+        yield f"Web panel:     {_panel(config.server)}"
+    else:
+        yield "The web panel is off. Turn it on with: flask panel password"
+
+
 def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
-    has_no_url = server.bind.startswith("unix:") and not server.public_url
-    url = server.url("<public_url>" if has_no_url else "")
     yield f"Paste these two into Entra: your application > {portal.NEW_CONFIGURATION}."
-    yield f"  {portal.TENANT_URL}:    {url}"
+    yield f"  {portal.TENANT_URL}:    {server.url(_origin(server))}"
     yield f"  {portal.SECRET_TOKEN}:  {token}"
     yield "The token is shown only once. Create another with: flask token new --name NAME"
     if password:
         yield "The web panel guides you through the rest:"
-        yield f"  Address:       {url.removesuffix(server.base_path)}/panel/"
+        yield f"  Address:       {_panel(server)}"
         yield f"  Password:      {password}"
         yield "The password is shown only once. Set your own with: flask panel password"
-    if has_no_url:
+    if _origin(server):
         yield "Set public_url under [server] to your proxy's URL, because bind is a Unix socket and has no URL."
+
+
+def _origin(server: Server) -> str:
+    """Return a placeholder for the origin if the service listens on a Unix socket without a public URL."""
+    return "<public_url>" if server.socket and not server.public_url else ""
+
+
+def _panel(server: Server) -> str:
+    return f"{server.url(_origin(server)).removesuffix(server.base_path)}/panel/"
 
 
 def _first_password() -> str:

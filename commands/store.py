@@ -1,5 +1,6 @@
 """`flask store`: check, repair, compact, back up, restore, export and import the data file."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from flask import current_app
 
 from commands.identity import check_not_redirectable
 from commands.output import STDOUT, Group, check_not_service_file, check_stdout_open, opened, to_file
+from commands.service_files import ServiceFiles
 from fileio.csv_writer import write_table
 from storage.base import Index
 from storage.maintenance.repair import Salvage
@@ -20,7 +22,7 @@ from storage.maintenance.transfer import backup_pieces, export_lines, export_row
 from storage.maintenance.transfer import restore as restore_files
 from storage.tinydb_store import TinyDBStore
 
-group = Group("store", is_all=True, help="Check, repair, compact, back up, restore, export and import the data file.")
+group = Group("store", is_all=True, help="Check, repair, back up, export and import the data file.")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -83,9 +85,9 @@ def repair() -> None:
 
 @group.command()
 def compact() -> None:
-    """Merge the journal into the data file, so that TinyDB can read all of it.
+    """Merge the journal into the data file.
 
-    The service may be running; it also does this by itself when the journal is long.
+    TinyDB can then read all of it. The service may be running; it also does this by itself when the journal is long.
     """
     with open_store() as store:
         store.compact()
@@ -93,10 +95,12 @@ def compact() -> None:
 
 @group.command()
 @click.argument("path", type=click.Path(dir_okay=False, allow_dash=True))
-def backup(path: str) -> None:
-    """Write a consistent backup to the file PATH, or to stdout if PATH is -.
+@click.option("--overwrite", is_flag=True, help="Replace PATH if it exists.")
+def backup(path: str, overwrite: bool) -> None:
+    """Write a consistent backup to PATH, or to stdout for -.
 
-    The service may be running. The backup is a complete TinyDB file.
+    The service may be running. The backup is a complete TinyDB file with all users, groups and memberships. It leaves
+    out the configuration, which holds the hashes of tokens and passwords, and the provisioning log.
     """
     with open_store() as store, store.reading() as reader:
         if path == STDOUT:
@@ -108,7 +112,11 @@ def backup(path: str) -> None:
             check_not_service_file(file)
             check_regular_file(file)
             check_not_redirectable(file)
+            if os.path.lexists(file) and not overwrite:
+                raise click.ClickException(f"{path} exists. Choose another name, or replace it with --overwrite.")
             click.echo(f"Wrote {_count(write_backup(reader, file), 'document')} to {path}")
+    if left_out := list(_left_out()):
+        click.echo(f"Not in the backup: {' and '.join(left_out)}. Copy separately what you need.", err=True)
 
 
 @group.command()
@@ -125,13 +133,21 @@ def restore(path: Path) -> None:
 
 
 @group.command()
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="JSON lines can be imported again; CSV is for spreadsheets.",
+)
 @click.option("--type", "kind", help="Only export this resource type, such as User. CSV requires it.")
 @to_file
 def export(form: str, kind: str | None, output: str) -> None:
-    """Write all documents as JSON lines for `flask store import`, or one resource type as CSV.
+    """Write all documents as JSON lines, or one type as CSV.
 
-    The service may be running. In CSV each value has a column of its own, such as emails[0].value.
+    `flask store import` reads the JSON lines. The service may be running. In CSV each value has a column of its own,
+    such as emails[0].value.
     """
     if form == "csv" and kind is None:
         raise click.UsageError("CSV contains one resource type: add, for example, --type User")
@@ -146,6 +162,14 @@ def export(form: str, kind: str | None, output: str) -> None:
                 write_table(file, export_rows(reader, kind))
             else:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
+
+
+def _left_out() -> Iterator[str]:
+    settings = current_app.extensions["tinyscim"].live_config.current
+    if settings.path:
+        yield f"the configuration ({settings.path})"
+    if log := ServiceFiles(settings).log:
+        yield f"the provisioning log ({log.path})"
 
 
 def check_regular_file(path: Path) -> None:

@@ -51,10 +51,10 @@ main.add_command(validate.command)
 
 
 @main.command("demo")
-@click.option("--users", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--groups", type=click.IntRange(0), default=10, show_default=True)
+@click.option("--users", type=click.IntRange(1), default=100, show_default=True, help="The number of users.")
+@click.option("--groups", type=click.IntRange(0), default=10, show_default=True, help="The number of groups.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same tenant.")
-@click.option("--domain", default="contoso.example", show_default=True)
+@click.option("--domain", default="contoso.example", show_default=True, help="The domain of the user names.")
 def demo_command(users: int, groups: int, seed: int, domain: str) -> None:
     """Write a demo tenant to standard output."""
     click.echo(_to_text(demo.generate(users, groups, seed, domain)))
@@ -62,11 +62,14 @@ def demo_command(users: int, groups: int, seed: int, domain: str) -> None:
 
 @main.command()
 @click.argument("tenant_file", metavar="TENANT", type=options.INPUT)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--scale", type=click.IntRange(1), default=1, show_default=True, help="How often each change is made.")
-@click.option("-o", "--output", type=options.OUTPUT, help="Where to write the tenant  [default: in place]")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same changes.")
+@click.option("--scale", type=click.IntRange(1), default=1, show_default=True, help="Make each change this often.")
+@click.option("-o", "--output", type=options.OUTPUT, help="Write the tenant here.  [default: in place]")
 def day(tenant_file: Path, seed: int, scale: int, output: Path | None) -> None:
-    """Change a tenant file: joiners, leavers, renames, managers, groups, restores, purges."""
+    """Change a tenant file as a day of work does.
+
+    It has joiners, leavers, renames, new managers, group changes, restores and purges.
+    """
     changed, descriptions = changes.day(tenant.load(tenant_file), seed, scale)
     (output or tenant_file).write_text(_to_text(changed) + "\n", encoding="utf-8")
     for description in descriptions:
@@ -76,11 +79,14 @@ def day(tenant_file: Path, seed: int, scale: int, output: Path | None) -> None:
 @main.command()
 @options.job
 @click.argument("names", metavar="USER-OR-GROUP...", nargs=-1, required=True)
-@click.option("--member", "members", multiple=True, help="A member to provision into a group; at most five.")
+@click.option("--member", "members", multiple=True, help="Provision only this member of the group; at most five.")
 @options.mapping_file
 @options.http
 def provision(tenant_file: Path, names: tuple[str, ...], members: tuple[str, ...], **settings: Any) -> None:
-    """Provision on demand and show every request and response; always in dialect L."""
+    """Provision on demand, and show each request and response.
+
+    The requests are always in dialect L.
+    """
     if len(members) > ondemand.MAX_MEMBERS:
         raise click.UsageError(f"Provision on demand takes at most {ondemand.MAX_MEMBERS} members of a group.")
     terminal = Console(soft_wrap=True)
@@ -102,7 +108,10 @@ def provision(tenant_file: Path, names: tuple[str, ...], members: tuple[str, ...
 @options.mapping_file
 @options.http
 def discover_command(url: str, tenant_file: Path | None, count: int, json_file: Path | None, **settings: Any) -> None:
-    """Page through every user of an endpoint: local, unassigned or assigned."""
+    """Page through every user of an endpoint.
+
+    A user is assigned to the application, unassigned, or local: not in the tenant.
+    """
     directory = tenant.load(tenant_file) if tenant_file else None
     endpoint = options.make_endpoint(url, settings)
     found = discover.discover(endpoint, options.make_mappings(settings), directory, count)
@@ -120,7 +129,10 @@ def discover_command(url: str, tenant_file: Path | None, count: int, json_file: 
 @options.token
 @options.http
 def replay_command(log_file: Path, url: str, **settings: Any) -> None:
-    """Replay a recorded log (JSON Lines or HAR) and compare the responses."""
+    """Send a recorded log again, and compare the responses.
+
+    The log is JSON Lines or HAR.
+    """
     endpoint = options.make_endpoint(url, settings)
     try:
         log = replay.read(log_file.read_text(encoding="utf-8"))
@@ -138,9 +150,12 @@ def replay_command(log_file: Path, url: str, **settings: Any) -> None:
 
 @main.command("schema")
 @click.argument("schema_file", metavar="SCHEMA", type=options.INPUT)
-@click.option("-o", "--output", type=options.OUTPUT, help="Where to write the schema  [default: standard output]")
+@click.option("-o", "--output", type=options.OUTPUT, help="Write the schema here.  [default: standard output]")
 def schema_command(schema_file: Path, output: Path | None) -> None:
-    """Add IDmelon's attributes and mappings to a schema exported from Entra, for upload."""
+    """Add IDmelon's attributes to a schema exported from Entra.
+
+    The result can be uploaded to Entra.
+    """
     try:
         text, changed = schema.augment_text(schema_file.read_bytes())
     except schema.NoSchemaError as error:

@@ -103,24 +103,28 @@ def _secret(name: str, envvar: str, help: str, **more: Any) -> Callable[[Any], A
 
 
 token = _combine(
-    _secret("--token", "SCIM_TOKEN", "Secret token.", callback=_check_token),
+    _secret("--token", "SCIM_TOKEN", "The secret token.", callback=_check_token),
     click.option("--oauth", metavar="URL", help="Request tokens here instead (OAuth client credentials)."),
     click.option("--client-id", default="", help="The client id for --oauth."),
     _secret("--client-secret", "SCIM_CLIENT_SECRET", "The client secret for --oauth."),
 )
 job = _combine(
     click.argument("tenant_file", metavar="TENANT", type=INPUT),
-    click.option("--url", required=True, help="Tenant URL; ?aadOptscim062020 may be appended."),
+    click.option("--url", required=True, help="The tenant URL; ?aadOptscim062020 may be appended."),
     token,
-    click.option("--state", "state_file", type=STATE, help="State file: links and watermark."),
+    click.option("--state", "state_file", type=STATE, help="Keep links and watermark in this file."),
     _choice("--scope", choices=["assigned", "all"], help="Provision assigned users and groups, or all."),
     click.option(
         "--roles", type=click.Choice(list(mapping.ROLE_STYLES)), help="Map app roles (--scope assigned only)."
     ),
-    _choice("--booleans", choices=["auto", "string", "native"], help="auto: strings in PATCHes of dialect L only."),
-    _choice("--manager-style", "manager", choices=["string", "array", "object"], help="Form of a manager value."),
-    _number("--member-batch", click.IntRange(1), 1, "Members per PATCH."),
-    click.option("--flag", is_flag=True, help="Dialect F, as with aadOptscim062020 in the URL."),
+    _choice(
+        "--booleans",
+        choices=["auto", "string", "native"],
+        help="How PATCH writes booleans; auto: as strings in dialect L only.",
+    ),
+    _choice("--manager-style", "manager", choices=["string", "array", "object"], help="The form of a manager value."),
+    _number("--member-batch", click.IntRange(1), 1, "Members in one PATCH."),
+    click.option("--flag", is_flag=True, help="Use dialect F, as with aadOptscim062020 in the URL."),
     click.option("--nulls", "nulls_in_create", is_flag=True, help="Send null for empty attributes in a create."),
     click.option("--clear-values", is_flag=True, help="Send values that became empty; Entra mostly does not."),
 )
@@ -132,12 +136,12 @@ mapping_file = click.option(
     help="Entra's default mappings with or without IDmelon's attributes, or an exported schema.",
 )
 http = _combine(
-    _number("--rate", click.FloatRange(0), 25, "Requests per second; 0: unlimited."),
+    _number("--rate", click.FloatRange(0), 25, "At most this many requests per second; 0: unlimited."),
     _number("--timeout", click.FloatRange(0.1), 30, "Seconds to wait for a response."),
-    _choice("--encode-spaces", "spaces", choices=["+", "%20"], help="Encoding of spaces in a query."),
-    click.option("--trailing-slash", is_flag=True, help="/Users/?filter=... instead of /Users?filter=..."),
-    click.option("--charset/--no-charset", default=True, help="charset=utf-8 in Content-Type."),
-    click.option("--user-agent/--no-user-agent", default=True, help="A User-Agent header."),
+    _choice("--encode-spaces", "spaces", choices=["+", "%20"], help="The encoding of spaces in a query."),
+    click.option("--trailing-slash", is_flag=True, help="Send /Users/?filter=... instead of /Users?filter=..."),
+    click.option("--charset/--no-charset", default=True, help="Send charset=utf-8 in Content-Type."),
+    click.option("--user-agent/--no-user-agent", default=True, help="Send a User-Agent header."),
     click.option("--flag-on-wire", is_flag=True, help="Keep aadOptscim062020 in the URL of every request."),
     click.option(
         "--fault",

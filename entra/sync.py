@@ -88,20 +88,33 @@ class Sync:
 @click.command("sync")
 @options.job
 @options.mapping_file
-@click.option("--watch", is_flag=True, help="Continue: a cycle when the file changes and every --interval.")
-@click.option("--interval", type=click.FloatRange(0.01), default=40, show_default=True, help="Minutes.")
+@click.option("--watch", is_flag=True, help="Continue: run a cycle when the file changes and after every --interval.")
+@click.option(
+    "--interval", type=click.FloatRange(0.01), default=40, show_default=True, help="Minutes between two cycles."
+)
 @click.option("--restart", is_flag=True, help="Start with an initial cycle; keep the links.")
 @click.option("--reset", is_flag=True, help="Start with an initial cycle; remove the links (resetScope=Full).")
 @click.option("--retry", "retry_now", is_flag=True, help="Retry objects in escrow now.")
-@click.option("--skip-out-of-scope", is_flag=True, help="SkipOutOfScopeDeletions: send nothing for them.")
+@click.option(
+    "--skip-out-of-scope", is_flag=True, help="Send nothing for objects that left the scope (SkipOutOfScopeDeletions)."
+)
 @click.option("--deletion-threshold", type=click.IntRange(0), help="Hold back more disables and deletes than this.")
 @click.option("--allow-deletes", is_flag=True, help="Send the removals that were held back.")
-@click.option("--concurrency", type=click.IntRange(1, 50), default=5, show_default=True, help="Parallel requests.")
-@click.option("--log", "log_file", type=options.OUTPUT, help="Append the provisioning log (JSON Lines).")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 50),
+    default=5,
+    show_default=True,
+    help="Send this many requests in parallel.",
+)
+@click.option("--log", "log_file", type=options.OUTPUT, help="Append the provisioning log to this file (JSON Lines).")
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for every object.")
 @options.http
 def command(tenant_file: Path, **settings: Any) -> None:
-    """Provision a tenant file: an initial cycle if the state is empty, else an incremental one."""
+    """Run a provisioning cycle over a tenant file.
+
+    It is an initial cycle if the state is empty, else an incremental one.
+    """
     with ExitStack() as stack:
         log = settings["log_file"]
         job = Job(tenant_file, settings)

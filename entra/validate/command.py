@@ -34,14 +34,19 @@ def _list(ctx: click.Context, _: click.Parameter, is_set: bool) -> None:
 @click.option("--junit", type=options.OUTPUT, help="Write a JUnit report.")
 @click.option("--json", "json_file", type=options.OUTPUT, help="Write a JSON report.")
 @click.option("--html", type=options.OUTPUT, help="Write an HTML report.")
-@click.option("--case", "names", multiple=True, help="Run only this case; may be repeated.")
-@click.option("--dialect", "dialects", type=click.Choice(["L", "F", "LF"]), default="LF", show_default=True)
+@click.option("--case", "names", multiple=True, help="Run only this case; repeat the option for several.")
+@click.option(
+    "--dialect", "dialects", type=click.Choice(["L", "F", "LF"]), default="LF", show_default=True, help="The dialects."
+)
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")
 @click.option("-v", "--verbose", is_flag=True, help="Print passed cases too.")
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the cases.")
 @options.http
 def command(url: str, **settings: Any) -> None:
-    """Check an endpoint with everything that Entra sends; exit with 1 if a case fails."""
+    """Check an endpoint with everything that Entra sends.
+
+    The exit status is 1 if a case fails.
+    """
     endpoint = options.make_endpoint(url, settings)
     try:
         run = Run(endpoint, settings["dialects"], choose(settings["names"]))

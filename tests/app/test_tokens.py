@@ -218,7 +218,9 @@ def test_setup_prints_url_and_token_once(flask, config_path):
     assert "tscim_" in first.stdout
     assert len(tokens(config_path)) == 1
     again = flask("setup")
-    assert (again.returncode, again.stdout) == (0, "")
+    urls = "Tenant URL:    http://127.0.0.1:8000/api/scim/v2\nWeb panel:     http://127.0.0.1:8000/panel/\n"
+    assert (again.returncode, again.stdout) == (0, urls)
+    assert len(tokens(config_path)) == 1
 
 
 def test_setup_on_a_socket_says_that_public_url_is_needed(config_path):
