@@ -1,7 +1,7 @@
-"""What hostile requests cost: `python -m bench.abuse [--against COMMIT] [--only NAME ...]`.
+"""Measures what hostile requests cost: `python -m bench.abuse [--against COMMIT] [--only NAME ...]`.
 
-Each input is one that a client with a token, or none, can send. Every input runs in a process of its own, with a
-directory of its own, and stops after a bound of CPU time. `--against` runs the same inputs against another commit, in a
+Any client can send these inputs, some of them without a token. Each input runs in its own process with its own
+directory, and is stopped at a limit of CPU time. `--against` runs the same inputs against another commit, in a
 git worktree that is removed afterwards, and prints both columns.
 """
 
@@ -41,7 +41,7 @@ SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PASSWORD = "correct horse battery"  # noqa: S105
 BOUND = 20  # seconds of CPU after which an input is stopped
-WAIT = 20  # seconds that slow clients keep dripping before the service is given up
+WAIT = 20  # seconds for which slow clients send before the service counts as blocked
 SLOW = 24
 SECRETS = (
     *("password", "userPassword", "newPassword", "oldPassword", "passwordHash", "passphrase", "unicodePwd", "pwd"),
@@ -60,21 +60,21 @@ SECRETS = (
 
 
 class Cost(NamedTuple):
-    """What an input cost: CPU seconds of its most expensive request, and what was seen of the answers."""
+    """The cost of an input: CPU seconds of its most expensive request, and what the responses showed."""
 
     seconds: float | None
     seen: str
 
 
 class Service:
-    """The application in this process, over a directory of so many users."""
+    """The application in this process, with a directory of this many users."""
 
     def __init__(self, folder: Path, size: int) -> None:
         directory = Directory(size, folder / "directory")
         directory.folder.parent.mkdir()
         directory.write()
         hashed = generate_password_hash(PASSWORD, method="scrypt:1024:8:1")
-        # An earlier commit refuses options that it does not have.
+        # Earlier commits reject options that they do not have.
         allow: dict[str, Any] = {"allow": []} if hasattr(config.Panel, "allow") else {}
         settings = {
             "store": {"path": str(directory.snapshot), "durability": "os"},
@@ -91,13 +91,13 @@ class Service:
         self.seconds = 0.0
 
     def ask(self, method: str, path: str, body: Any = None) -> TestResponse:
-        """Send a request of SCIM, and return what is answered."""
+        """Send a SCIM request and return the response."""
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/scim+json"}
         return self._measured(lambda: self._client.open(BASE + path, method=method, data=data, headers=headers))
 
     def get(self, path: str) -> TestResponse:
-        """Send a GET of SCIM."""
+        """Send a SCIM GET."""
         return self.ask("GET", path)
 
     def patch(self, path: str, operations: Iterable[Any]) -> TestResponse:
@@ -116,12 +116,12 @@ class Service:
         self._client.post("/panel/sign-in", data=fields)
 
     def page(self, path: str) -> TestResponse:
-        """Read a page of the panel, with all that was logged before."""
-        time.sleep(0.5)  # the log's thread writes what waits
+        """Read a page of the panel after everything is logged."""
+        time.sleep(0.5)  # the log's thread writes the queued entries
         return self._measured(lambda: self._client.get(f"/panel{path}"))
 
     def log_lines(self) -> list[str]:
-        """Return the log's lines, of all its files."""
+        """Return the lines of all the log's files."""
         time.sleep(0.5)
         return [line for one in sorted(self.folder.glob("provisioning*")) for line in _lines(one)]
 
@@ -133,7 +133,7 @@ class Service:
 
 
 def _new_token(path: Path) -> str:
-    """Return a token that the command has made, since its place in the code differs between commits."""
+    """Return a token made by the command, since its place in the code differs between commits."""
     command = [sys.executable, "-m", "flask", "token", "new", "--name", "bench"]
     environment = {**os.environ, "SCIM_CONFIG": str(path)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
@@ -148,7 +148,7 @@ def _answers(*answers: TestResponse) -> str:
 
 
 Input = Callable[[Service], str]
-"""Sends an input to a service, and returns what was seen of the answers."""
+"""Sends an input to a service and returns what the responses showed."""
 
 
 def groups_100(service: Service) -> str:
@@ -177,7 +177,7 @@ def unclosed(service: Service) -> str:
 
 
 def patch_present(service: Service) -> str:
-    """Add 40 of 1,000 e-mail addresses that are there, in each of 1,000 operations of a PATCH."""
+    """Add 40 of 1,000 present e-mail addresses in each of a PATCH's 1,000 operations."""
     emails = [{"value": "same", "type": str(n)} for n in range(1_000)]
     path = f"/Users/{user_id(1)}"
     service.patch(path, [{"op": "replace", "path": "emails", "value": emails}])
@@ -205,7 +205,7 @@ def bulk_mentions(service: Service) -> str:
 
 
 def long_path(service: Service) -> str:
-    """Look at the log after a PATCH path of 16 KB."""
+    """Read the log after a PATCH with a path of 16 KB."""
     path = f'emails[type eq "{"a" * 16_000}"].value'
     refused = service.patch(f"/Users/{user_id(1)}", [{"op": "replace", "path": path}])
     service.sign_in()
@@ -215,7 +215,7 @@ def long_path(service: Service) -> str:
 
 
 def long_name(service: Service) -> str:
-    """Create a user with a userName of 1.9 MB, create it again, and list 12 of them."""
+    """Create a user with a userName of 1.9 MB, create it again, and list 12 such users."""
     body = {"schemas": [USER], "userName": "n" * 1_900_000}
     first, second = service.ask("POST", "/Users", body), service.ask("POST", "/Users", body)
     for n in range(11):
@@ -224,7 +224,7 @@ def long_name(service: Service) -> str:
 
 
 def log_evicted(service: Service) -> str:
-    """Send 12 requests with 1.9 MB each, and count how many of 100 earlier entries of the log are left."""
+    """Send 12 requests of 1.9 MB each, and count how many of the 100 earlier log entries remain."""
     for n in range(100):
         service.ask("POST", "/Users", {"schemas": [USER], "userName": f"early-{n}"})
     for n in range(12):
@@ -234,7 +234,7 @@ def log_evicted(service: Service) -> str:
 
 
 def secrets_stored(service: Service) -> str:
-    """Send attributes whose names say that they are secret, and look for their values in the log."""
+    """Send attributes with names of secrets, and search the log for their values."""
     for n, name in enumerate(SECRETS):
         service.ask("POST", "/Users", {"schemas": [USER], "userName": f"s{n}", name: f"planted-{n}-value"})
         service.ask("POST", "/Users", {"schemas": [USER], "userName": "", "x": {name.upper(): f"planted-{n}-value"}})
@@ -244,7 +244,7 @@ def secrets_stored(service: Service) -> str:
 
 
 def urn_name(service: Service) -> str:
-    """Look at the log after a POST with an attribute named `urn:x`."""
+    """Read the log after a POST with an attribute named `urn:x`."""
     answer = service.ask("POST", "/Users", {"schemas": [USER], "userName": "urn", "urn:x": "y"})
     service.sign_in()
     return _answers(answer, service.page("/log"), service.page("/log/unknown"))
@@ -293,7 +293,7 @@ def idle(server: Server) -> Iterator[None]:
 
 
 def _drip(server: Server, head: bytes, count: int = SLOW) -> Iterator[None]:
-    """Open the connections, and send a few more bytes each time that the iterator is asked."""
+    """Open the connections, and send a few more bytes on each iteration."""
     address = ("127.0.0.1", server.port)
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_connection(address, 5)) for _ in range(count)]
@@ -316,7 +316,7 @@ SLOW_CLIENTS = {one.__name__.replace("_", "-"): one for one in (slow_headers, sl
 
 
 def main() -> None:
-    """Run every input, and print what each costs."""
+    """Run each input and print its cost."""
     options = _options()
     logging.getLogger("tinyscim").addHandler(logging.NullHandler())
     if options.alone:
@@ -359,7 +359,7 @@ def _title(name: str) -> str:
 
 
 def _cells(name: str, checkout: Path) -> tuple[object, str]:
-    """Run an input against a checkout, in a process of its own that finds the checkout's modules before all others."""
+    """Run an input against a checkout, in its own process, which imports the checkout's modules."""
     _progress(f"{name} ...")
     command = [sys.executable, "-P", __file__, "--alone", name]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
@@ -395,7 +395,7 @@ def _give_up(*_: object) -> None:
 
 
 def _while_slow(slow: Callable[[Server], Iterator[None]], folder: Path) -> Cost:
-    """Return how long other clients wait for an answer while slow ones keep their connections."""
+    """Return how long other clients wait for a response while slow ones hold their connections."""
     directory = Directory(1_000, folder / "directory")
     directory.folder.parent.mkdir()
     directory.write()

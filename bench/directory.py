@@ -1,4 +1,4 @@
-"""The directory that each target of the load benchmark serves, in the form that each of them reads."""
+"""The directory that the targets of the load benchmark serve, in the format of each."""
 
 import json
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from storage.base import Document
 from storage.engine.encoding import dump
 from storage.engine.snapshot import Meta, Row, save
 
-TEAM = 1_000  # members of each group; every user is in one, whatever the size, so that an answer costs the same
+TEAM = 1_000  # members of each group; each user is in one at every size, so that a response costs the same
 
 
 class Directory:
-    """So many users and the teams, written once to files of a folder."""
+    """A number of users and their teams, written once to files in a folder."""
 
     def __init__(self, size: int, folder: Path) -> None:
         self.size, self.folder = size, folder / str(size)
         self.snapshot, self.json = self.folder / "data.json", self.folder / "peers.json"
 
     def write(self) -> None:
-        """Write what Tinyscim, the peers and wrk read, if that has not been done."""
+        """Write the files for Tinyscim, the peers and wrk, unless they exist."""
         if self.folder.exists():
             return
         self.folder.mkdir()
@@ -34,7 +34,7 @@ class Directory:
 
 
 def _line(document: Document) -> str:
-    """Return a user's id and the filter by which Entra matches it."""
+    """Return a user's id and the filter that Entra matches it by."""
     return f"{document['id']}\t{quote('userName eq ' + json.dumps(document['userName']))}\n"
 
 
@@ -57,7 +57,7 @@ def _full_team(number: int) -> Document:
 
 
 def _new_user() -> Document:
-    """Return a user to be created, with NUMBER wherever users differ."""
+    """Return a user to create, with NUMBER wherever users differ."""
     names = {"userName": "newNUMBER@contoso.onmicrosoft.com", "externalId": "00000000-0000-4000-8000-NUMBER"}
     emails = [{"value": "newNUMBER@contoso.com", "type": "work", "primary": True}]
     return {**{key: value for key, value in user(0).items() if key not in ("id", "meta")}, **names, "emails": emails}

@@ -1,7 +1,7 @@
-"""What a request costs, measured at the application's WSGI interface: `python -m bench.latency`.
+"""Measures what a request costs at the application's WSGI interface: `python -m bench.latency`.
 
-The application, its checks and the store with fsync are all in it; sockets, gunicorn and the provisioning log are not,
-so that what is compared across sizes is the service's own work.
+This includes the application, its checks and the store with fsync, but not sockets, gunicorn and the provisioning log,
+so that sizes are compared by the service's own work.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 @dataclass
 class Service:
-    """The application over a store with so many users."""
+    """The application with a store of this many users."""
 
     users: int
     path: Path
@@ -45,7 +45,7 @@ class Service:
         self.cursor = ""
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request and return what is answered; an answer that is not 2xx ends the measurement."""
+        """Send a request and return the response; one that is not 2xx ends the measurement."""
         raw = json.dumps(body).encode() if body is not None else b""
         path, _, query = path.partition("?")
         environ = {
@@ -69,7 +69,7 @@ class Service:
         return json.loads(answer) if answer else None
 
     def someone(self) -> int:
-        """Return the number of one of the users."""
+        """Return the number of a random user."""
         return self.chance.randrange(self.users)
 
 
@@ -146,10 +146,10 @@ OPERATIONS: list[tuple[str, Operation, int]] = [
 
 
 def main() -> None:
-    """Measure, print tables, and draw the picture."""
+    """Measure, print tables and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of users")
-    parser.add_argument("--picture", type=Path, help="where to draw latency against size")
+    parser.add_argument("--picture", type=Path, help="where to plot latency by size")
     options = parser.parse_args()
     logging.getLogger("tinyscim").addHandler(logging.NullHandler())
     with TemporaryDirectory() as folder:
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def draw(path: Path, panels: dict[str, tuple[list[int], dict[str, list[float]]]]) -> None:
-    """Draw latency against size, a panel for each kind of size."""
+    """Plot latency by size, with one panel for each kind of size."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")

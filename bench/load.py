@@ -1,7 +1,7 @@
-"""Requests per second of Tinyscim, of its peers and of a bare Flask application: `python -m bench.load`.
+"""Measures the requests per second of Tinyscim, its peers and a bare Flask application: `python -m bench.load`.
 
-One server runs at a time. The bare application, which is the limit, is measured anew before each Tinyscim, and every
-ratio is of two runs beside each other; so is what is compared with a peer of the same round.
+One server runs at a time. The bare application is the limit, and is measured again before each run of Tinyscim. Every
+ratio is of two adjacent runs; comparisons with a peer are of the same round.
 """
 
 import argparse
@@ -22,7 +22,7 @@ LOADS = ("get", "match", "page", "patch", "member", "mix", "post")
 BARE_LOADS = ("bare-get", "bare-post")
 SIZES = (1_000, 10_000, 100_000)
 PEER_SIZES = (1_000, 10_000)
-SCALED = 10_000  # users of the Tinyscim that also runs on one worker
+SCALED = 10_000  # users with which Tinyscim also runs on one worker
 
 
 def main() -> None:
@@ -47,17 +47,17 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     words = [*PREFIXES, *LOADS]
-    parser.add_argument("--seconds", type=int, default=5, help="how long a run is")
-    parser.add_argument("--runs", type=int, default=3, help="how often each is measured; medians are printed")
-    parser.add_argument("--only", nargs="+", choices=words, default=[], help="targets, or loads, to measure alone")
-    parser.add_argument("--json", type=Path, default=Path("bench/load.json"), help="where every run is written")
-    parser.add_argument("--picture", type=Path, help="where to draw the rates")
+    parser.add_argument("--seconds", type=int, default=5, help="length of a run in seconds")
+    parser.add_argument("--runs", type=int, default=3, help="number of rounds; medians are printed")
+    parser.add_argument("--only", nargs="+", choices=words, default=[], help="measure only these targets or loads")
+    parser.add_argument("--json", type=Path, default=Path("bench/load.json"), help="where to write every run")
+    parser.add_argument("--picture", type=Path, help="where to plot the rates")
     parser.add_argument("--folder", help="on the disk that will hold the data")
     return parser.parse_args()
 
 
 def _plan() -> list[Target]:
-    """Return what a round measures, in this order."""
+    """Return the measurements of a round, in order."""
     tinyscims = [Target("tinyscim", size) for size in SIZES]
     peers = [Target("scim2-server", size) for size in PEER_SIZES] + [Target("scimmy", size, 1) for size in PEER_SIZES]
     one = [Target("bare", PEER_SIZES[0], 1), Target("tinyscim", SCALED, 1)]

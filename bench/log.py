@@ -1,10 +1,10 @@
-"""What the provisioning log costs: requests with it and without it, by turns, against gunicorn.
+"""Measures what the provisioning log costs: requests to gunicorn with it and without it, in turns.
 
     python -m bench.log [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
 
-Two services run, one with the log and one without, and are loaded by turns, each turn with its neighbour: whatever
-else the machine does, it does to both. Clients do as Entra does when it provisions: look for a user, create it,
-change it, disable it. Compared are the medians of the neighbours' ratios.
+Two services run, one with the log and one without, and are loaded in turns, so that other work on the machine affects
+both. Clients act like Entra: they search for a user, create, change and disable it. The result is the median ratio
+of adjacent turns.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 class Server(NamedTuple):
-    """A service that runs."""
+    """A running service."""
 
     address: str
     token: str
@@ -50,7 +50,7 @@ def main() -> None:
         _turn(plain, options)
         _turn(logged, options)
         pairs = [_pair(plain, logged, options, first=number % 2 == 0) for number in range(options.turns)]
-    for place, unit in enumerate(("requests a second", "ms of processor time a request")):
+    for place, unit in enumerate(("requests a second", "ms of CPU per request")):
         off, on = (statistics.median(pair[which][place] for pair in pairs) for which in (0, 1))
         low, middle, high = statistics.quantiles((pair[1][place] / pair[0][place] - 1) * 100 for pair in pairs)
         _say(f"{unit}: {off:.2f} without the log, {on:.2f} with it; by pairs {middle:+.1f} %")
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
 def _pair(
     plain: Server, logged: Server, options: argparse.Namespace, *, first: bool
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Load both, and return what each did: the plain one's and the logging one's."""
+    """Load both, and return the results without and with the log."""
     if first:
         one = _turn(plain, options)
         return one, _turn(logged, options)
@@ -79,7 +79,7 @@ def _pair(
 
 
 def _turn(server: Server, options: argparse.Namespace) -> tuple[float, float]:
-    """Load a server, and return requests a second and milliseconds of processor time of each."""
+    """Load a server, and return requests per second and milliseconds of CPU per request."""
     counts = [0] * options.clients
     used, started = _processor_time(server), time.monotonic()
     threads = [
@@ -91,12 +91,12 @@ def _turn(server: Server, options: argparse.Namespace) -> tuple[float, float]:
     for thread in threads:
         thread.join()
     took = time.monotonic() - started
-    time.sleep(0.3)  # the log writes what waits
+    time.sleep(0.3)  # the log writes the queued entries
     return sum(counts) / took, 1000 * (_processor_time(server) - used) / sum(counts)
 
 
 def _processor_time(server: Server) -> float:
-    """Return the seconds that the workers have used."""
+    """Return the CPU seconds that the workers have used."""
     workers = Path(f"/proc/{server.process}/task/{server.process}/children").read_text().split()
     times = (Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11:13] for worker in workers)
     return sum(int(ticks) for both in times for ticks in both) / os.sysconf("SC_CLK_TCK")

@@ -13,7 +13,7 @@ GROUPS = (10, 1_000, 50_000)
 
 
 def user(number: int) -> Document:
-    """Return the user with a number."""
+    """Return the user with this number."""
     chance = Random(number)
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
@@ -59,7 +59,7 @@ def user(number: int) -> Document:
 
 
 def group(size: int) -> Document:
-    """Return the group of so many users."""
+    """Return the group of this many users."""
     meta = {"created": "2026-01-01T00:00:00.000Z", "lastModified": "2026-01-01T00:00:00.000Z", "version": 'W/"1"'}
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
@@ -70,7 +70,7 @@ def group(size: int) -> Document:
 
 
 def membership(group: str, member: str) -> Document:
-    """Return what makes a user a member of a group."""
+    """Return the membership of a user in a group."""
     return {"id": f"{group}.{member}", "group": group, "member": member}
 
 
@@ -91,7 +91,7 @@ def users(number: int) -> Iterator[Row]:
 
 
 def members(users: int) -> Iterator[Row]:
-    """Yield the groups and their memberships, with as many members as there are."""
+    """Yield the groups and their memberships, with at most as many members as there are users."""
     for number, size in enumerate(GROUPS, 1):
         yield Row("Group", number, dump(group(size)), 0)
     position = 0
@@ -102,7 +102,7 @@ def members(users: int) -> Iterator[Row]:
 
 
 def user_id(number: int) -> str:
-    """Return the id of the user with a number."""
+    """Return the id of the user with this number."""
     return _uuid(Random(number))
 
 

@@ -1,10 +1,10 @@
-"""How measurements are printed."""
+"""Prints measurements."""
 
 from collections.abc import Iterable
 
 
 def table(names: Iterable[str], lines: Iterable[Iterable[object]]) -> None:
-    """Print a table in Markdown."""
+    """Print a Markdown table."""
     print("|", " | ".join(names), "|")
     print("|" + " --- |" * len(list(names)))
     for line in lines:

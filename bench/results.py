@@ -1,4 +1,4 @@
-"""What the load benchmark found: medians, ratios within a round, targets, tables, JSON and the picture."""
+"""The results of the load benchmark: medians, ratios within a round, targets, tables, JSON and the picture."""
 
 import json
 import os
@@ -40,7 +40,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One run, with the limit that was measured before it in the same round; `load_average` is the machine's."""
+    """One run, with the limit measured before it in the same round; `load_average` is the machine's."""
 
     round: int
     target: Target
@@ -61,7 +61,7 @@ def limit_of(load: str, bare: dict[str, float]) -> float | None:
 
 
 def show(row: Row) -> None:
-    """Print a run as soon as it is known."""
+    """Print a run as soon as it ends."""
     run = row.run
     cpu = " ".join(f"{share:.0%}" for share in run.cpu)
     found = f"{run.rate:8,.0f}/s  p50 {run.p50:7.2f} ms  p99 {run.p99:7.2f} ms  cpu {cpu}"
@@ -77,7 +77,7 @@ class Found:
             self.rows.setdefault((row.target, row.load), []).append(row)
 
     def void(self, target: Target, load: str) -> str:
-        """Return why the row does not count, or nothing; one run is enough."""
+        """Return why the row is void, or an empty text. One void run is enough."""
         return next((row.run.void for row in self.rows.get((target, load), []) if row.run.void), "")
 
     def rate(self, target: Target, load: str) -> float | None:
@@ -86,31 +86,31 @@ class Found:
         return median(runs) if runs and not self.void(target, load) else None
 
     def to_limit(self, target: Target, load: str) -> float | None:
-        """Return the median of the ratios to the bare application, each of one round."""
+        """Return the median ratio to the bare application within a round."""
         found = [row.run.rate / row.limit for row in self.rows.get((target, load), []) if row.limit]
         return median(found) if found and not self.void(target, load) else None
 
     def per_cpu(self, target: Target, load: str) -> float | None:
-        """Return the median of the requests to a CPU second of the workers, whatever others on the machine do."""
+        """Return the median requests per CPU second of the workers, which other work on the machine does not affect."""
         rows = [row.run for row in self.rows.get((target, load), [])]
         found = [run.rate / sum(run.cpu) for run in rows if sum(run.cpu)]
         return median(found) if found and not self.void(target, load) else None
 
     def per_cpu_to_limit(self, target: Target, load: str) -> float | None:
-        """Return what a CPU second does, to what it does for the bare application on as many workers."""
+        """Return the requests per CPU second as a ratio to the bare application's on as many workers."""
         bare = [key for key in self.rows if key[0].kind == "bare" and key[0].workers == target.workers]
         limit = limit_of(load, {one: self.per_cpu(which, one) or 0 for which, one in bare})
         mine = self.per_cpu(target, load)
         return mine / limit if mine and limit else None
 
     def to(self, target: Target, other: Target, load: str, other_load: str = "") -> float | None:
-        """Return the median of the ratios to another target, each of one round."""
+        """Return the median ratio to another target within a round."""
         mine, others = self._by_round(target, load), self._by_round(other, other_load or load)
         found = [mine[number] / others[number] for number in mine.keys() & others.keys()]
         return median(found) if found else None
 
     def _by_round(self, target: Target, load: str) -> dict[int, float]:
-        """Return the rate of each round; the bare application has several runs in one."""
+        """Return the rate in each round; the bare application runs several times in a round."""
         rounds: dict[int, list[float]] = {}
         if not self.void(target, load):
             for row in self.rows.get((target, load), []):
@@ -123,7 +123,7 @@ def report(rows: list[Row], path: Path, conditions: dict[str, Any]) -> None:
     found = Found(rows)
     print("\nMedians, in requests per second and milliseconds\n")
     table(NAMES, _lines(found))
-    print("\nTinyscim against peers with as many users\n")
+    print("\nTinyscim and peers with the same number of users\n")
     table(["load", "users", "peer", "Tinyscim's rate to the peer's"], _peer_lines(found))
     print("\nTargets\n")
     table(["target", "wanted", "measured", ""], _target_lines(found))
@@ -177,7 +177,7 @@ def _large(found: Found, load: str) -> Iterable[list[object]]:
 
 
 def _tail(found: Found, load: str, sizes: list[int]) -> Iterable[list[object]]:
-    """Judge p99 by p50: the worst of the sizes' medians."""
+    """Compare p99 with p50 by the worst of the sizes' medians."""
     most = 8 if load in WRITES else 4
     rows = [found.rows.get((Target("tinyscim", size), load), []) for size in sizes]
     ratios = [median(one.run.p99 / one.run.p50 for one in some) for some in rows if some and not some[0].run.void]
@@ -192,7 +192,7 @@ def _judge(name: str, wanted: float, measured: float | None) -> Iterable[list[ob
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Draw the rates, a panel for each load, with the limit as a line."""
+    """Plot the rates, with a panel for each load and the limit as a line."""
     from matplotlib.figure import Figure
 
     found = Found(rows)

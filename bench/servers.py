@@ -1,4 +1,4 @@
-"""What the load benchmark starts: the bare application, Tinyscim and its peers, each from the same files."""
+"""Starts the targets of the load benchmark from the same files: the bare application, Tinyscim and its peers."""
 
 import os
 import shutil
@@ -23,14 +23,14 @@ from config.tokens import new_token
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
 PREFIXES = {"bare": "", "tinyscim": "/api/scim/v2", "scim2-server": "/v2", "scimmy": "/v2"}
-START = 120  # seconds that a server may take to be ready
-SETTLE = 20  # seconds that it may take to finish what was asked of it
-PROBES = 24  # new connections that must all be answered, so that no worker is still loading
+START = 120  # seconds within which a server must be ready
+SETTLE = 20  # seconds within which it must finish earlier requests
+PROBES = 24  # new connections that must all succeed, so that no worker is still loading
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something to measure: what it is, with how many users, on how many workers."""
+    """A target to measure: its kind, its number of users and its number of workers."""
 
     kind: str
     users: int
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Server:
-    """A target that is running."""
+    """A running target."""
 
     pid: int
     port: int
@@ -52,11 +52,11 @@ class Server:
     workers: int
 
     def cpu(self) -> dict[int, float]:
-        """Return the CPU seconds that each worker has used up to now."""
+        """Return the CPU seconds that each worker has used so far."""
         return {pid: _cpu_seconds(pid) for pid in _children(self.pid) or [self.pid]}
 
     def settle(self) -> None:
-        """Wait until what was asked before is done: an answer that nobody waits for any more costs as much."""
+        """Wait until earlier requests are finished: abandoned ones use CPU as well."""
         for _ in range(SETTLE * 5):
             before = sum(self.cpu().values())
             time.sleep(0.2)
@@ -64,12 +64,12 @@ class Server:
                 return
 
     def is_whole(self) -> bool:
-        """Tell whether every worker is there, and each new connection is answered 2xx."""
+        """Return whether every worker runs and each new connection gets a 2xx response."""
         path = f"{self.prefix}/Users?count=1" if self.prefix else "/"
         return len(self.cpu()) == self.workers and all(self.answers(path) for _ in range(PROBES))
 
     def answers(self, path: str) -> bool:
-        """Tell whether a new connection is answered 2xx."""
+        """Return whether a new connection gets a 2xx response."""
         request = Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {self.token}"})
         try:
             urlopen(request, timeout=START).close()  # noqa: S310
@@ -79,11 +79,11 @@ class Server:
 
 
 def missing(kind: str) -> str:
-    """Return why a kind of target cannot be started here, with the remedy; empty if it can."""
+    """Return why a kind of target cannot be started here and the remedy, or an empty text if it can."""
     if kind == "scim2-server" and find_spec("scim2_server") is None:
         return "scim2-server is left out: pip install -r requirements-dev.txt"
     if kind == "scimmy" and shutil.which("node") is None:
-        return "SCIMMY is left out, for want of Node: apt-get install nodejs npm"
+        return "SCIMMY is left out because Node is missing: apt-get install nodejs npm"
     if kind == "scimmy" and not (PEERS / "node_modules" / "scimmy-routers").exists():
         return "SCIMMY is left out: npm install --prefix bench/peers"
     return ""
@@ -91,7 +91,7 @@ def missing(kind: str) -> str:
 
 @contextmanager
 def running(target: Target, directory: Directory, folder: Path) -> Iterator[Server]:
-    """Start a target in an empty folder, wait until all of it answers, and stop it in any case."""
+    """Start a target in an empty folder, wait until every worker responds, and always stop it."""
     token, entry = new_token("bench")
     port = _free_port()
     _configure(target, directory, folder, port, dict(entry))
@@ -110,7 +110,7 @@ def running(target: Target, directory: Directory, folder: Path) -> Iterator[Serv
 
 
 def _configure(target: Target, directory: Directory, folder: Path, port: int, token: dict[str, object]) -> None:
-    """Write a configuration with every default but the number of workers, and a copy of the data beside it."""
+    """Write a default configuration with this number of workers, and a copy of the data beside it."""
     settings = {
         "server": {"bind": f"127.0.0.1:{port}", "workers": target.workers},
         "store": {"path": "data.json"},
@@ -145,7 +145,7 @@ def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started."""
+    """End the process and its children."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(10)

@@ -1,4 +1,4 @@
-"""The settings of gunicorn.conf.py for whatever else gunicorn serves: no application, and no store to open."""
+"""gunicorn.conf.py's settings for other applications, which have no store to open."""
 
 from runpy import run_path
 

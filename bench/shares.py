@@ -1,7 +1,7 @@
-"""Where the time of a GET, a match and a PATCH goes, at the WSGI interface: `python -m bench.shares`.
+"""Shows where the time of a GET, a match and a PATCH goes, at the WSGI interface: `python -m bench.shares`.
 
-A timer stops the process a thousand times a second and notes which part of the program was at work: the innermost
-one, so that what Flask calls counts as the application's. Waiting for the disk is in it.
+A timer interrupts the process a thousand times a second and counts the innermost part of the program that was
+running, so that code called by Flask counts for the application. Waiting for the disk is included.
 """
 
 import argparse
@@ -27,7 +27,7 @@ EVERY = 0.001
 
 
 def main() -> None:
-    """Sample each operation, and print the shares of parts and of single functions."""
+    """Sample each operation, and print the shares of parts and of functions."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=5)
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _sample(service: Service, operation: Operation, seconds: float) -> tuple[Counter[str], Counter[str], float]:
-    """Repeat an operation, and return the samples by part and by function, and the microseconds of one."""
+    """Repeat an operation, and return the samples by part and by function, and the microseconds per operation."""
     parts, functions = Counter[str](), Counter[str]()
     for n in range(200):
         operation(service, n)
@@ -63,7 +63,7 @@ def _sample(service: Service, operation: Operation, seconds: float) -> tuple[Cou
 
 
 def _part(frame: FrameType | None) -> str:
-    """Return the part that was at work: the file of the project, the package, or what is left of Python's library."""
+    """Return the part that was running: the project's file, the package, or Python's library."""
     while frame:
         path = frame.f_code.co_filename
         if path.startswith(ROOT) and "site-packages" not in path:
@@ -76,7 +76,7 @@ def _part(frame: FrameType | None) -> str:
 
 
 def _functions(frame: FrameType | None) -> set[str]:
-    """Return the project's functions that were being called, each once."""
+    """Return the project's functions on the stack, each once."""
     found = set()
     while frame:
         path = frame.f_code.co_filename

@@ -1,4 +1,4 @@
-"""What the store costs, measured at its interface: `python -m bench.store`."""
+"""Measures what the store costs at its interface: `python -m bench.store`."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ from storage.base import Document, StoredDocument
 from storage.engine.snapshot import Meta, Row, save
 from storage.tinydb_store import TinyDBStore
 
-NEW = 10_000_000  # the numbers from which users are new
+NEW = 10_000_000  # users with this number and above are new
 Operation = Callable[[TinyDBStore, int], object]
 
 
@@ -51,7 +51,7 @@ def print_start(folder: Path, sizes: list[int]) -> None:
 
 
 def make(path: Path, *rows: Iterable[Row]) -> Path:
-    """Write a file to measure with."""
+    """Write a data file for the measurements."""
     path.parent.mkdir()
     save(path, chain(*rows), Meta())
     return path
@@ -71,7 +71,7 @@ def print_costs(paths: dict[int, Path], durability: str, rounds: int) -> None:
 
 
 def operations(rounds: int) -> list[tuple[str, Operation, int]]:
-    """Return what is measured: a name, what is done for the nth time, and how often."""
+    """Return the measurements: a name, the nth operation, and the number of operations."""
     return [
         ("create", lambda store, n: write(store, "insert", user(NEW + n)), rounds),
         ("get", lambda store, n: get(store, user_id(n % 1000)), rounds),
@@ -85,10 +85,10 @@ def operations(rounds: int) -> list[tuple[str, Operation, int]]:
 
 
 def print_members(path: Path, rounds: int) -> None:
-    """Print what it costs to add and remove a member, by the size of the group."""
+    """Print the cost of adding and removing a member, by size of the group."""
     for durability in ("os", "fsync"):
         store = opened(path, durability)
-        print(f"\ndurability {durability!r}, microseconds, by the size of the group")
+        print(f"\ndurability {durability!r}, microseconds, by size of the group")
         table(["operation", *map(str, GROUPS), "ratio"], _members(store, rounds))
         store.close()
 
@@ -104,7 +104,7 @@ def _members(store: TinyDBStore, rounds: int) -> Iterator[list[object]]:
 
 
 def print_disk(folder: Path, rounds: int) -> None:
-    """Print what the disk asks for the same bytes, and how threads share it."""
+    """Print the disk's own cost for the same bytes, and how threads share it."""
     alone = median(_fsyncs(folder / "raw", rounds))
     store = opened(folder / "disk" / "data.json", "fsync")
     one = _threads(store, 1, rounds)
@@ -121,7 +121,7 @@ def print_disk(folder: Path, rounds: int) -> None:
 
 
 def print_compaction(path: Path) -> None:
-    """Print how long others wait while the store is compacted."""
+    """Print how long other requests wait while the store is compacted."""
     store = opened(path, "os")
     for number in range(10_000):
         write(store, "replace", user(number % 1000) | {"title": "changed"})
@@ -155,7 +155,7 @@ def measure(operation: Operation, stores: dict[int, TinyDBStore], times: int) ->
 
 
 def measure_by(operation: Callable[[int, int], object], sizes: Iterable[int], times: int) -> list[float]:
-    """Return the median microseconds at each size, taken in turns, so that a busy moment hits all alike."""
+    """Return the median microseconds at each size, measured in turns, so that a busy moment affects all sizes."""
     took: dict[int, list[float]] = {size: [] for size in sizes}
     for number in range(times):
         for size, results in took.items():
@@ -190,7 +190,7 @@ def get(store: TinyDBStore, id: str) -> object:
 
 
 def lookup(store: TinyDBStore, number: int) -> object:
-    """Return the users of a name."""
+    """Return the users with this name."""
     with store.reading() as reader:
         return documents(reader.lookup("User", "userName", f"user{number}@contoso.onmicrosoft.com"))
 
@@ -214,25 +214,25 @@ def scan(store: TinyDBStore) -> object:
 
 
 def add(store: TinyDBStore, size: int, number: int) -> None:
-    """Add a member to the group of a size."""
+    """Add a member to the group of this size."""
     with store.writing() as tx:
         tx.insert("Membership", membership(f"group{size}", f"new{number}"))
 
 
 def remove(store: TinyDBStore, size: int, number: int) -> None:
-    """Remove a member from the group of a size."""
+    """Remove a member from the group of this size."""
     with store.writing() as tx:
         tx.delete("Membership", f"group{size}.new{number}")
 
 
 def members(store: TinyDBStore, size: int, number: int) -> object:
-    """Read all memberships of the group of a size."""
+    """Read all memberships of the group of this size."""
     with store.reading() as reader:
         return sum(1 for stored in reader.lookup("Membership", "group", f"group{size}") if stored.data)
 
 
 def opened(path: Path, durability: str) -> TinyDBStore:
-    """Return an open store that does not compact by itself."""
+    """Return an open store that does not compact automatically."""
     store = TinyDBStore(path, durability="os" if durability == "os" else "fsync", compact_after=1 << 40)
     store.open(INDEXES)
     return store
@@ -266,7 +266,7 @@ def _fsyncs(path: Path, times: int) -> list[float]:
 
 
 def _threads(store: TinyDBStore, threads: int, rounds: int) -> float:
-    """Return the seconds that a create takes when so many threads create at once."""
+    """Return the seconds per create when this many threads create at the same time."""
 
     def create(thread: int) -> None:
         for number in range(rounds):

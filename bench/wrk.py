@@ -1,4 +1,4 @@
-"""One run of wrk against a running target."""
+"""Runs wrk against a running target."""
 
 import shutil
 import subprocess
@@ -11,18 +11,18 @@ from bench.servers import Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 8
-WARMED = 10_000  # users in a second of warming up
-PAGED = 5_000  # the same for pages, which then have been over nearly all of them, in each worker
-ATTEMPTS = 10  # runs until the connections have spread over the workers
-FAIR = 0.6  # of the busiest worker's CPU, which the idlest one must have had
-PATIENCE = 8  # seconds more for what has no answer in the usual time
-UNANSWERED = "not one answer came in time"
+WARMED = 10_000  # users that a second of warming up covers
+PAGED = 5_000  # the same for pages, which then cover nearly all users in each worker
+ATTEMPTS = 10  # runs until the connections are spread over the workers
+FAIR = 0.6  # the least busy worker's CPU as a share of the busiest one's
+PATIENCE = 8  # extra seconds if there is no response in the usual time
+UNANSWERED = "no response came in time"
 _numbers = count(1)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found; `void` says why it does not count."""
+    """The result of a run; `void` is the reason why it does not count."""
 
     rate: float = 0.0
     p50: float = 0.0  # milliseconds, as p99
@@ -38,9 +38,9 @@ def require() -> None:
 
 
 def measure(server: Server, load: str, directory: Directory, seconds: int) -> Run:
-    """Warm up, in which every answer is looked at, and measure until each worker had its share.
+    """Warm up, checking every response, and measure until each worker had its share.
 
-    A second of warming up does, where there are few users.
+    With few users, a second of warming up is enough.
     """
     folder = directory.folder
     warm_up = max(directory.size // (PAGED if load == "page" else WARMED), 1)
@@ -51,11 +51,11 @@ def measure(server: Server, load: str, directory: Directory, seconds: int) -> Ru
         found = _answered(server, load, folder, seconds)
         if found.void or min(found.cpu) >= FAIR * max(found.cpu):
             return found
-    return Run(void="the connections did not spread over the workers")
+    return Run(void="the connections were not spread over the workers")
 
 
 def _answered(server: Server, load: str, folder: Path, seconds: int, *, strict: bool = False) -> Run:
-    """Run once, and where the time is over before the first answer, once more for longer."""
+    """Run once. If the time ends before the first response, run again for longer."""
     server.settle()
     found = _run(server, load, folder, seconds, strict=strict)
     if found.void != UNANSWERED:
@@ -85,6 +85,6 @@ def _parse(output: str, errors: str, cpu: tuple[float, ...]) -> Run:
     if not (requests or refused or lost):
         return Run(void=UNANSWERED)
     if refused or lost:
-        why = f"{refused:.0f} not answered 2xx or not with what was asked for, {lost:.0f} lost"
+        why = f"{refused:.0f} failed or wrong responses, {lost:.0f} lost connections"
         return Run(void=f"{why}. {lines['sample'][:300]}".strip())
     return Run(requests / microseconds * 1e6, p50 / 1e3, p99 / 1e3, cpu)

@@ -1,1 +1,1 @@
-"""What Tinyscim is measured against."""
+"""The servers that Tinyscim is compared with."""

@@ -11,7 +11,7 @@ app = Flask(__name__)
 
 @app.get("/")
 def get() -> Response:
-    """Answer the same bytes always."""
+    """Return the same bytes every time."""
     return Response(BODY, mimetype="application/scim+json")
 
 

@@ -1,4 +1,4 @@
-"""scim2-server with its own store in memory, filled from the file that BENCH_DATA names."""
+"""scim2-server with its in-memory store, filled from the file named by BENCH_DATA."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from scim2_server.utils import load_default_provider
 
 
 def create_app() -> Any:
-    """Make the application; each worker has a copy of the store, and so its own state after a write."""
+    """Make the application. Each worker has its own copy of the store, so they differ after a write."""
     provider = load_default_provider()
     models: dict[str | None, Any] = {type.name: provider.model_for(type) for type in provider.resource_types}
     data = json.loads(Path(os.environ["BENCH_DATA"]).read_text())
