@@ -62,7 +62,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
-    provisioning_log.install(app, service, own.log)
+    provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))

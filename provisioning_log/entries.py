@@ -46,7 +46,8 @@ class Entry(NamedTuple):
     """One line of the log, a JSON object with these keys; empty fields are omitted.
 
     `by` is the name of the token. `changes` has the old and new value of each changed attribute, null for no value.
-    `moved` is the number of members that joined or left; `joined` and `left` list the first of them.
+    `moved` is the number of members that joined or left; `joined` and `left` list the first of them. `reason` says why
+    the token was rejected.
     """
 
     time: str
@@ -70,6 +71,7 @@ class Entry(NamedTuple):
     request_id: str = ""
     client_request_id: str = ""
     cause: str = ""
+    reason: str = ""
 
     @property
     def failed(self) -> bool:
@@ -122,7 +124,7 @@ class Entry(NamedTuple):
 
 
 TEXT_FIELDS = {"method": 20, "path": MAX_PATH, "by": MAX_WORD, "type": MAX_WORD, "request_id": MAX_WORD}
-TEXT_FIELDS |= {"client_request_id": MAX_WORD, "cause": MAX_WORD}
+TEXT_FIELDS |= {"client_request_id": MAX_WORD, "cause": MAX_WORD, "reason": MAX_PATH}
 
 
 def to_json(value: Any) -> str:

@@ -28,8 +28,8 @@ def summary(entry: Entry) -> str:
 
 
 def detail(entry: Entry) -> str:
-    """Return the detail of an error response."""
-    return str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
+    """Return why a request failed: the reason for which its token was rejected, or the detail of the response."""
+    return entry.reason or str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
 
 
 def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:

@@ -4,13 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioning_log.entries import MAX_UNKNOWN, Entry, Subject, timestamp
-from scim.directory.events import Event
+from scim.directory.events import Event, shown_query
 from scim.directory.resources import WriteResult
 from scim.schema.resource_types import Registry, ResourceType
 
 Document = dict[str, Any]
 Changes = dict[str, tuple[Any, Any]]
 _DERIVED = ("id", "schemas", "meta")
+_REASONS = {
+    "missing": "The request had no token.",
+    "unknown": "The token is unknown.",
+    "expired": 'The token "{}" has expired.',
+    "revoked": 'The token "{}" was revoked.',
+}
 
 
 def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
@@ -27,15 +33,16 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         status=event.status,
         method=event.method if event.method.isalpha() else "-",
         path=event.path,
-        by=event.token,
+        by=event.token or (event.rejection[1] if event.rejection else ""),
         ms=round(event.milliseconds, 1),
         **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
-        query=event.query,
+        query=shown_query(event.query),
         request=event.request,
         response=event.response,
         request_id=event.request_id,
         client_request_id=event.client_request_id,
         cause=event.cause,
+        reason=_REASONS[event.rejection[0]].format(event.rejection[1]) if event.rejection else "",
     )
 
 

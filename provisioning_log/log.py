@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from config.tokens import is_test_name
 from provisioning_log.archive import Archive
 from provisioning_log.entries import Entry, Subject
+from provisioning_log.failures import Cause, by_cause
 from provisioning_log.from_event import make_entry, subject_of
 from provisioning_log.redaction import Secrets
 from provisioning_log.search import Criteria, Page, find_page, matching
@@ -25,8 +27,9 @@ class ProvisioningLog:
         self._warned: tuple[Any, list[Unknown]] | None = None
 
     def observe(self, event: Event) -> None:
-        """Queue an event to be written."""
-        self._writer.enqueue(event)
+        """Queue an event to be written, if it changed something or failed."""
+        if not event.is_read and not is_test_name(event.token):
+            self._writer.enqueue(event)
 
     def flush(self) -> None:
         """Write the queued entries of this process."""
@@ -58,6 +61,10 @@ class ProvisioningLog:
         if self._warned is None or self._warned[0] != state:
             self._warned = (state, unknown_attributes(self.files.newest_first(), self._service))
         return self._warned[1]
+
+    def failures(self, since: str) -> list[Cause]:
+        """Return the failures since a time by their cause, the most frequent first."""
+        return by_cause(self._newest(), since)
 
     def _newest(self) -> Iterator[bytes]:
         self.flush()

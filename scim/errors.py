@@ -94,9 +94,16 @@ class InvalidCount(ScimError):
 
 
 class Unauthorized(ScimError):
-    """The request has no valid token."""
+    """The request has no valid token.
+
+    The `reason` is missing, unknown, expired or revoked; `token` is the name of one that was valid once.
+    """
 
     status = 401
+
+    def __init__(self, detail: str, reason: str = "unknown", token: str = "") -> None:
+        super().__init__(detail)
+        self.reason, self.token = reason, token
 
 
 class Forbidden(ScimError):

@@ -16,7 +16,7 @@ from typing import Any
 
 from scim.dialect.names import attribute_name, filter_tree
 from scim.dialect.patch import new_element, patch_operations
-from scim.dialect.requests import bearer_token, normalise_url
+from scim.dialect.requests import bearer_token, is_probe, normalise_url
 from scim.dialect.values import resource
 from scim.filters import Filter
 from scim.protocol.leniency import Element, Leniency
@@ -33,6 +33,10 @@ class EntraDialect(Leniency):
     def bearer_token(self, header: str) -> tuple[str, bool]:
         """Return the token in an Authorization header, and whether its "Bearer" prefix was doubled."""
         return bearer_token(header)
+
+    def is_probe(self, filter: str) -> bool:
+        """Return whether a query looks for a user or group with a random GUID as its name."""
+        return is_probe(filter)
 
     def answers_patch_with_resource(self, type: ResourceType) -> bool:
         """Return True except for groups, which can be large: for them PATCH answers 204 [use-scim]."""

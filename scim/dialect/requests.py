@@ -1,5 +1,6 @@
 """Rewrites URLs and Authorization headers."""
 
+import re
 from urllib.parse import unquote
 
 from scim.protocol.messages import SEARCH_PARAMETERS
@@ -42,3 +43,17 @@ def bearer_token(header: str) -> tuple[str, bool]:
     again, _, rest = token.strip().partition(" ")
     doubled = fold(again) == "bearer" and bool(rest)
     return (rest if doubled else token).strip(), doubled
+
+
+def is_probe(filter: str) -> bool:
+    """Return whether a filter is that of Entra's Test Connection, which also begins each cycle [use-scim].
+
+    It has the matching attribute. externalId is left out: other clients look for GUIDs there.
+    """
+    return bool(_PROBE.fullmatch(filter))
+
+
+_PROBE = re.compile(
+    r"(?!externalId|id\b)[\w.:\[\]\" -]{1,200}? eq \"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\"",
+    re.IGNORECASE | re.ASCII,
+)

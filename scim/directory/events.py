@@ -1,4 +1,4 @@
-"""Events for observers: one for each completed write and for each failed request."""
+"""Events for observers: one for each request, and for each operation of a bulk request."""
 
 import re
 import time
@@ -16,8 +16,9 @@ from scim.protocol.messages import SEARCH_PARAMETERS
 class Event:
     """A request, or an operation of a bulk request, and its result.
 
-    `outcome` is None unless something was written. `request` is the body as received, secrets included; `response` is
-    the body of an error. `cause` names what caused a write without a request.
+    `outcome` is None unless something was written. `query` and `request` are as received, secrets included; `response`
+    is the body of an error. `cause` names what caused a write without a request. `rejection` has the reason for which
+    the token was rejected, and the name of a token that was valid once. `is_probe`: Entra's test of the connection.
     """
 
     method: str
@@ -33,6 +34,15 @@ class Event:
     request: Any = None
     response: Any = None
     cause: str = ""
+    rejection: tuple[str, str] | None = None
+    user_agent: str = ""
+    is_probe: bool = False
+    is_operation: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the request succeeded and wrote nothing."""
+        return self.outcome is None and self.status < 400
 
 
 Observer = Callable[[Event], None]

@@ -23,6 +23,10 @@ class Leniency:
         scheme, _, token = header.strip().partition(" ")
         return (token.strip() if scheme.lower() == "bearer" else "", False)
 
+    def is_probe(self, filter: str) -> bool:
+        """Return whether a query's filter is the identity provider's test of the connection."""
+        return False
+
     def answers_patch_with_resource(self, type: ResourceType) -> bool:
         """Return whether PATCH answers 200 with the resource instead of 204 (RFC 7644 section 3.5.2)."""
         return True

@@ -16,5 +16,11 @@ def authenticate(text: str, tokens: Iterable[Token]) -> Token:
     given = hash_token(text)
     known = [token for token in tokens if hmac.compare_digest(token.sha256, given) and token.is_valid]
     if not text or not known:
-        raise Unauthorized("The bearer token is missing or not known here.")
+        raise Unauthorized("The bearer token is missing or not known here.", *_reason(text, given, tokens))
     return known[0]
+
+
+def _reason(text: str, given: str, tokens: Iterable[Token]) -> tuple[str, str]:
+    """Return why a token was rejected, and its name if it was valid once."""
+    expired = [token.name for token in tokens if hmac.compare_digest(token.sha256, given)]
+    return ("expired", expired[0]) if expired else ("unknown" if text else "missing", "")

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from config import Config, Token
 from runtime.redact import cut
-from scim.directory.events import Event, shown_query, without_values
+from scim.directory.events import Event, without_values
 from scim.errors import (
     Forbidden,
     InsufficientStorage,
@@ -74,6 +74,7 @@ def log_unknown_attributes(names: Iterable[str]) -> None:
 def emit_event(method: str, path: str, status: int, milliseconds: float, **rest: Any) -> None:
     """Send an event about this request, or about an operation in it, to the observers; `rest` as in `Event`."""
     if service().observers:
+        parameters = request.args if request.query_string else {}
         event = Event(
             method,
             cut(path, 500),
@@ -82,7 +83,10 @@ def emit_event(method: str, path: str, status: int, milliseconds: float, **rest:
             request_id=request.id,
             client_request_id=_client_request_id(),
             token=request.token.name if request.token else "",
-            query=shown_query(request.args) if request.query_string else {},
+            query=parameters,
+            rejection=request.rejection,
+            user_agent=request.headers.get("User-Agent", "")[:100],
+            is_probe=service().dialect.is_probe(parameters.get("filter", "")),
             **rest,
         )
         service().emit_event(event)
@@ -141,8 +145,7 @@ def finish_response(response: Response) -> Response:
     if _is_scim():
         if request.connection_enabled:
             service().activity.note(request.token, response.status_code)
-        if request.write_result or response.status_code >= 400:
-            _emit_request(response)
+        _emit_request(response)
     return response
 
 
@@ -156,6 +159,7 @@ def handle_scim_error(error: ScimError) -> Response:
     """Answer an error of the protocol (RFC 7644 section 3.12)."""
     headers = []
     if isinstance(error, Unauthorized):
+        request.rejection = (error.reason, error.token)
         headers.append(("WWW-Authenticate", 'Bearer realm="SCIM"'))
     if isinstance(error, ServiceUnavailable | InsufficientStorage):
         log.error("request=%s %s", request.id, error.__cause__)

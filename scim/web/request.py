@@ -29,8 +29,8 @@ _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a la
 class Request(flask.Request):
     """A request, with what is noted of it until it is answered.
 
-    `connection_enabled`: the connection was on when the request came. `json_body` is kept for the provisioning log, and
-    `write_result` is what the request has changed.
+    `connection_enabled`: the connection was on when the request came. `json_body` is kept for the provisioning log,
+    `write_result` is what the request has changed, and `rejection` why its token was rejected.
     """
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
@@ -41,6 +41,7 @@ class Request(flask.Request):
         self.connection_enabled = False
         self.json_body: dict[str, Any] | None = None
         self.write_result: WriteResult | None = None
+        self.rejection: tuple[str, str] | None = None
 
     @property
     def milliseconds(self) -> float:

@@ -212,6 +212,7 @@ def _emit_operation(
 ) -> None:
     path = f"{service().startup_config.server.base_path}/{operation.path.strip('/')}"
     rest = {"outcome": result, "request": operation.data, "response": answer.get("response")}
+    rest["is_operation"] = True
     emit_event(operation.method, path, int(answer["status"]), milliseconds, **rest)
 
 

@@ -215,7 +215,6 @@ def test_the_service_has_its_packages():
 SHORT = {
     "commands/paths.py": "shared by the commands",
     "scim/schema/values.py": "the one definition of having no value",
-    "scim/web/auth.py": "where a token is checked",
 }
 
 

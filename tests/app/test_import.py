@@ -151,7 +151,15 @@ def test_the_configuration_is_never_overwritten(config_path, command):
     assert config_path.read_bytes() == before
 
 
-BESIDE_STORE = ("secret", "activity.json", "activity.json.lock", "sessions.json", "sessions.json.lock", "purge.lock")
+BESIDE_STORE = (
+    "secret",
+    "activity.json",
+    "activity.json.lock",
+    "counts.json",
+    "sessions.json",
+    "sessions.json.lock",
+    "purge.lock",
+)
 OF_LOG = ("", "-refused", ".20260131-120000000000", "-refused.20260131-120000000000")
 
 

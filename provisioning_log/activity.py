@@ -1,0 +1,240 @@
+"""Counts of requests and changes by hour, client and provisioning cycle, which outlive the entries of the log."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+from scim.directory.events import Event
+from scim.directory.resources import WriteResult
+
+HOUR = 3_600
+CHANGES = ("created", "updated", "disabled", "enabled", "deleted")
+SPANS = {"24h": (24, 1), "7d": (28, 6), "30d": (30, 24)}  # the number of buckets, and the hours of each
+CYCLE_GAP = 300.0  # seconds without a request that end a cycle
+MAX_CYCLE = 6 * HOUR
+_KEPT = 31 * 24  # hours
+_MAX_CYCLES = 500
+_MAX_ROWS = 20_000
+_MAX_NAMES = 200
+# Programs that people and scripts use. Entra may send no User-Agent at all.
+_TOOLS = ("curl", "python", "werkzeug", "mozilla", "postman", "insomnia", "wget", "httpie", "go-http", "powershell")
+
+
+class Client(NamedTuple):
+    """The token of a request, and `via`: "tool" by its User-Agent; "probe" or "stranger" if the token was rejected.
+
+    Changes that the service makes itself have no token; their `via` is their cause.
+    """
+
+    token: str
+    via: str = ""
+
+
+@dataclass(slots=True)
+class Cycle:
+    """Requests of one client without a long pause. The names of the counts are those of `Activity`."""
+
+    client: Client
+    start: float
+    end: float
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def absorb(self, other: "Cycle") -> bool:
+        """Add another cycle if it continues or overlaps this one, and return whether it does."""
+        start, end = min(self.start, other.start), max(self.end, other.end)
+        is_near = other.start - self.end < CYCLE_GAP and self.start - other.end < CYCLE_GAP
+        if self.client != other.client or not is_near or end - start > MAX_CYCLE:
+            return False
+        self.start, self.end = start, end
+        self.counts.update(other.counts)
+        return True
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether the log had entries of this cycle."""
+        return any(self.counts[name] for name in (*CHANGES, "failed"))
+
+
+@dataclass(slots=True)
+class Rejection:
+    """Requests with one rejected token since Entra's last accepted request; `reason` as in `scim.errors`."""
+
+    reason: str
+    token: str
+    via: str
+    first: float
+    last: float
+    count: int = 1
+
+
+class Bucket(NamedTuple):
+    """The counts from `start` until before `end`."""
+
+    start: float
+    end: float
+    counts: Counter[str]
+
+
+@dataclass(slots=True)
+class Activity:
+    """All counts. Their names are "requests", "failed", "rejected" (401), and `CHANGES`.
+
+    `probed` has the tokens with which Entra's probe came, and when it came last.
+    """
+
+    counts: Counter[tuple[int, Client, str]] = field(default_factory=Counter)
+    cycles: list[Cycle] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    probed: dict[str, float] = field(default_factory=dict)
+
+    def note(self, event: Event) -> None:
+        """Count an event."""
+        client = _client(event)
+        names = tuple(_names(event))
+        hour = int(event.time // HOUR)
+        for name in names:
+            self.counts[hour, client, name] += 1
+        if event.token:
+            self._add_cycle(Cycle(client, event.time, event.time, Counter(names)))
+            if event.is_probe and not client.via:
+                self.probed[event.token] = event.time
+        elif event.rejection:
+            self._add_rejection(Rejection(*event.rejection, client.via, event.time, event.time))
+
+    def merge(self, other: "Activity") -> None:
+        """Add the counts of another worker."""
+        self.counts.update(other.counts)
+        for name, moment in other.probed.items():
+            self.probed[name] = max(moment, self.probed.get(name, 0.0))
+        for cycle in other.cycles:
+            self._add_cycle(replace(cycle, counts=Counter(cycle.counts)))
+        for rejection in other.rejections:
+            self._add_rejection(copy(rejection))
+        self._prune()
+
+    def is_entra(self, client: Client) -> bool:
+        """Return whether a client is Entra: its probe has come with the token, or with one that was rejected."""
+        return client.via == "probe" or (client.via != "tool" and client.token in self.probed)
+
+    @property
+    def entra_cycles(self) -> list[Cycle]:
+        """Entra's cycles, oldest first; old ones are kept only if the log had entries of them."""
+        return [cycle for cycle in self.cycles if self.is_entra(cycle.client)]
+
+    @property
+    def last_request(self) -> float:
+        """The time of Entra's last accepted request, or 0."""
+        return max((cycle.end for cycle in self.entra_cycles), default=0.0)
+
+    def entra_rejections(self) -> list[Rejection]:
+        """Return the rejected requests that are Entra's: its probe, and tokens with which its probe once came."""
+        return [one for one in self.rejections if self.is_entra(Client(one.token, one.via))]
+
+    def cycle_at(self, token: str, moment: float) -> Cycle | None:
+        """Return the cycle in which a token was used at a moment."""
+        found = (one for one in reversed(self.cycles) if one.client.token == token)
+        return next((one for one in found if one.start - 1 <= moment <= one.end + 1), None)
+
+    def buckets(self, span: str, now: float | None = None) -> list[Bucket]:
+        """Return the counts of all clients in one of `SPANS`, oldest first; the last bucket is not over yet."""
+        number, hours = SPANS[span]
+        end = (int((time.time() if now is None else now) // HOUR) // hours + 1) * hours
+        found: dict[int, Counter[str]] = {start: Counter() for start in range(end - number * hours, end, hours)}
+        for (hour, _, name), count in self.counts.items():
+            bucket = found.get(hour - hour % hours)
+            if bucket is not None:
+                bucket[name] += count
+        return [Bucket(start * HOUR, (start + hours) * HOUR, counts) for start, counts in found.items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as JSON."""
+        return {
+            "counts": [[hour, *client, name, count] for (hour, client, name), count in self.counts.items()],
+            "cycles": [[*cycle.client, cycle.start, cycle.end, cycle.counts] for cycle in self.cycles],
+            "rejections": [asdict(rejection) for rejection in self.rejections],
+            "probed": self.probed,
+        }
+
+    def _add_cycle(self, cycle: Cycle) -> None:
+        if not any(known.absorb(cycle) for known in reversed(self.cycles)):
+            self.cycles.append(cycle)
+
+    def _add_rejection(self, new: Rejection) -> None:
+        for known in self.rejections:
+            if (known.reason, known.token, known.via) == (new.reason, new.token, new.via):
+                known.first, known.last = min(known.first, new.first), max(known.last, new.last)
+                known.count += new.count
+                return
+        self.rejections.append(new)
+
+    def _prune(self) -> None:
+        """Keep the size within its bounds."""
+        oldest = max((hour for hour, _, _ in self.counts), default=0) - _KEPT
+        if any(hour < oldest for hour, _, _ in self.counts) or len(self.counts) > _MAX_ROWS:
+            newest = sorted(self.counts.items(), reverse=True)[:_MAX_ROWS]
+            self.counts = Counter({key: count for key, count in newest if key[0] >= oldest})
+        self.cycles.sort(key=lambda cycle: cycle.end)
+        latest = {cycle.client: cycle for cycle in self.cycles}
+        kept = [cycle for cycle in self.cycles if cycle.has_entries or cycle is latest[cycle.client]]
+        self.cycles = kept[-_MAX_CYCLES:]
+        self.probed = dict(sorted(self.probed.items(), key=lambda item: item[1])[-_MAX_NAMES:])
+        accepted = self.last_request
+        self.rejections = [one for one in self.rejections if one.last > accepted][-_MAX_NAMES:]
+
+
+def read_activity(body: Any) -> Activity:
+    """Return the counts from their JSON. Raises ValueError, TypeError, KeyError, AttributeError for any other."""
+    return Activity(
+        Counter(
+            {
+                (int(hour), Client(str(token), str(via)), str(name)): int(count)
+                for hour, token, via, name, count in islice(body["counts"], _MAX_ROWS)
+            }
+        ),
+        [
+            Cycle(
+                Client(str(token), str(via)),
+                float(start),
+                float(end),
+                Counter({str(name): int(count) for name, count in counts.items()}),
+            )
+            for token, via, start, end, counts in islice(body["cycles"], _MAX_CYCLES)
+        ],
+        [Rejection(**one) for one in body["rejections"]],
+        {str(name): float(moment) for name, moment in body["probed"].items()},
+    )
+
+
+def _client(event: Event) -> Client:
+    is_tool = event.user_agent.lower().startswith(_TOOLS)
+    if event.token:
+        return Client(event.token, "tool" if is_tool else "")
+    if event.cause:
+        return Client("", event.cause)
+    return Client("", "probe" if event.is_probe and not is_tool else "stranger")
+
+
+def _names(event: Event) -> Iterator[str]:
+    if event.token and not event.is_operation:
+        yield "requests"
+    if event.rejection:
+        yield "rejected"
+    elif event.status >= 400:
+        yield "failed"
+    elif event.outcome and event.outcome.changed:
+        yield _change(event.outcome)
+
+
+def _change(outcome: WriteResult) -> str:
+    """Return the one of `CHANGES` that a write is counted as."""
+    before, after = outcome.before, outcome.after
+    if before is None:
+        return "created"
+    if after is None:
+        return "deleted"
+    was, now = (document.get("active") is not False for document in (before, after))
+    return "updated" if was == now else "enabled" if now else "disabled"
