@@ -1,4 +1,4 @@
-"""The user as whom a command runs."""
+"""The user that a command runs as."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _DENIED = os.strerror(errno.EACCES)
 
 
 class Command(click.Command):
-    """A command that only uses the configuration file; run by root, it becomes the file's owner."""
+    """A command that only uses the configuration file. If root runs it, it becomes the file's owner."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -42,7 +42,7 @@ class Group(AppGroup):
 
 @contextmanager
 def _as_owner(ctx: click.Context, *, is_all: bool) -> Iterator[None]:
-    """Become the files' owner for good if root runs the command, and explain errors that this causes.
+    """Become the files' owner permanently if root runs the command, and explain errors that this causes.
 
     Warns if other users may read the configuration.
     """

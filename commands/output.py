@@ -1,4 +1,4 @@
-"""Where commands write, and how they report that they cannot."""
+"""The output of commands: tables, files, and errors if they cannot be written."""
 
 import io
 import os

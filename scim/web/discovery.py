@@ -1,4 +1,4 @@
-"""What the service says of itself: /Schemas, /ResourceTypes, /ServiceProviderConfig (RFC 7644 section 4)."""
+"""The discovery endpoints: /Schemas, /ResourceTypes and /ServiceProviderConfig (RFC 7644 section 4)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ SERVICE_PROVIDER_CONFIG = "urn:ietf:params:scim:schemas:core:2.0:ServiceProvider
 
 
 def create_blueprint(config: Config, registry: Registry) -> Blueprint:
-    """Make the discovery endpoints, which answer GET alone."""
+    """Create the blueprint of the discovery endpoints, which only support GET."""
     discovery = Blueprint("discovery", __name__)
 
     def rule(path: str, view: Callable[..., Response]) -> None:
@@ -117,7 +117,7 @@ def service_provider_config_document(config: Config) -> dict[str, Any]:
 
 def _listed(resources: list[dict[str, Any]]) -> Response:
     if "filter" in request.args:  # RFC 7644 section 4
-        raise Forbidden("This endpoint does not filter.")
+        raise Forbidden("This endpoint does not support filters.")
     return json_response(
         {
             "schemas": [LIST_RESPONSE],
