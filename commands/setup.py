@@ -65,6 +65,9 @@ def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
         yield "The password is shown only once. Set your own with: flask panel password"
     if _origin(server):
         yield "Set public_url under [server] to your proxy's URL, because bind is a Unix socket and has no URL."
+    elif not server.public_url.startswith("https:"):
+        yield "Entra only calls public HTTPS addresses. Put a proxy in front and set public_url under [server], or use"
+        yield f"Microsoft's on-premises provisioning agent: {portal.AGENT_DOCUMENTATION}"
 
 
 def _origin(server: Server) -> str:

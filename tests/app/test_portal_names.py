@@ -59,9 +59,14 @@ def test_pages_of_the_guide_come_with_their_older_names():
     assert str(portal.ON_DEMAND) == "Provision on demand"
 
 
-def test_setup_says_where_to_paste_its_values(tmp_path):
+@pytest.mark.parametrize(
+    ("public_url", "is_reachable"),
+    [("", False), ("http://scim.example.com", False), ("https://scim.example.com", True)],
+)
+def test_setup_says_where_to_paste_its_values_and_whether_entra_can_reach_them(tmp_path, public_url, is_reachable):
     path = tmp_path / "config.toml"
-    path.write_text("")
+    path.write_text(f'[server]\npublic_url = "{public_url}"\n')
     path.chmod(0o600)
     result = create_app(path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"])
     assert f"your application > {portal.NEW_CONFIGURATION}." in result.output
+    assert ("Entra only calls public HTTPS addresses" not in result.output) == is_reachable
