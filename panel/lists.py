@@ -4,22 +4,18 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 from werkzeug.datastructures import MultiDict
 
 from panel.names import Names
+from scim.directory.lists import ListQuery
 from scim.directory.resources import Resources
-from scim.filters import And, Compare, Filter, Not, Or
 from scim.protocol.projection import Projection
-from scim.protocol.query import Query
 from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
 
 PAGE_SIZE = 50
-NO_LIMIT = 1_000_000
 MAX_SEARCH_LENGTH = 200
 _DEFAULT_COLUMNS = ("userName", "displayName", "emails.value", "description")
-_SEARCH_ATTRIBUTES = (*_DEFAULT_COLUMNS, "name.givenName", "name.familyName", "externalId")
 _EXCLUDED = ("schemas", "groups", "members", "active", "meta")
 _META_COLUMNS = ("created", "lastModified")
 
@@ -45,10 +41,12 @@ class Listing:
         """Return the attributes of the columns."""
         return [target for name in self.columns if (target := self.type.resolve(name))]
 
-    def query(self) -> Query:
-        """Return the query for the page."""
-        start = (self.page - 1) * PAGE_SIZE + 1
-        return Query(self._filter(), self.sort or None, self.descending, start_index=start, count=PAGE_SIZE)
+    def query(self) -> ListQuery:
+        """Return the query for the list."""
+        target = self.type.resolve(self.sort)
+        assert target
+        active = {"active": True, "disabled": False}.get(self.state) if self.has_state else None
+        return ListQuery(tuple(self.targets()), target, self.descending, self.search, active)
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
         """Return this list's query parameters with some of them changed."""
@@ -60,21 +58,6 @@ class Listing:
             **changed,
         }
         return {name: value for name, value in parameters.items() if value}
-
-    def _filter(self) -> Filter | None:
-        terms: list[Filter] = []
-        if self.search:
-            terms.append(Or(tuple(Compare(name, "co", self.search) for name in self._search_attributes())))
-        if self.state and self.has_state:
-            disabled = Compare("active", "eq", False)
-            terms.append(disabled if self.state == "disabled" else Not(disabled))
-        return And(tuple(terms)) if terms else None
-
-    def _search_attributes(self) -> list[str]:
-        """Return the attributes to search: the names and every text column."""
-        names = dict.fromkeys((*_SEARCH_ATTRIBUTES, *self.columns))
-        resolved = [(name, self.type.resolve(name)) for name in names]
-        return [name for name, target in resolved if target and target.leaf.type == "string"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +96,9 @@ def read_listing(type: ResourceType, args: MultiDict[str, str], columns: tuple[s
 
 def find(resources: Resources, listing: Listing, *, all_pages: bool = False) -> Found:
     """Return the requested page, or all pages as one."""
-    query = replace(listing.query(), start_index=1, count=NO_LIMIT) if all_pages else listing.query()
-    projection = Projection(("id", "active", "meta.lastModified", *listing.columns))
-    response = orjson.loads(resources.query([listing.type], query, b"", projection))
-    return Found(listing, response["totalResults"], response["Resources"])
+    projection = Projection(("id", "active", "userName", "displayName", "meta.lastModified", *listing.columns))
+    start, count = (0, None) if all_pages else ((listing.page - 1) * PAGE_SIZE, PAGE_SIZE)
+    return Found(listing, *resources.page(listing.type, listing.query(), projection, start, count))
 
 
 def column_names(type: ResourceType) -> list[str]:

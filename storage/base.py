@@ -16,7 +16,7 @@ Document = dict[str, Any]
 class StoredDocument:
     """A document as its store keeps it, decoded when `data` is first read.
 
-    `raw` is hashable and, within one version, differs from that of every other document of the kind.
+    `raw` is hashable. Documents of a kind with equal `raw` are equal.
     """
 
     __slots__ = ("_data", "_decode", "raw")

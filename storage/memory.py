@@ -13,6 +13,7 @@ class _Table:
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.documents: dict[int, Document] = {}
+        self.raws: dict[int, object] = {}  # new with each write of the document
         self.positions: dict[str, int] = {}
         self.last = 0
         self.indexes = {index.name: index for index in indexes}
@@ -21,13 +22,13 @@ class _Table:
     def stored(self, position: int) -> StoredDocument:
         """Return the document at the position."""
         document = self.documents[position]
-        return StoredDocument(position, lambda _: document)
+        return StoredDocument(self.raws[position], lambda _: document)
 
     def put(self, position: int, document: Document) -> None:
         """Write the document at its position. Raises Duplicate before anything has changed."""
         self._check(position, document)
         self.drop(position)
-        self.documents[position] = document
+        self.documents[position], self.raws[position] = document, object()
         self.positions[document["id"]] = position
         self.last = max(self.last, position)
         for name, index in self.indexes.items():

@@ -15,6 +15,7 @@ from scim.directory import disabled, memberships
 from scim.directory.delete import delete_resource, remove_references
 from scim.directory.derived import ResourceUrl
 from scim.directory.indexes import Indexes
+from scim.directory.lists import ListQuery, Lists
 from scim.directory.relations import Relations, strip_derived
 from scim.directory.rendering import RenderCache, RenderedResource, ResourceRenderer
 from scim.directory.search import Page, Search
@@ -67,6 +68,7 @@ class Resources:
     resource_url: ResourceUrl
     leniency: Leniency = STRICT
     cache: RenderCache = field(default_factory=RenderCache)
+    lists: Lists = field(default_factory=Lists)
 
     def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> WriteResult:
         """Create a resource, with the reserved id if given. Raises InvalidValue, InvalidSyntax, Uniqueness."""
@@ -122,6 +124,22 @@ class Resources:
             page = Search(types, query, renderer.relations, self.indexes, self.leniency).page(secret)
             texts = [renderer.texts(type, found, projection) for type, found in page.found]
             return _list_response(page, query, list(chain.from_iterable(texts)))
+
+    def page(
+        self, type: ResourceType, query: ListQuery, projection: Projection, start: int = 0, count: int | None = None
+    ) -> tuple[int, list[Document]]:
+        """Return the number of all resources in a list for people, and those from `start` on."""
+        with self._reading() as reader:
+            rows = self.lists.find(reader, type.name, query)
+            shown = rows[start:] if count is None else rows[start : start + count]
+            found = filter(None, (reader.get(type.name, row.id) for row in shown))
+            texts = self._renderer(reader).texts(type, found, projection)
+            return len(rows), list(map(orjson.loads, texts))
+
+    def count(self, type: ResourceType) -> tuple[int, int]:
+        """Return how many resources of a type are active and how many are disabled."""
+        with self._reading() as reader:
+            return self.lists.count(reader, type.name)
 
     def replace(
         self, type: ResourceType, id: str, body: Mapping[str, Any], conditions: Preconditions = UNCONDITIONAL

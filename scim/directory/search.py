@@ -10,8 +10,8 @@ from scim.directory.index_lookup import exact_index_lookup, index_candidates
 from scim.directory.indexes import Indexes
 from scim.directory.relations import Relations
 from scim.errors import InvalidValue, shorten
-from scim.filters import compile_filter, read_values
-from scim.filters.compiler import with_default_value
+from scim.filters import FindDerived, compile_filter, read_values
+from scim.filters.compiler import none_derived, with_default_value
 from scim.protocol.cursor import Cursor, decode, digest
 from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.query import Query
@@ -192,7 +192,7 @@ class Search:
         ):
             raise InvalidValue(f"{shorten(name)} is complex: name the sub-attribute to sort by.")
         target = with_default_value(target, name)
-        read = self._first_value(type, target)
+        read = first_value(target, self._derived[type.name])
 
         def key(document: Document) -> tuple[bool, str, Any]:
             key = target.leaf.key(read(document))
@@ -202,19 +202,20 @@ class Search:
 
         return key
 
-    def _first_value(self, type: ResourceType, target: Target) -> Callable[[Document], Any]:
-        """Return a function that reads the primary value, or else the first (RFC 7644 section 3.4.2.3)."""
-        read = read_values(Target(target.extension, target.attribute), self._derived[type.name])
-        sub = target.sub.name if target.sub else None
 
-        def first(document: Document) -> Any:
-            elements = read(document)
-            if sub:
-                preferred = sorted(elements, key=lambda element: element.get("primary") is not True)
-                elements = [element[sub] for element in preferred if element.get(sub) is not None]
-            return elements[0] if elements else None
+def first_value(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], Any]:
+    """Return a function that reads the primary value, or else the first (RFC 7644 section 3.4.2.3)."""
+    read = read_values(Target(target.extension, target.attribute), find_derived)
+    sub = target.sub.name if target.sub else None
 
-        return first
+    def first(document: Document) -> Any:
+        elements = read(document)
+        if sub:
+            preferred = sorted(elements, key=lambda element: element.get("primary") is not True)
+            elements = [element[sub] for element in preferred if element.get(sub) is not None]
+        return elements[0] if elements else None
+
+    return first
 
 
 _NO_KEY = True, "", 0

@@ -15,6 +15,7 @@ from config.reload import ReloadingConfig
 from scim.directory.events import Event, Observer
 from scim.directory.import_check import check_importable
 from scim.directory.indexes import Indexes
+from scim.directory.lists import Lists
 from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
@@ -51,7 +52,7 @@ class Service:
             self.live_config.current
         )  # for options that need a restart; `live_config` follows the file
         self._secret = b""
-        self._cache = RenderCache()
+        self._cache, self._lists = RenderCache(), Lists()
         self._resources = lru_cache(maxsize=64)(self._resources_under)
         self._lock = Lock()
         self._is_open = False
@@ -84,7 +85,7 @@ class Service:
         def resource_url(type: ResourceType, id: str) -> str:
             return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
 
-        return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache)
+        return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache, self._lists)
 
     def emit_event(self, event: Event) -> None:
         """Call the observers; an error in one of them is logged and does not affect the request."""
