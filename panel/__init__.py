@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import connection, directory, guide, page, tokens
+from panel import connection, directory, guide, menu, page, tokens
 from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
@@ -16,7 +16,6 @@ from panel.signin import SignIn
 from panel.throttle import Throttle
 from provisioning_log import portal
 from scim.directory.service import Service
-from scim.web.request import service
 
 ENTRA = "/integrations/entra"
 
@@ -32,7 +31,7 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
     panel.register_error_handler(Exception, page.show_error)
     for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
         panel.add_app_template_filter(filter, name)
-    shared = {"navigation": _navigation, "live_config": served.live_config, "portal": portal}
+    shared = {"navigation": menu.navigation, "tabs": menu.tabs, "live_config": served.live_config, "portal": portal}
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)
@@ -42,15 +41,14 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
 def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
-        ("/", "home", _redirect_to("integrations"), ("GET",)),
+        ("/", "home", _redirect_to("entra"), ("GET",)),
         ("/sign-in", "sign_in", authentication.sign_in, form),
         ("/sign-out", "sign_out", authentication.sign_out, ("POST",)),
-        ("/integrations", "integrations", connection.integrations, ("GET",)),
+        ("/integrations", "integrations", _redirect_to("entra"), ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
         (f"{ENTRA}/switch", "switch_page", _redirect_to("entra"), ("GET",)),
-        (f"{ENTRA}/test", "test", connection.test, ("POST",)),
-        (f"{ENTRA}/test", "test_page", _redirect_to("entra"), ("GET",)),
+        (f"{ENTRA}/test", "test", connection.test, form),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
@@ -70,20 +68,6 @@ def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
         ("/<path:rest>", "missing", _missing, ("GET",)),
     ):
         panel.add_url_rule(path, name, view, methods=methods)
-
-
-def _navigation() -> list[tuple[str, str, str]]:
-    """Return the menu: each page's URL, its label, and the path prefix of its subpages."""
-    lists = [
-        (url_for("panel.listing", kind=path), path, f"{PREFIX}/directory/{path}")
-        for path in (type.endpoint.strip("/") for type in service().registry.types.values())
-    ]
-    return [
-        (url_for("panel.integrations"), "Connection", f"{PREFIX}/integrations"),
-        *lists,
-        (url_for("panel.log"), "Log", f"{PREFIX}/log"),
-        (url_for("panel.attribute_names"), "Attributes", f"{PREFIX}/attributes"),
-    ]
 
 
 def _missing(rest: str) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-"""App Integrations > SCIM: the identity providers, and the page of Microsoft Entra ID."""
+"""The connection to Entra: its switch, the SCIM URL, the tokens, and the test."""
 
 import logging
 
@@ -8,21 +8,23 @@ from flask.typing import ResponseReturnValue
 from config import Token, edit
 from config.tokens import is_test_name, new_test_name
 from panel import probe
-from panel.page import config_path, form_field, refuse
-from panel.state import State, connection_state
+from panel.page import config_path, form_field, is_form_submission, refuse
 from scim.web.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
 
 
-def integrations() -> ResponseReturnValue:
-    """List the identity providers."""
-    return render_template("panel/integrations.html", state=_state())
-
-
 def entra() -> ResponseReturnValue:
-    """Show the connection: its state, the switch, the URL and the tokens."""
-    return _page()
+    """Show the switch, the SCIM URL and the tokens."""
+    config, tokens, seen = service().live_config.current, shown_tokens(), service().activity.seen()
+    return render_template(
+        "panel/entra.html",
+        enabled=config.connection.enabled,
+        url=base_url(),
+        problems=probe.unreachable(base_url()),
+        tokens=tokens,
+        used={token.name: seen.last_use(token) for token in tokens},
+    )
 
 
 def switch() -> ResponseReturnValue:
@@ -37,10 +39,15 @@ def switch() -> ResponseReturnValue:
 
 
 def test() -> ResponseReturnValue:
-    """Call the service as Entra's Test Connection does, with a temporary token."""
+    """Show the form, or call the service as Entra's Test Connection does, with a temporary token."""
+    result = _test() if is_form_submission() else None
+    return render_template("panel/test.html", result=result, enabled=service().live_config.current.connection.enabled)
+
+
+def _test() -> probe.Result:
     path, server = config_path(), service().startup_config.server
     if server.workers * server.threads < 2:
-        return _page(probe.SINGLE_THREADED)
+        return probe.SINGLE_THREADED
     name = new_test_name()
     text = edit.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
     try:
@@ -48,13 +55,7 @@ def test() -> ResponseReturnValue:
     finally:
         edit.remove_token(path, name)
     log.info("connection tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")
-    return _page(result)
-
-
-def _page(result: probe.Result | None = None) -> ResponseReturnValue:
-    tokens, seen = shown_tokens(), service().activity.seen()
-    used = {token.name: seen.last_use(token) for token in tokens}
-    return render_template("panel/entra.html", state=_state(), url=base_url(), tokens=tokens, used=used, result=result)
+    return result
 
 
 def shown_tokens() -> list[Token]:
@@ -64,6 +65,3 @@ def shown_tokens() -> list[Token]:
     ]
     return tokens[::-1]
 
-
-def _state() -> State:
-    return connection_state(service().live_config.current, service().activity.seen())

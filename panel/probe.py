@@ -125,19 +125,43 @@ def _check_address(base_url: str) -> Iterator[Step]:
             "DNS returned no address for it on this server. Check public_url under [server] and your DNS.",
         ) from None
     yield Step("good", f"Host name {host}", f"Resolves to {', '.join(sorted(found))}.")
-    if not any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in found):
-        yield Step(
-            "note",
-            "The address is not public",
-            "Entra calls from the internet and cannot reach it, unless you use the on-premises provisioning agent.",
-        )
+    if not any(_is_public(address) for address in found):
+        yield _NOT_PUBLIC
     if parts.scheme != "https":
-        yield Step(
-            "note",
-            "The URL is not HTTPS",
-            "Entra only calls HTTPS addresses. Put a proxy with a certificate in front of this service and set "
-            "public_url under [server].",
-        )
+        yield _NOT_HTTPS
+
+
+def unreachable(base_url: str) -> list[Step]:
+    """Return why Entra cannot reach the URL, as far as the URL itself shows it."""
+    parts = urlsplit(base_url)
+    host = (parts.hostname or "").rstrip(".")
+    is_public = _is_public(host) if _is_address(host) else "." in host and not host.endswith(_PRIVATE_DOMAINS)
+    return [*([] if is_public else [_NOT_PUBLIC]), *([] if parts.scheme == "https" else [_NOT_HTTPS])]
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _is_public(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_global
+    except ValueError:
+        return False
+
+
+_PRIVATE_DOMAINS = (".localhost", ".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".home.arpa", ".corp")
+_NOT_PUBLIC = Step(
+    "note",
+    "The address is not public",
+    "Entra calls from the internet and cannot reach it, unless you use the on-premises provisioning agent.",
+)
+_NOT_HTTPS = Step(
+    "note",
+    "The URL is not HTTPS",
+    "Entra only calls HTTPS addresses. Put a proxy with a certificate in front of this service and set "
+    "public_url under [server].",
+)
 
 
 def _search(client: "httpx.Client", url: str, parameters: dict[str, str], token: str) -> None:
