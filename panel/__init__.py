@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import connection, directory, guide, menu, page, tokens
+from panel import connection, directory, guide, menu, overview, page, tokens
 from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
@@ -41,10 +41,10 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
 def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
     form = ("GET", "POST")
     for path, name, view, methods in (
-        ("/", "home", _redirect_to("entra"), ("GET",)),
+        ("/", "home", overview.overview, ("GET",)),
         ("/sign-in", "sign_in", authentication.sign_in, form),
         ("/sign-out", "sign_out", authentication.sign_out, ("POST",)),
-        ("/integrations", "integrations", _redirect_to("entra"), ("GET",)),
+        ("/integrations", "integrations", _redirect_to("home"), ("GET",)),
         (ENTRA, "entra", connection.entra, ("GET",)),
         (f"{ENTRA}/switch", "switch", connection.switch, ("POST",)),
         (f"{ENTRA}/switch", "switch_page", _redirect_to("entra"), ("GET",)),

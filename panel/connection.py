@@ -64,4 +64,3 @@ def shown_tokens() -> list[Token]:
         token for token in service().live_config.current.tokens if token.is_valid and not is_test_name(token.name)
     ]
     return tokens[::-1]
-

@@ -14,6 +14,7 @@ from scim.directory.resources import Resources
 from scim.protocol.projection import Projection
 from scim.schema.resource_types import ResourceType
 from scim.web.request import base_url, service
+from storage.base import Document
 
 log = logging.getLogger("tinyscim.panel")
 
@@ -33,7 +34,14 @@ def listing(kind: str) -> ResponseReturnValue:
         choices=lists.choices(type, names),
         label=names.label,
         cell=cell,
+        name_of=lambda document: _name_values(found.listing, document),
     )
+
+
+def _name_values(listing: lists.Listing, document: Document) -> list[str]:
+    """Return the values of the columns that are shown as the resource's name; equal ones once."""
+    values = (cell(target, document) for target in listing.named_columns()[0])
+    return list(dict.fromkeys(filter(None, values)))
 
 
 def resource(kind: str, id: str) -> ResponseReturnValue:

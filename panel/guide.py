@@ -113,9 +113,14 @@ def _page(problem: str = "") -> str:
         done=_done(),
         url=base_url(),
         lists={name: [_row(types[name], each, names) for each in targets] for name, targets in missing.items()},
-        all={name: [_row(type, each, names) for each in _writable(type)] for name, type in types.items()},
         problem=problem,
     )
+
+
+def attributes(names: Names) -> dict[str, list[Row]]:
+    """Return every attribute that clients can write, by resource type."""
+    types = service().registry.types
+    return {name: [_row(type, each, names) for each in _writable(type)] for name, type in types.items()}
 
 
 def _row(type: ResourceType, target: Target, names: Names) -> Row:

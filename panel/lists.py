@@ -16,6 +16,7 @@ from storage.base import Document
 PAGE_SIZE = 50
 MAX_SEARCH_LENGTH = 200
 _DEFAULT_COLUMNS = ("userName", "displayName", "emails.value", "description")
+_NAMES = ("displayName", "userName")
 _EXCLUDED = ("schemas", "groups", "members", "active", "meta")
 _META_COLUMNS = ("created", "lastModified")
 
@@ -47,6 +48,13 @@ class Listing:
         assert target
         active = {"active": True, "disabled": False}.get(self.state) if self.has_state else None
         return ListQuery(tuple(self.targets()), target, self.descending, self.search, active)
+
+    def named_columns(self) -> tuple[list[Target], list[Target]]:
+        """Return the columns that are shown as the resource's name, and the others."""
+        targets = self.targets()
+        names = sorted((each for each in targets if str(each) in _NAMES), key=lambda each: _NAMES.index(str(each)))
+        first = names or targets[:1]
+        return first, [each for each in targets if each not in first]
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
         """Return this list's query parameters with some of them changed."""

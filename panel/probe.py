@@ -150,7 +150,17 @@ def _is_public(address: str) -> bool:
         return False
 
 
-_PRIVATE_DOMAINS = (".localhost", ".local", ".localdomain", ".internal", ".intranet", ".lan", ".home", ".home.arpa", ".corp")
+_PRIVATE_DOMAINS = (
+    ".localhost",
+    ".local",
+    ".localdomain",
+    ".internal",
+    ".intranet",
+    ".lan",
+    ".home",
+    ".home.arpa",
+    ".corp",
+)
 _NOT_PUBLIC = Step(
     "note",
     "The address is not public",

@@ -59,7 +59,7 @@ def _wanted_page() -> str:
     """Return the page that was requested before signing in, if it belongs to the panel."""
     wanted = request.args.get("next", "")
     inside = wanted.startswith(PREFIX + "/") and "\\" not in wanted and wanted.isprintable()
-    return request.script_root + wanted if inside else url_for("panel.integrations")
+    return request.script_root + wanted if inside else url_for("panel.home")
 
 
 def _duration(seconds: int) -> str:

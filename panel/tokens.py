@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from config import Token, edit
 from panel.connection import shown_tokens
 from panel.page import config_path, form_field, is_form_submission, refuse
-from scim.web.request import base_url
+from scim.web.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
 
@@ -20,6 +20,7 @@ OVERLAPS = {
     "day": (timedelta(days=1), "in 1 day"),
     "none": (timedelta(0), "now (it may have leaked)"),
 }
+SCOPES = {"read-write": "Read and write, for provisioning", "read-only": "Read only, for reports and other clients"}
 
 
 def new_token() -> ResponseReturnValue:
@@ -27,14 +28,25 @@ def new_token() -> ResponseReturnValue:
     if not is_form_submission():
         return _form()
     name, replaces, overlap = form_field("name").strip(), form_field("replaces"), form_field("overlap") or "none"
-    if overlap not in OVERLAPS:
+    if overlap not in OVERLAPS or form_field("scope") not in ("", *SCOPES):
         refuse("Choose one of the listed options.")
+    duration, is_read_only = OVERLAPS[overlap][0], form_field("scope") == "read-only"
     try:
-        text = edit.add_token(config_path(), name, replaces=replaces, overlap=OVERLAPS[overlap][0])
+        text = edit.add_token(config_path(), name, read_only=is_read_only, replaces=replaces, overlap=duration)
     except edit.Refused as error:
         return _form(str(error)), 409
     log.info('token "%s" created from %s; replaces "%s" (overlap: %s)', name, request.remote_addr, replaces, overlap)
-    return render_template("panel/token_made.html", name=name, text=text, url=base_url())
+    service().live_config.reload()
+    old = next((token for token in shown_tokens() if token.name == replaces), None)
+    return render_template(
+        "panel/token_made.html",
+        name=name,
+        text=text,
+        url=base_url(),
+        replaced=replaces,
+        old=old,
+        read_only=is_read_only,
+    )
 
 
 def revoke_token() -> ResponseReturnValue:
@@ -52,9 +64,10 @@ def revoke_token() -> ResponseReturnValue:
 
 def _form(problem: str = "") -> str:
     tokens = [token for token in shown_tokens() if not token.read_only]
-    given = {"name": _free_name(tokens), "replaces": tokens[0].name if tokens else "", "overlap": "hour"}
+    given = {"name": _free_name(tokens), "replaces": "", "overlap": "hour", "scope": "read-write"}
     given |= {name: request.form[name] for name in given if name in request.form}
-    return render_template("panel/token_new.html", tokens=tokens, given=given, overlaps=OVERLAPS, problem=problem)
+    choices = {"overlaps": OVERLAPS, "scopes": SCOPES}
+    return render_template("panel/token_new.html", tokens=tokens, given=given, problem=problem, **choices)
 
 
 def _free_name(tokens: list[Token]) -> str:

@@ -1,4 +1,4 @@
-// Copy buttons. Without JavaScript they stay hidden; users select the text instead.
+// Copy buttons, and history. Without JavaScript the buttons stay hidden; users select the text instead.
 
 async function copy(button) {
   const field = document.getElementById(button.dataset.copy);
@@ -36,4 +36,10 @@ function announce(button) {
 for (const button of document.querySelectorAll("[data-copy], [data-copy-text]")) {
   button.hidden = false;
   button.addEventListener("click", () => copy(button));
+}
+
+// A page that is shown once cannot be loaded again: going back leads to the page that it names.
+const once = document.querySelector("[data-once]");
+if (once) {
+  history.replaceState(null, "", once.dataset.once);
 }

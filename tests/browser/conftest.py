@@ -59,7 +59,7 @@ def sign_in(page: Any) -> None:
     page.goto("/")
     page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Identity providers").wait_for()
+    page.get_by_role("link", name="Overview").wait_for()
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def _sign_in(page: Any) -> None:
     page.goto("/panel/sign-in")
     page.get_by_label("Administrator password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/panel/integrations")
+    page.wait_for_url("**/panel/")
 
 
 if __name__ == "__main__":

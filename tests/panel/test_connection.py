@@ -15,13 +15,17 @@ ENTRA = "/panel/integrations/entra"
 NEW = f"{ENTRA}/tokens/new"
 
 
-def test_the_providers_are_listed_with_state_and_last_call(browser):
-    page = browser.get("/panel/integrations")
-    assert "Microsoft Entra ID" in page.text
-    assert "Waiting for the first call never" in page.text
+OVERVIEW = "/panel/"
+
+
+def test_the_overview_has_the_status_and_the_last_call(browser):
+    page = browser.get(OVERVIEW)
+    assert "Waiting for the first call" in page.text
+    assert "Last call: never" in page.text
     browser.scim("GET", "/Users")
-    page = browser.get("/panel/integrations")
-    assert "Connected just now" in page.text
+    page = browser.get(OVERVIEW)
+    assert "Connected" in page.text
+    assert "Last call: just now" in page.text
 
 
 def test_the_url_is_the_public_one(make_browser):
@@ -47,15 +51,15 @@ def test_switched_off_every_request_is_403_and_says_so(browser):
 def test_refusals_while_off_do_not_make_it_look_failing_afterwards(browser):
     browser.scim("GET", "/Users")
     browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
-    assert "Off" in browser.get("/panel/integrations").text
+    assert "Off" in browser.get("/panel/").text
     browser.scim("GET", "/Users")
     browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
-    assert "Connected" in browser.get("/panel/integrations").text
+    assert "Connected" in browser.get("/panel/").text
 
 
 def test_an_unknown_token_is_reported_but_is_not_a_call(browser):
     browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(ENTRA)
+    page = browser.get(OVERVIEW)
     assert "Waiting for the first call" in page.text
     assert "Last call: never" in page.text
     assert "create a new token and paste it into Entra" in page.text
@@ -64,11 +68,11 @@ def test_an_unknown_token_is_reported_but_is_not_a_call(browser):
 def test_an_unknown_token_is_ignored_while_entra_calls(browser, monkeypatch):
     browser.scim("GET", "/Users")
     browser.scim("GET", "/Users", token="wrong")
-    assert "Connected" in browser.get(ENTRA).text
+    assert "Connected" in browser.get(OVERVIEW).text
     later = time.time() + 7200
     monkeypatch.setattr(token_usage.time, "time", lambda: later)
     browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(ENTRA)
+    page = browser.get(OVERVIEW)
     assert "Failing" in page.text
     assert "Create a new token and paste it into Entra" in page.text
 
@@ -77,14 +81,14 @@ def test_an_unknown_token_does_not_hide_server_errors(browser):
     seen = browser.app.extensions["tinyscim"].activity
     seen.note(Token("entra", "0" * 64), 500)
     browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(ENTRA)
+    page = browser.get(OVERVIEW)
     assert "Failing" in page.text
     assert "an error in this service (500)" in page.text
 
 
 @pytest.mark.parametrize(
     ("path", "leads_to"),
-    [("/switch", ENTRA), ("/test", ENTRA), ("/guide/schema", f"{ENTRA}/guide")],
+    [("/switch", ENTRA), ("/guide/schema", f"{ENTRA}/guide")],
 )
 def test_the_url_of_a_form_redirects_to_its_page(browser, path, leads_to):
     assert browser.get(ENTRA + path).location == leads_to

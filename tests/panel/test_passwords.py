@@ -14,7 +14,7 @@ from tests.support.serving import ROOT
 
 def test_a_new_password_ends_all_sessions(browser):
     assert browser.command("panel", "password", "--password-stdin", given="another password\n").exit_code == 0
-    assert browser.get("/panel/integrations").status == 302
+    assert browser.get("/panel/").status == 302
     assert browser.sign_in().status == 401
     assert browser.sign_in("another password").status == 302
 

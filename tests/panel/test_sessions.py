@@ -53,7 +53,7 @@ def send_slowly(browser, path, form, given, before):
 
 
 def is_signed_in(browser):
-    return browser.get("/panel/integrations").status == 200
+    return browser.get("/panel/").status == 200
 
 
 def test_a_slow_form_neither_acts_nor_keeps_its_session_after_a_new_password(browser):
@@ -66,9 +66,9 @@ def test_a_slow_form_neither_acts_nor_keeps_its_session_after_a_new_password(bro
     assert not is_signed_in(browser)
 
 
-@pytest.mark.parametrize("path", ["/panel/directory/Users?choose=1&column=userName", "/panel/integrations"])
+@pytest.mark.parametrize("path", ["/panel/directory/Users?choose=1&column=userName", "/panel/"])
 def test_a_slow_page_does_not_carry_its_session_over_to_a_new_password(browser, path):
-    endpoint = "panel.listing" if "Users" in path else "panel.integrations"
+    endpoint = "panel.listing" if "Users" in path else "panel.home"
     view = browser.app.view_functions[endpoint]
 
     def slow(**arguments):
@@ -130,10 +130,10 @@ def test_a_session_over_tls_works_and_ends(anonymous):
 
     given = {**fields(get("/panel/sign-in")), "password": PASSWORD}
     assert anonymous.client.post("/panel/sign-in", data=given, base_url=HTTPS).status_code == 302
-    page = get("/panel/integrations")
+    page = get("/panel/")
     assert page.status == 200
     assert anonymous.client.post("/panel/sign-out", data=fields(page), base_url=HTTPS).status_code == 302
-    assert get("/panel/integrations").status == 302
+    assert get("/panel/").status == 302
 
 
 def test_a_plain_cookie_is_not_taken_over_tls(anonymous):
@@ -142,12 +142,12 @@ def test_a_plain_cookie_is_not_taken_over_tls(anonymous):
     value = anonymous.client.get_cookie("tinyscim_panel", path="/panel").value
     other = Browser(anonymous.app, anonymous.path, anonymous.token)
     other.client.set_cookie("tinyscim_panel", value, domain="scim.example.com", path="/panel")
-    assert other.get("/panel/integrations", base_url=HTTPS).status == 302
+    assert other.get("/panel/", base_url=HTTPS).status == 302
 
 
 def test_signing_out_and_a_new_password_are_logged_without_secrets(browser, caplog):
     with caplog.at_level(logging.INFO):
-        browser.post("/panel/sign-out", form="/panel/integrations")
+        browser.post("/panel/sign-out", form="/panel/")
         edit.set_password(browser.path, NEW_PASSWORD)
         browser.get("/panel/sign-in")
     assert caplog.text.count("signed out from 127.0.0.1") == 1
@@ -157,7 +157,7 @@ def test_signing_out_and_a_new_password_are_logged_without_secrets(browser, capl
     assert browser.config["panel"]["password_hash"] not in caplog.text
 
 
-PANEL = ["/panel", "/panel/", "/panel/sign-in", "/panel/static/panel.css", "/panel/integrations", "/panel/none"]
+PANEL = ["/panel", "/panel/", "/panel/sign-in", "/panel/static/panel.css", "/panel/", "/panel/none"]
 INSIDE = ["10.1.2.3", "::ffff:10.1.2.3", "10.1.2.3:5678", "2001:db8::1", "[2001:db8::1]:5678"]
 OUTSIDE = ["11.0.0.1", "127.0.0.1", "2001:db9::1", "::1", "", "unknown", "10.1.2.3, 11.0.0.1"]
 ALLOW = ["10.0.0.0/8", "2001:db8::/32"]
@@ -205,7 +205,7 @@ def test_a_session_is_of_no_use_from_another_network(limited):
     inside, outside = ({"REMOTE_ADDR": address} for address in ("10.1.2.3", "52.1.2.3"))
     hidden = fields(browser.get("/panel/sign-in", environ_base=inside))
     browser.client.post("/panel/sign-in", data={**hidden, "password": PASSWORD}, environ_base=inside)
-    statuses = [browser.get("/panel/integrations", environ_base=where).status for where in (inside, outside)]
+    statuses = [browser.get("/panel/", environ_base=where).status for where in (inside, outside)]
     assert statuses == [200, 403]
 
 
@@ -241,7 +241,7 @@ def test_a_session_ends_twelve_hours_after_signing_in(browser, monkeypatch):
     monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME - 60)
     assert browser.get("/panel/directory/Users?choose=1&column=userName").status == 200  # rewrites the cookie
     monkeypatch.setattr(sessions.time, "time", lambda: began + MAX_LIFETIME + 60)
-    assert browser.get("/panel/integrations").status == 302
+    assert browser.get("/panel/").status == 302
     assert "Sign out" not in browser.get("/panel/sign-in").text
 
 
@@ -251,12 +251,12 @@ def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
     second = Browser(other.app, browser.path, browser.token)
     second.sign_in()
     other.client.set_cookie("tinyscim_panel", cookie, path="/panel")
-    assert other.get("/panel/integrations").status == 200
-    browser.post("/panel/sign-out", form="/panel/integrations")
-    assert other.get("/panel/integrations").status == 302
+    assert other.get("/panel/").status == 200
+    browser.post("/panel/sign-out", form="/panel/")
+    assert other.get("/panel/").status == 302
     browser.client.set_cookie("tinyscim_panel", cookie, path="/panel")
-    assert browser.get("/panel/integrations").status == 302
-    assert second.get("/panel/integrations").status == 200  # who else uses the panel stays in
+    assert browser.get("/panel/").status == 302
+    assert second.get("/panel/").status == 200  # who else uses the panel stays in
 
 
 def test_a_revoked_session_is_forgotten_when_it_expires(tmp_path):

@@ -11,7 +11,7 @@ from panel.throttle import FREE
 from tests.support.panel_browser import PASSWORD, Page
 
 FORM = "application/x-www-form-urlencoded"
-PAGES = ["/panel/", "/panel/integrations", "/panel/integrations/entra", "/panel/nothing-here"]
+PAGES = ["/panel/", "/panel/integrations/entra", "/panel/nothing-here"]
 
 
 def test_the_root_leads_to_the_panel(anonymous):
@@ -37,7 +37,7 @@ def test_signing_in_redirects_to_the_requested_page(anonymous):
 )
 def test_signing_in_never_redirects_outside_the_panel(anonymous, elsewhere):
     page = anonymous.post(f"/panel/sign-in?next={elsewhere}", {"password": "correct horse battery"})
-    assert page.location == "/panel/integrations"
+    assert page.location == "/panel/"
 
 
 def test_a_wrong_password_is_refused_and_logged(anonymous, caplog):
@@ -117,9 +117,9 @@ def test_the_endpoints_cannot_be_in_the_panels_place():
 
 
 def test_signing_out_ends_the_session(browser):
-    assert browser.get("/panel/integrations").status == 200
-    assert browser.post("/panel/sign-out", form="/panel/integrations").status == 302
-    assert browser.get("/panel/integrations").status == 302
+    assert browser.get("/panel/").status == 200
+    assert browser.post("/panel/sign-out", form="/panel/").status == 302
+    assert browser.get("/panel/").status == 302
 
 
 def test_signing_in_works_behind_a_proxy_that_does_not_forward_host(anonymous):
@@ -142,11 +142,11 @@ def test_addresses_with_ports_are_throttled_separately(make_browser, written):
 
 @pytest.mark.parametrize("path", ["/panel/sign-in", "/panel/sign-out", "/panel/integrations/entra/switch"])
 def test_a_form_from_elsewhere_is_refused(browser, path):
-    page = browser.get("/panel/integrations")
+    page = browser.get("/panel/")
     answer = browser.client.post(path, data={"enabled": "no", "password": "x"})
     assert answer.status_code == 400
     assert "expired" in answer.get_data(as_text=True)
-    assert page.status == browser.get("/panel/integrations").status == 200
+    assert page.status == browser.get("/panel/").status == 200
     assert browser.scim("GET", "/Users").status_code == 200
 
 
@@ -171,7 +171,7 @@ def test_an_unknown_page_is_a_404_page(browser):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("POST", "/panel/integrations", 405),
+        ("POST", "/panel/", 405),
         ("DELETE", "/panel/directory/Users", 405),
         ("PUT", "/panel/nothing-here", 405),
         ("GET", "/panel/directory/Users/x/y", 404),
@@ -183,7 +183,7 @@ def test_unknown_paths_and_methods_get_the_panels_error_page(browser, method, pa
     assert "Page not found" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["X-Frame-Options"] == "DENY"
-    browser.post("/panel/sign-out", form="/panel/integrations")
+    browser.post("/panel/sign-out", form="/panel/")
     assert browser.client.open(path, method=method).location.startswith("/panel/sign-in")
 
 

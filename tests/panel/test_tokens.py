@@ -45,6 +45,29 @@ def test_the_old_token_stays_valid_during_the_overlap(browser, overlap, hours):
     assert abs(old["expires"] - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=1)
 
 
+def test_all_tokens_are_kept_unless_one_is_chosen(browser):
+    form = browser.get(NEW)
+    assert '<option value="" selected>None, keep all tokens' in form.html
+    made = browser.post(NEW, {"name": "second", "replaces": "", "overlap": "hour"})
+    assert "All other tokens keep working." in made.text
+    assert browser.scim("GET", "/Users").status_code == 200
+
+
+def test_the_result_says_when_the_old_token_stops(browser):
+    made = browser.post(NEW, {"name": "second", "replaces": "entra", "overlap": "hour"})
+    assert f"“entra” stops working on {datetime.now(UTC) + timedelta(hours=1):%d}".replace(" 0", " ") in made.text
+    made = browser.post(NEW, {"name": "third", "replaces": "second", "overlap": "none"})
+    assert "The old token “second” no longer works." in made.text
+
+
+def test_a_token_can_be_read_only(browser):
+    made = browser.post(NEW, {"name": "reports", "replaces": "", "scope": "read-only"})
+    token = made.value("token")
+    assert browser.scim("GET", "/Users", token=token).status_code == 200
+    assert browser.scim("DELETE", "/Users/x", token=token).status_code == 403
+    assert browser.post(NEW, {"name": "more", "scope": "all"}).status == 400
+
+
 def test_the_old_token_can_expire_immediately(browser):
     made = browser.post(NEW, {"name": "entra", "replaces": "entra", "overlap": "none"})
     assert browser.scim("GET", "/Users").status_code == 401
