@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal, NoReturn
 
 from flask import Flask, Response
@@ -18,6 +19,7 @@ from commands.service_files import ServiceFiles
 from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
+from panel import lists
 from runtime import buffered_logging
 from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
@@ -118,6 +120,13 @@ def buffer_request_log() -> None:
     log = logging.getLogger("tinyscim")
     if [type(handler.formatter) for handler in log.handlers] == [buffered_logging.Formatter]:
         log.handlers = [buffered_logging.BufferedStderrHandler()]
+
+
+def prepare_panel(app: Flask) -> None:
+    """Prepare the panel's lists in the background if the panel is on."""
+    service: Service = app.extensions["tinyscim"]
+    if service.live_config.current.panel.is_on:
+        Thread(target=lists.prepare, args=(service,), name="lists", daemon=True).start()
 
 
 def start_purge(app: Flask) -> None:

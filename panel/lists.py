@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from panel.names import Names
 from scim.directory.lists import ListQuery
 from scim.directory.resources import Resources
+from scim.directory.service import Service
 from scim.protocol.projection import Projection
 from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document
@@ -107,6 +108,12 @@ def find(resources: Resources, listing: Listing, *, all_pages: bool = False) -> 
     projection = Projection(("id", "active", "userName", "displayName", "meta.lastModified", *listing.columns))
     start, count = (0, None) if all_pages else ((listing.page - 1) * PAGE_SIZE, PAGE_SIZE)
     return Found(listing, *resources.page(listing.type, listing.query(), projection, start, count))
+
+
+def prepare(service: Service) -> None:
+    """Read all resources once, so that the first list after a start does not have to."""
+    for type in service.registry.types.values():
+        find(service.resources(""), Listing(type, columns := default_columns(type), sort=columns[0]))
 
 
 def column_names(type: ResourceType) -> list[str]:

@@ -13,7 +13,7 @@ from scim.web.request import service
 class Number(NamedTuple):
     """A number with the page that lists what it counts."""
 
-    count: int
+    value: int
     label: str
     url: str
 
