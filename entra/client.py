@@ -21,6 +21,8 @@ FAULTS = ("429", "500", "503", "timeout")
 EXAMPLE_URL = "http://127.0.0.1:8000/api/scim/v2"
 USER_AGENT = "Tinyscim-Entra-emulator/1.0"
 MAX_RETRY_AFTER = 60  # seconds
+HIDDEN_TOKEN = "(token)"  # noqa: S105  # stands for the token wherever an exchange is shown
+NOT_SHOWN = ("host", "connection", "content-length")
 Query = Iterable[tuple[str, str]]
 Headers = Mapping[str, str | None]
 
@@ -48,6 +50,8 @@ class Exchange:
     method: str
     url: str
     request: Any = None
+    base: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     response: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -133,7 +137,7 @@ class Endpoint:
         self, method: str, path: str, query: Query = (), body: Any = None, *, headers: Headers | None = None
     ) -> Exchange:
         """Send a request. A failure does not raise: the exchange records it as its `fault`."""
-        exchange = Exchange(method, self._url(path, query), body)
+        exchange = Exchange(method, self._url(path, query), body, self.base)
         self._limiter.wait()
         self._attempt(exchange, headers or {})
         if exchange.status in (429, 503) and self.options.honour_retry_after:
@@ -182,6 +186,7 @@ class Endpoint:
             request.headers.pop(name, None)
             if value is not None:
                 request.headers[name] = value
+        exchange.sent = {k: self._hide(v) for k, v in request.headers.items() if k not in NOT_SHOWN}
         return request
 
     def _url(self, path: str, query: Query) -> str:
@@ -194,7 +199,7 @@ class Endpoint:
 
     def _hide(self, text: str) -> str:
         # An endpoint may echo the token, which must not reach a log or a report.
-        return text.replace(self._token, "(token)") if self._token else text
+        return text.replace(self._token, HIDDEN_TOKEN) if self._token else text
 
 
 def parse_body(text: str) -> Any:

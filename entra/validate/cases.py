@@ -1,12 +1,14 @@
 """The registry of validation cases, and their results."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from entra import curl
 from entra.client import Exchange
 from entra.validate.probe import Probe
+from entra.validate.sources import SOURCES, Source
 
 Check = Callable[[Probe], None]
 REPEATED = "Entra sends the same change in every cycle."
@@ -31,6 +33,7 @@ class Case:
     effect: str
     fix: str
     check: Check
+    sources: tuple[Source, ...]
     only_warn: bool = False
     both: bool = True
 
@@ -44,6 +47,7 @@ class Result:
     status: Status
     message: str = ""
     exchanges: list[Exchange] = field(default_factory=list)
+    failing: Exchange | None = None
     seconds: float = 0.0
 
     @property
@@ -63,9 +67,14 @@ class Result:
             "message": self.message,
             "effect": case.effect if self.message else "",
             "fix": case.fix if self.message else "",
+            "sources": [asdict(source) for source in case.sources],
             "seconds": round(self.seconds, 3),
-            "exchanges": [exchange.to_json() for exchange in self.exchanges],
+            "exchanges": [self._exchange(exchange) for exchange in self.exchanges],
         }
+
+    def _exchange(self, exchange: Exchange) -> dict[str, Any]:
+        marked = {"failing": True, "curl": curl.command(exchange)} if exchange is self.failing else {}
+        return exchange.to_json() | marked
 
 
 class Section:
@@ -80,7 +89,7 @@ class Section:
 
         def register(check: Check) -> Check:
             name, title = check.__name__.replace("_", "-"), (check.__doc__ or "").strip().rstrip(".")
-            self.cases.append(Case(name, self.title, title, effect, fix, check, only_warn, both))
+            self.cases.append(Case(name, self.title, title, effect, fix, check, SOURCES[name], only_warn, both))
             return check
 
         return register

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from entra import options
+from entra import curl, options
 from entra.validate import reports
 from entra.validate.cases import Result, Status
 from entra.validate.runner import CASES, Run, choose
@@ -56,7 +56,7 @@ def command(url: str, **settings: Any) -> None:
     with console.status("validating") as status:
         for result in run.results():
             status.update(f"{len(run.finished)} checks, {escape(result.name)}")
-            if settings["verbose"] or result.status is not Status.PASSED:
+            if settings["verbose"] or result.status in (Status.FAILED, Status.WARNED):
                 _print_result(console, result)
     endpoint.close()
     for name, write in REPORTS.items():
@@ -70,7 +70,11 @@ def command(url: str, **settings: Any) -> None:
 def _print_result(console: Console, result: Result) -> None:
     console.print(f"[{COLOURS[result.status]}]{result.status:<7}[/] {escape(f'{result.name}: {result.case.title}')}")
     if result.message:
-        for line in (result.message, f"Effect: {result.case.effect}", f"Fix: {result.case.fix}"):
+        sources = ", ".join(source.name for source in result.case.sources)
+        lines = [result.message, f"Effect: {result.case.effect}", f"Fix: {result.case.fix}", f"Source: {sources}"]
+        if result.failing:
+            lines.append(f"Request: {curl.command(result.failing)}")
+        for line in lines:
             console.print(f"        {escape(line)}")
 
 

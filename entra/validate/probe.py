@@ -14,7 +14,11 @@ Op = tuple[Any, ...]  # (verb, path) or (verb, path, value); None as the path om
 
 
 class CaseFailedError(Exception):
-    """The endpoint did not do what the case expects."""
+    """The endpoint did not do what the case expects; `exchange` shows it, by default the case's last one."""
+
+    def __init__(self, message: str, exchange: Exchange | None = None) -> None:
+        super().__init__(message)
+        self.exchange = exchange
 
 
 class CaseSkippedError(Exception):
@@ -30,12 +34,17 @@ class Probe:
         self.exchanges: list[Exchange] = []
         self.created: list[str] = []
 
+    @property
+    def last(self) -> Exchange | None:
+        """The last recorded exchange."""
+        return self.exchanges[-1] if self.exchanges else None
+
     # Expectations
 
-    def expect(self, condition: object, message: str) -> None:
-        """Fail the case with the message unless the condition holds."""
+    def expect(self, condition: object, message: str, exchange: Exchange | None = None) -> None:
+        """Fail the case with the message, and mark the exchange, unless the condition holds."""
         if not condition:
-            raise CaseFailedError(message)
+            raise CaseFailedError(message, exchange)
 
     def expect_equal(self, name: str, found: Any, wanted: Any) -> None:
         """Fail the case unless a value and its type are as wanted."""
@@ -45,11 +54,17 @@ class Probe:
         """Fail the case unless the response has one of these statuses."""
         if exchange.status not in allowed:
             request = f"{exchange.method} {exchange.url}"
-            self.expect(exchange.status is not None, f"{request}: {exchange.fault}")
+            self.expect(exchange.status is not None, f"{request}: {exchange.fault}", exchange)
             text = exchange.response.get("detail") if isinstance(exchange.response, dict) else None
             detail = f" ({' '.join(str(text).split())})" if text else ""
             wanted = " or ".join(map(str, allowed))
-            raise CaseFailedError(f"{request} returned {exchange.status}{detail} instead of {wanted}")
+            raise CaseFailedError(f"{request} returned {exchange.status}{detail} instead of {wanted}", exchange)
+
+    def expect_all(self, exchanges: list[Exchange], *allowed: int) -> None:
+        """Fail the case unless each of many responses has one of these statuses."""
+        refused = [exchange for exchange in exchanges if exchange.status not in allowed]
+        returned = [exchange.outcome for exchange in refused[:3]]
+        self.expect(not refused, f"{len(refused)} of {len(exchanges)} requests returned {returned}", *refused[:1])
 
     def expect_found(self, kind: str, filter: str, *ids: str, **query: str) -> list[Resource]:
         """Fail the case unless a search returns exactly the resources with these ids."""
@@ -99,7 +114,7 @@ class Probe:
         try:
             return responses.resources_of(exchange.response)
         except ValueError as error:
-            raise CaseFailedError(str(error)) from None
+            raise CaseFailedError(str(error), exchange) from None
 
     def create(self, kind: str, body: Resource) -> Resource:
         """Create a resource; fail the case unless it is returned with an id."""

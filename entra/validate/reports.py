@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from entra import console
+from entra import console, curl
 from entra.client import Exchange
 from entra.validate.cases import Result, Status
 from entra.validate.runner import Run
@@ -39,7 +39,7 @@ def to_junit(run: Run) -> str:
 def to_html(run: Run) -> str:
     """Return the results as an HTML page that loads nothing."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["pretty"] = _pretty
+    environment.filters.update(pretty=_pretty, curl=curl.command)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     sections = [(name, list(found)) for name, found in groupby(run.finished, lambda r: r.case.section)]
     return template.render(summary=_summary(run), sections=sections, failing=_failing(run))
@@ -73,14 +73,16 @@ def _add_junit_case(suite: ET.Element, result: Result) -> None:
     attributes = {"classname": f"entra.{result.case.section}", "name": result.name, "time": f"{result.seconds:.3f}"}
     element = ET.SubElement(suite, "testcase", attributes)
     if result.status in JUNIT_TAGS:
-        lines = (result.message, result.case.effect, result.case.fix, *map(_exchange_line, result.exchanges))
+        about = (result.message, result.case.effect, result.case.fix, *(s.name for s in result.case.sources))
+        lines = (*about, *(_exchange_line(e, is_failing=e is result.failing) for e in result.exchanges))
         inner = ET.SubElement(element, JUNIT_TAGS[result.status])
         inner.text = _INVALID_IN_XML.sub("�", "\n".join(lines))
         if result.status is not Status.WARNED:
             inner.set("message", _INVALID_IN_XML.sub("�", result.message))
 
 
-def _exchange_line(exchange: Exchange) -> str:
+def _exchange_line(exchange: Exchange, *, is_failing: bool) -> str:
     request = "" if exchange.request is None else f" {json.dumps(exchange.request)}"
     response = "" if exchange.response is None else f" {json.dumps(exchange.response)[:2000]}"
-    return f"{exchange.method} {exchange.url}{request} -> {exchange.outcome}{response}"
+    mark = "FAILING " if is_failing else ""
+    return f"{mark}{exchange.method} {exchange.url}{request} -> {exchange.outcome}{response}"

@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from entra.client import Endpoint
+from entra.client import Endpoint, Exchange
 from entra.validate import connecting, creating, deprovisioning, discovering, matching, membership, updating
 from entra.validate.cases import Case, Result, Status
 from entra.validate.probe import CaseFailedError, CaseSkippedError, Probe
 
 MODULES = (connecting, discovering, matching, creating, updating, membership, deprovisioning)
 CASES = tuple(case for module in MODULES for case in module.SECTION.cases)
+FIRST = CASES[0]  # without an endpoint and a valid token, no other case says anything
 
 
 @dataclass(slots=True)
@@ -24,13 +25,13 @@ class Run:
     left_behind: list[str] = field(default_factory=list)
 
     def results(self) -> Iterator[Result]:
-        """Run every case; stop early if the endpoint is unreachable."""
-        for case in self.cases:
+        """Run every case; stop at once if the address or the token is wrong."""
+        for case in dict.fromkeys((FIRST, *self.cases)):
             for dialect in self.dialects if case.both else self.dialects[:1]:
                 result = self._run_case(case, dialect)
                 self.finished.append(result)
                 yield result
-                if self._is_unreachable():
+                if case is FIRST and result.status is Status.FAILED:
                     return
 
     def count(self, status: Status) -> int:
@@ -40,14 +41,10 @@ class Run:
     def _run_case(self, case: Case, dialect: str) -> Result:
         probe = Probe(self.endpoint, flag=dialect == "F")
         started = time.monotonic()
-        status, message = _check(case, probe)
-        result = Result(case, dialect, status, message, probe.exchanges, time.monotonic() - started)
+        status, message, failing = _check(case, probe)
+        result = Result(case, dialect, status, message, probe.exchanges, failing, time.monotonic() - started)
         self.left_behind += probe.clean_up()
         return result
-
-    def _is_unreachable(self) -> bool:
-        exchanges = [exchange for result in self.finished for exchange in result.exchanges]
-        return len(self.finished) == 2 and bool(exchanges) and all(exchange.status is None for exchange in exchanges)
 
 
 def choose(names: Iterable[str]) -> tuple[Case, ...]:
@@ -60,13 +57,16 @@ def choose(names: Iterable[str]) -> tuple[Case, ...]:
     return tuple(known[name] for name in wanted) or CASES
 
 
-def _check(case: Case, probe: Probe) -> tuple[Status, str]:
+def _check(case: Case, probe: Probe) -> tuple[Status, str, Exchange | None]:
+    """Run a check; return the status, the reason, and the exchange that made it fail."""
     try:
         case.check(probe)
     except CaseFailedError as error:
-        return Status.WARNED if case.only_warn else Status.FAILED, str(error)
+        status = Status.WARNED if case.only_warn else Status.FAILED
+        return status, str(error), error.exchange or probe.last
     except CaseSkippedError as error:
-        return Status.SKIPPED, str(error)
+        return Status.SKIPPED, str(error), None
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # the case did not expect such a response
-        return Status.FAILED, f"the response has an unexpected structure ({type(error).__name__}: {error})"
-    return Status.PASSED, ""
+        message = f"the response has an unexpected structure ({type(error).__name__}: {error})"
+        return Status.FAILED, message, probe.last
+    return Status.PASSED, "", None

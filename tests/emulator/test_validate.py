@@ -1,16 +1,25 @@
 """The validation: each fault is detected by the right case, and a correct endpoint passes."""
 
 import json
+import os
+import re
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
+from werkzeug.wrappers import Response
 
+from entra import curl
+from entra.client import Endpoint as Client
+from entra.client import HttpOptions
 from entra.validate import reports
 from entra.validate.cases import Status
 from entra.validate.runner import CASES, Run, choose
+from entra.validate.sources import SOURCES
 from tests.support import emulator_faults as faults
 from tests.support.emulator_endpoint import TOKEN, Endpoint
-from tests.support.emulator_job import client
+from tests.support.emulator_job import client, served
+from tests.support.emulator_scim import ScimError
 
 
 def validated(app, **how):
@@ -78,14 +87,86 @@ def test_lost_concurrent_members_are_detected():
     assert failed_cases(validated(Races(), cases=choose(["membership-race"]))) == {"membership-race"}
 
 
-def test_an_unreachable_endpoint_ends_the_run_early():
-    def down(environ, start_response):
-        raise OSError("down")
+class WrongPath(Endpoint):
+    def dispatch(self, request):
+        raise ScimError(404, "no such endpoint")
 
-    run = Run(client(down))
-    run.endpoint._http = __import__("httpx").Client(base_url="http://127.0.0.1:9")
-    run.endpoint.base = "http://127.0.0.1:9"
-    assert [r.status for r in run.results()] == [Status.FAILED] * 2
+
+class WebPage(Endpoint):
+    def dispatch(self, request):
+        return Response("<h1>Welcome</h1>", content_type="text/html")
+
+
+class Redirects(Endpoint):
+    def answer(self, request):
+        return Response(status=301, headers={"Location": "https://elsewhere.example"})
+
+
+class Refuses(Endpoint):
+    def authenticate(self, request):
+        raise ScimError(401, "the token is wrong")
+
+
+@pytest.mark.parametrize(
+    ("app", "message"),
+    [
+        (WrongPath, "is not a SCIM endpoint (/Users: 404, /Groups: 404, /Schemas: 404, /ServiceProviderConfig: 404)"),
+        (WebPage, "is not a SCIM endpoint (/Users: 200, "),
+        (Redirects, "is not a SCIM endpoint (/Users: 301, "),
+        (Refuses, "the endpoint refuses the token with 401"),
+    ],
+)
+def test_a_wrong_path_or_token_ends_the_run_at_once(app, message):
+    run = validated(app())
+    (result,) = run.finished
+    assert (result.case.name, result.status) == ("endpoint", Status.FAILED)
+    assert message in result.message
+    assert len(result.exchanges) <= 4
+
+
+def test_an_unreachable_endpoint_ends_the_run_at_once():
+    run = Run(Client("http://127.0.0.1:9/scim", TOKEN, HttpOptions(rate=0)))
+    assert [(r.case.name, r.message) for r in run.results()] == [("endpoint", "could not connect: connection refused")]
+
+
+@pytest.mark.parametrize(
+    ("app", "case", "request_line"),
+    [
+        (faults.EmptySearchIs404, "probe-users", "GET /Users?filter="),
+        (faults.Nulls, "no-nulls", "GET /Users/"),  # the first of two requests that are both sent before the check
+        (faults.DuplicatesAccepted, "conflict", "POST /Users"),
+        (faults.NoPatch, "membership-race", "PATCH /Groups/"),
+    ],
+)
+def test_the_failing_request_is_marked(app, case, request_line):
+    result = validated(app(), cases=choose([case])).finished[-1]
+    assert f"{result.failing.method} {result.failing.url}".startswith(request_line)
+    (marked,) = (e for e in result.to_json()["exchanges"] if e.get("failing"))
+    assert marked["curl"] == curl.command(result.failing)
+    if case == "no-nulls":
+        assert result.failing is not result.exchanges[-1]
+
+
+def test_a_curl_command_repeats_the_request_and_leaves_out_the_token():
+    endpoint = Endpoint()
+    with served(endpoint) as url:
+        exchange = Client(url, TOKEN, HttpOptions(rate=0)).send(
+            "POST", "/Users", body={"userName": "o'brien@x.example"}, headers={"User-Agent": None}
+        )
+        command = curl.command(exchange)
+        assert exchange.status == 201
+        assert TOKEN not in command
+        endpoint.store["User"].clear()
+        environment = {**os.environ, "SCIM_TOKEN": TOKEN}
+        said = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=30)
+    assert "201 CREATED" in said.stdout.upper(), said.stderr
+    assert [user["userName"] for user in endpoint.store["User"].values()] == ["o'brien@x.example"]
+
+
+def test_a_curl_command_keeps_a_deliberately_wrong_token():
+    result = validated(Endpoint(), cases=choose(["wrong-token"])).finished[-1]
+    assert "-H 'authorization: Bearer wrong'" in curl.command(result.exchanges[0])
+    assert "authorization" not in curl.command(result.exchanges[1])
 
 
 def test_resources_that_cannot_be_deleted_are_named():
@@ -99,7 +180,10 @@ def test_resources_that_cannot_be_deleted_are_named():
 def test_cases_have_unique_names_and_a_fix():
     names = [case.name for case in CASES]
     assert len(names) == len(set(names)) > 60
-    assert all(case.title and case.effect and case.fix for case in CASES)
+    assert all(case.title and case.effect and case.fix and case.sources for case in CASES)
+    assert names == list(SOURCES)
+    urls = [source.url for case in CASES for source in case.sources]
+    assert all(re.match(r"https://(www\.rfc-editor\.org|learn\.microsoft\.com|github\.com)/", url) for url in urls)
     with pytest.raises(ValueError, match="unknown case 'nonsense'"):
         choose(["nonsense"])
 
@@ -120,6 +204,9 @@ def test_the_html_report_escapes_everything_and_loads_nothing(hostile):
     page = reports.to_html(hostile)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+    assert page.count("This request failed the check") == 4
+    assert '<a href="https://www.rfc-editor.org/rfc/rfc7644#section-3.4.2">RFC 7644 section 3.4.2</a>' in page
+    assert "curl -i -X GET &#39;http://endpoint.example/scim/Users?filter=" in page
     assert "http-equiv" in page
     assert "src=" not in page
     assert "<link" not in page
@@ -129,7 +216,7 @@ def test_the_html_report_escapes_everything_and_loads_nothing(hostile):
 def test_the_junit_report_is_valid_xml_with_counts(hostile):
     text = reports.to_junit(hostile)
     suite = ET.fromstring(text.encode())
-    assert (suite.get("tests"), suite.get("failures")) == ("4", "3")
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "3")
     assert len(suite.findall("testcase/failure")) == 3
     assert len(suite.findall("testcase/system-out")) == 1
     assert TOKEN not in text
@@ -137,11 +224,12 @@ def test_the_junit_report_is_valid_xml_with_counts(hostile):
 
 def test_the_json_report_has_requests_and_responses(hostile):
     document = json.loads(reports.to_json(hostile))
-    assert document["counts"] == {"passed": 0, "warned": 1, "failed": 3, "skipped": 0}
-    first = document["results"][0]
+    assert document["counts"] == {"passed": 1, "warned": 1, "failed": 3, "skipped": 0}
+    first = document["results"][1]
     assert first["exchanges"][0]["method"] == "GET"
     assert first["effect"]
     assert first["fix"]
+    assert first["sources"][1]["name"] == "RFC 7644 section 3.4.2"
     assert TOKEN not in json.dumps(document)
 
 
