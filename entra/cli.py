@@ -16,13 +16,14 @@ from entra.cycle import CycleStoppedError
 from entra.job import Job
 from entra.mapping import MappingError
 from entra.oauth import TokenRequestError
+from entra.ondemand import MemberError
 from entra.provisioning_log import Entry, ProvisioningLog
 from entra.responses import ExportError
 from entra.state import StateError
 from entra.tenant import TenantError
 from entra.validate import command as validate
 
-EXPECTED = (CycleStoppedError, ExportError, MappingError, StateError, TenantError, TokenRequestError)
+EXPECTED = (CycleStoppedError, ExportError, MappingError, MemberError, StateError, TenantError, TokenRequestError)
 
 
 class Commands(click.Group):
@@ -94,6 +95,11 @@ def provision(tenant_file: Path, names: tuple[str, ...], members: tuple[str, ...
     cycle = Job(tenant_file, settings).make_cycle(log)
     found = [_find(cycle.tenant, name) for name in names]
     chosen = [_find(cycle.tenant, name) for name in members] or None
+    groups = [item for item in found if item.kind == "Group"]
+    if chosen and not groups:
+        raise click.UsageError("--member needs a group: name one to provision.")
+    for group in groups:
+        ondemand.check_members(group, chosen or [])
     for item in found:
         ondemand.provision(cycle, item, chosen)
     sys.exit(1 if log.failures else 0)
@@ -112,9 +118,9 @@ def discover_command(url: str, tenant_file: Path | None, count: int, json_file: 
 
     A user is assigned to the application, unassigned, or local: not in the tenant.
     """
-    directory = tenant.load(tenant_file) if tenant_file else None
-    endpoint = options.make_endpoint(url, settings)
-    found = discover.discover(endpoint, options.make_mappings(settings), directory, count)
+    mappings = options.make_mappings(settings)
+    directory = tenant.load(tenant_file, mappings.source_names) if tenant_file else None
+    found = discover.discover(options.make_endpoint(url, settings), mappings, directory, count)
     for name in ("local", "unassigned", "assigned"):
         click.echo(f"{name:<11} {len(getattr(found, name)):>7,}")
     for remark in found.remarks:

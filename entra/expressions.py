@@ -71,12 +71,13 @@ def call(name: str, arguments: tuple[Expression | None, ...]) -> Call:
     return Call(name, arguments, function)
 
 
-def functions_in(expression: Expression | None) -> Iterator[str]:
-    """Yield the name of every function that an expression calls."""
-    if isinstance(expression, Call):
+def names_in(expression: Expression | None, kind: type[Attribute | Call]) -> Iterator[str]:
+    """Yield the name of every attribute, or of every function, in an expression."""
+    if isinstance(expression, kind):
         yield expression.name
+    if isinstance(expression, Call):
         for argument in expression.arguments:
-            yield from functions_in(argument)
+            yield from names_in(argument, kind)
 
 
 class _Parser:

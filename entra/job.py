@@ -24,7 +24,7 @@ class Job:
         flag = self.settings["flag"] or self.endpoint.flagged
         seconds = {"interval": self.settings["interval"] * 60} if "interval" in self.settings else {}
         return Cycle(
-            tenant.load(self.tenant_file),
+            tenant.load(self.tenant_file, self.mappings.source_names),
             self.mappings,
             self.endpoint,
             self.state,

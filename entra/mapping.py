@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from entra import expressions, functions
-from entra.expressions import Attribute, Expression
+from entra.expressions import Attribute, Call, Expression
 from entra.scoping import ScopingFilter
 from entra.targets import ENTERPRISE, IDMELON, Target
 
@@ -38,7 +38,7 @@ class AttributeMapping:
     @property
     def is_assertive(self) -> bool:
         """Whether an update replaces the whole attribute."""
-        return "AssertiveAppRoleAssignmentsComplex" in expressions.functions_in(self.source)
+        return "AssertiveAppRoleAssignmentsComplex" in expressions.names_in(self.source, Call)
 
     def value(self, source: Source) -> Any:
         """Evaluate the row; None if there is no value. Raises MappingError if the evaluation fails."""
@@ -94,6 +94,14 @@ class MappingSet:
     users: ObjectMapping
     groups: ObjectMapping
     unsupported: tuple[str, ...] = ()
+
+    @property
+    def source_names(self) -> frozenset[str]:
+        """The names of all source attributes that the mappings and the scoping filters read."""
+        rows = (*self.users.rows, *self.groups.rows)
+        clauses = (c for mapping in (self.users, self.groups) for group in mapping.scope.groups for c in group)
+        names = (name for row in rows for name in expressions.names_in(row.source, Attribute))
+        return frozenset([*names, *(clause.attribute for clause in clauses)])
 
     def of(self, kind: str) -> ObjectMapping:
         """Return the mapping of "User" or "Group"."""

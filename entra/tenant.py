@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from entra import strict_json
+from entra import strict_json, tenant_keys
+from entra.tenant_keys import UnknownKeyError
 
 Scoping = Literal["assigned", "all"]
 Source = dict[str, Any]
@@ -87,16 +88,24 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def load(path: Path) -> Tenant:
-    """Read a tenant file. Raises TenantError if it is invalid."""
+def load(path: Path, mapped: frozenset[str] | None = None) -> Tenant:
+    """Read a tenant file. Raises TenantError if it is invalid, or has keys that are unknown and not in `mapped`.
+
+    Keys are not checked without `mapped`, because mappings may read any attribute.
+    """
     try:
-        return from_json(strict_json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        raw = strict_json.loads(text)
+        tenant = from_json(raw)
+        if mapped is not None:
+            tenant_keys.check(raw, text, mapped)
     except OSError as error:
         raise TenantError(f"{path}: {error.strerror}") from None
-    except TenantError as error:
+    except (TenantError, UnknownKeyError) as error:
         raise TenantError(f"{path}: {error}") from None
     except ValueError as error:
         raise TenantError(f"{path} is not JSON: {error}") from None
+    return tenant
 
 
 def from_json(raw: Any) -> Tenant:

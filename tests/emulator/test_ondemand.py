@@ -36,6 +36,21 @@ def test_a_group_takes_five_of_its_members():
     assert len(job.group(tenant, "g0")["members"]) == 4
 
 
+def test_a_member_that_is_not_provisioned_is_refused():
+    tenant, job = company(), Job()
+    with pytest.raises(ondemand.MemberError, match=r"u1@x\.example is not provisioned yet"):
+        provision(job, tenant, "G 0", [tenant.objects["u1"]])
+    provision(job, tenant, "u1@x.example")
+    provision(job, tenant, "G 0", [tenant.objects["u1"]])
+    assert len(job.group(tenant, "g0")["members"]) == 1
+
+
+def test_an_object_that_is_not_a_member_is_refused():
+    group, other = company().objects["g0"], company().objects["u3"]
+    with pytest.raises(ondemand.MemberError, match=r"u3@x\.example is not a member of G 0"):
+        ondemand.check_members(group, [other])
+
+
 def test_an_object_out_of_scope_is_skipped_with_the_reason():
     tenant, job = company(), Job()
     tenant.assignments.clear()

@@ -93,6 +93,58 @@ def test_an_invalid_tenant_is_rejected_with_the_reason(raw, reason):
         from_json(raw)
 
 
+UNKNOWN_KEYS = """{
+  "tenant": {"displayName": "Contoso", "title": "X"},
+  "users": [
+    {"objectId": "1", "userPrincipalName": "a"},
+    {"objectId": "2", "userPrincipalName": "b \\" , [",
+     "departement": "Sales"}
+  ],
+  "groups": [{"objectId": "3", "displayName": "G",
+              "department": "Sales"}],
+  "asignments": []
+}"""
+
+
+@pytest.mark.parametrize(
+    ("removed", "reason"),
+    [
+        ((), 'line 10 has an unknown key "asignments". Did you mean "assignments"?'),
+        (("asignments",), 'line 2 has an unknown key "title".'),
+        (("asignments", "title"), 'line 6 has an unknown key "departement". Did you mean "department"?'),
+        (("asignments", "title", "departement"), 'line 9 has an unknown key "department".'),
+    ],
+)
+def test_an_unknown_key_is_an_error_with_its_line(tmp_path, removed, reason):
+    text = UNKNOWN_KEYS
+    for key in removed:  # each is replaced by one that is known at its place
+        known = {"asignments": "assignments", "title": "domain", "departement": "department"}[key]
+        text = text.replace(f'"{key}"', f'"{known}"')
+    path = tmp_path / "tenant.json"
+    path.write_text(text)
+    with pytest.raises(TenantError) as error:
+        load(path, frozenset())
+    assert str(error.value) == f"{path}: {reason}"
+
+
+def test_attributes_of_extensions_and_of_mappings_are_known(tmp_path):
+    path = tmp_path / "tenant.json"
+    more = {"extensionAttribute7": "x", "extension_1b4f_costCenter": "y", "badge": "z"}
+    path.write_text(json.dumps({"users": [{**USER, **more}]}))
+    assert load(path, frozenset({"badge"})).objects["1"].source["badge"] == "z"
+    with pytest.raises(TenantError, match='unknown key "badge"'):
+        load(path, frozenset())
+
+
+def test_a_demo_tenant_and_its_changes_have_known_keys_only(tmp_path):
+    path = tmp_path / "tenant.json"
+    tenant = generate(40, 5)
+    for seed in range(5):
+        tenant, _ = day(tenant, seed)
+        path.write_text(json.dumps(to_json(tenant)))
+        load(path, frozenset())
+
+
 def test_a_tenant_file_that_is_not_json_is_named(tmp_path):
     path = tmp_path / "x.json"
     path.write_text("{", encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from entra.demo import generate
 from tests.support.emulator_cli import ROOT, run
 from tests.support.emulator_schema import exported
 
@@ -29,6 +30,10 @@ from tests.support.emulator_schema import exported
         (("sync", "{tenant}", "--url", "http://x/scim", "--fault", "429:x"), "between 0 and 1"),
         (("sync", "{tenant}", "--url", "http://x/scim", "--roles", "complex", "--scope", "all"), "--scope all"),
         (("provision", "{tenant}", "unknown", "--url", "http://x/scim"), "no user or group 'unknown'"),
+        (("provision", "{tenant}", "All Staff", "--member", "nobody", "--url", "http://x/scim"), "'nobody'"),
+        (("provision", "{tenant}", "{user}", "--member", "{user}", "--url", "http://x/scim"), "--member needs a group"),
+        (("provision", "{tenant}", "VPN Users", "--member", "{user}", "--url", "http://x/scim"), "is not a member of"),
+        (("sync", "{unknown}", "--url", "http://x/scim"), 'line 3 has an unknown key "mobil". Did you mean "mobile"?'),
         (("validate", "http://x/scim", "--case", "none"), "unknown case 'none'"),
         (("replay", "{text}", "--url", "http://x/scim"), "line 1 is not JSON"),
         (("schema", "{empty}"), "is not a schema exported from Entra"),
@@ -40,7 +45,10 @@ def test_an_error_is_reported_in_one_sentence(arguments, message, tenant, tmp_pa
     files = {"tenant": tenant, "text": tmp_path / "text", "empty": tmp_path / "empty"}
     files["text"].write_text("not json")
     files["empty"].write_text("{}")
-    result = run(*(str(a).format(**files) for a in arguments))
+    files["unknown"] = tmp_path / "unknown"
+    files["unknown"].write_text('{"users": [\n{"objectId": "1", "userPrincipalName": "a",\n"mobil": "1"}]}')
+    outsider = next(u for u in generate(12, 2).of("User") if u.id not in generate(12, 2).of("Group")[1].members)
+    result = run(*(str(a).format(**files, user=outsider.name) for a in arguments))
     assert result.exit_code in (1, 2)
     assert message in result.output
     assert "Traceback" not in result.output
