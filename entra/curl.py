@@ -12,7 +12,7 @@ def command(exchange: Exchange) -> str:
     """Return the command; the token comes from the environment variable SCIM_TOKEN."""
     words = ["curl", "-i", "-X", exchange.method, shlex.quote(exchange.base + exchange.url)]
     missing = [f"{name}:" for name in DEFAULT_HEADERS if name.lower() not in exchange.sent]
-    for header in [*(f"{name}: {value}" for name, value in exchange.sent.items()), *missing]:
+    for header in [*(f"{name.title()}: {value}" for name, value in exchange.sent.items()), *missing]:
         words += ["-H", _quote(header)]
     if exchange.request is not None:
         words += ["--data-raw", shlex.quote(json.dumps(masked(exchange.request), ensure_ascii=False))]

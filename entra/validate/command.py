@@ -80,6 +80,6 @@ def _print_result(console: Console, result: Result) -> None:
 
 def _print_summary(console: Console, run: Run) -> None:
     counts = ", ".join(f"{run.count(status)} {status}" for status in Status if run.count(status))
-    console.print(f"{len(run.finished)} checks: {counts}")
+    console.print(f"{len(run.finished)} check{'s' * (len(run.finished) != 1)}: {counts}")
     if run.left_behind:
         console.print(f"could not delete: {escape(', '.join(run.left_behind))}")

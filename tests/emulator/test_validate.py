@@ -165,8 +165,8 @@ def test_a_curl_command_repeats_the_request_and_leaves_out_the_token():
 
 def test_a_curl_command_keeps_a_deliberately_wrong_token():
     result = validated(Endpoint(), cases=choose(["wrong-token"])).finished[-1]
-    assert "-H 'authorization: Bearer wrong'" in curl.command(result.exchanges[0])
-    assert "authorization" not in curl.command(result.exchanges[1])
+    assert "-H 'Authorization: Bearer wrong'" in curl.command(result.exchanges[0])
+    assert "Authorization" not in curl.command(result.exchanges[1])
 
 
 def test_resources_that_cannot_be_deleted_are_named():
