@@ -1,4 +1,4 @@
-"""Read a Microsoft Graph synchronizationSchema, the file that "Review your schema" exports."""
+"""Read a Microsoft Graph synchronizationSchema, the file that Entra's schema editor exports."""
 
 import json
 from collections.abc import Iterator
