@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from flask import Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel import probe
 from panel.entra_schema import InvalidSchema, add_mappings
 from panel.names import Names
 from panel.page import form_field
@@ -112,6 +113,7 @@ def _page(problem: str = "") -> str:
         steps=STEPS,
         done=_done(),
         url=base_url(),
+        unreachable=probe.unreachable(base_url()),
         lists={name: [_row(types[name], each, names) for each in targets] for name, targets in missing.items()},
         problem=problem,
     )

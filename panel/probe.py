@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from config import Server
+from provisioning_log import portal
 from scim.directory.resources import LIST_RESPONSE
 from scim.web.request import MEDIA_TYPE
 
@@ -97,7 +98,7 @@ SINGLE_THREADED = Result(
             "bad",
             "This service cannot test itself",
             "It handles one request at a time and is busy with this one. Set workers or threads under [server] to 2 or "
-            "more and restart it, or use Test Connection in Entra.",
+            f"more and restart it, or use {portal.TEST} in Entra.",
         ),
     )
 )

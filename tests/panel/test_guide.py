@@ -73,6 +73,22 @@ def test_the_guide_shows_this_servers_values(make_browser):
     assert f"immutableId {IDMELON}:immutable_id" in page.text
 
 
+@pytest.mark.parametrize(
+    ("public_url", "warning"),
+    [
+        ("https://scim.example.com", None),
+        ("http://scim.example.com", "The URL is not HTTPS"),
+        ("https://10.0.0.7", "The address is not public"),
+    ],
+)
+def test_the_guide_says_if_entra_cannot_reach_the_address(make_browser, public_url, warning):
+    browser = make_browser(server={"public_url": public_url})
+    browser.sign_in()
+    text = browser.get(GUIDE).text
+    assert (warning is None) == ("The URL is not" not in text and "The address is not" not in text)
+    assert not warning or warning in text
+
+
 def test_the_tables_follow_the_served_schemas(make_browser):
     extension = {
         "id": "urn:ietf:params:scim:schemas:extension:contoso:2.0:User",
