@@ -21,6 +21,7 @@ from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
 from panel import lists
 from runtime import buffered_logging
+from runtime.throttle import Throttle
 from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
 from scim.directory.purge import Purge
@@ -30,6 +31,7 @@ from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
 from scim.web import discovery, hooks, views
 from scim.web.request import Request
+from scim.web.token_endpoint import TokenEndpoint
 from storage.base import Store, StoreError
 from storage.tinydb_store import TinyDBStore
 
@@ -64,6 +66,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
+    TokenEndpoint(_client_throttle(settings, own)).init_app(app, settings.oauth.token_endpoint)
     provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
@@ -158,6 +161,10 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
         return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
     live_config, store = ReloadingConfig(settings), _configured_store(settings)
     return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
+
+
+def _client_throttle(settings: Config, own: ServiceFiles) -> Throttle:
+    return Throttle(path=own.client_failures if settings.path else None, shares_limit=False)
 
 
 def _configured_store(settings: Config) -> Store:

@@ -1,7 +1,8 @@
-"""The administrator's command line: `flask setup`, `flask token`, `flask panel`, `flask store`, `flask log`."""
+"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `store` and `log`."""
 
 from flask import Flask
 
+from commands.client import client
 from commands.log import log
 from commands.panel import panel
 from commands.setup import setup
@@ -11,5 +12,5 @@ from commands.token import token
 
 def register(app: Flask) -> None:
     """Add the commands to an application."""
-    for command in (setup, token, panel, store, log):
+    for command in (setup, token, client, panel, store, log):
         app.cli.add_command(command)

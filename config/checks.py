@@ -50,6 +50,22 @@ def is_loopback(name: str) -> bool:
     return name == "localhost" or (_is_ip(name) and ipaddress.ip_address(name).is_loopback)
 
 
+def is_id(text: str) -> bool:
+    """Return whether it can be a client's or a secret's id: no client encodes these characters in its own way."""
+    return bool(re.fullmatch(r"[A-Za-z0-9._~-]{1,100}", text))
+
+
+def is_keys_url(text: str) -> bool:
+    """Return whether keys may be fetched from it: over TLS, or from this machine."""
+    try:
+        parts = urlsplit(text)
+        host, _ = host_name(parts.netloc), parts.port
+    except ValueError:
+        return False
+    is_plain = text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
+    return bool(host) and is_plain and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
 def is_network(text: str) -> bool:
     """Return whether it is an IP network, such as 10.0.0.0/8."""
     try:

@@ -28,6 +28,9 @@ _COMMENT = re.compile(
 )  # a # within a string does not start one
 
 
+Container = TOMLDocument | Table
+
+
 class Refused(Exception):
     """The configuration was not changed; the message tells the user why."""
 
@@ -45,15 +48,16 @@ def add_token(
 
     The token that it replaces keeps working for the time of the overlap.
     """
-    _check_name(name)
+    check_name(name)
     if is_test_name(name) and not lifetime:
         raise Refused(f'Names that begin with "{TEST_PREFIX}" are for the panel\'s own tests. Choose another.')
     text, table = new_token(name, read_only=read_only, lifetime=lifetime)
-    with _changing(path) as document:
-        can_replace = any(one["name"] == replaces and not _has_expired(one) for one in _tokens(document))
-        for one in list(_tokens(document)):
-            if _has_expired(one) or (one["name"] == replaces and not overlap):
-                _drop(document, one)
+    with changing(path) as document:
+        tokens = list(tables(document, "tokens"))
+        can_replace = any(one["name"] == replaces and not has_expired(one) for one in tokens)
+        for one in tokens:
+            if has_expired(one) or (one["name"] == replaces and not overlap):
+                drop(document, "tokens", one)
             elif one["name"] == replaces:
                 end = datetime.now(UTC).replace(microsecond=0) + overlap
                 one["expires"] = end if one["expires"] == NEVER else min(end, one["expires"])
@@ -72,7 +76,7 @@ def set_up(path: Path, name: str, password: str) -> str:
     """
     text, table = new_token(name)
     panel = _panel(password) if password else None
-    with _changing(path) as document:
+    with changing(path) as document:
         _add(document, table)
         if panel:
             _update_panel(document, panel)
@@ -81,11 +85,8 @@ def set_up(path: Path, name: str, password: str) -> str:
 
 def remove_token(path: Path, name: str) -> None:
     """Remove a token. Raises Refused if there is no token of this name."""
-    with _changing(path) as document:
-        found = [one for one in _tokens(document) if one["name"] == name]
-        if not found:
-            raise Refused(f'No such token: "{name}".')
-        _drop(document, found[0])
+    with changing(path) as document:
+        drop(document, "tokens", find(document, "tokens", "name", name, f'No such token: "{name}".'))
 
 
 def set_enabled(path: Path, enabled: bool) -> None:
@@ -102,7 +103,7 @@ def set_password(path: Path, password: str) -> None:
     """Set the panel's password, which ends all sessions. Raises Refused."""
     if len(password) < MIN_PASSWORD:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
-    with _changing(path) as document:
+    with changing(path) as document:
         _update_panel(document, _panel(password))
 
 
@@ -112,7 +113,7 @@ def restore_panel(path: Path, panel: Panel) -> None:
 
 
 def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    with _changing(path) as document:
+    with changing(path) as document:
         _update(document, name, values)
 
 
@@ -132,7 +133,7 @@ def _panel(password: str) -> dict[str, str]:
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[TOMLDocument]:
+def changing(path: Path) -> Iterator[TOMLDocument]:
     """Yield the document for changes, then replace the file if it is still valid. Comments are kept. Raises Refused."""
     try:
         with locked(path.with_name(path.name + ".lock")):
@@ -161,46 +162,66 @@ def _replace(path: Path, text: str) -> None:
 
 def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
     """Add a token's table. Raises Refused if the name is taken."""
-    if any(one["name"] == table["name"] for one in _tokens(document)):
-        raise Refused(f'There is a token "{table["name"]}" already. Choose another name.')
+    check_name_free(document, table["name"])
+    append(document, "tokens", table)
+
+
+def append(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> None:
+    """Add a table that grants access, and [connection] enabled, which such a file must state."""
     document.setdefault("connection", tomlkit.table()).setdefault("enabled", Connection().enabled)
-    added = tomlkit.table()
-    added.update(table)
-    _tokens(document).append(added)
+    tables(document, name).append(tomlkit.item(values))
 
 
-def _tokens(document: TOMLDocument) -> AoT:
-    """Return the [[tokens]] tables; an inline array is converted, and a missing one added."""
-    if not isinstance(document.get("tokens"), AoT):
-        inline = document.pop("tokens", tomlkit.array())
-        _keep(document, _COMMENT.findall(f"{inline.as_string()}{inline.trivia.comment}"))
-        document["tokens"] = tomlkit.aot()
+def tables(container: Container, name: str) -> AoT:
+    """Return an array of tables; an inline array is converted, and a missing one added."""
+    if not isinstance(container.get(name), AoT):
+        inline = container.pop(name, tomlkit.array())
+        _keep(container, _COMMENT.findall(f"{inline.as_string()}{inline.trivia.comment}"))
+        container[name] = tomlkit.aot()
         for values in inline:
-            table = tomlkit.table()
-            table.update(values)
-            document["tokens"].append(table)
-    return cast(AoT, document["tokens"])
+            container[name].append(tomlkit.item(dict(values)))
+    return cast(AoT, container[name])
 
 
-def _drop(document: TOMLDocument, token: Table) -> None:
-    """Remove a token's table; comments on lines of their own stay, since they may be about the next table."""
-    tokens = _tokens(document)
-    comments = [str(item.as_string()) for key, item in token.value.body if key is None]
-    del tokens[list(tokens).index(token)]
-    if not tokens:
-        document.pop("tokens")
-    _keep(document, comments)
+def find(container: Container, name: str, key: str, value: str, missing: str) -> Table:
+    """Return the table of an array that has a value. Raises Refused if it is missing."""
+    for table in tables(container, name):
+        if table[key] == value:
+            return cast(Table, table)
+    raise Refused(missing)
 
 
-def _keep(document: TOMLDocument, comments: Iterable[str]) -> None:
+def drop(container: Container, name: str, table: Table) -> None:
+    """Remove one of an array of tables.
+
+    Comments on lines of their own stay, since they may be about the next table.
+    """
+    array = tables(container, name)
+    comments = [str(item.as_string()) for key, item in table.value.body if key is None]
+    del array[list(array).index(table)]
+    if not array:
+        container.pop(name)
+    _keep(container, comments)
+
+
+def _keep(container: Container, comments: Iterable[str]) -> None:
     for text in filter(None, map(str.strip, comments)):
-        document.add(tomlkit.comment(text.lstrip("# ")))
+        container.add(tomlkit.comment(text.lstrip("# ")))
 
 
-def _has_expired(table: Mapping[str, Any]) -> bool:
+def has_expired(table: Mapping[str, Any]) -> bool:
+    """Return whether the table of a token or a secret has expired."""
     return bool(table["expires"] != NEVER and table["expires"] < datetime.now(UTC))
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise Refused if it cannot be the name of a token or a client."""
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise Refused("A token's name has 1 to 100 printable characters.")
+        raise Refused("A name has 1 to 100 printable characters.")
+
+
+def check_name_free(document: TOMLDocument, name: str) -> None:
+    """Raise Refused if a token or a client has this name."""
+    for table, kind in (("tokens", "token"), ("clients", "client")):
+        if any(one["name"] == name for one in document.get(table, ())):
+            raise Refused(f'There is a {kind} "{name}" already. Choose another name.')

@@ -1,13 +1,18 @@
-"""marshmallow fields for TOML's types: nothing is converted, and errors show the value unless it may be a secret."""
+"""marshmallow fields for TOML's types, and the base of the tables' schemas.
+
+Nothing is converted, and errors show the value unless it may be a secret.
+"""
 
 import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from config.options import NEVER
+
+UNKNOWN = "is unknown"
 
 _Check = Callable[[Any], bool]
 
@@ -73,8 +78,11 @@ class Names(Option):
 
     kinds, wanted = (list, tuple), "a list"
 
-    def __init__(self, must: str, check: _Check = _anything) -> None:
-        super().__init__(must, lambda names: all(isinstance(name, str) and check(name) for name in names))
+    def __init__(self, must: str, check: _Check = _anything, *, least: int = 0, **options: Any) -> None:
+        def are_valid(names: tuple[Any, ...]) -> bool:
+            return len(names) >= least and all(isinstance(name, str) and check(name) for name in names)
+
+        super().__init__(must, are_valid, **options)
 
     def _converted(self, value: Any) -> Any:
         return tuple(value)
@@ -91,6 +99,21 @@ class Moment(Option):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         return None if self._is_never and value == NEVER else super()._deserialize(value, attr, data)
+
+
+class TableSchema(Schema):
+    """One table; a subclass names the dataclass that it loads as `target`."""
+
+    class Meta:  # noqa: D106
+        unknown = RAISE
+
+    error_messages = {"unknown": UNKNOWN, "type": "must be a table"}
+    target: Any = None
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Any:
+        """Return the dataclass."""
+        return self.target(**data)
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,8 @@
 """The options and their defaults, one frozen dataclass per table; `config.schema` validates them."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -29,9 +30,13 @@ class Server:
     cors_origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
+    def origin(self, given: str = "") -> str:
+        """Return the URL below which everything is served: public_url, else the given origin."""
+        return (self.public_url or given or self.local_origin).rstrip("/")
+
     def url(self, origin: str = "") -> str:
         """Return the URL of the endpoints: under public_url, else under the given origin."""
-        return (self.public_url or origin or self.local_origin).rstrip("/") + self.base_path
+        return self.origin(origin) + self.base_path
 
     @property
     def socket(self) -> str:
@@ -122,7 +127,70 @@ class Token:
     @property
     def is_valid(self) -> bool:
         """Whether it has not expired."""
-        return self.expires is None or datetime.now(UTC) < self.expires
+        return _is_ahead(self.expires)
+
+
+def _is_ahead(moment: datetime | None) -> bool:
+    return moment is None or datetime.now(UTC) < moment
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """[oauth]: how clients get access tokens."""
+
+    token_endpoint: str = "/oauth2/token"  # noqa: S105  # a path
+    access_token_minutes: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """One of [[clients.secrets]]: its hash and limits."""
+
+    id: str = ""
+    sha256: str = ""
+    created: datetime | None = None
+    expires: datetime | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it has not expired."""
+        return _is_ahead(self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """[clients.federation]: the workload identity whose assertions sign the client in."""
+
+    issuer: str = ""
+    jwks_url: str = ""
+    subject: str = ""
+    audiences: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id that access tokens are bound to; any change of the federation makes another."""
+        return f"federation-{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One of [[clients]]: an OAuth client with its secrets, or its workload identity."""
+
+    id: str = ""
+    name: str = ""
+    scope: str = "read-write"
+    secrets: tuple[ClientSecret, ...] = ()
+    federation: Federation | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the client may only read."""
+        return self.scope == "read-only"
+
+    def has_credential(self, id: str) -> bool:
+        """Return whether the id is that of the federation, or of a secret that has not expired."""
+        is_federation = self.federation is not None and self.federation.id == id
+        return is_federation or any(secret.id == id and secret.is_valid for secret in self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +237,23 @@ class Config:
     connection: Connection = Connection()
     panel: Panel = Panel()
     attribute_names: AttributeNames = AttributeNames()
+    oauth: OAuth = OAuth()
     tokens: tuple[Token, ...] = ()
+    clients: tuple[Client, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None
 
     def resolve(self, name: str) -> Path:
         """Return a path in the configuration, which is relative to its file."""
         return (self.path.parent if self.path else Path.cwd()) / name
+
+    def token_url(self, origin: str = "") -> str:
+        """Return the URL of the token endpoint: under public_url, else under the given origin."""
+        return self.server.origin(origin) + self.oauth.token_endpoint
+
+    def client(self, id: str) -> Client | None:
+        """Return the client with an id."""
+        return next((client for client in self.clients if client.id == id), None)
 
 
 TABLES: dict[str, Any] = {
@@ -187,4 +265,5 @@ TABLES: dict[str, Any] = {
     "connection": Connection,
     "panel": Panel,
     "attribute_names": AttributeNames,
+    "oauth": OAuth,
 }

@@ -4,45 +4,28 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from config import checks
-from config.fields import Moment, Names, Number, Switch, Text
+from config.credential_schemas import NO_TABLES, ClientSchema, TokenSchema, tables
+from config.fields import UNKNOWN, Names, Number, Switch, TableSchema, Text
 from config.options import (
-    NEVER,
     AttributeNames,
     Config,
     Connection,
     Directory,
     Limits,
     LogOptions,
+    OAuth,
     Panel,
     Server,
     StoreOptions,
-    Token,
 )
 
 Messages = dict[Any, Any]
 
-UNKNOWN = "is unknown"
 NO_NUL = "must have no NUL character"
 SECRETS = ("sha256", "password_hash", "secret")
-_HEX = frozenset("0123456789abcdef")
-
-
-class TableSchema(Schema):
-    """One table; a subclass names the dataclass that it loads as `target`."""
-
-    class Meta:  # noqa: D106
-        unknown = RAISE
-
-    error_messages = {"unknown": UNKNOWN, "type": "must be a table"}
-    target: Any = None
-
-    @post_load
-    def make(self, data: dict[str, Any], **_: Any) -> Any:
-        """Return the dataclass."""
-        return self.target(**data)
 
 
 class ServerSchema(TableSchema):
@@ -151,32 +134,12 @@ class AttributeNamesSchema(TableSchema):
     extraAttribute5 = Text("at most 60 printable characters", checks.is_label)
 
 
-class TokenSchema(TableSchema):
-    """One of [[tokens]], whose limits have no default: a file that lost a line must not grant more than before."""
+class OAuthSchema(TableSchema):
+    """[oauth]."""
 
-    target = Token
-    name = Text("a name", bool, required=True)
-    sha256 = Text(
-        "a SHA-256 hash in hex",
-        lambda text: len(text) == 64 and set(text) <= _HEX,
-        is_secret=True,  # it may be the token itself
-        required=True,
-    )
-    created = Moment("a date and time")
-    expires = Moment(
-        f'a date and time with its zone, or "{NEVER}"',
-        lambda moment: moment.tzinfo is not None,
-        is_never=True,
-        missing=f': write expires = "{NEVER}", or until when the token works, such as 2030-01-31T12:00:00Z',
-    )
-    scope = Text(
-        'one of "read-write" and "read-only"',
-        lambda word: word in ("read-write", "read-only"),
-        missing=': write scope = "read-write" or scope = "read-only"',
-    )
-
-
-_ARRAY = "must be an array of tables"
+    target = OAuth
+    token_endpoint = Text('a path like "/oauth2/token", without a "/" at its end', checks.is_base_path)
+    access_token_minutes = Number(60, 360)
 
 
 class ConfigSchema(TableSchema):
@@ -191,10 +154,10 @@ class ConfigSchema(TableSchema):
     connection = fields.Nested(ConnectionSchema)
     panel = fields.Nested(PanelSchema)
     attribute_names = fields.Nested(AttributeNamesSchema)
-    tokens = fields.List(fields.Nested(TokenSchema), error_messages={"invalid": _ARRAY})
-    schemas = fields.List(
-        fields.Dict(error_messages={"invalid": "must be a table"}), error_messages={"invalid": _ARRAY}
-    )
+    oauth = fields.Nested(OAuthSchema)
+    tokens = tables(TokenSchema)
+    clients = tables(ClientSchema)
+    schemas = fields.List(fields.Dict(error_messages={"invalid": "must be a table"}), error_messages=NO_TABLES)
 
     def __init__(self, *, is_file: bool = False) -> None:
         super().__init__()
@@ -206,7 +169,7 @@ class ConfigSchema(TableSchema):
         if not self._is_file:
             return
         errors = {}
-        if original.get("tokens") and "enabled" not in _table(original, "connection"):
+        if (original.get("tokens") or original.get("clients")) and "enabled" not in _table(original, "connection"):
             errors["connection"] = {"enabled": ["is missing: write enabled = true or enabled = false"]}
         panel = _table(original, "panel")
         if panel.get("password_hash") and panel.get("secret") and "allow" not in panel:
@@ -221,13 +184,27 @@ class ConfigSchema(TableSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_names(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
-        """Check that no two tokens have one name."""
-        tables = original.get("tokens")
-        tables = tables if isinstance(tables, list | tuple) else []
-        found = (table.get("name") for table in tables if isinstance(table, Mapping))
-        names = [name for name in found if isinstance(name, str)]
-        if len(set(names)) < len(names):
+        """Check that no two tokens or clients have one name: the log and the usage of tokens tell them apart by it."""
+        tokens, clients = (_values(original, table, "name") for table in ("tokens", "clients"))
+        if len(set(tokens)) < len(tokens):
             raise ValidationError("has two of the same name", "tokens")
+        if len({*tokens, *clients}) < len(tokens) + len(clients):
+            raise ValidationError("has the name of another client or token", "clients")
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_ids(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
+        """Check that no two clients have one id."""
+        ids = _values(original, "clients", "id")
+        if len(set(ids)) < len(ids):
+            raise ValidationError("has two of the same id", "clients")
+
+    @validates_schema
+    def check_token_endpoint(self, data: dict[str, Any], **_: Any) -> None:
+        """Check that the token endpoint has a path of its own."""
+        server, oauth = data.get("server", Server()), data.get("oauth", OAuth())
+        path = f"{oauth.token_endpoint}/"
+        if path.startswith((f"{server.base_path}/", "/panel/", "/healthz/", "/.well-known/")):
+            raise ValidationError({"oauth": {"token_endpoint": ["must not be the path of another page"]}})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_no_nul(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
@@ -238,13 +215,20 @@ class ConfigSchema(TableSchema):
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> Config:
         """Return the configuration."""
-        data |= {name: tuple(data.get(name, ())) for name in ("tokens", "schemas")}
+        data |= {name: tuple(data.get(name, ())) for name in ("tokens", "clients", "schemas")}
         return Config(**data)
 
 
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = tables.get(name, {})
     return table if isinstance(table, Mapping) else {}
+
+
+def _values(tables: Mapping[str, Any], name: str, key: str) -> list[str]:
+    """Return the texts under a key of an array of tables, which may be invalid."""
+    array = tables.get(name)
+    found = (table.get(key) for table in array if isinstance(table, Mapping)) if isinstance(array, list | tuple) else ()
+    return [value for value in found if isinstance(value, str)]
 
 
 def _nul_errors(value: Any) -> Any:
@@ -268,24 +252,29 @@ def error_lines(messages: Messages) -> Iterator[str]:
             inner = [message for message in inner if message != UNKNOWN]
         field = schema.fields.get(name)
         where = f"[[{name}]]" if isinstance(field, fields.List) else f"[{name}]"
-        table = field.inner if isinstance(field, fields.List) else field
-        options = ", ".join(table.schema.fields) if isinstance(table, fields.Nested) else ""
-        yield from _lines(inner, where, options)
+        yield from _lines(inner, where, _schema(field))
+
+
+def _schema(field: Any) -> Schema | None:
+    """Return the schema of a field's table or tables, or None for a single value."""
+    inner = field.inner if isinstance(field, fields.List) else field
+    return inner.schema if isinstance(inner, fields.Nested) else None
 
 
 def _has_unknown(messages: Any) -> bool:
     return isinstance(messages, list) and UNKNOWN in messages
 
 
-def _lines(messages: Any, where: str, options: str) -> Iterator[str]:
+def _lines(messages: Any, where: str, schema: Schema | None) -> Iterator[str]:
     if isinstance(messages, list):
         return (f"{where} {message}" for message in messages)
-    return chain.from_iterable(_keyed_lines(key, inner, where, options) for key, inner in messages.items())
+    return chain.from_iterable(_keyed_lines(key, inner, where, schema) for key, inner in messages.items())
 
 
-def _keyed_lines(key: Any, inner: Any, where: str, options: str) -> Iterator[str]:
+def _keyed_lines(key: Any, inner: Any, where: str, schema: Schema | None) -> Iterator[str]:
+    options = schema.fields if schema else {}
     if _has_unknown(inner):
-        yield f"{where}: there is no option {key}; there are {options}"
+        yield f"{where}: there is no option {key}; there are {', '.join(options)}"
         inner = [message for message in inner if message != UNKNOWN]
     name = {"_schema": ""}.get(key, f" number {key + 1}" if isinstance(key, int) else f" {key}")
-    yield from _lines(inner, f"{where}{name}", options)
+    yield from _lines(inner, f"{where}{name}", schema if isinstance(key, int) else _schema(options.get(key)))

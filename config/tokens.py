@@ -12,15 +12,26 @@ PREFIX = "tscim_"
 
 def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
     """Return a new token of 256 random bits, and its [[tokens]] table."""
+    text, hashed = _new_hashed(lifetime)
+    return text, {"name": name, **hashed, "scope": scope(read_only=read_only)}
+
+
+def new_client_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
+    """Return a new client secret of 256 random bits, and its [[clients.secrets]] table."""
+    text, hashed = _new_hashed(lifetime)
+    return text, {"id": f"{hashed['created']:%Y-%m-%d}-{secrets.token_hex(4)}", **hashed}
+
+
+def scope(*, read_only: bool) -> str:
+    """Return the scope as the configuration spells it."""
+    return "read-only" if read_only else "read-write"
+
+
+def _new_hashed(lifetime: timedelta | None) -> tuple[str, dict[str, Any]]:
     text = PREFIX + secrets.token_urlsafe(32)
     created = datetime.now(UTC).replace(microsecond=0)
-    return text, {
-        "name": name,
-        "sha256": hash_token(text),
-        "created": created,
-        "expires": NEVER if lifetime is None else created + lifetime,
-        "scope": "read-only" if read_only else "read-write",
-    }
+    expires = NEVER if lifetime is None else created + lifetime
+    return text, {"sha256": hash_token(text), "created": created, "expires": expires}
 
 
 def hash_token(text: str) -> str:

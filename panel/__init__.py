@@ -13,8 +13,8 @@ from panel.export import export
 from panel.security import PREFIX, PanelSecurity
 from panel.sessions import RevokedSessions
 from panel.signin import SignIn
-from panel.throttle import Throttle
 from provisioning_log import portal
+from runtime.throttle import Throttle
 from scim.directory.service import Service
 
 ENTRA = "/integrations/entra"

@@ -7,8 +7,9 @@ from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound
 
-from panel import networks, sessions
+from panel import sessions
 from panel.page import error_page, is_form_submission
+from runtime import networks
 from scim.directory.service import Service
 
 PREFIX = "/panel"

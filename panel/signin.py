@@ -10,7 +10,7 @@ from werkzeug.security import check_password_hash
 from panel import sessions
 from panel.page import is_form_submission
 from panel.security import PREFIX, SIGN_IN_BYTES, check_form
-from panel.throttle import Throttle
+from runtime.throttle import Throttle
 from scim.web.request import service
 
 log = logging.getLogger("tinyscim.panel")

@@ -106,6 +106,10 @@ class Unauthorized(ScimError):
         self.reason, self.token = reason, token
 
 
+class TokenExpired(Unauthorized):
+    """The access token has expired, and the client gets another."""
+
+
 class Forbidden(ScimError):
     """The token does not permit this request."""
 

@@ -73,8 +73,16 @@ class Service:
 
     def cursor_secret(self, client: str) -> bytes:
         """Return the key that signs the cursors of a client, so that no other client can use or forge them."""
+        return self._derived(f"cursors of {client}")
+
+    def access_token_key(self) -> bytes:
+        """Return the key that signs access tokens."""
+        return self._derived("access tokens")
+
+    def _derived(self, purpose: str) -> bytes:
+        """Return a key for one purpose, derived from the secret that all workers share."""
         self.open()
-        return hmac.digest(self._secret, client.encode(), "sha256")
+        return hmac.digest(self._secret, purpose.encode(), "sha256")
 
     def resources(self, base_url: str) -> Resources:
         """Return the resources with URLs under a base URL. Raises StoreCorrupted, Unavailable."""

@@ -1,26 +1,31 @@
-"""Bearer tokens: made here, shown once, kept as a hash (RFC 7644 section 2)."""
+"""The check of bearer tokens: static ones (RFC 7644 section 2), and access tokens of OAuth clients."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable
 
-from config import Token
+from config import Config, Token
 from config.tokens import hash_token
-from scim.errors import Unauthorized
+from oauth.access_tokens import ExpiredToken, InvalidToken, token_of
+from scim.errors import TokenExpired, Unauthorized
+
+_UNKNOWN = "The bearer token is missing or not known here."
 
 
-def authenticate(text: str, tokens: Iterable[Token]) -> Token:
-    """Return the configured token with this text. Raises Unauthorized.
+def authenticate(text: str, config: Config, access_token_key: Callable[[], bytes]) -> Token:
+    """Return the configured token with this text, or the client of an access token. Raises Unauthorized.
 
     The text is compared with every token, each time in constant time, so that the time taken tells nothing.
     """
+    if not text:
+        raise Unauthorized(_UNKNOWN, "missing")
     given = hash_token(text)
-    known = [token for token in tokens if hmac.compare_digest(token.sha256, given) and token.is_valid]
-    if not text or not known:
-        raise Unauthorized("The bearer token is missing or not known here.", *_reason(text, given, tokens))
-    return known[0]
-
-
-def _reason(text: str, given: str, tokens: Iterable[Token]) -> tuple[str, str]:
-    """Return why a token was rejected, and its name if it was valid once."""
-    expired = [token.name for token in tokens if hmac.compare_digest(token.sha256, given)]
-    return ("expired", expired[0]) if expired else ("unknown" if text else "missing", "")
+    found = [token for token in config.tokens if hmac.compare_digest(token.sha256, given)]
+    if valid := [token for token in found if token.is_valid]:
+        return valid[0]
+    if found or not config.clients:
+        raise Unauthorized(_UNKNOWN, *(("expired", found[0].name) if found else ("unknown",)))
+    try:
+        return token_of(access_token_key(), text, config)
+    except InvalidToken as error:
+        kind = TokenExpired if isinstance(error, ExpiredToken) else Unauthorized
+        raise kind(str(error) or _UNKNOWN, error.reason, error.client) from None

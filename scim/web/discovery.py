@@ -10,7 +10,7 @@ from scim.directory.resources import LIST_RESPONSE
 from scim.errors import Forbidden, NotFound, shorten
 from scim.schema.resource_types import Registry, ResourceType
 from scim.web.hooks import json_response
-from scim.web.request import base_url
+from scim.web.request import base_url, service
 
 SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 RESOURCE_TYPE = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -42,7 +42,8 @@ def create_blueprint(config: Config, registry: Registry) -> Blueprint:
         return json_response(resource_type_document(registry.types[name]))
 
     def service_provider_config() -> Response:
-        return json_response(service_provider_config_document(config))
+        has_clients = bool(service().live_config.current.clients)
+        return json_response(service_provider_config_document(config, has_clients=has_clients))
 
     rule("/Schemas", schemas)
     rule("/Schemas/<urn>", schema)
@@ -76,8 +77,8 @@ def resource_type_document(type: ResourceType) -> dict[str, Any]:
     }
 
 
-def service_provider_config_document(config: Config) -> dict[str, Any]:
-    """Return what is supported (RFC 7643 section 5, RFC 9865 section 4)."""
+def service_provider_config_document(config: Config, *, has_clients: bool) -> dict[str, Any]:
+    """Return what is supported (RFC 7643 section 5, RFC 9865 section 4); OAuth is, if there are clients."""
     limits = config.limits
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
@@ -99,20 +100,28 @@ def service_provider_config_document(config: Config) -> dict[str, Any]:
             "defaultPageSize": limits.page_size,
             "maxPageSize": limits.max_page_size,
         },
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "Bearer token",
-                "description": "A static token that the administrator makes with: flask token new",
-                "specUri": "https://datatracker.ietf.org/doc/html/rfc6750",
-                "primary": True,
-            }
-        ],
+        "authenticationSchemes": [_BEARER_TOKEN, *([_OAUTH2] if has_clients else [])],
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": f"{base_url()}/ServiceProviderConfig",
         },
     }
+
+
+_BEARER_TOKEN = {
+    "type": "oauthbearertoken",
+    "name": "Bearer token",
+    "description": "A static token that the administrator makes with: flask token new",
+    "specUri": "https://datatracker.ietf.org/doc/html/rfc6750",
+    "primary": True,
+}
+_OAUTH2 = {
+    "type": "oauth2",
+    "name": "OAuth 2.0 client credentials",
+    "description": "Access tokens for a client with a secret or a workload identity: flask client new",
+    "specUri": "https://datatracker.ietf.org/doc/html/rfc6749#section-4.4",
+    "primary": False,
+}
 
 
 def _listed(resources: list[dict[str, Any]]) -> Response:

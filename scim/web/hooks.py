@@ -19,6 +19,7 @@ from scim.errors import (
     InsufficientStorage,
     ScimError,
     ServiceUnavailable,
+    TokenExpired,
     TooLarge,
     Unauthorized,
     error_body,
@@ -130,7 +131,7 @@ def _authorize(config: Config) -> None:
 
 def _authenticated(config: Config) -> Token:
     text, doubled = service().dialect.bearer_token(request.headers.get("Authorization", ""))
-    token = authenticate(text, config.tokens)
+    token = authenticate(text, config, service().access_token_key)
     if doubled:
         log.warning('request=%s the word "Bearer" was pasted along with the token', request.id)
     return token
@@ -142,7 +143,7 @@ def finish_response(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Request-Id"] = request.id
     _log_request(response.status_code)
-    if _is_scim():
+    if _is_scim() and not request.asks_for_renewal:
         if request.connection_enabled:
             service().activity.note(request.token, response.status_code)
         _emit_request(response)
@@ -160,11 +161,18 @@ def handle_scim_error(error: ScimError) -> Response:
     headers = []
     if isinstance(error, Unauthorized):
         request.rejection = (error.reason, error.token)
-        headers.append(("WWW-Authenticate", 'Bearer realm="SCIM"'))
+        request.asks_for_renewal = isinstance(error, TokenExpired)
+        headers.append(("WWW-Authenticate", _challenge(error)))
     if isinstance(error, ServiceUnavailable | InsufficientStorage):
         log.error("request=%s %s", request.id, error.__cause__)
         headers.append(("Retry-After", "5"))
     return json_response(error.to_body(), error.status, headers)
+
+
+def _challenge(error: Unauthorized) -> str:
+    """Return the challenge, with the error if there was a token (RFC 6750 section 3.1)."""
+    text, _ = service().dialect.bearer_token(request.headers.get("Authorization", ""))
+    return 'Bearer realm="SCIM"' + (f', error="invalid_token", error_description="{error.detail}"' if text else "")
 
 
 def handle_store_error(error: StoreError) -> Response:

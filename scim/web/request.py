@@ -29,8 +29,9 @@ _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a la
 class Request(flask.Request):
     """A request, with what is noted of it until it is answered.
 
-    `connection_enabled`: the connection was on when the request came. `json_body` is kept for the provisioning log,
-    `write_result` is what the request has changed, and `rejection` why its token was rejected.
+    `connection_enabled`: the connection was on when the request came. `asks_for_renewal`: its access token has expired,
+    so the client gets another. `json_body` is kept for the provisioning log, `write_result` is what the request has
+    changed, and `rejection` why its token was rejected.
     """
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
@@ -39,6 +40,7 @@ class Request(flask.Request):
         self.started = time.perf_counter()
         self.token: Token | None = None
         self.connection_enabled = False
+        self.asks_for_renewal = False
         self.json_body: dict[str, Any] | None = None
         self.write_result: WriteResult | None = None
         self.rejection: tuple[str, str] | None = None
@@ -88,10 +90,20 @@ def service() -> Service:
 
 def base_url() -> str:
     """Return the address under which clients reach the service, without a slash at its end. Raises InvalidSyntax."""
+    return service().startup_config.server.url(origin())
+
+
+def token_url() -> str:
+    """Return the address of the token endpoint. Raises InvalidSyntax."""
+    return service().startup_config.token_url(origin())
+
+
+def origin() -> str:
+    """Return the address below which everything is served. Raises InvalidSyntax."""
     server = service().startup_config.server
     if server.public_url:
-        return server.url()
+        return server.origin()
     if not request.host:
         raise InvalidSyntax("The Host header names no host.")
     prefix = quote(_LONE_PERCENT.sub("%25", request.root_path), "/%") if request.root_path else ""
-    return server.url(f"{request.scheme}://{request.host}{prefix}")
+    return f"{request.scheme}://{request.host}{prefix}"

@@ -233,8 +233,8 @@ def test_all_errors_are_reported_at_once(tmp_path, capsys):
         "[server] workers must be from 1 to 64, not 0",
         "[server]",
         "[limits] page_size must not be above max_page_size",
-        "there is no table [serve]; there are attribute_names, connection, directory, limits, log, panel, schemas, "
-        "server, store, tokens",
+        "there is no table [serve]; there are attribute_names, clients, connection, directory, limits, log, oauth, "
+        "panel, schemas, server, store, tokens",
         '[[tokens]] number 1 scope must be one of "read-write" and "read-only", not "all"',
         "[[tokens]] number 1 expires is missing",
         "[[tokens]] number 2 name is missing",

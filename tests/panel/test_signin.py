@@ -7,7 +7,7 @@ import re
 import pytest
 
 from config import ConfigError, parse
-from panel.throttle import FREE
+from runtime.throttle import FREE
 from tests.support.panel_browser import PASSWORD, Page
 
 FORM = "application/x-www-form-urlencoded"

@@ -12,8 +12,8 @@ import tomlkit
 
 from app import create_app
 from fileio.locks import locked
-from panel import throttle
-from panel.throttle import FORGOTTEN_AFTER, FREE, KNOWN_FOR, MAX_WAIT, UNKNOWN_FREE, UNKNOWN_INTERVAL, Throttle
+from runtime import throttle
+from runtime.throttle import FORGOTTEN_AFTER, FREE, KNOWN_FOR, MAX_WAIT, UNKNOWN_FREE, UNKNOWN_INTERVAL, Throttle
 from storage.memory import MemoryStore
 from tests.support.panel_browser import PASSWORD, Browser, Page, fields
 from tests.support.running_service import running
@@ -206,7 +206,7 @@ def test_attempts_at_the_same_time_are_all_counted(shared):
 
 def test_processes_are_counted_together(tmp_path):
     code = (
-        "import sys, time, pathlib; from panel.throttle import Throttle;"
+        "import sys, time, pathlib; from runtime.throttle import Throttle;"
         "one = Throttle(lambda: 1e6, pathlib.Path(sys.argv[1]));"
         "print([one.attempt('192.0.2.1') for _ in range(5)].count(0))"
     )

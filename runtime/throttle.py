@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fileio.atomic import make_folder, replace_atomically
 from fileio.locks import Locked, locked
-from panel.networks import client_network
+from runtime.networks import client_network
 
 FREE = 4  # failures without a wait, for typing errors
 MAX_WAIT = 300.0  # seconds
@@ -26,7 +26,7 @@ _MAX_KNOWN = 64
 _MAX_BYTES = 1_000_000
 _LOCK_TIMEOUT = 0.5  # seconds
 
-log = logging.getLogger("tinyscim.panel")
+log = logging.getLogger("tinyscim")
 
 
 class Count(NamedTuple):
@@ -44,27 +44,31 @@ class Throttle:
 
     A throttled network has to wait even with the right password, because its attempts may come from several clients.
     Other networks are not affected. Networks without a sign-in within 30 days also share one count, so that guessing
-    from many networks does not help.
+    from many networks does not help; secrets that cannot be guessed need no such limit (`shares_limit`). What signs in
+    as one of several clients is counted for each client.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, path: Path | None = None) -> None:
-        self._clock, self._path = clock, path
+    def __init__(
+        self, clock: Callable[[], float] = time.time, path: Path | None = None, *, shares_limit: bool = True
+    ) -> None:
+        self._clock, self._path, self._shares_limit = clock, path, shares_limit
         self._failures: Counts = {}
         self._known: Counts = {}  # the last sign-in of each network
         self._unknown: Counts = {}  # one count, under ""
         self._lock = Lock()
 
-    def attempt(self, address: str) -> float:
+    def attempt(self, address: str, client: str = "") -> float:
         """Return how many seconds the address has to wait. If 0, count this attempt as a failure.
 
         It is counted before the password is checked, so that concurrent attempts count too.
         """
-        network = client_network(address)
+        network = _key(address, client)
         with self._shared_counts() as now:
             wait = self._wait(network, now)
             if not wait:
                 self._failures[network] = Count(self._failure_count(network, now) + 1, now)
-                self._unknown[""] = Count(self._unknown_count(now) + (network not in self._known), now)
+                is_shared = self._shares_limit and network not in self._known
+                self._unknown[""] = Count(self._unknown_count(now) + is_shared, now)
         return wait
 
     def wait_for(self, address: str) -> float:
@@ -72,9 +76,9 @@ class Throttle:
         with self._shared_counts() as now:
             return self._wait(client_network(address), now)
 
-    def forgive(self, address: str) -> None:
+    def forgive(self, address: str, client: str = "") -> None:
         """Clear the failures of an address that signed in, and mark its network as known."""
-        network = client_network(address)
+        network = _key(address, client)
         with self._shared_counts() as now:
             if network not in self._known:
                 self._unknown[""] = Count(max(self._unknown_count(now) - 1, 0.0), now)
@@ -149,6 +153,11 @@ class Throttle:
             replace_atomically(path, [text])
         except OSError as error:
             log.error("%s: %s; failed sign-ins are counted in this worker only", path, error.strerror)
+
+
+def _key(address: str, client: str) -> str:
+    network = client_network(address)
+    return f"{network} {client}" if client else network
 
 
 def _merged(mine: Counts, theirs: Counts, now: float, limit: int) -> Counts:

@@ -1,0 +1,94 @@
+"""The marshmallow schemas of tokens and clients.
+
+What limits them has no default: a file that lost a line must not grant more than before.
+"""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validates_schema
+
+from config import checks
+from config.fields import Moment, Names, TableSchema, Text
+from config.options import NEVER, Client, ClientSecret, Federation, Token
+
+NO_TABLES: dict[str, Any] = {"invalid": "must be an array of tables"}
+_HEX = frozenset("0123456789abcdef")
+_ID = "1 to 100 letters, digits and . _ ~ -"
+
+
+def tables(schema: type[TableSchema]) -> fields.Field[Any]:
+    """Return the field of an array of tables."""
+    return fields.List(fields.Nested(schema), error_messages=NO_TABLES)
+
+
+class HashedSchema(TableSchema):
+    """A table with the hash of a secret, and the time at which it expires."""
+
+    sha256 = Text(
+        "a SHA-256 hash in hex",
+        lambda text: len(text) == 64 and set(text) <= _HEX,
+        is_secret=True,  # it may be the secret itself
+        required=True,
+    )
+    created = Moment("a date and time")
+    expires = Moment(
+        f'a date and time with its zone, or "{NEVER}"',
+        lambda moment: moment.tzinfo is not None,
+        is_never=True,
+        missing=f': write expires = "{NEVER}", or until when it works, such as 2030-01-31T12:00:00Z',
+    )
+
+
+class ScopedSchema(TableSchema):
+    """A table with a name and what it may do."""
+
+    name = Text("a name", bool, required=True)
+    scope = Text(
+        'one of "read-write" and "read-only"',
+        lambda word: word in ("read-write", "read-only"),
+        missing=': write scope = "read-write" or scope = "read-only"',
+    )
+
+
+class TokenSchema(ScopedSchema, HashedSchema):
+    """One of [[tokens]]."""
+
+    target = Token
+
+
+class ClientSecretSchema(HashedSchema):
+    """One of [[clients.secrets]]."""
+
+    target = ClientSecret
+    id = Text(_ID, checks.is_id, required=True)
+
+
+class FederationSchema(TableSchema):
+    """[clients.federation]."""
+
+    target = Federation
+    issuer = Text("an issuer, as Entra shows it", bool, required=True)
+    jwks_url = Text("an https URL (http only for this machine's own address)", checks.is_keys_url, required=True)
+    subject = Text("a subject, as Entra shows it", bool, required=True)
+    audiences = Names('a list like ["api://1a2b3c4d-0000-0000-0000-000000000000"]', bool, least=1, required=True)
+
+
+class ClientSchema(ScopedSchema):
+    """One of [[clients]]."""
+
+    target = Client
+    id = Text(_ID, checks.is_id, required=True)
+    secrets = tables(ClientSecretSchema)
+    federation = fields.Nested(FederationSchema)
+
+    @validates_schema
+    def check_ids(self, data: dict[str, Any], **_: Any) -> None:
+        """Check that no two secrets have one id."""
+        ids = [secret.id for secret in data.get("secrets", ())]
+        if len(set(ids)) < len(ids):
+            raise ValidationError("has two of the same id", "secrets")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Client:
+        """Return the client."""
+        return Client(**{**data, "secrets": tuple(data.get("secrets", ()))})

@@ -1,0 +1,1 @@
+"""Sign-in of OAuth clients: token requests, client authentication, access tokens. No HTTP of its own."""

@@ -1,0 +1,128 @@
+"""The token endpoint of OAuth clients (RFC 6749 section 4.4), and its metadata (RFC 8414)."""
+
+import json
+import logging
+import math
+from typing import Any
+from urllib.parse import unquote_plus
+
+from flask import Flask, Response, abort, jsonify
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from config import Client, Config
+from oauth.access_tokens import Grant, as_token, issue
+from oauth.authentication import authenticate_by_secret
+from oauth.token_request import SCOPES, OAuthError, TokenRequest, granted_scope, read_token_request
+from runtime.throttle import Throttle
+from scim.web.request import origin, request, service, token_url
+
+METADATA = "/.well-known/oauth-authorization-server"
+MAX_BYTES = 16_384  # an assertion of Entra's has about 2,000
+_FORM = "application/x-www-form-urlencoded"
+
+log = logging.getLogger("tinyscim.oauth")
+
+
+class TokenEndpoint:
+    """Gives access tokens to the clients of the configuration; failed sign-ins are throttled.
+
+    Without clients there is nothing at its addresses.
+    """
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+
+    def init_app(self, app: Flask, path: str) -> None:
+        """Register the endpoint and its metadata."""
+        app.add_url_rule(path, "token", self.token, methods=["POST"])
+        app.add_url_rule(METADATA, "oauth_metadata", self.metadata)
+
+    def metadata(self) -> Response:
+        """Return the metadata of the authorization server."""
+        _configuration()
+        return jsonify(
+            issuer=origin(),
+            token_endpoint=token_url(),
+            grant_types_supported=["client_credentials"],
+            response_types_supported=[],
+            scopes_supported=list(SCOPES),
+            token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
+        )
+
+    def token(self) -> Response:
+        """Answer a token request, or refuse it with an error of RFC 6749 section 5.2."""
+        config, claimed = _configuration(), None
+        try:
+            given = read_token_request(_form(), _basic())
+            claimed = config.client(given.client_id)
+            if wait := self._throttle.attempt(request.remote_addr or "", claimed.id if claimed else "-"):
+                return _too_many(wait, claimed)
+            return self._granted(given, config)
+        except OAuthError as error:
+            return _refused(error, claimed)
+
+    def _granted(self, given: TokenRequest, config: Config) -> Response:
+        client, credential = authenticate_by_secret(given, config)
+        self._throttle.forgive(request.remote_addr or "", client.id)
+        scope = granted_scope(given.scopes, client.scope)
+        seconds = config.oauth.access_token_minutes * 60
+        text = issue(service().access_token_key(), Grant(client.id, credential, scope), seconds)
+        request.token = as_token(client, scope)
+        log.info("request=%s client %s signed in with %s", request.id, _shown(client), credential)
+        return _answer({"access_token": text, "token_type": "Bearer", "expires_in": seconds, "scope": scope})
+
+
+def _configuration() -> Config:
+    """Return the configuration; respond with 404 if it has no clients."""
+    config = service().live_config.current
+    if not config.clients:
+        abort(404)
+    return config
+
+
+def _form() -> dict[str, list[str]]:
+    """Return the parameters in the body. Raises OAuthError."""
+    if request.mimetype != _FORM:
+        raise OAuthError("invalid_request", f"the body's type is not {_FORM}")
+    request.max_content_length = MAX_BYTES
+    try:
+        return request.form.to_dict(flat=False)
+    except RequestEntityTooLarge:
+        raise OAuthError("invalid_request", f"the body has more than {MAX_BYTES} bytes") from None
+
+
+def _basic() -> tuple[str, str] | None:
+    """Return the id and the secret in the Authorization header. Raises OAuthError if there is something else."""
+    if "Authorization" not in request.headers:
+        return None
+    given = request.authorization
+    if given is None or given.type != "basic" or given.username is None or given.password is None:
+        raise OAuthError("invalid_client", "the Authorization header is not of the Basic scheme")
+    return unquote_plus(given.username), unquote_plus(given.password)
+
+
+def _refused(error: OAuthError, client: Client | None) -> Response:
+    log.warning("request=%s client %s got no token (%s): %s", request.id, _shown(client), error.code, error.reason)
+    service().activity.note(None, 401)
+    if error.code != "invalid_client":
+        return _answer({"error": error.code}, 400)
+    return _answer({"error": error.code}, 401, {"WWW-Authenticate": 'Basic realm="SCIM"'})
+
+
+def _too_many(wait: float, client: Client | None) -> Response:
+    seconds = math.ceil(wait)
+    reason = "request=%s client %s from %s must wait for %d s: too many failed sign-ins"
+    log.warning(reason, request.id, _shown(client), request.remote_addr, seconds)
+    return _answer({"error": "invalid_client"}, 429, {"Retry-After": str(seconds)})
+
+
+def _shown(client: Client | None) -> str:
+    """Return the client's name for the log. An unknown id is left out: a secret may have been pasted in its place."""
+    return json.dumps(client.name) if client else "-"
+
+
+def _answer(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    response = jsonify(body)
+    response.status_code = status
+    response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})})
+    return response
