@@ -10,10 +10,11 @@ from flask import current_app
 
 from commands.output import Group, check_stdout_open
 from commands.paths import config_path
+from commands.setup import shown_origin
 from commands.token import show
 from config import Client, Config, client_edit, edit
+from provisioning_log import portal
 
-_PASTE = "Enter these in Entra: your application > Provisioning > New configuration > OAuth2 client credentials grant."
 NOT_CREATED = ", so the secret could not be shown: it was not created"
 
 Result = TypeVar("Result")
@@ -98,7 +99,7 @@ def _refusable(change: Callable[[], Result]) -> Result:
 def _form(id: str, secret: str, *, as_json: bool) -> str:
     """Return the values for Entra's form, as text or as a JSON object."""
     config = _config()
-    origin = "<public_url>" if config.server.socket and not config.server.public_url else ""
+    origin = shown_origin(config.server)
     values = {
         "client_id": id,
         "client_secret": secret,
@@ -107,12 +108,15 @@ def _form(id: str, secret: str, *, as_json: bool) -> str:
     }
     if as_json:
         return json.dumps(values)
-    labels = ("Client ID", "Client secret", "OAuth token endpoint", "Tenant URL")
-    rows = [f"  {f'{label}:':22}{value}" for label, value in zip(labels, values.values(), strict=True)]
-    first = (
-        "Paste these into Entra: your application > Provisioning > New configuration > OAuth2 client credentials grant."
+    labels = (portal.CLIENT_ID, portal.CLIENT_SECRET, portal.TOKEN_ENDPOINT, portal.TENANT_URL)
+    return "\n".join(
+        (
+            f"Enter these in Entra: your application > {portal.NEW_CONFIGURATION}, with the authentication method"
+            f' "{portal.CLIENT_CREDENTIALS}".',
+            *(f"  {f'{label}:':22}{value}" for label, value in zip(labels, values.values(), strict=True)),
+            "The secret is shown only once. Create another with: flask client secret ID",
+        )
     )
-    return "\n".join([first, *rows, "The secret is shown only once. Create another with: flask client secret ID"])
 
 
 def _config() -> Config:

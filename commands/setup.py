@@ -26,7 +26,7 @@ def setup() -> None:
     Prints them with the addresses; later runs print the addresses only.
     """
     config = current_app.extensions["tinyscim"].live_config.current
-    if config.tokens:
+    if config.tokens or config.clients:
         click.echo("\n".join(_addresses(config)))
         return
     check_stdout_open(NOT_CREATED)
@@ -46,7 +46,7 @@ def setup() -> None:
 
 
 def _addresses(config: Config) -> Iterator[str]:
-    yield f"{portal.TENANT_URL}:    {config.server.url(_origin(config.server))}"
+    yield f"{portal.TENANT_URL}:    {config.server.url(shown_origin(config.server))}"
     if config.panel.is_on:
         yield f"Web panel:     {_panel(config.server)}"
     else:
@@ -55,7 +55,7 @@ def _addresses(config: Config) -> Iterator[str]:
 
 def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
     yield f"Paste these two into Entra: your application > {portal.NEW_CONFIGURATION}."
-    yield f"  {portal.TENANT_URL}:    {server.url(_origin(server))}"
+    yield f"  {portal.TENANT_URL}:    {server.url(shown_origin(server))}"
     yield f"  {portal.SECRET_TOKEN}:  {token}"
     yield "The token is shown only once. Create another with: flask token new --name NAME"
     if password:
@@ -63,20 +63,20 @@ def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
         yield f"  Address:       {_panel(server)}"
         yield f"  Password:      {password}"
         yield "The password is shown only once. Set your own with: flask panel password"
-    if _origin(server):
+    if shown_origin(server):
         yield "Set public_url under [server] to your proxy's URL, because bind is a Unix socket and has no URL."
     elif not server.public_url.startswith("https:"):
         yield "Entra only calls public HTTPS addresses. Put a proxy in front and set public_url under [server], or use"
         yield f"Microsoft's on-premises provisioning agent: {portal.AGENT_DOCUMENTATION}"
 
 
-def _origin(server: Server) -> str:
+def shown_origin(server: Server) -> str:
     """Return a placeholder for the origin if the service listens on a Unix socket without a public URL."""
     return "<public_url>" if server.socket and not server.public_url else ""
 
 
 def _panel(server: Server) -> str:
-    return f"{server.url(_origin(server)).removesuffix(server.base_path)}/panel/"
+    return f"{server.url(shown_origin(server)).removesuffix(server.base_path)}/panel/"
 
 
 def _first_password() -> str:

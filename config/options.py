@@ -187,6 +187,11 @@ class Client:
         """Whether the client may only read."""
         return self.scope == "read-only"
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether it can sign in."""
+        return self.federation is not None or any(secret.is_valid for secret in self.secrets)
+
     def has_credential(self, id: str) -> bool:
         """Return whether the id is that of the federation, or of a secret that has not expired."""
         is_federation = self.federation is not None and self.federation.id == id
@@ -250,6 +255,12 @@ class Config:
     def token_url(self, origin: str = "") -> str:
         """Return the URL of the token endpoint: under public_url, else under the given origin."""
         return self.server.origin(origin) + self.oauth.token_endpoint
+
+    @property
+    def lets_write(self) -> bool:
+        """Whether a token or a client may write."""
+        credentials: tuple[Token | Client, ...] = (*self.tokens, *self.clients)
+        return any(one.is_valid and not one.read_only for one in credentials)
 
     def client(self, id: str) -> Client | None:
         """Return the client with an id."""

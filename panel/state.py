@@ -40,7 +40,7 @@ def connection_state(config: Config, seen: TokenUsage) -> State:
     last = max(seen.succeeded, failed.time if failed else 0.0)
     if not config.connection.enabled:
         return State("off", "Off", "All requests are rejected (403) until you turn on the connection.", last)
-    if not any(token.is_valid and not token.read_only for token in config.tokens):
+    if not config.lets_write:
         return State("waiting", "No token", "Create a SCIM token and paste it into Entra as the Secret Token.", last)
     if not last:
         return State("waiting", "Waiting for the first call", _ONLY_UNKNOWN if seen.unknown else _WAITING, last)

@@ -48,6 +48,12 @@ LOGS = Page("Provisioning logs")
 TENANT_URL = "Tenant URL"
 SECRET_TOKEN = "Secret Token"  # noqa: S105  # a label
 TEST = "Test Connection"
+AUTHENTICATION_METHOD = "Authentication method"
+CLIENT_CREDENTIALS = "OAuth2 client credentials grant"
+WORKLOAD_IDENTITY = "Workload Identity Federation"
+TOKEN_ENDPOINT = "OAuth token endpoint"  # noqa: S105  # a label
+CLIENT_ID = "Client ID"
+CLIENT_SECRET = "Client secret"  # noqa: S105  # a label
 
 # Shows the advanced options where the portal hides them.
 SCHEMA_EDITOR_LINK = "https://portal.azure.com/?Microsoft_AAD_Connect_Provisioning_forceSchemaEditorEnabled=true"
