@@ -54,7 +54,7 @@ def redact(text: str) -> str:
     These are Bearer and Basic credentials, JSON Web Tokens, this service's own tokens, PEM blocks, and what is
     assigned to a secret name, as in `password=x` and `"password": "x"`.
     """
-    if not _SIGNS.search(text):
+    if not _may_have_secret(text, _USUAL_SIGNS) or not _SIGNS.search(text):
         return text
     text = _PEM.sub(LEFT_OUT, text)
     text = _BEARER.sub(lambda found: _without_credentials(found, bool(found[3])), text)
@@ -93,8 +93,7 @@ class SecretNames:
         self._never, self._readable = frozenset(map(str.casefold, never)), frozenset(map(str.casefold, readable))
         self._urns = tuple(map(str.casefold, urns))
         self._known = lru_cache(maxsize=4_096)(self._are_in)
-        signs = {*_PARTS, *_WORDS, *map(_plain, self._never), _plain(PREFIX), "eyj", "basic", "begin", "filter"}
-        self._signs = [one.encode() for one in signs if not any(other in one for other in signs - {one})]
+        self._signs = _shortest({*_USUAL_SIGNS, *map(_plain, self._never), "filter"})
 
     def are_in(self, text: str) -> bool:
         """Return whether any name in a text, such as an attribute's path, is that of a secret.
@@ -106,11 +105,8 @@ class SecretNames:
         return self._known(text) if len(text) <= _LONGEST_KNOWN else self._are_in(text)
 
     def may_be_in(self, line: str) -> bool:
-        """Return whether a line of JSON may have a secret in it. Most lines show at once that they have none."""
-        if not line.isascii() or "\\" in line:
-            return True
-        plain = line.encode().lower().translate(None, _ASCII_SEPARATORS)
-        return any(map(plain.__contains__, self._signs))
+        """Return whether a line of JSON may have a secret in it."""
+        return _may_have_secret(line, self._signs)
 
     def _are_in(self, text: str) -> bool:
         words = _NAME.findall(self._without_urn(text))
@@ -131,11 +127,25 @@ class SecretNames:
         return text
 
 
-_ASCII_SEPARATORS = bytes(one for one in range(128) if not chr(one).isalnum())
+def _may_have_secret(text: str, signs: Iterable[str]) -> bool:
+    """Return whether a text may have a secret in it. Most texts show at once that they have none."""
+    if not text.isascii() or "\\" in text:
+        return True
+    plain = text.encode().lower().translate(None, _ASCII_SEPARATORS).decode()
+    return any(map(plain.__contains__, signs))
 
 
 def _plain(text: str) -> str:
     return _SEPARATORS.sub("", str.casefold(text))
+
+
+def _shortest(signs: set[str]) -> list[str]:
+    """Return the signs that contain no other sign."""
+    return [one for one in signs if not any(other in one for other in signs - {one})]
+
+
+_ASCII_SEPARATORS = bytes(one for one in range(128) if not chr(one).isalnum())
+_USUAL_SIGNS = _shortest({*_PARTS, *_WORDS, _plain(PREFIX), "eyj", "basic", "begin"})
 
 
 def _without_credentials(found: re.Match[str], has_some: bool) -> str:
