@@ -5,7 +5,6 @@ characters begins, so no character is looked at from more than one start.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -158,7 +157,7 @@ def _is_basic(text: str) -> bool:
         return True
     try:
         return b":" in base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
-    except binascii.Error:
+    except ValueError:  # not in ASCII, or not base64
         return False
 
 

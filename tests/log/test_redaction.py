@@ -192,6 +192,11 @@ def test_ordinary_texts_stay_readable(text):
     assert redact(text) == text
 
 
+@pytest.mark.parametrize("letter", ["\u017f", "\u0131", "\u212a"])  # they match s, i and k where case does not count
+def test_letters_of_other_alphabets_after_basic_are_logged_without_an_error(logged, letter):
+    assert logged.scim.get("/" + quote(f"basic abcd{letter}")).status == 404
+
+
 def test_whether_and_when_stay_readable_under_secret_names(logged):
     logged.scim.post("/Users", {"passwordProfile": {"forceChangePasswordNextSignIn": True}, "passwordExpired": False})
     assert logged.last().request == {"passwordProfile": LEFT_OUT, "passwordExpired": False}
