@@ -29,10 +29,19 @@ Key = str | int | float | bool | None
 
 
 def fold(text: str) -> str:
-    """Return the text for comparison without regard to case, its accents composed (RFC 7613)."""
-    if text.isascii() or not _is_stream_safe(text):
-        return text.casefold()
-    return normalize("NFC", normalize("NFC", text).casefold())
+    """Return the text for comparison without regard to case, its accents composed (RFC 8265 section 3.3).
+
+    Lower case and not `casefold`, for which "Strauß" and "Strauss" are one person. The two forms of the small sigma are
+    one letter, since the lower case of the capital depends on what follows it.
+    """
+    if text.isascii():
+        return text.lower()
+    if not _is_stream_safe(text):
+        return text.lower().translate(_SIGMA)
+    return normalize("NFC", normalize("NFC", text).lower().translate(_SIGMA))
+
+
+_SIGMA = {0x03C2: 0x03C3}
 
 
 def _is_stream_safe(text: str) -> bool:
