@@ -25,7 +25,7 @@ class Server:
     base_path: str = "/api/scim/v2"
     public_url: str = ""
     trusted_proxies: int = 0
-    max_body_bytes: int = 2_000_000
+    max_body_bytes: int = 8_000_000
     request_timeout: int = 30
     cors_origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()

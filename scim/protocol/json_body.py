@@ -5,14 +5,15 @@ import math
 from collections import Counter
 from typing import Any
 
-from scim.errors import InvalidSyntax, InvalidValue, shorten
+from scim.errors import InvalidSyntax, InvalidValue, TooLarge, shorten
 from scim.schema.values import is_storable_text
 
 MAX_DEPTH = 50
+MAX_VALUES = 300_000  # a group of 25,000 members has half as many; an object takes up to 250 bytes of memory
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request's body. Raises InvalidSyntax or InvalidValue."""
+    """Return the JSON object in a request's body. Raises InvalidSyntax, InvalidValue or TooLarge."""
     try:
         text = raw.decode("utf-8-sig")  # json.loads would guess the encoding and accept halves of surrogate pairs
     except UnicodeDecodeError:
@@ -21,11 +22,13 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text. Raises InvalidSyntax, InvalidValue.
+    """Return the JSON object in a text. Raises InvalidSyntax, InvalidValue, TooLarge.
 
-    Rejects repeated names, NaN and infinity, text that other systems cannot store (the NUL character, halves of
-    surrogate pairs), and deep nesting.
+    Rejects too many values, repeated names, NaN and infinity, text that other systems cannot store (the NUL character,
+    halves of surrogate pairs), and deep nesting.
     """
+    if text.count("{") + text.count("[") + text.count(",") > MAX_VALUES:
+        raise TooLarge(f"The body has more than {MAX_VALUES} values. Send the change in several requests.")
     try:
         body = _DECODER.decode(text)
     except RecursionError:
