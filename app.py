@@ -71,7 +71,9 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
-    app.wsgi_app = _middleware(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
+    rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
+    endpoints = {"/" + rule.split("/")[1] for rule in rules}
+    app.wsgi_app = _middleware(app.wsgi_app, settings, endpoints)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
 
@@ -173,7 +175,7 @@ def _configured_store(settings: Config) -> Store:
     return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
 
 
-def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
+def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:
     """Clean the address as Entra writes it, and believe as many proxies as the configuration does."""
     base_path = settings.server.base_path
 
@@ -181,7 +183,7 @@ def _middleware(app: WsgiApp, settings: Config) -> WsgiApp:
         if environ.get("SCRIPT_NAME"):  # a proxy's X-Forwarded-Prefix: //name would be taken for another host
             environ["SCRIPT_NAME"] = "/" + environ["SCRIPT_NAME"].strip("/")
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        path, query = normalise_url(path, query, base_path)
+        path, query = normalise_url(path, query, base_path, endpoints)
         if path.startswith(base_path):
             environ["PATH_INFO"], environ["QUERY_STRING"] = path, query
         return app(environ, start_response)

@@ -156,9 +156,12 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, list) and isinstance(new, list):
         is_equal = sorted(map(_comparable, old)) == sorted(map(_comparable, new))
     else:
-        is_equal = old == new
+        is_equal = old == new or (old in _NO_VALUE and new in _NO_VALUE)
     if not is_equal:
         yield f"{path}: {_shorten(old)} -> {_shorten(new)}"
+
+
+_NO_VALUE: tuple[Any, ...] = (None, [])  # RFC 7643 section 2.5
 
 
 def _comparable(value: Any) -> str:

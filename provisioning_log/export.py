@@ -29,8 +29,7 @@ def summary(entry: Entry) -> str:
 
 def detail(entry: Entry) -> str:
     """Return why a request failed: the reason for which its token was rejected, or the detail of the response."""
-    body = entry.response if isinstance(entry.response, Mapping) else {}
-    return entry.reason or str(body.get("detail", ""))
+    return entry.reason or str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
 
 
 def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:

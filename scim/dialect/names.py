@@ -12,10 +12,13 @@ def attribute_name(type: ResourceType, name: str) -> str:
     """Return an attribute's name in RFC 7644's notation.
 
     Jobs from before 2018 put a dot after an extension's URN: `...enterprise:2.0:User.manager` [compat]. The URN may
-    be missing: `manager` [use-scim].
+    be missing: `manager` [use-scim], or that of SCIM 1.1: seen.
     """
     if type.resolve(name) or not name.isascii():
         return name
+    for old, urn in _SCIM_1_1:
+        if fold(name[: len(old) + 1]) in (old, f"{old}:"):
+            return (urn or type.schema.id) + name[len(old) :]
     for urn in type.schemas:
         if fold(name).startswith(fold(urn) + "."):
             return f"{urn}:{name[len(urn) + 1 :]}"
@@ -23,6 +26,12 @@ def attribute_name(type: ResourceType, name: str) -> str:
         if ":" not in name and type.resolve(f"{schema.id}:{name}"):
             return f"{schema.id}:{name}"
     return name
+
+
+_SCIM_1_1 = (
+    ("urn:scim:schemas:core:1.0", ""),
+    ("urn:scim:schemas:extension:enterprise:1.0", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
+)
 
 
 def filter_tree(type: ResourceType, tree: Filter) -> Filter:
@@ -60,8 +69,9 @@ def literal(attribute: Attribute | None, value: Literal, text: str) -> Literal:
     """Return a typed literal: unquoted text is a string (`externalId eq jyoung` [use-scim]), `"True"` a boolean."""
     if attribute and attribute.type == "boolean":
         return boolean(text or value)  # type: ignore[no-any-return]
-    textual = attribute is None or attribute.type not in ("integer", "decimal")
-    if isinstance(value, Unquoted) or (text and textual and value is not None):
+    if isinstance(value, Unquoted):
+        return str(value)
+    if text and value is not None and (attribute is None or attribute.type not in ("integer", "decimal")):
         return text
     return value
 

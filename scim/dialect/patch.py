@@ -1,10 +1,12 @@
 """PATCH: legacy and flag operations, rewritten as those of RFC 7644 section 3.5.2."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scim.dialect.names import attribute_name, inner_tree
-from scim.dialect.values import attribute_value, resource, single_value
+from scim.dialect.values import attribute_value, resource, single_value, unwrapped
+from scim.errors import InvalidValue
 from scim.filters import And, Compare, Filter, Or, PathText, parse_path
 from scim.protocol.paths import PatchOperation, Path, resolve_path
 from scim.schema.attributes import Attribute
@@ -19,18 +21,19 @@ _ASSIGNED_HERE = ("id", "meta", "schemas")
 def patch_operations(type: ResourceType, operations: Iterable[PatchOperation]) -> Iterator[PatchOperation]:
     """Yield what the operations mean. Raises InvalidPath, InvalidSyntax, InvalidValue."""
     for operation in operations:
+        path = operation.path and _strict_path(type, operation.path)
+        operation = replace(operation, path=path)
+        urn = type.urn(path.attribute) if path and path.filter is None else None
+        if urn == type.schema.id:
+            operation = replace(operation, path=None)
+        elif urn and isinstance(operation.value, dict) and operation.op != "remove":
+            operation = PatchOperation(operation.op, None, {urn: operation.value})
         if operation.path is not None:
             yield from _with_path(type, operation, operation.path)
         elif isinstance(operation.value, dict):
             yield from _without_path(type, operation, operation.value)
         else:
             yield operation
-
-
-def _with_path(type: ResourceType, operation: PatchOperation, sent: PathText) -> Iterator[PatchOperation]:
-    text = _strict_path(type, sent)
-    path, operation = resolve_path(text, type), PatchOperation(operation.op, text, operation.value)
-    yield from (_removals(operation, text, path) if operation.op == "remove" else _writes(type, operation, text, path))
 
 
 def _strict_path(type: ResourceType, path: PathText) -> PathText:
@@ -44,13 +47,27 @@ def _strict_path(type: ResourceType, path: PathText) -> PathText:
 
 def _without_path(type: ResourceType, operation: PatchOperation, value: JsonObject) -> Iterator[PatchOperation]:
     """Yield the operation, and one more for each key that is a path into elements: `emails[type eq "work"].value`."""
-    selecting = {name: part for name, part in value.items() if "[" in name or _is_part_of_elements(type, name)}
-    rest = resource(type, {name: part for name, part in value.items() if name not in selecting})
+    selecting: JsonObject = {}
+    rest = resource(type, _without_paths(type, value, "", selecting))
     value = {name: part for name, part in rest.items() if name not in _ASSIGNED_HERE}
     yield PatchOperation(operation.op, None, value)
     for name, part in selecting.items():
-        path = parse_path(name)
+        path = _strict_path(type, parse_path(name))
         yield from _with_path(type, PatchOperation(operation.op, path, part), path)
+
+
+def _without_paths(type: ResourceType, value: JsonObject, prefix: str, paths: JsonObject) -> JsonObject:
+    """Return the values whose keys are names, and add those whose keys are paths into elements to `paths`."""
+    rest: JsonObject = {}
+    for key, part in value.items():
+        urn = None if prefix else type.urn(attribute_name(type, key))
+        if urn and isinstance(part, dict):
+            rest[key] = _without_paths(type, part, f"{urn}:", paths)
+        elif "[" in key or _is_part_of_elements(type, prefix + key):
+            paths[prefix + key] = part
+        else:
+            rest[key] = part
+    return rest
 
 
 def _is_part_of_elements(type: ResourceType, name: str) -> bool:
@@ -58,50 +75,65 @@ def _is_part_of_elements(type: ResourceType, name: str) -> bool:
     return bool(target and target.attribute and target.sub and target.attribute.multi_valued)
 
 
-def _writes(type: ResourceType, operation: PatchOperation, text: PathText, path: Path) -> Iterator[PatchOperation]:
-    target, value = path.target, operation.value
-    if not operation.has_value:
-        yield operation
-    elif target.attribute is None:
-        inner = resource(type, {str(target): value}) if isinstance(value, dict) else {}
-        yield PatchOperation(operation.op, text, inner.get(str(target), value))
-    else:
-        value = attribute_value(target.leaf, value, element=path.filter is not None)
-        if value is None and path.filter and target.sub and target.sub.name == "value":
-            yield PatchOperation("remove", text._replace(sub=None))  # an e-mail without a value is removed [tests]
-        else:
-            yield PatchOperation(operation.op, text, value)
+def _with_path(type: ResourceType, operation: PatchOperation, text: PathText) -> Iterator[PatchOperation]:
+    path = resolve_path(text, type)
+    attribute = path.target.attribute
+    if attribute is None or not (operation.has_value or operation.op == "remove"):
+        return iter([operation])
+    if operation.op == "remove":
+        return _removals(operation, text, path, attribute)
+    value = attribute_value(path.target.leaf, operation.value, element=path.filter is not None)
+    if value is None and _is_value(path) and (path.filter or operation.op == "replace"):
+        return iter([PatchOperation("remove", _element_path(path))])  # an e-mail without a value [tests]
+    return iter([PatchOperation(operation.op, text, value)])
 
 
-def _removals(operation: PatchOperation, text: PathText, path: Path) -> Iterator[PatchOperation]:
+def _is_value(path: Path) -> bool:
+    """Return whether the path ends in the `value` of elements: without it, an element has nothing to say."""
+    target = path.target
+    is_element = path.filter is not None or bool(target.attribute and target.attribute.multi_valued)
+    return is_element and target.sub is not None and target.sub.name == "value"
+
+
+def _removals(operation: PatchOperation, text: PathText, path: Path, attribute: Attribute) -> Iterator[PatchOperation]:
     """Select the elements that "remove" lists: legacy lists members, a flag's manager is listed as well [compat].
 
     RFC 7644 would remove all of them.
     """
-    attribute, listed = path.target.attribute, operation.value if operation.has_value else None
-    operation = PatchOperation("remove", text)
-    if listed is None or path.filter or path.target.sub or attribute is None:
-        yield operation
+    listed = unwrapped(attribute, operation.value) if operation.has_value else None
+    if _is_value(path):
+        text = _element_path(path)
+    elif path.target.sub:
+        listed = None
+    if listed is None or path.filter or not (attribute.multi_valued or attribute.refers_to):
+        yield PatchOperation("remove", text)
         return
     elements = listed if isinstance(listed, list) else [listed]
     selected = tuple(filter for element in elements if (filter := _selection(attribute, element)))
-    if not attribute.multi_valued and not (attribute.refers_to and selected):
-        yield operation
-    elif selected:
-        filter = selected[0] if len(selected) == 1 else Or(selected)
-        yield PatchOperation("remove", text._replace(filter=filter))
+    if selected:
+        yield PatchOperation("remove", text._replace(filter=selected[0] if len(selected) == 1 else Or(selected)))
+    elif not attribute.multi_valued:
+        yield PatchOperation("remove", text)
+
+
+def _element_path(path: Path) -> PathText:
+    """Return the path of the elements that a path into them selects."""
+    return PathText(str(replace(path.target, sub=None)), path.filter)
 
 
 def _selection(attribute: Attribute, element: Any) -> Filter | None:
-    """Return the filter that selects a listed element, or None if it is empty."""
-    value = single_value(attribute, element, alone=True)
-    parts = value if isinstance(value, dict) else {}
+    """Return the filter that selects a listed element, or None if it is empty. Raises InvalidValue."""
+    value = single_value(attribute, element)
+    if value is None or (value == {} and not attribute.refers_to):
+        return None
     if attribute.type != "complex":
-        value = parts.get("value") if parts else value  # listed as elements of complex attributes are
-        return None if value is None else Compare("value", "eq", value)
+        return Compare("value", "eq", value)
+    parts = value if isinstance(value, dict) else {}
     names = ("value",) if attribute.refers_to else ("value", "type")
     terms = tuple(Compare(name, "eq", parts[name]) for name in names if isinstance(parts.get(name), str))
-    return (terms[0] if len(terms) == 1 else And(terms)) if terms else None
+    if not terms:
+        raise InvalidValue(f'An element of {attribute.name} to remove has no "value" in the request.')
+    return terms[0] if len(terms) == 1 else And(terms)
 
 
 def new_element(attribute: Attribute, inner: Filter, sub: Attribute | None, value: Any) -> JsonObject | None:

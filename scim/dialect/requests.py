@@ -1,24 +1,33 @@
 """Rewrites URLs and Authorization headers."""
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 
-from scim.protocol.messages import SEARCH_PARAMETERS
+from scim.protocol.messages import parameter_name
 from scim.schema.attributes import fold
 
 
-def normalise_url(path: str, query: str, base_path: str) -> tuple[str, str]:
+def normalise_url(path: str, query: str, base_path: str, endpoints: Iterable[str] = ()) -> tuple[str, str]:
     """Return the path and query that the client meant.
 
-    A Tenant URL that ends in a slash gives `//Users`, and Microsoft's Postman collection sends `/Users/?filter=`. If
-    the Tenant URL ends in a flag, the path follows it: `?aadOptscim062020/Users?filter=`.
+    A Tenant URL that ends in a slash gives `//Users`, and Microsoft's Postman collection sends `/Users/?filter=` and
+    `/users`. If the Tenant URL ends in a flag, the path follows it: `?aadOptscim062020/Users?filter=`.
     """
     cleaned = _with_single_slashes(path)
     given, slash, rest = query.partition("/")
     if slash and cleaned == base_path and _ends_a_tenant_url(given):
         appended, _, query = rest.partition("?")
         cleaned = _with_single_slashes(f"{base_path}/{unquote(appended, 'latin-1')}")
-    return cleaned, query
+    return _spelled(cleaned, base_path, endpoints), query
+
+
+def _spelled(path: str, base_path: str, endpoints: Iterable[str]) -> str:
+    """Return the path with its endpoint as it is spelled here."""
+    rest = path[len(base_path) :] if path.startswith(f"{base_path}/") else ""
+    found = (one for one in endpoints if fold(rest[: len(one) + 1]).rstrip("/") == fold(one))
+    spelled = next(found, "")
+    return base_path + spelled + rest[len(spelled) :] if spelled else path
 
 
 def _with_single_slashes(path: str) -> str:
@@ -28,11 +37,10 @@ def _with_single_slashes(path: str) -> str:
 def _ends_a_tenant_url(query: str) -> bool:
     """Return whether a query has a flag and no search parameter, whose value may contain a slash."""
     names = {fold(parameter.partition("=")[0]) for parameter in query.split("&")}
-    return not _FLAGS.isdisjoint(names) and _PARAMETERS.isdisjoint(names)
+    return not _FLAGS.isdisjoint(names) and not any(map(parameter_name, names))
 
 
 _FLAGS = {"aadoptscim062020", "azureadscimpatch2017"}
-_PARAMETERS = {fold(name) for name in SEARCH_PARAMETERS}
 
 
 def bearer_token(header: str) -> tuple[str, bool]:

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from scim.dialect.names import attribute_name, boolean
-from scim.errors import InvalidSyntax, InvalidValue, ScimError
+from scim.errors import InvalidSyntax, InvalidValue, ScimError, shorten
 from scim.protocol.json_body import parse_object
-from scim.schema.attributes import Attribute
+from scim.schema.attributes import Attribute, fold
 from scim.schema.resource_types import ResourceType, Target
 
 JsonObject = dict[str, Any]
@@ -17,17 +17,16 @@ def resource(type: ResourceType, body: Mapping[str, Any]) -> JsonObject:
     """Return the resource of a POST or PUT, or the value of a PATCH without a path."""
     result: JsonObject = {}
     for key, value in body.items():
-        target = type.resolve(key)
-        if target and target.attribute:
-            _set_value(result, target, value)
-        elif (urn := type.urn(key)) and (isinstance(value, dict) or value is None):
+        name = attribute_name(type, key)
+        urn = type.urn(name)
+        if urn and (isinstance(value, dict) or value is None):
             prefix = "" if urn == type.schema.id else f"{urn}:"
             if value is None and prefix:
                 result.setdefault(urn, None)
             for inner, part in (value or {}).items():
                 _set_by_name(type, result, prefix + inner, part)
         else:
-            _set_by_name(type, result, attribute_name(type, key), value)
+            _set_by_name(type, result, name, value)
     return result
 
 
@@ -66,37 +65,65 @@ def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) 
     """Return a value in the form of the attribute's type, or None if it has no value."""
     if value and isinstance(value, str) and attribute.is_plain:
         return value
+    value = unwrapped(attribute, value)
     if attribute.multi_valued and not element:
-        if value is None or value == "":
-            return None
-        elements = value if isinstance(value, list) else [value]
-        return [part for part in [single_value(attribute, element) for element in elements] if part is not None]
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        return _elements(attribute, value)
+    is_complex = attribute.type == "complex"
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], (dict, str) if is_complex else dict):
         value = value[0]  # manager as [{"value": ...}] [use-scim]
-        if attribute.type != "complex":  # the value of a selected e-mail address as [{"value": ...}]: seen
-            value = value.get("value")
-    return single_value(attribute, value, alone=True)
+        if not is_complex:  # the value of a selected e-mail address as [{"value": ...}]: seen
+            value = _bare(value)
+    return single_value(attribute, value)
 
 
-def single_value(attribute: Attribute, value: Any, *, alone: bool = False) -> Any:
-    """Return one value or element in the form of the attribute's type; `alone` if it is not part of a list."""
-    if value == "":  # a cleared attribute [tests]
-        return None
-    if attribute.type == "boolean":
-        return boolean(value)
-    if attribute.type == "complex":
-        if alone and isinstance(value, str) and "value" in attribute.sub_attributes_by_name:  # manager as an id [tests]
-            value = {"value": value}
-        return _complex(attribute, value)
+def unwrapped(attribute: Attribute, value: Any) -> Any:
+    """Return the value of {"members": ...} where `members` is expected: Salesforce and ConnId send both."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((name, inner),) = value.items()
+        if fold(name) == fold(attribute.name) and name not in attribute.sub_attributes_by_name:
+            return inner
     return value
 
 
-def _complex(attribute: Attribute, value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
+def _elements(attribute: Attribute, value: Any) -> Any:
+    """Return a list of elements, None if there is no value, or the value itself if it cannot be an element."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, list):
+        return [part for part in [single_value(attribute, element) for element in value] if part is not None]
+    part = single_value(attribute, value)
+    if part is None:
+        return []
+    return [part] if isinstance(part, dict) or attribute.type != "complex" else part
+
+
+def single_value(attribute: Attribute, value: Any) -> Any:
+    """Return one value or element in the form of the attribute's type."""
+    if attribute.type == "complex":
+        if isinstance(value, str) and "value" in attribute.sub_attributes_by_name:
+            # A manager or a member as an id [tests], a role as its value: seen. An empty text refers to nothing.
+            value = {"value": value} if value or (attribute.multi_valued and attribute.refers_to) else None
+        return _complex(attribute, value) if isinstance(value, dict) else None if value == "" else value
+    if value == "":  # a cleared attribute [tests]
+        return None
+    if attribute.multi_valued:
+        value = _bare(value)
+    return boolean(value) if attribute.type == "boolean" else value
+
+
+def _bare(element: Any) -> Any:
+    """Return x for {"value": x}, which clients send where a list of strings belongs."""
+    if isinstance(element, dict):
+        given = {fold(name): part for name, part in element.items() if part is not None or fold(name) == "value"}
+        if given.keys() == {"value"}:
+            return given["value"]
+    return element
+
+
+def _complex(attribute: Attribute, value: JsonObject) -> JsonObject | None:
     result: JsonObject = {}
     for name, part in _role(attribute, value).items():
-        sub = attribute.sub_attributes_by_name.get(name)
+        sub = _sub_attribute(attribute, name)
         if sub is None:
             result[name] = part
         elif sub.name in result:
@@ -105,32 +132,32 @@ def _complex(attribute: Attribute, value: Any) -> Any:
             result[sub.name] = attribute_value(sub, part)
     if attribute.refers_to and result.get("value") is None and isinstance(result.get("$ref"), str):
         result["value"] = _id_in(result["$ref"])
-    gone = attribute.multi_valued and "value" in result and result["value"] is None
+    gone = attribute.multi_valued and not attribute.refers_to and "value" in result and result["value"] is None
     return None if gone else result
 
 
-def _id_in(address: str) -> str | None:
-    """Return the id of the resource that has this address."""
-    return unquote(address.partition("?")[0].rstrip("/").rpartition("/")[2]) or None
+def _sub_attribute(attribute: Attribute, name: str) -> Attribute | None:
+    """Return the sub-attribute of a name, which may be the one that Entra's app roles or SCIM 1.1 use [attr]."""
+    names = attribute.sub_attributes_by_name
+    return names.get(name) or names.get({"displayname": "display", "managerid": "value"}.get(fold(name), ""))
 
 
-def _role(attribute: Attribute, element: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the parts of an app role, which are JSON in the value (legacy), or whose name is displayName [attr]."""
+def _id_in(address: str) -> str:
+    """Return the id of the resource that has this address. Raises InvalidValue."""
+    id = unquote(address.partition("?")[0].rstrip("/").rpartition("/")[2])
+    if not id:
+        raise InvalidValue(f'"{shorten(address)}" is not the address of a resource.')
+    return id
+
+
+def _role(attribute: Attribute, element: JsonObject) -> JsonObject:
+    """Return the parts of an app role, which are JSON in the value [attr]."""
     value = element.get("value")
-    if isinstance(value, str) and value.startswith("{"):
+    if attribute.name == "roles" and isinstance(value, str) and value.startswith("{"):
         try:
             decoded = parse_object(value)
         except ScimError:
             return element
         if "value" in decoded:
-            element = {
-                **element,
-                **{name: decoded[name] for name in ("value", "displayName") if name in decoded},
-            }
-    if (
-        "displayName" in element
-        and "display" in attribute.sub_attributes_by_name
-        and "displayName" not in attribute.sub_attributes_by_name
-    ):
-        element = {("display" if name == "displayName" else name): part for name, part in element.items()}
+            return {**element, **{name: part for name, part in decoded.items() if name != "id"}}
     return element

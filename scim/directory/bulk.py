@@ -18,7 +18,7 @@ from scim.schema.resource_types import Registry, ResourceType
 log = logging.getLogger("tinyscim")
 
 _WHOLE = re.compile(r"bulkId:(\S+)")
-_IN_PATH = re.compile(r'(?<=["/])bulkId:([^"/\s]+)')
+_IN_PATH = re.compile(r"""(?<=["'/])bulkId:([^"'/\s]+)""")
 
 
 ExecuteWrite = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]

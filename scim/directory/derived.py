@@ -64,6 +64,8 @@ class ReadContext:
 class DerivedAttribute:
     """A derived attribute of a type: how its value is derived from its stored part and from other documents."""
 
+    shown_if_empty = False
+
     def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
         self.type, self.extension, self.name = type, extension, name
         self.attribute = type.attribute(extension, name)
@@ -137,6 +139,8 @@ class _Reference(DerivedAttribute):
 
 class _Members(DerivedAttribute):
     """`members` of a group, each with URL, type and name if the resource exists."""
+
+    shown_if_empty = True  # clients compare them with their own: authentik does not if they are absent
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (self.element(context, one) for one in memberships.of_group(context.reader, document["id"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.redact import cut
 from scim.directory.resources import WriteResult
-from scim.protocol.messages import SEARCH_PARAMETERS
+from scim.protocol.messages import parameter_name
 
 
 @dataclass(slots=True)  # not frozen: that would triple the cost of creation, and each write creates one
@@ -50,11 +50,10 @@ Observer = Callable[[Event], None]
 
 
 def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the protocol's own parameters, with the values of the filter masked: they are personal data."""
-    shown = {name: value for name, value in parameters.items() if name in SEARCH_PARAMETERS}
-    if "filter" in shown:
-        shown["filter"] = without_values(shown["filter"])
-    return {name: cut(value, 500) for name, value in shown.items()}
+    """Return the protocol's own parameters, with the values in filters masked: they are personal data."""
+    return {
+        known: cut(without_values(value), 500) for name, value in parameters.items() if (known := parameter_name(name))
+    }
 
 
 def without_values(filter: str) -> str:
@@ -64,4 +63,7 @@ def without_values(filter: str) -> str:
 
 # Both match wherever they begin, so matching takes linear time.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+["\\]?', re.DOTALL)
-_UNQUOTED = re.compile(r"(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?![\"\s])[^\s)\]]+", re.IGNORECASE)
+_UNQUOTED = re.compile(
+    r"""(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?:'(?:[^'\\]++|\\.|'(?=[^\s)\]]))*+'?|(?!["\s])[^\s)\]]+)""",
+    re.IGNORECASE | re.DOTALL,
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from scim.budget import Budget
@@ -163,7 +164,8 @@ class _Group:
             _check_unchanged(operation, selected)
         elif operation.op != "remove":
             element = make_missing_element(attribute, filter, operation.target.sub, operation.value)
-            self.add(filled_element(operation.target, element))
+            matches = partial(self._would_match, attribute, filter)
+            self.add(filled_element(operation.target, element, matches))
 
     def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
         """Return the members that a filter selects; a member named by its value is looked up."""
@@ -188,14 +190,19 @@ class _Group:
                 found.append(membership["member"])
         return found
 
+    def _would_match(self, attribute: Attribute, filter: Filter, element: Element) -> bool:
+        return "value" in element and bool(self._matching(attribute, filter, [self._membership(element)]))
+
     def add(self, element: Mapping[str, Any]) -> None:
         member = element.get("value")
         if not member or has(self._writer, self._id, member):
             return
-        type = {"type": element["type"]} if element.get("type") else {}
-        id = membership_id(self._id, member)
-        self._writer.insert(MEMBERSHIP, {"id": id, "group": self._id, "member": member, **type})
+        self._writer.insert(MEMBERSHIP, self._membership(element))
         self.changes.note_joined(member)
+
+    def _membership(self, element: Mapping[str, Any]) -> Document:
+        member, type = element["value"], {"type": element["type"]} if element.get("type") else {}
+        return {"id": membership_id(self._id, member), "group": self._id, "member": member, **type}
 
     def remove(self, member: str) -> None:
         if has(self._writer, self._id, member):

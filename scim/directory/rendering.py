@@ -82,9 +82,11 @@ class ResourceRenderer:
     def render(self, type: ResourceType, document: Document, projection: Projection) -> RenderedResource:
         """Render a resource without the cache."""
         selection = projection.bind(type, self._leniency)
-        complete = self.relations.complete(document, self.relations.wanted_attributes(type, selection))
+        derived = self.relations.wanted_attributes(type, selection)
+        body = selection.project(self.relations.complete(document, derived))
+        body |= {one.name: [] for one in derived if one.shown_if_empty and one.name not in body}
         # A copy, since orjson's own buffer has 8 KB or more to spare.
-        text = bytes(memoryview(orjson.dumps(selection.project(complete))))
+        text = bytes(memoryview(orjson.dumps(body)))
         return RenderedResource(version_of(document), text)
 
     def render_stored(self, type: ResourceType, stored: StoredDocument, projection: Projection) -> RenderedResource:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Unquoted(str):
-    """A literal without quotes. RFC 7644 has no such literal; a dialect may rewrite it."""
+    """A literal without quotes, or in single ones. RFC 7644 has no such literal; a dialect may rewrite it."""
 
     __slots__ = ()
 
@@ -104,7 +104,13 @@ def unparse(tree: Filter) -> str:
         case Present(path):
             return f"{path} pr"
         case Compare(path, op, value):
-            return f"{path} {op} {value if isinstance(value, Unquoted) else json.dumps(value)}"
+            return f"{path} {op} {_unparse_literal(value)}"
         case ValuePath(path, filter, None):
             return f"{path}[{unparse(filter)}]"
     return f"{tree.path}[{unparse(tree.filter)}].{unparse(tree.rest)}" if tree.rest else ""
+
+
+def _unparse_literal(value: Literal) -> str:
+    if isinstance(value, Unquoted):
+        return "'{}'".format(json.dumps(value)[1:-1].replace("'", r"\'"))
+    return json.dumps(value)

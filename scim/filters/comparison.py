@@ -23,7 +23,7 @@ def comparison(attribute: Attribute, op: str, value: Literal, budget: Budget) ->
     Raises InvalidFilter if the types differ.
     """
     if isinstance(value, Unquoted):
-        raise InvalidFilter(f'The value "{shorten(value)}" needs quotation marks.')
+        raise InvalidFilter(f'The value {shorten(value)} needs quotation marks: "{shorten(value)}".')
     fits = _LITERALS[attribute.type]
     if not isinstance(value, fits) or (isinstance(value, bool) and bool not in fits):
         raise InvalidFilter(

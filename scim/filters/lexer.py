@@ -10,10 +10,13 @@ from scim.schema.values import is_storable_text
 
 MAX_LENGTH = 16_384
 
-# An unclosed string extends to the end of the text. The pattern matches at every quotation mark, so that no character
-# is read twice.
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>"?)', re.DOTALL)
-_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<word>[^\s()\[\]"]+)|(?P<string>{_STRING.pattern})""", re.DOTALL)
+# An unclosed string extends to the end of the text, so that no character is read twice. In single quotes, an
+# apostrophe ends the string only before a space, a closing bracket or the end of the text.
+_DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>"?)'
+_SINGLE = r"""(?<![^\s()\[\]"])'(?:[^'\\]++|\\.|'(?=[^\s)\]]))*+(?P<ended>'?)"""
+_STRING = re.compile(f"{_DOUBLE}|{_SINGLE}", re.DOTALL)
+_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<string>{_STRING.pattern})|(?P<word>[^\s()\[\]"]+)""", re.DOTALL)
+_QUOTES = re.compile(r"""(\\[^'])|\\'|''|(")""", re.DOTALL)  # in a string in single quotes
 
 _DECODER = json.JSONDecoder()
 
@@ -36,10 +39,14 @@ def tokens(text: str) -> Iterator[Token]:
         raise _too_long()
     for match in _TOKEN.finditer(text):
         position = match.start() + 1
-        if match["string"] is not None and not match["closed"]:
+        if match["string"] is not None and not _is_closed(match):
             raise _not_closed(position)
         yield Token(match.lastgroup or "", match[0], position)
     yield Token("end", "", len(text.rstrip()) + 1)
+
+
+def _is_closed(string: re.Match[str]) -> bool:
+    return bool(string["closed"] or string["ended"])
 
 
 def _too_long() -> InvalidFilter:
@@ -55,17 +62,26 @@ def cut_strings(text: str) -> tuple[str, list[str]]:
     if len(text) > MAX_LENGTH:
         raise _too_long()
     strings = list(_STRING.finditer(text))
-    if strings and not strings[-1]["closed"]:
+    if strings and not _is_closed(strings[-1]):
         raise _not_closed(strings[-1].start() + 1)
-    return _STRING.sub('""', text), [string[0] for string in strings]
+    return _STRING.sub(lambda string: string[0][0] * 2, text), [string[0] for string in strings]
 
 
 def unquote(text: str, position: int = 0) -> str:
-    """Return the text of a string token, which is a JSON string. Raises InvalidFilter."""
+    """Return the text of a string token, a JSON string or the same in single quotes. Raises InvalidFilter."""
+    if text[0] == "'":
+        text = f'"{_QUOTES.sub(_as_json, text[1:-1])}"'
     try:
         unquoted: str = _DECODER.raw_decode(text)[0]
     except ValueError:
-        raise InvalidFilter(f"The string at character {position} is not a JSON string.") from None
+        raise InvalidFilter(
+            f"The string at character {position} is not a JSON string: write a backslash as \\\\, a line break as \\n "
+            "and a tab as \\t."
+        ) from None
     if not is_storable_text(unquoted):
         raise InvalidFilter(f"The string at character {position} has a NUL character or half a surrogate pair.")
     return unquoted
+
+
+def _as_json(found: re.Match[str]) -> str:
+    return found[1] or ('\\"' if found[2] else "'")

@@ -59,7 +59,7 @@ def _filled(tree: Filter, strings: Iterator[str]) -> Filter:
     def fill(term: Compare | Present | ValuePath) -> Filter:
         match term:
             case Compare(path, op, str(), ""):
-                return Compare(path, op, unquote(next(strings)))
+                return Compare(path, op, _string(next(strings)))
             case ValuePath(path, filter, rest):
                 return ValuePath(path, _filled(filter, strings), rest and fill(rest))  # type: ignore[arg-type]
         return term
@@ -145,6 +145,8 @@ class _Parser:
         if token.is_word(*OPERATORS):
             literal = self._peek()
             return Compare(path, token.text.lower(), self._literal(), literal.text if literal.kind == "word" else "")
+        if path.lower() == "not":
+            raise InvalidFilter('"not" needs parentheses around what it negates: not (userName eq "x").')
         if token.kind == "word":
             raise InvalidFilter(f'There is no operator "{token.text[:50]}"; there are pr, {", ".join(OPERATORS)}.')
         raise InvalidFilter(f"An operator is expected before {_shown(token)}.")
@@ -152,7 +154,7 @@ class _Parser:
     def _literal(self) -> Literal:
         token = self._take()
         if token.kind == "string":
-            return unquote(token.text, token.position)
+            return _string(token.text, token.position)
         if token.kind != "word":
             raise InvalidFilter(f"A value is expected before {_shown(token)}.")
         if token.text.lower() in _KEYWORDS:
@@ -198,6 +200,12 @@ class _Parser:
         taken = token.kind == "mark" and token.text == mark
         self._next += taken
         return taken
+
+
+def _string(text: str, position: int = 0) -> str:
+    """Return the literal of a string token; RFC 7644 has no single quotes."""
+    value = unquote(text, position)
+    return Unquoted(value) if text[0] == "'" else value
 
 
 def _shown(token: Token) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 import marshmallow as ma
 
 from scim.filters import Filter, PathText, parse_filter, parse_path
+from scim.filters.lexer import cut_strings
 
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_IN_BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _MAX_NAMES = 1_000
 
 
@@ -42,15 +44,19 @@ class PathField(ma.fields.String):
 
 
 class AttributeNamesField(ma.fields.Field[tuple[str, ...]]):
-    """Attribute names: a list in a body, separated by commas in a URL."""
+    """Attribute names: a list in a body, separated by commas in a URL. Of `emails[type eq "work"]` the name counts."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
-        names = value.split(",") if isinstance(value, str) else value
+        names = _without_filters(value).split(",") if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ma.ValidationError("must list names of attributes")
         if len(names) > _MAX_NAMES:
             raise ma.ValidationError(f"must list at most {_MAX_NAMES} names")
-        return tuple(name.strip() for name in names if name.strip())
+        return tuple(bare for name in names if (bare := _without_filters(name).strip()))
+
+
+def _without_filters(names: str) -> str:
+    return _IN_BRACKETS.sub("", cut_strings(names)[0]) if "[" in names else names
 
 
 class IntegerField(ma.fields.Field[int]):

@@ -23,7 +23,6 @@ from scim.protocol.query import Query, SearchRequest
 from scim.schema.attributes import fold
 from scim.schema.fields import first_error
 
-PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 MAX_PATCH_OPERATIONS = 1_000
 MAX_PATH_LENGTH = 300_000  # characters; reading a filter in a path takes about a microsecond for each
@@ -33,22 +32,19 @@ _MAX_SCHEMAS = 100
 NOT_A_LIST: dict[str, Any] = {"type": "must be a list"}
 
 
-class ParametersSchema(ma.Schema):
-    """The base of all messages: unknown names are ignored."""
+class MessageSchema(ma.Schema):
+    """The base of all messages: unknown names are ignored, and names are case-insensitive.
+
+    A message without `schemas` is taken for the one that its endpoint expects; any other must list `urn`. With an empty
+    `urn` it may list any, and without one `schemas` is not looked at.
+    """
 
     class Meta:
         """marshmallow's options."""
 
         unknown = ma.EXCLUDE
 
-
-class MessageSchema(ParametersSchema):
-    """The base of all messages in a body: names are case-insensitive.
-
-    A message without `schemas` is taken for the one that its endpoint expects; any other must list `urn`.
-    """
-
-    urn = ""
+    urn: str | None = None
     error_messages = {"type": "must be an object"}
 
     @ma.pre_load
@@ -62,7 +58,7 @@ class MessageSchema(ParametersSchema):
             if name in result:
                 raise InvalidSyntax(f"{shorten(name)} appears twice.")
             result[name] = value
-        if self.urn and result.get("schemas") not in (None, []):
+        if self.urn is not None and result.get("schemas") not in (None, []):
             _check_schemas(result["schemas"], self.urn)
         return result
 
@@ -77,7 +73,7 @@ def _data_keys(schema: ma.Schema) -> tuple[str, ...]:
 
 def _check_schemas(schemas: Any, urn: str) -> None:
     listed = schemas if isinstance(schemas, list) else []
-    if urn.lower() not in [str(text).lower() for text in listed]:
+    if urn and urn.lower() not in [str(text).lower() for text in listed]:
         raise InvalidSyntax(f'"schemas" must list {urn}.')
     if len(listed) > _MAX_SCHEMAS:
         raise ma.ValidationError(f"must have at most {_MAX_SCHEMAS} elements", "schemas")
@@ -85,7 +81,7 @@ def _check_schemas(schemas: Any, urn: str) -> None:
         raise ma.ValidationError("must list strings", "schemas")
 
 
-class ProjectionSchema(ParametersSchema):
+class ProjectionSchema(MessageSchema):
     """The parameters that select attributes, in a URL."""
 
     attributes = AttributeNamesField()
@@ -98,17 +94,23 @@ class ProjectionSchema(ParametersSchema):
 
 
 class QuerySchema(ProjectionSchema):
-    """The parameters of a query, in a URL."""
+    """The parameters of a query, in a URL. Empty ones are absent, except for the cursor of the first page."""
 
     filter = FilterField()
     sort_by = ma.fields.String(data_key="sortBy")
-    sort_order = ma.fields.String(data_key="sortOrder", validate=one_of("ascending", "descending"))
+    sort_order = KeywordField(data_key="sortOrder", validate=one_of("ascending", "descending"))
     start_index = IntegerField(data_key="startIndex")
     count = IntegerField()
     cursor = ma.fields.String()
 
+    @ma.pre_load
+    def canonicalise_keys(self, data: Any, **kwargs: Any) -> Any:
+        """Leave out what is empty. Raises InvalidSyntax."""
+        result = super().canonicalise_keys(data, **kwargs)
+        return {name: value for name, value in result.items() if value != "" or name == "cursor"}
 
-class SearchRequestSchema(QuerySchema, MessageSchema):
+
+class SearchRequestSchema(QuerySchema):
     """The body of a .search."""
 
     urn = SEARCH_REQUEST
@@ -152,9 +154,9 @@ def _named(message: Any, name: str) -> list[Any]:
 
 
 class PatchOpSchema(MessageSchema):
-    """The body of a PATCH."""
+    """The body of a PATCH; clients name all kinds of URNs in it."""
 
-    urn = PATCH_OP
+    urn = ""
 
     operations = ma.fields.Nested(
         PatchOperationSchema, many=True, data_key="Operations", required=True, error_messages=NOT_A_LIST
@@ -176,7 +178,13 @@ class PatchOpSchema(MessageSchema):
 
 
 _PROJECTION, _QUERY, _SEARCH, _PATCH = ProjectionSchema(), QuerySchema(), SearchRequestSchema(), PatchOpSchema()
-_PROJECTION_PARAMETERS, SEARCH_PARAMETERS = _data_keys(_PROJECTION), _data_keys(_QUERY)
+_PROJECTION_PARAMETERS = set(_data_keys(_PROJECTION))
+_PARAMETERS = {fold(name): name for name in _data_keys(_QUERY)}
+
+
+def parameter_name(name: str) -> str | None:
+    """Return the parameter of a query that a name in a URL means, or None."""
+    return _PARAMETERS.get(fold(name))
 
 
 def load_query(
@@ -189,7 +197,8 @@ def load_query(
     try:
         request: SearchRequest = (_SEARCH if message else _QUERY).load(parameters)
     except ma.ValidationError as error:
-        kind = InvalidCount if "count" in error.messages and "cursor" in parameters else InvalidValue
+        pages_by_cursor = "cursor" in map(parameter_name, parameters)
+        kind = InvalidCount if "count" in error.messages and pages_by_cursor else InvalidValue
         raise kind(first_sentence(error.messages)) from None
     query = request.query(default_count=default_count, max_count=max_count, max_steps=max_steps)
     return query, request.projection
@@ -197,7 +206,7 @@ def load_query(
 
 def load_projection(parameters: Mapping[str, Any]) -> Projection:
     """Return which attributes a request selects. Raises InvalidValue."""
-    if not any(name in parameters for name in _PROJECTION_PARAMETERS):
+    if _PROJECTION_PARAMETERS.isdisjoint(map(parameter_name, parameters)):
         return DEFAULT_PROJECTION
     try:
         request: SearchRequest = _PROJECTION.load(parameters)

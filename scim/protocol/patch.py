@@ -240,10 +240,10 @@ class _Change:
     def _new_element(self) -> Any:
         if self.operation.filter is None:
             return self._merged({})
-        element = self.resource.make_missing_element(
-            self.attribute, self.operation.filter, self.sub, self.operation.value
-        )
-        return filled_element(self.operation.target, element)
+        target, filter = self.operation.target, self.operation.filter
+        matches = compile_filter(filter, self.attribute, budget=self.resource.budget)
+        element = self.resource.make_missing_element(self.attribute, filter, self.sub, self.operation.value)
+        return filled_element(target, element, lambda added: matches(self.resource.answered(target, added)))
 
 
 def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
@@ -258,14 +258,14 @@ def foreseen_steps(resource: Document, operations: Iterable[Operation]) -> int:
     return total
 
 
-def filled_element(target: Target, element: Element | None) -> Element:
-    """Return the element to add if a filter selects none. Raises NoTarget or InvalidValue."""
+def filled_element(target: Target, element: Element | None, matches: Callable[[Element], bool]) -> Element:
+    """Return the element to add if a filter selects none. Raises NoTarget, InvalidValue."""
     whole = Target(target.extension, target.attribute)
     if element is None:
         raise NoTarget(f"No element of {whole} matches the filter in the path.")
     wanted = _without_nulls(element)
     loaded: Element = load_value(whole, wanted, [], element=True)
-    if loaded.keys() != wanted.keys():
+    if loaded.keys() != wanted.keys() or not matches(loaded):
         raise NoTarget(f"No element of {whole} matches the filter in the path, and no matching one can be added.")
     return loaded
 

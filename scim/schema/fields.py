@@ -23,6 +23,8 @@ class TextField(ma.fields.Field[str]):
             raise ma.ValidationError("must be a string")
         if len(value) > self._lengths.max_text_length:
             self._check_length(value)
+        if self.required and not value.strip():
+            raise ma.ValidationError("is required and must not be blank")
         if not is_storable_text(value):
             raise ma.ValidationError("must not have NUL characters or halves of surrogate pairs in it")
         return value

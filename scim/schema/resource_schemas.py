@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from scim.errors import InvalidSyntax
+from scim.errors import InvalidSyntax, InvalidValue
 from scim.schema.attributes import Attribute, AttributeMap
 from scim.schema.fields import MESSAGES, simple_field
 from scim.schema.resource_types import ResourceType
@@ -60,7 +60,7 @@ def field_of(attribute: Attribute, *, many: bool, **options: Any) -> ma.fields.F
 @lru_cache(maxsize=4096)
 def patch_field(attribute: Attribute, *, many: bool) -> ma.fields.Field[Any]:
     """Return the field of a PATCH value."""
-    return field_of(attribute, many=many)
+    return field_of(attribute, many=many, required=attribute.required)
 
 
 @lru_cache(maxsize=256)
@@ -110,9 +110,15 @@ def canonicalise(
 
 
 def canonical_value(attribute: Attribute, value: Any, prefix: str, unknown: list[str], *, nulls: bool = False) -> Any:
-    """Return a value with its sub-attributes as `canonicalise` has them, without elements that have no value."""
+    """Return a value with its sub-attributes as `canonicalise` has them, without elements that have no value.
+
+    Raises InvalidValue if an element should refer to a resource and has no `value`.
+    """
     if isinstance(value, list):
         elements = [canonical_value(attribute, element, prefix, unknown) for element in value]
+        is_reference = attribute.multi_valued and attribute.refers_to
+        if is_reference and any(isinstance(element, dict) and "value" not in element for element in elements):
+            raise InvalidValue(f'Each element of {prefix.rstrip(".")} needs a "value", the id of a resource.')
         return [element for element in elements if element == [] or not is_unassigned(element)]
     if isinstance(value, dict) and attribute.sub_attributes:
         return canonicalise(attribute.sub_attributes_by_name, value, prefix, unknown, nulls=nulls)

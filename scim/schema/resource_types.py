@@ -148,11 +148,11 @@ class Registry:
 
     def __init__(self, types: Iterable[ResourceType]) -> None:
         self.types = {type.name: type for type in types}
-        self._by_endpoint = {type.endpoint.strip("/"): type for type in self.types.values()}
+        self._by_endpoint = {fold(type.endpoint.strip("/")): type for type in self.types.values()}
 
     def at(self, endpoint: str) -> ResourceType | None:
-        """Return the type with this endpoint (without slashes), or None."""
-        return self._by_endpoint.get(endpoint)
+        """Return the type with this endpoint (without slashes, in any case), or None."""
+        return self._by_endpoint.get(fold(endpoint))
 
     @cached_property
     def schemas(self) -> dict[str, Schema]:

@@ -62,7 +62,7 @@ def load_value(target: Target, value: Any, unknown: list[str], *, element: bool 
     """
     leaf = target.leaf
     many = leaf.multi_valued and not element
-    if many and not isinstance(value, list):
+    if many and (isinstance(value, dict) if leaf.type == "complex" else not isinstance(value, list)):
         value = [value]
     check_writable(target)
     value = canonical_value(leaf, value, f"{target}.", unknown, nulls=not many)

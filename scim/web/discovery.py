@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 from config import Config
 from scim.directory.resources import LIST_RESPONSE
 from scim.errors import Forbidden, NotFound, shorten
+from scim.protocol.messages import parameter_name
 from scim.schema.resource_types import Registry, ResourceType
 from scim.web.hooks import json_response
 from scim.web.request import base_url, service
@@ -125,7 +126,7 @@ _OAUTH2 = {
 
 
 def _listed(resources: list[dict[str, Any]]) -> Response:
-    if "filter" in request.args:  # RFC 7644 section 4
+    if any(value and parameter_name(name) == "filter" for name, value in request.args.items()):  # RFC 7644 section 4
         raise Forbidden("This endpoint does not support filters.")
     return json_response(
         {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MEDIA_TYPE = "application/scim+json"
-_ACCEPTED = (MEDIA_TYPE, "application/json", "")
+_ACCEPTED = (MEDIA_TYPE, "application/json", "text/json", "")
 _ENDED_EARLY = "The body ended early, or its length is not the one that was announced."
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other belongs to what a proxy has quoted already
 _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a larger body

@@ -11,10 +11,10 @@ from werkzeug.routing import BaseConverter
 from scim.budget import Budget
 from scim.directory.bulk import Bulk
 from scim.directory.resources import Resources, WriteResult
-from scim.errors import NotImplementedHere
+from scim.errors import InvalidValue, NotImplementedHere
 from scim.protocol import patch
 from scim.protocol.bulk import BulkOperation, load_bulk
-from scim.protocol.messages import load_projection, load_query
+from scim.protocol.messages import load_projection, load_query, parameter_name
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.schema.resource_types import Registry, ResourceType
@@ -43,7 +43,7 @@ class CollectionView(ScimView):
 
     def get(self) -> Response:
         """List the resources (RFC 7644 section 3.4.2)."""
-        return _query_response([self._type], request.args.to_dict())
+        return _query_response([self._type], _parameters())
 
     def post(self) -> Response:
         """Create a resource (RFC 7644 section 3.3)."""
@@ -91,7 +91,7 @@ class RootView(ScimView):
 
     def get(self) -> Response:
         """List the resources of all types (RFC 7644 section 3.4.2.1)."""
-        return _query_response(self._types, request.args.to_dict())
+        return _query_response(self._types, _parameters())
 
 
 class SearchView(ScimView):
@@ -224,8 +224,16 @@ def _resources() -> Resources:
     return service().resources(base_url())
 
 
+def _parameters() -> dict[str, str]:
+    """Return the parameters of the URL. Raises InvalidValue if one is given twice."""
+    for name, values in request.args.lists():
+        if len(values) > 1 and parameter_name(name):
+            raise InvalidValue(f"{name} appears twice in the URL.")
+    return request.args.to_dict()
+
+
 def _projection() -> Projection:
-    return load_projection(request.args) if request.query_string else DEFAULT_PROJECTION
+    return load_projection(_parameters()) if request.query_string else DEFAULT_PROJECTION
 
 
 def _preconditions() -> Preconditions:

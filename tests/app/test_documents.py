@@ -49,7 +49,7 @@ def test_the_curl_walk_does_what_it_says(live):
     assert added == gone == deleted == ""
     assert "Ada King" in group
     assert '"active":false' in disabled
-    assert "members" not in without
+    assert '"members":[]' in without
 
 
 def test_the_request_of_the_quick_start_is_answered(live):
@@ -116,12 +116,6 @@ def test_the_architecture_names_exactly_the_packages_that_exist():
         f"{name}/{path.parent.name}" for name in ("scim", "storage") for path in (ROOT / name).glob("*/__init__.py")
     }
     assert named == top | inner
-
-
-def test_every_file_that_the_architecture_names_is_there():
-    names = re.findall(r"`([\w.]+/[\w./*]+\.\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
-    assert "storage/base.py" in names
-    assert not [name for name in names if not list(ROOT.glob(name))]
 
 
 @pytest.mark.parametrize(("name", "lines"), [("README.md", 200), ("ARCHITECTURE.md", 120)])

@@ -103,7 +103,8 @@ def test_manager_is_known_by_its_address_alone(scim, chief, address, rest):
 def test_an_address_without_an_id_is_no_manager(scim):
     path = f"/Users/{scim.create_user()['id']}"
     operation = {"op": "replace", "path": "manager", "value": {"$ref": "/"}}
-    assert ENT not in scim.patch_op(path, operation).body
+    answer = scim.patch_op(path, operation)
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
 
 
 def test_null_for_the_core_schema_says_nothing(scim):

@@ -45,7 +45,7 @@ def test_create(scim, extra):
     assert group["id"]
     assert created.headers["Location"] == group["meta"]["location"]
     assert (group["schemas"], group["externalId"], group["displayName"]) == ([GROUP], "77aa", "Deck")
-    assert "members" not in group
+    assert group["members"] == []
     assert scim.read(f"/Groups/{group['id']}") == group
 
 
@@ -197,4 +197,4 @@ def test_delete_then_match_and_create_again(scim, group, users):
     assert "groups" not in scim.read(f"/Users/{users[0]}")
     again = scim.create_group(displayName="Crew")
     assert again["id"] != group["id"]
-    assert "members" not in again
+    assert again["members"] == []

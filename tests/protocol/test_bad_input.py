@@ -133,7 +133,7 @@ def test_what_holds_nothing_is_no_value(scim, nothing):
         {},
         {"displayName": None},
         {"displayName": 5},
-        {"displayName": "Crew", "members": "all"},
+        {"displayName": "Crew", "members": True},
         {"displayName": "Crew", "members": [{"value": 5}]},
         {"displayName": "Crew", "members": [["a"]]},
         {"displayName": "Crew", "members": {"value": ["a"]}},

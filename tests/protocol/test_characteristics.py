@@ -164,7 +164,7 @@ def test_values_are_kept_as_they_are(scim, name, value):
     [
         ("tags", [1]),
         ("tags", [["a"]]),
-        ("tags", [{"value": "a"}]),
+        ("tags", [{"value": "a", "type": "b"}]),
         ("ports", ["http"]),
         ("cores", 1.5),
         ("cores", "four"),

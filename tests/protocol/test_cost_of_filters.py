@@ -95,7 +95,16 @@ def test_literals_of_two_types_are_two_terms(scim):
         assert scim.query("/Users", filter=filter).body["scimType"] == "invalidFilter"
 
 
-UNCLOSED = ['"' + r"\"" * 4_000, '"' + "\\" * 8_001, r"\"" * 4_000, '"" ' * 2_000 + '"', '"x' * 2_001]
+UNCLOSED = [
+    "'" + "\\'" * 4_000,
+    "'a" * 4_000,
+    "'" + " 'a" * 4_000,
+    '"' + r"\"" * 4_000,
+    '"' + "\\" * 8_001,
+    r"\"" * 4_000,
+    '"" ' * 2_000 + '"',
+    '"x' * 2_001,
+]
 
 
 @pytest.mark.parametrize("text", UNCLOSED, ids=lambda text: text[:6])
@@ -108,14 +117,15 @@ def test_a_string_that_is_not_closed_is_refused(scim, text):
     assert scim.patch_op(f"/Users/{user['id']}", operation).body["scimType"] in ("invalidPath", "invalidFilter")
 
 
-@given(st.text('"\\a \n[]()'))
+@given(st.text("\"'\\a \n[]()"))
 def test_no_character_of_a_filter_is_read_twice(text):
     """The pattern matches at every quotation mark, at the first attempt: there is nothing to which it could go back."""
     for place, character in enumerate(text):
-        if character == '"':
+        starts_a_word = place == 0 or text[place - 1] in ' \n[]()"'
+        if character == '"' or (character == "'" and starts_a_word):
             found = lexer._STRING.match(text, place)
             assert found
-            assert found["closed"] or not text[found.end() :].strip("\\")
+            assert found["closed"] or found["ended"] or not text[found.end() :].strip("\\")
 
 
 @pytest.mark.parametrize(

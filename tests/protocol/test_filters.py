@@ -255,7 +255,6 @@ def test_filter_by_the_id_of_another_resource(people, name):
 
 
 INVALID = [
-    "",
     " ",
     "title",
     "title eq",
