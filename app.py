@@ -19,8 +19,10 @@ from commands.service_files import ServiceFiles
 from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
+from oauth.keys import MAX_LIFETIME, KeyCache
 from panel import lists
 from runtime import buffered_logging
+from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
@@ -66,7 +68,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
-    TokenEndpoint(_client_throttle(settings, own)).init_app(app, settings.oauth.token_endpoint)
+    of_clients = (own.client_failures, own.keys, own.assertions) if settings.path else ()
+    _token_endpoint(*of_clients).init_app(app, settings.oauth.token_endpoint)
     provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
@@ -165,8 +168,11 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
 
 
-def _client_throttle(settings: Config, own: ServiceFiles) -> Throttle:
-    return Throttle(path=own.client_failures if settings.path else None, shares_limit=False)
+def _token_endpoint(
+    failures: Path | None = None, keys: Path | None = None, assertions: Path | None = None
+) -> TokenEndpoint:
+    throttle = Throttle(path=failures, shares_limit=False)
+    return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME))
 
 
 def _configured_store(settings: Config) -> Store:

@@ -11,9 +11,10 @@ from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
 from panel.security import PREFIX, PanelSecurity
-from panel.sessions import RevokedSessions
+from panel.sessions import MAX_LIFETIME
 from panel.signin import SignIn
 from provisioning_log import portal
+from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.directory.service import Service
 
@@ -25,7 +26,7 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
 
     All workers share two files: the sessions that were signed out, and failed sign-ins.
     """
-    revoked = RevokedSessions(revoked_path)
+    revoked = SharedIds(revoked_path, MAX_LIFETIME)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     PanelSecurity(served, revoked).init_app(app, panel)
     panel.register_error_handler(Exception, page.show_error)

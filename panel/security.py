@@ -10,6 +10,7 @@ from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound
 from panel import sessions
 from panel.page import error_page, is_form_submission
 from runtime import networks
+from runtime.shared_ids import SharedIds
 from scim.directory.service import Service
 
 PREFIX = "/panel"
@@ -84,7 +85,7 @@ def _csrf_token() -> str:
 class PanelSecurity:
     """Requires a signed-in administrator and a valid CSRF token."""
 
-    def __init__(self, service: Service, revoked: sessions.RevokedSessions) -> None:
+    def __init__(self, service: Service, revoked: SharedIds) -> None:
         self._service, self._revoked = service, revoked
 
     def init_app(self, app: Flask, panel: Blueprint) -> None:

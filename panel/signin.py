@@ -10,6 +10,7 @@ from werkzeug.security import check_password_hash
 from panel import sessions
 from panel.page import is_form_submission
 from panel.security import PREFIX, SIGN_IN_BYTES, check_form
+from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.web.request import service
 
@@ -19,7 +20,7 @@ log = logging.getLogger("tinyscim.panel")
 class SignIn:
     """The sign-in and sign-out pages; failed attempts are throttled."""
 
-    def __init__(self, revoked: sessions.RevokedSessions, throttle: Throttle) -> None:
+    def __init__(self, revoked: SharedIds, throttle: Throttle) -> None:
         self._revoked, self._throttle = revoked, throttle
 
     def sign_in(self) -> ResponseReturnValue:

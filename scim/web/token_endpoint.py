@@ -11,8 +11,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from config import Client, Config
 from oauth.access_tokens import Grant, as_token, issue
-from oauth.authentication import authenticate_by_secret
+from oauth.authentication import authenticate_by_assertion, authenticate_by_secret
+from oauth.keys import ALGORITHMS, KeyCache
 from oauth.token_request import SCOPES, OAuthError, TokenRequest, granted_scope, read_token_request
+from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.web.request import origin, request, service, token_url
 
@@ -29,8 +31,8 @@ class TokenEndpoint:
     Without clients there is nothing at its addresses.
     """
 
-    def __init__(self, throttle: Throttle) -> None:
-        self._throttle = throttle
+    def __init__(self, throttle: Throttle, keys: KeyCache, used_assertions: SharedIds) -> None:
+        self._throttle, self._keys, self._used = throttle, keys, used_assertions
 
     def init_app(self, app: Flask, path: str) -> None:
         """Register the endpoint and its metadata."""
@@ -46,7 +48,8 @@ class TokenEndpoint:
             grant_types_supported=["client_credentials"],
             response_types_supported=[],
             scopes_supported=list(SCOPES),
-            token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post", "private_key_jwt"],
+            token_endpoint_auth_signing_alg_values_supported=ALGORITHMS,
         )
 
     def token(self) -> Response:
@@ -62,7 +65,7 @@ class TokenEndpoint:
             return _refused(error, claimed)
 
     def _granted(self, given: TokenRequest, config: Config) -> Response:
-        client, credential = authenticate_by_secret(given, config)
+        client, credential = self._authenticated(given, config)
         self._throttle.forgive(request.remote_addr or "", client.id)
         scope = granted_scope(given.scopes, client.scope)
         seconds = config.oauth.access_token_minutes * 60
@@ -70,6 +73,11 @@ class TokenEndpoint:
         request.token = as_token(client, scope)
         log.info("request=%s client %s signed in with %s", request.id, _shown(client), credential)
         return _answer({"access_token": text, "token_type": "Bearer", "expires_in": seconds, "scope": scope})
+
+    def _authenticated(self, given: TokenRequest, config: Config) -> tuple[Client, str]:
+        if given.assertion:
+            return authenticate_by_assertion(given, config, self._keys, self._used)
+        return authenticate_by_secret(given, config)
 
 
 def _configuration() -> Config:

@@ -13,6 +13,7 @@ from app import create_app
 from config import edit
 from panel import sessions
 from panel.sessions import MAX_LIFETIME
+from runtime.shared_ids import SharedIds
 from storage.memory import MemoryStore
 from tests.support.panel_browser import PASSWORD, Browser, Page, fields
 from tests.support.serving import rewrite
@@ -261,11 +262,11 @@ def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
 
 def test_a_revoked_session_is_forgotten_when_it_expires(tmp_path):
     path = tmp_path / "ended.json"
-    sessions.RevokedSessions(path).add("long ago", time.time() - MAX_LIFETIME - 1)
-    sessions.RevokedSessions(path).add("just now", time.time())
+    SharedIds(path, MAX_LIFETIME).add("long ago", time.time() - MAX_LIFETIME - 1)
+    SharedIds(path, MAX_LIFETIME).add("just now", time.time())
     assert list(json.loads(path.read_text())) == ["just now"]
     path.write_text("{")
-    assert "just now" not in sessions.RevokedSessions(path)
+    assert "just now" not in SharedIds(path, MAX_LIFETIME)
 
 
 def test_the_cookie_is_secure_if_the_public_url_is_https(make_browser):

@@ -1,0 +1,159 @@
+"""The public keys of issuers (JWKS, RFC 7517): fetched over the network, cached in a file that all workers share."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from fileio.atomic import make_folder, open_to_read, replace_atomically
+from fileio.locks import locked
+
+# Asymmetric ones alone: with HS256, the public key would be the secret.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "Ed448")
+MAX_LIFETIME = 86_400  # seconds for which an assertion may work, and for which its jti is remembered
+
+PAUSE = 60.0  # seconds between two fetches from one URL
+STALE = 86_400.0  # seconds after which keys are fetched again when they are needed, as one may have been withdrawn
+TIMEOUT = 5.0  # seconds for all of the answer
+MAX_BYTES = 500_000
+_MIN_RSA_CHARACTERS = 342  # of a modulus of 2,048 bits in base64
+
+Jwk = Mapping[str, Any]
+
+log = logging.getLogger("tinyscim.oauth")
+
+
+class FetchError(Exception):
+    """The keys could not be fetched; the message says why."""
+
+
+class UnknownKey(Exception):
+    """No key has this id; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """The keys from a URL, by id, with the time of the last fetch and of the last attempt; `problem` is its error."""
+
+    keys: dict[str, Jwk] = field(default_factory=dict)
+    fetched: float = 0.0
+    attempted: float = 0.0
+    problem: str = ""
+
+
+class KeyCache:
+    """The keys of issuers; without a path, of this process alone.
+
+    Keys are fetched if an unknown one is needed, at most once a minute, and once a day. If that fails, the cached ones
+    go on serving.
+    """
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock = path, clock
+        self._cached: dict[str, Cached] = {}
+        self._lock = Lock()
+
+    def find(self, url: str, id: str) -> Jwk:
+        """Return the key with an id. Raises UnknownKey."""
+        cached = self._read().get(url, Cached())
+        if id not in cached.keys or self._clock() - cached.fetched > STALE:
+            cached = self.refresh(url)
+        if id not in cached.keys:
+            problem = f", which could not be fetched: {cached.problem}" if cached.problem else ""
+            raise UnknownKey(f"its key is not among the {len(cached.keys)} keys of {url}{problem}")
+        return cached.keys[id]
+
+    def refresh(self, url: str) -> Cached:
+        """Fetch the keys, unless that was tried within a minute, and return what is known of them.
+
+        Other workers wait for the result instead of fetching too.
+        """
+        with self._lock, self._locked_file():
+            cached, now = self._read().get(url, Cached()), self._clock()
+            if 0 <= now - cached.attempted < PAUSE:
+                return cached
+            try:
+                cached = Cached(fetch(url), now, now)
+            except FetchError as error:
+                cached = replace(cached, attempted=now, problem=str(error))
+                log.warning("the keys of %s could not be fetched: %s", url, error)
+            self._write(url, cached)
+            return cached
+
+    @contextmanager
+    def _locked_file(self) -> Iterator[None]:
+        """Lock the file; if that fails, other workers fetch the keys by themselves."""
+        with ExitStack() as stack:
+            try:
+                if self._path:
+                    make_folder(self._path.parent)
+                    stack.enter_context(locked(self._path.with_name(self._path.name + ".lock")))
+            except OSError as error:
+                log.error("%s: %s; each worker fetches the keys", self._path, error.strerror)
+            yield
+
+    def _read(self) -> dict[str, Cached]:
+        """Return the cached keys by URL; a missing or damaged file has none."""
+        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+            if self._path:
+                with open_to_read(self._path) as file:
+                    self._cached = {url: Cached(**fields) for url, fields in json.load(file).items()}
+        return self._cached
+
+    def _write(self, url: str, cached: Cached) -> None:
+        self._cached = {**self._cached, url: cached}
+        if self._path:
+            text = json.dumps({url: asdict(one) for url, one in self._cached.items()})
+            try:
+                replace_atomically(self._path, [text.encode()])
+            except OSError as error:
+                log.error("%s: %s; each worker fetches the keys", self._path, error.strerror)
+
+
+def fetch(url: str) -> dict[str, Jwk]:
+    """Fetch the keys of a URL, by id; redirects are not followed. Raises FetchError."""
+    import httpx  # with the first assertion only: it takes a fifth of the start-up time of a command
+
+    # Compressed answers are not asked for: their real size would be known too late.
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    try:
+        with httpx.Client(timeout=TIMEOUT) as client, client.stream("GET", url, headers=headers) as response:
+            if response.status_code != 200:
+                raise FetchError(f"the answer's status is {response.status_code}, not 200")
+            return _by_id(json.loads(_body(response.iter_raw(8_192))))
+    except httpx.TimeoutException:
+        raise FetchError(f"there was no answer within {TIMEOUT:g} seconds") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise FetchError(f"could not connect: {error}") from None
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        raise FetchError("the answer is not a set of keys (RFC 7517 section 5)") from None
+
+
+def _body(pieces: Iterator[bytes]) -> bytes:
+    end, body = time.monotonic() + TIMEOUT, b""
+    for piece in pieces:
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise FetchError(f"the answer has more than {MAX_BYTES} bytes")
+        if time.monotonic() > end:
+            raise FetchError(f"the answer took more than {TIMEOUT:g} seconds")
+    return body
+
+
+def _by_id(body: Any) -> dict[str, Jwk]:
+    """Return the keys that can verify an assertion: public ones with an id, for signatures, and long enough."""
+    return {key["kid"]: _public(key) for key in body["keys"] if isinstance(key.get("kid"), str) and _is_usable(key)}
+
+
+def _is_usable(key: Jwk) -> bool:
+    is_long_enough = key.get("kty") != "RSA" or len(key["n"]) >= _MIN_RSA_CHARACTERS
+    return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig" and is_long_enough
+
+
+def _public(key: Jwk) -> Jwk:
+    return {name: key[name] for name in ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y") if name in key}
