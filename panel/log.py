@@ -1,43 +1,43 @@
-"""The pages of the provisioning log: entries, unknown attributes, deprovisioning."""
+"""The pages of the provisioning log: entries by cycle, unknown attributes, deprovisioning."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, render_template, request, url_for
+from flask import current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.names import Names
+from panel import log_entry
 from panel.page import refuse
-from provisioning_log import ProvisioningLog, log_of
-from provisioning_log.advice import advice
-from provisioning_log.entries import ACTIONS, Entry, Subject
-from provisioning_log.export import detail, flat, people_of, shown
-from provisioning_log.search import RESULTS, Criteria, Page, read_time
-from scim.errors import NotFound
-from scim.protocol.projection import Projection
+from provisioning_log import ProvisioningLog, activity_of, log_of
+from provisioning_log.entries import ACTIONS, Entry
+from provisioning_log.grouping import GroupedPage
+from provisioning_log.search import Criteria, Totals, read_time
 from scim.web.request import service
 from storage.base import Document
 
 HISTORY = 50
+RANGES = {"1h": "Hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "": "Any time"}
 
 
 def listing() -> ResponseReturnValue:
-    """Show the matching entries, newest first."""
+    """Show the matching entries by cycle, newest first."""
     log = log_of(current_app)
     if log is None:
         return render_template("log/off.html")
     names = ("person", "action", "result", "since", "until")
     given = {name: value for name in names if (value := request.args.get(name, "").strip()[:200])}
     criteria, problem = _criteria(given)
-    page = Page([]) if problem else log.search(criteria, request.args.get("before", "")[:40])
+    activity = activity_of(current_app).read()
+    page = GroupedPage([]) if problem else log.rows(criteria, request.args.get("before", "")[:40], activity)
     return render_template(
         "log/list.html",
         page=page,
+        totals=Totals() if problem else log.totals(criteria),
+        activity=activity,
         criteria=given,
         problem=problem,
         actions=ACTIONS,
-        results=RESULTS,
+        ranges=RANGES,
         unknown=len(log.warnings()),
     )
 
@@ -47,7 +47,7 @@ def entry(id: str) -> ResponseReturnValue:
     found = _log().find(id)
     if found is None:
         refuse("The log has no entry with this ID. It may have expired.", 404)
-    return render_template("log/entry.html", entry=found, pretty=_pretty)
+    return render_template("log/entry.html", **log_entry.details(found))
 
 
 def unknown() -> ResponseReturnValue:
@@ -66,11 +66,7 @@ def helpers() -> dict[str, Callable[..., Any]]:
     return {
         "history_of": _history,
         "disabled_since": _disabled_since,
-        "changes_of": _changes,
-        "advice_on": advice,
-        "detail_of": detail,
-        "people_of": people_of,
-        "address_of": _url_of,
+        **log_entry.helpers(),
     }
 
 
@@ -100,28 +96,3 @@ def _disabled_since(type: str, document: Document) -> str:
     """Return when a resource was disabled."""
     times = service().resources("").disabled_since(service().registry.types[type], [document["id"]])
     return times.get(document["id"], "")
-
-
-def _changes(entry: Entry) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the display name, SCIM name, old value and new value of each changed attribute."""
-    type, names = service().registry.types.get(entry.type), Names(service().live_config.current)
-    for whole, values in entry.changes.items():
-        for name, old, new in flat(whole, values):
-            target = type.resolve(name) if type else None
-            yield (names.label(target) if target and target.attribute else name), name, shown(old), shown(new)
-
-
-def _url_of(type: str, who: Subject) -> str:
-    """Return the URL of a resource's page, or an empty string if the resource is not stored."""
-    known = service().registry.types.get(type)
-    if known is None or not who.id:
-        return ""
-    try:
-        service().resources("").get(known, who.id, Projection(("id",)))
-    except NotFound:
-        return ""
-    return url_for("panel.resource", kind=known.endpoint.strip("/"), id=who.id)
-
-
-def _pretty(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False, indent=2)

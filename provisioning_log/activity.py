@@ -53,6 +53,10 @@ class Cycle:
         self.counts.update(other.counts)
         return True
 
+    def includes(self, moment: float) -> bool:
+        """Return whether a moment is in the cycle; a request's entry has the time of its end."""
+        return self.start - 1 <= moment <= self.end + 1
+
     @property
     def has_entries(self) -> bool:
         """Whether the log had entries of this cycle."""
@@ -135,9 +139,9 @@ class Activity:
         return [one for one in self.rejections if self.is_entra(Client(one.token, one.via))]
 
     def cycle_at(self, token: str, moment: float) -> Cycle | None:
-        """Return the cycle in which a token was used at a moment."""
-        found = (one for one in reversed(self.cycles) if one.client.token == token)
-        return next((one for one in found if one.start - 1 <= moment <= one.end + 1), None)
+        """Return the cycle in which a token was used at a moment, rather that of Entra than that of a tool."""
+        found = [one for one in self.cycles if one.client.token == token and one.includes(moment)]
+        return min(found, key=lambda one: one.client.via, default=None)
 
     def buckets(self, span: str, now: float | None = None) -> list[Bucket]:
         """Return the counts of all clients in one of `SPANS`, oldest first; the last bucket is not over yet."""

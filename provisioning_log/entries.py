@@ -14,7 +14,7 @@ from provisioning_log.fitting import TOO_LONG, Budget, fitted, shortened
 
 ACTIONS = (
     *("created", "updated", "disabled", "restored", "deleted", "purged", "joined", "left"),
-    *("unchanged", "failed", "lost"),
+    *("unchanged", "failed", "lost", "read"),
 )
 MAX_LINE = 200_000  # bytes
 MAX_NAME = 200  # characters of each of a resource's names
@@ -77,6 +77,11 @@ class Entry(NamedTuple):
     def failed(self) -> bool:
         """Whether the request failed."""
         return self.status >= 400
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the request changed something, or should have: entries may be lost."""
+        return not self.failed and self.actions != ("read",)
 
     @property
     def people(self) -> Iterator[Subject]:

@@ -29,7 +29,8 @@ def summary(entry: Entry) -> str:
 
 def detail(entry: Entry) -> str:
     """Return why a request failed: the reason for which its token was rejected, or the detail of the response."""
-    return entry.reason or str(entry.response.get("detail", "")) if isinstance(entry.response, Mapping) else ""
+    body = entry.response if isinstance(entry.response, Mapping) else {}
+    return entry.reason or str(body.get("detail", ""))
 
 
 def as_exchange(entry: Entry, registry: Registry) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.tokens import is_test_name
+from provisioning_log.activity import Activity
 from provisioning_log.archive import Archive
 from provisioning_log.entries import Entry, Subject
 from provisioning_log.failures import Cause, by_cause
 from provisioning_log.from_event import make_entry, subject_of
+from provisioning_log.grouping import GroupedPage, group
 from provisioning_log.redaction import Secrets
-from provisioning_log.search import Criteria, Page, find_page, matching
+from provisioning_log.search import Criteria, Page, Totals, find_page, matching, newest, totals
 from provisioning_log.unknown_attributes import Unknown, unknown_attributes
 from provisioning_log.writer import LogWriter
 from scim.directory.events import Event
@@ -38,6 +40,14 @@ class ProvisioningLog:
     def search(self, criteria: Criteria, before: str = "", limit: int = 50) -> Page:
         """Return a page of entries, newest first; `before` comes from the previous page."""
         return find_page(self._newest(), criteria, before, limit)
+
+    def rows(self, criteria: Criteria, before: str, activity: Activity) -> GroupedPage:
+        """Return a page of entries in groups, newest first; `before` comes from the previous page."""
+        return group(newest(self._newest(), criteria, before), activity)
+
+    def totals(self, criteria: Criteria) -> Totals:
+        """Count the entries that match apart from their result."""
+        return totals(self._newest(), criteria)
 
     def entries(self, criteria: Criteria) -> Iterator[Entry]:
         """Yield all matching entries, oldest first."""

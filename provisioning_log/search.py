@@ -1,11 +1,13 @@
-"""Finds entries by user or group, action, result and time, page by page."""
+"""Finds and counts entries by user or group, action, result and time."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from provisioning_log.entries import Entry, timestamp
 from provisioning_log.entry_reader import read_entry
@@ -13,6 +15,7 @@ from provisioning_log.segments import time_of
 from scim.schema.attributes import fold
 
 RESULTS = ("success", "failure")
+_HEAD = 220  # bytes at the beginning of a line that have its time, id and actions
 _AGO = re.compile(r"(\d{1,5})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -32,14 +35,30 @@ class Criteria:
         """Return whether an entry matches, except for its time."""
         return (
             (not self.action or self.action in entry.actions)
-            and (not self.result or (self.result == "failure") == entry.failed)
+            and (not self.result or (entry.failed if self.result == "failure" else entry.is_change))
             and (not self.id or any(who.id == self.id for who in entry.people))
             and (not self.person or _is_about(entry, fold(self.person)))
         )
 
-    def needles(self) -> list[bytes]:
-        """Return texts that a matching line contains, to skip the others without parsing them."""
-        return [f'"{text}"'.encode() for text in (self.action, self.id) if text]
+    def may_match(self, line: bytes) -> bool:
+        """Return whether a line may match, without parsing it, which takes ten times as long."""
+        if self.result and (self.result == "failure") != is_failure(line):
+            return False
+        if any(text and f'"{text}"'.encode() not in line for text in (self.action, self.id)):
+            return False
+        return not self.person or _longest_plain(self.person) in line.decode("utf-8", "replace").casefold()
+
+    def without_result(self) -> "Criteria":
+        """Return the criteria for entries with any result."""
+        return replace(self, result="")
+
+
+class Totals(NamedTuple):
+    """The number of entries: all, those of changes, and those of failures."""
+
+    all: int = 0
+    changes: int = 0
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +71,50 @@ class Page:
 
 def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limit: int = 50) -> Page:
     """Return a page of entries from lines in the order newest first."""
-    found: list[Entry] = []
-    if criteria.since:
-        since = criteria.since.encode()
-        lines = takewhile(lambda line: time_of(line) >= since, lines)
-    for entry in matching(_after(lines, before), criteria):
-        if len(found) == limit:
-            return Page(found, found[-1].id if found else before)
-        found.append(entry)
-    return Page(found)
+    entries = newest(lines, criteria, before)
+    found = list(islice(entries, limit))
+    has_more = next(entries, None) is not None
+    return Page(found, (found[-1].id if found else before) if has_more else "")
+
+
+def newest(lines: Iterable[bytes], criteria: Criteria, before: str = "") -> Iterator[Entry]:
+    """Yield the matching entries from lines in the order newest first, after the entry with the id `before`."""
+    return matching(_after(_since(lines, criteria), before), criteria)
+
+
+def totals(lines: Iterable[bytes], criteria: Criteria) -> Totals:
+    """Count the entries that match apart from their result, in lines in the order newest first."""
+    wanted = criteria.without_result()
+    kinds: Counter[str] = Counter()
+    if wanted.person or wanted.action or wanted.id:
+        kinds.update(
+            "failed" if entry.failed else "change" if entry.is_change else "" for entry in newest(lines, wanted)
+        )
+    else:
+        until = wanted.until.encode()
+        for line in _since(lines, wanted):
+            if not until or time_of(line) <= until:
+                kinds["failed" if is_failure(line) else "" if is_read(line) else "change"] += 1
+    return Totals(kinds.total(), kinds["change"], kinds["failed"])
+
+
+def is_failure(line: bytes) -> bool:
+    """Return whether a line is the entry of a failure: its actions are at its beginning."""
+    return line.find(b'"failed"', 0, _HEAD) > 0
+
+
+def is_read(line: bytes) -> bool:
+    """Return whether a line is the entry of a recorded read."""
+    return line.find(b'"actions":["read"]', 0, _HEAD) > 0
 
 
 def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:
     """Yield the matching entries in the order of their lines; unreadable lines are skipped."""
-    needles = criteria.needles()
     since, until = criteria.since.encode(), criteria.until.encode()
     for line in lines:
         if (since and time_of(line) < since) or (until and time_of(line) > until):
             continue
-        if all(needle in line for needle in needles):
+        if criteria.may_match(line):
             with suppress(ValueError):
                 entry = read_entry(line)
                 if criteria.matches(entry):
@@ -84,6 +128,19 @@ def read_time(text: str) -> str:
         return timestamp((datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())
     moment = datetime.fromisoformat(text.strip())
     return timestamp((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _since(lines: Iterable[bytes], criteria: Criteria) -> Iterable[bytes]:
+    since = criteria.since.encode()
+    return takewhile(lambda line: time_of(line) >= since, lines) if since else lines
+
+
+def _longest_plain(text: str) -> str:
+    """Return the longest part of a text that folding and JSON leave as it is."""
+    return max(_NOT_PLAIN.split(text.casefold()), key=len)
+
+
+_NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]+")
 
 
 def _after(lines: Iterable[bytes], id: str) -> Iterator[bytes]:

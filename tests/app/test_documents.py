@@ -118,6 +118,12 @@ def test_the_architecture_names_exactly_the_packages_that_exist():
     assert named == top | inner
 
 
+def test_every_file_that_the_architecture_names_is_there():
+    names = re.findall(r"`([\w.]+/[\w./*]+\.\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert "storage/base.py" in names
+    assert not [name for name in names if not list(ROOT.glob(name))]
+
+
 @pytest.mark.parametrize(("name", "lines"), [("README.md", 200), ("ARCHITECTURE.md", 120)])
 def test_the_entry_pages_are_short(name, lines):
     assert len((ROOT / name).read_text().splitlines()) <= lines

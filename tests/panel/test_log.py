@@ -30,7 +30,10 @@ def day(browser):
 
 
 def rows(page):
-    return [re.sub(r"<[^>]+>|\s+", " ", row) for row in re.findall(r"<tr>(.*?)</tr>", page.html, re.DOTALL)[1:]]
+    return [
+        re.sub(r"<[^>]+>|\s+", " ", row)
+        for row in re.findall(r"<tr(?: class=.failure.)?>(.*?)</tr>", page.html, re.DOTALL)[1:]
+    ]
 
 
 def test_the_log_requires_signing_in(anonymous):
