@@ -92,6 +92,11 @@ _RULES = (
         "another client sent it, fix that client.",
     ),
     _Rule(
+        *(401, "", "The access token's client"),
+        "Create another secret (`flask client secret ID`, or `flask client new --name NAME` if the client was "
+        f"revoked), enter it in Entra's {portal.CONNECTIVITY}, and select {portal.TEST}.",
+    ),
+    _Rule(
         *(401, "", ""),
         "Create a new token (New SCIM token in the panel, or `flask token new --name NAME`), paste it as the "
         f"{portal.SECRET_TOKEN} into Entra's {portal.CONNECTIVITY}, and select {portal.TEST}.",

@@ -33,6 +33,13 @@ def test_the_documented_steps_have_each_page_with_its_older_name(page):
     assert not page.older or f"formerly {page.older}" in words(GUIDE)
 
 
+def test_the_documented_steps_have_each_field_and_button():
+    labels = [value for name, value in vars(portal).items() if isinstance(value, str) and name.isupper()]
+    labels = [label for label in labels if not label.startswith("https:")]
+    assert portal.TENANT_URL in labels
+    assert not [label for label in labels if label.casefold() not in words(GUIDE).casefold()]
+
+
 def test_links_of_the_documented_steps_are_those_of_the_module():
     links = set(re.findall(r"\((https://[^)]+)\)", GUIDE))
     assert links

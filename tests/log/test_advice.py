@@ -1,11 +1,15 @@
 """Advice on failed requests, and on unknown attributes."""
 
+import time
 import tomllib
 
 import pytest
 
+from config import client_edit
+from config.reload import MAX_AGE
 from provisioning_log.advice import advice
 from provisioning_log.entries import Entry
+from tests.support.oauth_service import OAuthService, make_client
 
 CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -82,6 +86,17 @@ def test_a_token_that_may_only_read_is_named(make_logged):
     logged = make_logged(read_only=True)
     logged.scim.post("/Users", {"userName": "ann"})
     assert advice(logged.last()) == 'Give this client another token: "entra" was created with --read-only.'
+
+
+def test_advice_for_a_revoked_oauth_client_is_another_secret(tmp_path):
+    secret, table = make_client()
+    service = OAuthService(table, folder=tmp_path)
+    token = service.access_token(secret)
+    client_edit.remove_secret(service.path, "entra-id", table["secrets"][0]["id"])
+    time.sleep(MAX_AGE)
+    answer = service.get(token)
+    entry = Entry("", "", ("failed",), answer.status_code, response=answer.get_json(force=True))
+    assert "flask client secret ID" in advice(entry)
 
 
 def test_advice_for_a_connection_that_is_off(make_logged):
