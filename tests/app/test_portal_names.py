@@ -52,6 +52,9 @@ def test_the_readme_names_only_pages_of_the_module():
     paths = {part for page in PAGES for part in (page.path, *page.path.split(" > "))}
     assert named
     assert {words(name) for name in named} <= paths | OTHERS
+    older = [str(page) for page in PAGES if page.older and page.path in words(steps)]
+    assert older
+    assert all(name in words(steps) for name in older)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
