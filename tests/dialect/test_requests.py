@@ -1,7 +1,7 @@
-"""The golden requests in requests/*.json, replayed in order in-process and against gunicorn.
+"""Recorded requests, replayed in order in-process and against gunicorn: Entra's in requests/, others' in clients/.
 
-A step has a method, a path, an optional body and the status. Its `answer` is a part of what is expected
-(null: the key must be absent; a list: element by element); it may `keep` values of the answer under a name,
+A step has a method, a path, optional headers, an optional body and the status. Its `answer` is a part of what is
+expected (null: the key must be absent; a list: element by element); it may `keep` values of the answer under a name,
 for which `{name}` stands in later steps. `{run}` stands for a word that no other replay has.
 """
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-GOLDEN = sorted((Path(__file__).parent / "requests").glob("*.json"))
+RECORDED = sorted(
+    path for folder in ("requests", "clients") for path in (Path(__file__).parent / folder).glob("*.json")
+)
 
 
 def fill(value, kept):
@@ -36,15 +38,15 @@ def differences(expected, found, at=""):
         yield f"{at}: expected {expected!r}, found {found!r}"
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("recorded", RECORDED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("server", ["scim", "live"])
-def test_golden_requests(request, golden, server):
+def test_recorded_requests(request, recorded, server):
     client = request.getfixturevalue(server)
     kept = {"run": uuid.uuid4().hex[:8]}
-    for step in json.loads(golden.read_text()):
+    for step in json.loads(recorded.read_text()):
         step = fill(step, kept)
         body = json.dumps(step["body"]).encode() if "body" in step else None
-        answer = client.request(step["method"], step["path"], data=body)
+        answer = client.request(step["method"], step["path"], headers=step.get("headers"), data=body)
         where = f"{step['method']} {step['path']}"
         assert answer.status == step["status"], (where, answer.text)
         assert list(differences(step.get("answer", {}), answer.body or {})) == [], where
