@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 import click
 from flask import current_app
 
-from commands.output import Group, opened, to_file
+from commands.output import Group, as_minute, opened, to_file
+from commands.paths import config_path
+from config import edit
 from fileio.csv_writer import write_table
 from provisioning_log import ProvisioningLog, log_of
 from provisioning_log.entries import ACTIONS
 from provisioning_log.export import COLUMNS, as_exchange, as_row, summary
-from provisioning_log.search import RESULTS, Criteria, matching, read_time
+from provisioning_log.search import RESULTS, Criteria, matching, read_time, record_until
 
 log = Group("log", is_all=True, help="Show and export the provisioning log.")
 
@@ -110,6 +112,22 @@ def export(form: str, output: str, **criteria: str | None) -> None:
         else:
             for entry in entries:
                 file.write(json.dumps(as_exchange(entry, registry), ensure_ascii=False) + "\n")
+
+
+@log.command("record")
+@click.option("--for", "span", metavar="TIME", help="How long to record, such as 30m, 2h or 1d; at most 7d.")
+@click.option("--stop", is_flag=True, help="Stop recording.")
+def record(span: str | None, stop: bool) -> None:
+    """Record successful reads for a while, to see everything that Entra sends."""
+    if bool(span) == stop:
+        raise click.UsageError("Give either --for or --stop.")
+    path = config_path()
+    try:
+        until = None if stop else record_until(span or "")
+        edit.set_record_reads(path, until)
+    except (ValueError, edit.Refused) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Reads are recorded until {as_minute(until, '')} UTC." if until else "Reads are no longer recorded.")
 
 
 def _log() -> ProvisioningLog:

@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,3 +100,10 @@ def _is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_moment(text: str) -> bool:
+    """Return whether a text is a date and time with its zone."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).tzinfo is not None
+    return False

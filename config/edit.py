@@ -94,6 +94,11 @@ def set_enabled(path: Path, enabled: bool) -> None:
     _set(path, "connection", {"enabled": enabled})
 
 
+def set_record_reads(path: Path, until: datetime | None) -> None:
+    """Let the provisioning log record reads until a time, or stop recording them. Raises Refused."""
+    _set(path, "log", {"record_reads_until": f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else ""})
+
+
 def set_attribute_names(path: Path, names: Mapping[str, str]) -> None:
     """Set the organisation's names for its attributes. Raises Refused."""
     _set(path, "attribute_names", names)

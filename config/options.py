@@ -107,6 +107,12 @@ class LogOptions:
     path: str = "data/provisioning.jsonl"
     max_bytes: int = 20_000_000
     days: int = 90
+    record_reads_until: str = ""
+
+    @property
+    def records_reads(self) -> bool:
+        """Whether the log also gets an entry for each read."""
+        return bool(self.record_reads_until) and datetime.now(UTC) < datetime.fromisoformat(self.record_reads_until)
 
 
 @dataclass(frozen=True, slots=True)

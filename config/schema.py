@@ -101,6 +101,7 @@ class LogSchema(TableSchema):
     path = Text("a file of its own", lambda text: not text or checks.is_file(text))
     max_bytes = Number(100_000, 200_000_000)
     days = Number(1, 3_650)
+    record_reads_until = Text('a time like "2030-01-31T12:00:00Z"', lambda text: not text or checks.is_moment(text))
 
 
 class ConnectionSchema(TableSchema):

@@ -62,6 +62,8 @@ def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
         ("/directory/<kind>/<id>", "resource", directory.resource, ("GET",)),
         ("/directory/<kind>/<id>/remove", "remove", directory.remove, form),
         ("/log", "log", log_pages.listing, ("GET",)),
+        ("/log/record", "record_reads", log_pages.record, ("POST",)),
+        ("/log/record", "record_page", _redirect_to("log"), ("GET",)),
         ("/log/unknown", "log_unknown", log_pages.unknown, ("GET",)),
         ("/log/<id>", "log_entry", log_pages.entry, ("GET",)),
         ("/deprovisioning", "deprovisioning", log_pages.deprovisioning, ("GET",)),

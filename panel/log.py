@@ -1,44 +1,48 @@
 """The pages of the provisioning log: entries by cycle, unknown attributes, deprovisioning."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, render_template, request
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from config import edit
 from panel import log_entry
-from panel.page import refuse
+from panel.page import config_path, form_field, refuse
 from provisioning_log import ProvisioningLog, activity_of, log_of
 from provisioning_log.entries import ACTIONS, Entry
 from provisioning_log.grouping import GroupedPage
-from provisioning_log.search import Criteria, Totals, read_time
+from provisioning_log.search import Criteria, Totals, read_time, record_until
 from scim.web.request import service
 from storage.base import Document
 
 HISTORY = 50
+log = logging.getLogger("tinyscim.panel")
 RANGES = {"1h": "Hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "": "Any time"}
 
 
 def listing() -> ResponseReturnValue:
     """Show the matching entries by cycle, newest first."""
-    log = log_of(current_app)
-    if log is None:
+    found = log_of(current_app)
+    if found is None:
         return render_template("log/off.html")
     names = ("person", "action", "result", "since", "until")
     given = {name: value for name in names if (value := request.args.get(name, "").strip()[:200])}
     criteria, problem = _criteria(given)
     activity = activity_of(current_app).read()
-    page = GroupedPage([]) if problem else log.rows(criteria, request.args.get("before", "")[:40], activity)
+    page = GroupedPage([]) if problem else found.rows(criteria, request.args.get("before", "")[:40], activity)
     return render_template(
         "log/list.html",
         page=page,
-        totals=Totals() if problem else log.totals(criteria),
+        totals=Totals() if problem else found.totals(criteria),
         activity=activity,
         criteria=given,
         problem=problem,
         actions=ACTIONS,
         ranges=RANGES,
-        unknown=len(log.warnings()),
+        unknown=len(found.warnings()),
+        recording=service().live_config.current.log,
     )
 
 
@@ -48,6 +52,20 @@ def entry(id: str) -> ResponseReturnValue:
     if found is None:
         refuse("The log has no entry with this ID. It may have expired.", 404)
     return render_template("log/entry.html", **log_entry.details(found))
+
+
+def record() -> ResponseReturnValue:
+    """Record reads for the chosen time, or stop recording them."""
+    _log()
+    span = form_field("for")
+    try:
+        until = record_until(span) if span else None
+    except ValueError as error:
+        refuse(str(error))
+    edit.set_record_reads(config_path(), until)
+    log.info("recording of reads %s from %s", f"turned on for {span}" if span else "turned off", request.remote_addr)
+    flash("Reads are recorded now." if until else "Reads are no longer recorded.")
+    return redirect(url_for("panel.log"))
 
 
 def unknown() -> ResponseReturnValue:
@@ -88,8 +106,8 @@ def _criteria(given: dict[str, str]) -> tuple[Criteria, str]:
 
 
 def _history(id: str) -> list[Entry]:
-    log = log_of(current_app)
-    return log.history(id, HISTORY) if log else []
+    found = log_of(current_app)
+    return found.history(id, HISTORY) if found else []
 
 
 def _disabled_since(type: str, document: Document) -> str:

@@ -95,6 +95,8 @@ def shown(value: Any) -> str:
 def _facts(entry: Entry) -> Iterator[str]:
     if entry.failed:
         yield " ".join(filter(None, (detail(entry), advice(entry))))
+    elif "read" in entry.actions:
+        yield " ".join((entry.path, *(f"{name}={value}" for name, value in entry.query.items())))
     elif "created" not in entry.actions:
         facts = [fact for name, values in entry.changes.items() for fact in flat(name, values)]
         for name, old, new in facts[:_SHOWN_CHANGES]:

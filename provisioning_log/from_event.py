@@ -36,7 +36,7 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         by=event.token or (event.rejection[1] if event.rejection else ""),
         ms=round(event.milliseconds, 1),
         **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
-        query=shown_query(event.query),
+        query=dict(event.query.items()) if event.is_read else shown_query(event.query),
         request=event.request,
         response=event.response,
         request_id=event.request_id,
@@ -74,6 +74,8 @@ def _differences(old: Document, new: Document, prefix: str = "") -> Changes:
 
 def _actions(event: Event, changed: Changes) -> tuple[str, ...]:
     """Return what was done, the main action first."""
+    if event.is_read:
+        return ("read",)
     done = _write_actions(event.outcome, changed, event.cause) if event.outcome else []
     if event.status >= 400:
         done.append("failed")
@@ -117,7 +119,7 @@ def _of_outcome(outcome: WriteResult, changed: Changes) -> dict[str, Any]:
 
 
 def _of_failure(event: Event, registry: Registry) -> dict[str, Any]:
-    """Return the type and subject of a failed request, taken from its path and body."""
+    """Return the type and subject of a failed request or a read, taken from its path and body."""
     parts = event.path.strip("/").split("/")
     for index, part in enumerate(parts):
         type = registry.at(part)

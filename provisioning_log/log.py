@@ -29,8 +29,8 @@ class ProvisioningLog:
         self._warned: tuple[Any, list[Unknown]] | None = None
 
     def observe(self, event: Event) -> None:
-        """Queue an event to be written, if it changed something or failed."""
-        if not event.is_read and not is_test_name(event.token):
+        """Queue an event to be written, if it changed something or failed, or if reads are recorded."""
+        if not is_test_name(event.token) and (not event.is_read or self._records(event)):
             self._writer.enqueue(event)
 
     def flush(self) -> None:
@@ -76,18 +76,23 @@ class ProvisioningLog:
         """Return the failures since a time by their cause, the most frequent first."""
         return by_cause(self._newest(), since)
 
+    def _records(self, event: Event) -> bool:
+        """Return whether a read is to be recorded."""
+        is_query = event.method == "GET" or event.path.endswith("/.search")
+        return is_query and bool(event.token) and self._service.live_config.cached.log.records_reads
+
     def _newest(self) -> Iterator[bytes]:
         self.flush()
         return self.files.newest_first()
 
     def _line(self, event: Event, id: str) -> str | None:
         entry = make_entry(event, id, self._service.registry)
-        if entry and entry.failed and entry.who.id and entry.who.id == entry.who.name:
+        if entry and not event.outcome and entry.who.id and entry.who.id == entry.who.name:
             entry = entry._replace(who=self._stored_subject(entry))
         return self._secrets.clean(entry) if entry else None
 
     def _stored_subject(self, entry: Entry) -> Subject:
-        """Return the subject of a failed request with its stored names: the request has only the id."""
+        """Return the subject of a failure or a read with its stored names: the request has only the id."""
         try:
             type = self._service.registry.types[entry.type]
             return subject_of(self._service.resources("").get(type, entry.who.id).document)

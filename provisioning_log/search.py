@@ -14,6 +14,7 @@ from provisioning_log.entry_reader import read_entry
 from provisioning_log.segments import time_of
 from scim.schema.attributes import fold
 
+MAX_RECORDING = timedelta(days=7)
 RESULTS = ("success", "failure")
 _HEAD = 220  # bytes at the beginning of a line that have its time, id and actions
 _AGO = re.compile(r"(\d{1,5})\s*([mhdw])")
@@ -128,6 +129,15 @@ def read_time(text: str) -> str:
         return timestamp((datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())
     moment = datetime.fromisoformat(text.strip())
     return timestamp((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def record_until(text: str) -> datetime:
+    """Return when a recording of reads ends that lasts for a span such as 2h. Raises ValueError."""
+    span = _AGO.fullmatch(text.strip().lower())
+    length = timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else timedelta(0)
+    if not timedelta(0) < length <= MAX_RECORDING:
+        raise ValueError(f'"{text}" is not a time from 1m to 7d. Use, for example, 30m, 2h or 1d.')
+    return datetime.now(UTC) + length
 
 
 def _since(lines: Iterable[bytes], criteria: Criteria) -> Iterable[bytes]:

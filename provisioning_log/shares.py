@@ -1,6 +1,7 @@
 """Fair shares: when the log is full, the clients with the most entries lose their oldest ones.
 
-A client is identified by its token's name (`by`), or by the `cause` of an entry without a token. While there is space,
+A client is identified by its token's name (`by`), or by the `cause` of an entry without a token; recorded reads count
+as one client, so that they evict no changes. While there is space,
 a client may use all of it. When the log is full, clients within their share lose nothing.
 """
 
@@ -18,6 +19,8 @@ def owner_of(line: bytes) -> str:
         return ""
     if not isinstance(body, dict):
         return ""
+    if body.get("actions") == ["read"]:
+        return "reads"
     by, cause = body.get("by"), body.get("cause")
     return f"token {by}" if isinstance(by, str) else f"cause {cause}" if isinstance(cause, str) else ""
 
