@@ -22,8 +22,18 @@ from entra.responses import ExportError
 from entra.state import StateError
 from entra.tenant import TenantError
 from entra.validate import command as validate
+from entra.workload_identity import IdentityError, WorkloadIdentity
 
-EXPECTED = (CycleStoppedError, ExportError, MappingError, MemberError, StateError, TenantError, TokenRequestError)
+EXPECTED = (
+    CycleStoppedError,
+    ExportError,
+    IdentityError,
+    MappingError,
+    MemberError,
+    StateError,
+    TenantError,
+    TokenRequestError,
+)
 
 
 class Commands(click.Group):
@@ -172,6 +182,24 @@ def schema_command(schema_file: Path, output: Path | None) -> None:
         click.echo(text, nl=False)
     for change in changed or ["no changes: the schema already has everything"]:
         click.echo(change, err=True)
+
+
+@main.command("identity")
+@click.argument("identity_file", metavar="FILE", type=options.OUTPUT)
+@click.option("--port", type=click.IntRange(1, 65535), default=8399, show_default=True, help="Serve the keys here.")
+def identity_command(identity_file: Path, port: int) -> None:
+    """Create a workload identity, and show its four values.
+
+    The endpoint needs them to accept --federation FILE. The keys are served on this machine while a command uses the
+    file. An existing file is kept.
+    """
+    if not identity_file.exists():
+        WorkloadIdentity.create(port).save(identity_file)
+    identity = WorkloadIdentity.load(identity_file)
+    click.echo(f"Issuer:    {identity.issuer}")
+    click.echo(f"JWKS URL:  {identity.jwks_url}")
+    click.echo(f"Subject:   {identity.subject}")
+    click.echo(f"Audience:  {identity.audience}  (Entra's portal adds /.default, which its assertions do not have)")
 
 
 def _find(directory: tenant.Tenant, name: str) -> tenant.DirectoryObject:

@@ -13,15 +13,14 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 
-from entra import strict_json
 from entra.dialect import FLAG
-from entra.oauth import ClientCredentials
+from entra.exchange import HIDDEN_TOKEN, Exchange, parse_body
+from entra.oauth import AccessToken, Credentials, TokenRequestError
 
 FAULTS = ("429", "500", "503", "timeout")
 EXAMPLE_URL = "http://127.0.0.1:8000/api/scim/v2"
 USER_AGENT = "Tinyscim-Entra-emulator/1.0"
 MAX_RETRY_AFTER = 60  # seconds
-HIDDEN_TOKEN = "(token)"  # noqa: S105  # stands for the token wherever an exchange is shown
 NOT_SHOWN = ("host", "connection", "content-length")
 Query = Iterable[tuple[str, str]]
 Headers = Mapping[str, str | None]
@@ -41,41 +40,6 @@ class HttpOptions:
     faults: Mapping[str, float] = field(default_factory=dict)
     honour_retry_after: bool = False
     seed: int | None = None
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and its response, without the token."""
-
-    method: str
-    url: str
-    request: Any = None
-    base: str = ""
-    sent: dict[str, str] = field(default_factory=dict)
-    status: int | None = None
-    response: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    milliseconds: int = 0
-    fault: str | None = None
-    unreachable: bool = False
-
-    @property
-    def content_type(self) -> str:
-        """The response's Content-Type."""
-        return self.headers.get("content-type", "")
-
-    @property
-    def outcome(self) -> int | str | None:
-        """The status, or the fault that left the request without a response."""
-        return self.fault if self.status is None else self.status
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the exchange in a form that `replay` reads."""
-        path, _, query = self.url.partition("?")
-        record = {"method": self.method, "path": path, "query": query, "request": masked(self.request)}
-        record |= {"status": self.status, "response": masked(self.response)}
-        record |= {"milliseconds": self.milliseconds, "fault": self.fault}
-        return {key: value for key, value in record.items() if value not in (None, "")}
 
 
 class RateLimiter:
@@ -105,28 +69,46 @@ class Endpoint:
         token: str,
         options: HttpOptions | None = None,
         transport: httpx.BaseTransport | None = None,
-        credentials: ClientCredentials | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.options = options or HttpOptions()
         self.base, self.flagged = split_url(url)
         self.credentials = credentials
-        self._token = token
-        self._transport = transport
+        self._token = AccessToken(token)
+        self._hidden = {token}
+        self._lock = threading.Lock()
         self._limiter = RateLimiter(self.options.rate)
         self._random = random.Random(self.options.seed)  # noqa: S311 (not a secret)
         self._http = httpx.Client(transport=transport, timeout=self.options.timeout, headers={"User-Agent": USER_AGENT})
         for name in ("Accept", "Accept-Encoding") + (() if self.options.user_agent else ("User-Agent",)):
             del self._http.headers[name]
 
-    def refresh_token(self) -> None:
-        """Request a new token if there are client credentials. Raises TokenRequestError if that fails."""
-        if self.credentials is not None:
-            self._token = self.credentials.request_token(self._transport)
+    @property
+    def token(self) -> str:
+        """The token of the next request."""
+        return self._token.text
 
-    def with_prefix(self, prefix: str) -> Self:
-        """Return a copy that sends a prefix before the token."""
+    def refresh_token(self, old: AccessToken | None = None) -> None:
+        """Request a new token if there are client credentials, unless another thread has replaced the old one.
+
+        Raises TokenRequestError if that fails.
+        """
+        if self.credentials is None:
+            return
+        with self._lock:
+            if old is None or self._token is old:
+                self._token = self.credentials.request_token(self._http)
+                self._hidden.add(self._token.text)
+
+    def ask_for_token(self, credentials: Credentials, **changes: str | None) -> Exchange:
+        """Send a token request with other credentials, or with a changed form."""
+        self._limiter.wait()
+        return credentials.ask(self._http, **changes)
+
+    def with_token(self, text: str) -> Self:
+        """Return a copy that sends another token, and requests none."""
         other = copy.copy(self)
-        other._token = prefix + self._token
+        other._token, other.credentials, other._hidden = AccessToken(text), None, {*self._hidden, text}
         return other
 
     def close(self) -> None:
@@ -139,29 +121,44 @@ class Endpoint:
         """Send a request. A failure does not raise: the exchange records it as its `fault`."""
         exchange = Exchange(method, self._url(path, query), body, self.base)
         self._limiter.wait()
-        self._attempt(exchange, headers or {})
+        token = self._attempt(exchange, headers or {})
+        if _is_invalid_token(exchange) and "Authorization" not in (headers or {}) and self._renew(exchange, token):
+            self._attempt(exchange, headers or {})
         if exchange.status in (429, 503) and self.options.honour_retry_after:
             seconds = exchange.headers.get("retry-after", "")
             time.sleep(min(int(seconds), MAX_RETRY_AFTER) if seconds.isdecimal() else 1)
             self._attempt(exchange, headers or {})
         return exchange
 
-    def _attempt(self, exchange: Exchange, headers: Headers) -> None:
+    def _attempt(self, exchange: Exchange, headers: Headers) -> AccessToken:
+        """Send the request, unless a fault is injected, and return the token that it was sent with."""
+        if time.monotonic() > self._token.renew_at:
+            self._renew(exchange, self._token)  # if that fails, the old token may still work
+        token = self._token
         fault = next((name for name, share in self.options.faults.items() if self._random.random() < share), None)
         started = time.monotonic()
         if fault is None or fault == "timeout":
-            self._exchange(exchange, headers)
+            self._exchange(exchange, headers, token.text)
         exchange.milliseconds = round((time.monotonic() - started) * 1000)
         if fault is not None:
             exchange.fault = f"injected {fault}"
             exchange.status = int(fault) if fault.isdigit() else None
         if fault == "timeout":  # the endpoint processed the request, but the client got no response
             exchange.response = None
+        return token
 
-    def _exchange(self, exchange: Exchange, headers: Headers) -> None:
+    def _renew(self, exchange: Exchange, old: AccessToken) -> bool:
+        """Return whether there is a new token; the exchange records why not."""
+        try:
+            self.refresh_token(old)
+        except TokenRequestError as error:
+            exchange.fault, exchange.unreachable = str(error), True
+        return self._token is not old
+
+    def _exchange(self, exchange: Exchange, headers: Headers, token: str) -> None:
         exchange.fault, exchange.unreachable = None, False
         try:
-            response = self._http.send(self._request(exchange, headers))
+            response = self._http.send(self._request(exchange, headers, token))
         except httpx.TimeoutException:
             exchange.fault = f"no response within {self.options.timeout:g} seconds"
         except httpx.ConnectError as error:
@@ -175,10 +172,10 @@ class Endpoint:
             exchange.headers = {k: self._hide(v) for k, v in response.headers.items()}
             exchange.response = parse_body(self._hide(response.text))
 
-    def _request(self, exchange: Exchange, headers: Headers) -> httpx.Request:
+    def _request(self, exchange: Exchange, headers: Headers, token: str) -> httpx.Request:
         content = None if exchange.request is None else json.dumps(exchange.request).encode()
         request = self._http.build_request(exchange.method, self.base + exchange.url, content=content)
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {token}"
         if content is not None:
             suffix = "; charset=utf-8" if self.options.charset else ""
             request.headers["Content-Type"] = f"application/scim+json{suffix}"
@@ -199,32 +196,19 @@ class Endpoint:
 
     def _hide(self, text: str) -> str:
         # An endpoint may echo the token, which must not reach a log or a report.
-        return text.replace(self._token, HIDDEN_TOKEN) if self._token else text
-
-
-def parse_body(text: str) -> Any:
-    """Parse a JSON body; None if it is empty, the text itself if it is not JSON."""
-    try:
-        return strict_json.loads(text) if text.strip() else None
-    except ValueError:
+        for token in sorted(filter(None, list(self._hidden)), key=len):
+            text = text.replace(token, HIDDEN_TOKEN)
         return text
+
+
+def _is_invalid_token(exchange: Exchange) -> bool:
+    """Return whether the endpoint refused the token as RFC 6750 section 3.1 says of one that has expired."""
+    return exchange.status == 401 and "invalid_token" in exchange.headers.get("www-authenticate", "")
 
 
 def _reason(error: Exception) -> str:
     reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
     return reason[:1].lower() + reason[1:]
-
-
-def masked(value: Any) -> Any:
-    """Copy a body without its passwords; no log or report may contain one."""
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    hidden = {key for key in value if key.casefold() == "password"}
-    if str(value.get("path", "")).rpartition(":")[2].casefold() == "password":
-        hidden.add("value")
-    return {key: "(hidden)" if key in hidden else masked(inner) for key, inner in value.items()}
 
 
 def split_url(url: str) -> tuple[str, bool]:

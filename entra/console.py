@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from entra.client import Exchange, masked
+from entra.exchange import Exchange, masked
 from entra.provisioning_log import Entry, ProvisioningLog
 
 PLAIN_INTERVAL = 5.0  # seconds

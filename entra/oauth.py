@@ -1,8 +1,18 @@
-"""OAuth client credentials: request a token at the start of a cycle instead of using a pasted one."""
+"""OAuth client credentials: access tokens for a client secret, or for the assertion of a workload identity."""
 
+import base64
+import time
 from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote_plus, urlsplit
 
 import httpx
+
+from entra.exchange import FORM, HIDDEN, Exchange, parse_body
+from entra.workload_identity import WorkloadIdentity
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+MARGIN = 60  # seconds before its end at which a token is replaced, or a tenth of its lifetime if that is less
 
 
 def is_valid_token(token: str) -> bool:
@@ -15,30 +25,73 @@ class TokenRequestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientCredentials:
-    """The token endpoint and the client's credentials; `repr` leaves out the secret."""
+class AccessToken:
+    """An access token and the time (of time.monotonic) from which another is requested."""
+
+    text: str = field(repr=False)
+    renew_at: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A client of a token endpoint with its secret or its workload identity; `repr` leaves out the secret."""
 
     url: str
     client_id: str
-    client_secret: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    sent: Literal["header", "body", "both"] = "body"
+    identity: WorkloadIdentity | None = field(default=None, repr=False)
     scope: str = ""
 
-    def request_token(self, transport: httpx.BaseTransport | None = None) -> str:
+    def request_token(self, http: httpx.Client) -> AccessToken:
         """Request a token. Raises TokenRequestError if the response contains none."""
-        form = {"grant_type": "client_credentials", "client_id": self.client_id}
-        form |= {"client_secret": self.client_secret} | ({"scope": self.scope} if self.scope else {})
-        try:
-            with httpx.Client(transport=transport) as client:
-                response = client.post(self.url, data=form)
-            token = response.json().get("access_token") if response.is_success else None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TokenRequestError(f"could not reach the token endpoint: {error}") from None
-        except (ValueError, AttributeError):
-            raise TokenRequestError("the token endpoint's response is not a JSON object") from None
+        exchange = self.ask(http)
+        if exchange.status is None:
+            raise TokenRequestError(f"could not reach the token endpoint: {exchange.fault}")
+        body = exchange.response
+        if exchange.status // 100 == 2 and not isinstance(body, dict):
+            raise TokenRequestError("the token endpoint's response is not a JSON object")
+        token = body.get("access_token") if exchange.status // 100 == 2 else None
         if not isinstance(token, str) or not token:
-            raise TokenRequestError(f"the token endpoint returned {response.status_code} without an access_token")
+            error = f" ({body['error']})" if isinstance(body, dict) and isinstance(body.get("error"), str) else ""
+            raise TokenRequestError(f"the token endpoint returned {exchange.status}{error} without an access_token")
         if not is_valid_token(token):
             raise TokenRequestError(
                 "the token endpoint returned a token with characters that an HTTP header cannot carry"
             )
-        return token
+        return AccessToken(token, _renew_at(body.get("expires_in")))
+
+    def ask(self, http: httpx.Client, **changes: str | None) -> Exchange:
+        """Send a token request and return the exchange; `changes` replace or leave out parameters of the form."""
+        headers, own = self._authentication()
+        form = {"grant_type": "client_credentials", "scope": self.scope or None, **own, **changes}
+        given = {name: value for name, value in form.items() if value is not None}
+        base = "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
+        exchange = Exchange("POST", self.url.removeprefix(base), given, base)
+        exchange.sent = {"content-type": FORM, **dict.fromkeys(headers, f"Basic {HIDDEN}")}
+        started = time.monotonic()
+        try:
+            response = http.post(self.url, data=given, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            exchange.fault, exchange.unreachable = str(error) or type(error).__name__, True
+        else:
+            exchange.status, exchange.headers = response.status_code, dict(response.headers)
+            exchange.response = parse_body(response.text.replace(self.secret or "\0", HIDDEN))  # it may be echoed
+        exchange.milliseconds = round((time.monotonic() - started) * 1000)
+        return exchange
+
+    def _authentication(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the headers and the form parameters that authenticate the client."""
+        body = {"client_id": self.client_id}
+        if self.identity is not None:
+            return {}, {**body, "client_assertion_type": JWT_BEARER, "client_assertion": self.identity.assertion()}
+        pair = f"{quote_plus(self.client_id)}:{quote_plus(self.secret)}"
+        header = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        body["client_secret"] = self.secret
+        return {} if self.sent == "body" else header, {} if self.sent == "header" else body
+
+
+def _renew_at(expires_in: Any) -> float:
+    if not isinstance(expires_in, int | float) or expires_in <= 0:
+        return float("inf")  # without an end, the token is used until it is refused
+    return time.monotonic() + expires_in - min(MARGIN, expires_in / 10)

@@ -12,7 +12,8 @@ import click
 from entra import graph, mapping
 from entra.client import FAULTS, Endpoint, HttpOptions, split_url
 from entra.mapping import MappingSet
-from entra.oauth import ClientCredentials, is_valid_token
+from entra.oauth import Credentials, is_valid_token
+from entra.workload_identity import WorkloadIdentity
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Built = TypeVar("Built")
@@ -104,9 +105,17 @@ def _secret(name: str, envvar: str, help: str, **more: Any) -> Callable[[Any], A
 
 token = _combine(
     _secret("--token", "SCIM_TOKEN", "The secret token.", callback=_check_token),
-    click.option("--oauth", metavar="URL", help="Request tokens here instead (OAuth client credentials)."),
-    click.option("--client-id", default="", help="The client id for --oauth."),
-    _secret("--client-secret", "SCIM_CLIENT_SECRET", "The client secret for --oauth."),
+    click.option("--token-endpoint", metavar="URL", help="Sign in here instead (OAuth client credentials)."),
+    click.option("--client-id", default="", help="The client ID for --token-endpoint."),
+    _secret("--client-secret", "SCIM_CLIENT_SECRET", "The client secret for --token-endpoint."),
+    _choice("--credentials", choices=["body", "header", "both"], help="Where client ID and secret are sent."),
+    click.option("--token-scope", default="", help="The scope to ask the token endpoint for."),
+    click.option(
+        "--federation",
+        "identity_file",
+        type=INPUT,
+        help="Sign in with the workload identity in this file, instead of a secret.",
+    ),
 )
 job = _combine(
     click.argument("tenant_file", metavar="TENANT", type=INPUT),
@@ -168,13 +177,33 @@ def make_endpoint(url: str, settings: Settings) -> Endpoint:
         split_url(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
-    oauth = settings["oauth"]
-    if not (settings["token"] or oauth):
+    credentials = _credentials(settings) if settings["token_endpoint"] else None
+    if not (settings["token"] or credentials):
         raise click.UsageError("No token. Pass --token TOKEN or set the environment variable SCIM_TOKEN.")
-    credentials = ClientCredentials(oauth, settings["client_id"], settings["client_secret"]) if oauth else None
-    endpoint = Endpoint(url, settings["token"], build(HttpOptions, settings), credentials=credentials)
+    token = "" if credentials else settings["token"]
+    endpoint = Endpoint(url, token, build(HttpOptions, settings), credentials=credentials)
     endpoint.refresh_token()
     return endpoint
+
+
+def _credentials(settings: Settings) -> Credentials:
+    """Build the client's credentials, and serve the keys of its workload identity until the command ends."""
+    if not settings["client_id"]:
+        raise click.UsageError("--token-endpoint needs --client-id.")
+    identity = None
+    if settings["identity_file"]:
+        identity = WorkloadIdentity.load(settings["identity_file"])
+        click.get_current_context().with_resource(identity.serving())
+    elif not settings["client_secret"]:
+        raise click.UsageError("No client secret. Set SCIM_CLIENT_SECRET, or pass --federation FILE.")
+    return Credentials(
+        settings["token_endpoint"],
+        settings["client_id"],
+        settings["client_secret"],
+        settings["credentials"],
+        identity,
+        settings["token_scope"],
+    )
 
 
 def make_mappings(settings: Settings) -> MappingSet:

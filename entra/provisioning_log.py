@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from entra.client import Exchange
 from entra.dialect import Change
+from entra.exchange import Exchange
 from entra.responses import INCOMPATIBLE, MULTIPLE, SCIM, ExportError
 
 ADVICE = {

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from entra import strict_json
-from entra.client import Endpoint, Exchange, parse_body
+from entra.client import Endpoint
+from entra.exchange import Exchange, parse_body
 
 IGNORED = frozenset({"id", "meta", "$ref", "location", "detail", "groups"})
 _RESOURCE = re.compile(r"/+(Users|Groups|Schemas|ResourceTypes|ServiceProviderConfig|Bulk|\.search)(?=[/?]|$).*")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from entra.client import Exchange
+from entra.exchange import Exchange
 from entra.targets import Resource
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"

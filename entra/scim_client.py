@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 from entra import responses
-from entra.client import Endpoint, Exchange, Query
+from entra.client import Endpoint, Query
+from entra.exchange import Exchange
 from entra.mapping import ObjectMapping
 from entra.responses import MULTIPLE, ExportError
 from entra.targets import Resource

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from entra import curl
-from entra.client import Exchange
+from entra.exchange import Exchange
 from entra.validate.probe import Probe
 from entra.validate.sources import SOURCES, Source
 

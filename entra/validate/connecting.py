@@ -3,7 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from entra.client import Exchange
+from entra.exchange import Exchange
 from entra.validate.cases import Section
 from entra.validate.probe import Probe, nulls_in
 
@@ -158,7 +158,7 @@ def wrong_token(probe: Probe) -> None:
 @case("The connection test fails.", "Accept Bearer Bearer TOKEN as Bearer TOKEN, and log a warning.", only_warn=True)
 def double_bearer(probe: Probe) -> None:
     """A token that was pasted with the word Bearer is accepted."""
-    probe.expect_status(probe.send_with_double_bearer("/Users", unknown_user()), 200)
+    probe.expect_status(probe.search_with_token(f"Bearer {probe.endpoint.token}", unknown_user()), 200)
 
 
 @case("Entra cannot detect that a target was deleted.", "Return 404 with the Error schema and the status as a string.")

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from entra import responses
-from entra.client import Endpoint, Exchange, Query
+from entra.client import Endpoint, Query
 from entra.dialect import patch_op
+from entra.exchange import Exchange
+from entra.oauth import Credentials
 from entra.scim_client import PATHS
 from entra.targets import CORE_GROUP, CORE_USER, ENTERPRISE, Resource, Target
 
@@ -79,7 +81,7 @@ class Probe:
         for path, value in values.items():
             self.expect_equal(path, Target.parse(path).read(resource), value)
 
-    def skip(self, reason: str) -> None:
+    def skip(self, reason: str) -> NoReturn:
         """Skip the case."""
         raise CaseSkippedError(reason)
 
@@ -94,11 +96,15 @@ class Probe:
             self.created.append(f"{path}/{created['id']}")
         return exchange
 
-    def send_with_double_bearer(self, path: str, query: Query) -> Exchange:
-        """Send a request whose token was pasted with the word Bearer."""
-        exchange = self.endpoint.with_prefix("Bearer ").send("GET", path, query)
-        self.exchanges.append(exchange)
-        return exchange
+    def search_with_token(self, token: str, query: Query) -> Exchange:
+        """Search for users with another token, and record the request."""
+        self.exchanges.append(self.endpoint.with_token(token).send("GET", "/Users", query))
+        return self.exchanges[-1]
+
+    def ask_for_token(self, credentials: Credentials, **changes: str | None) -> Exchange:
+        """Send a token request with these credentials and changed parameters, and record it."""
+        self.exchanges.append(self.endpoint.ask_for_token(credentials, **changes))
+        return self.exchanges[-1]
 
     def search(self, kind: str, filter: str, **query: str) -> list[Resource]:
         """Search; fail the case unless the response is a ListResponse."""

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from entra import console, curl
-from entra.client import Exchange
+from entra.exchange import Exchange
 from entra.validate.cases import Result, Status
 from entra.validate.runner import Run
 

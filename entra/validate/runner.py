@@ -4,12 +4,22 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from entra.client import Endpoint, Exchange
-from entra.validate import connecting, creating, deprovisioning, discovering, matching, membership, updating
+from entra.client import Endpoint
+from entra.exchange import Exchange
+from entra.validate import (
+    connecting,
+    creating,
+    deprovisioning,
+    discovering,
+    matching,
+    membership,
+    signing_in,
+    updating,
+)
 from entra.validate.cases import Case, Result, Status
 from entra.validate.probe import CaseFailedError, CaseSkippedError, Probe
 
-MODULES = (connecting, discovering, matching, creating, updating, membership, deprovisioning)
+MODULES = (connecting, signing_in, discovering, matching, creating, updating, membership, deprovisioning)
 CASES = tuple(case for module in MODULES for case in module.SECTION.cases)
 FIRST = CASES[0]  # without an endpoint and a valid token, no other case says anything
 

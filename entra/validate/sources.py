@@ -54,6 +54,11 @@ GALLERY = Source(
     "https://github.com/AzureAD/SCIMReferenceCode/tree/master/Microsoft.SCIM.LogicAppValidationTemplate",
 )
 
+WORKLOAD_IDENTITY = Source(
+    "Microsoft: Workload Identity Federation guide",
+    "https://github.com/AzureAD/SCIMReferenceCode/blob/master/Workload-Identity-Federation-for-SCIM-Provisioning.md",
+)
+
 # By the name of the case.
 SOURCES: dict[str, tuple[Source, ...]] = {
     "endpoint": (DEVELOP, QUARANTINE),
@@ -71,6 +76,16 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     "double-bearer": (report("grokability/snipe-it", 13968),),
     "unknown-id": (protocol("3.12"), DEVELOP),
     "burst": (DEVELOP,),
+    "token-response": (oauth("4.4.3"), oauth("5.1"), DEVELOP),
+    "token-lifetime": (GALLERY, DEVELOP),
+    "token-not-stored": (oauth("5.1"),),
+    "token-works": (rfc(6750, "2.1"), DEVELOP),
+    "token-credentials": (oauth("2.3.1"), DEVELOP),
+    "token-wrong-secret": (oauth("5.2"),),
+    "token-unknown-client": (oauth("5.2"),),
+    "token-grant": (oauth("5.2"), oauth("4.4.2")),
+    "token-altered": (rfc(6750, "3"), rfc(6750, "3.1")),
+    "token-assertions": (rfc(7523, "3"), rfc(8725, "3.1"), WORKLOAD_IDENTITY),
     "schema-discovery": (protocol("4"), DEVELOP, GALLERY),
     "paging": (protocol("3.4.2.4"), GALLERY),
     "group-paging": (protocol("3.4.2.4"), GALLERY),

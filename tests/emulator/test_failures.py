@@ -7,7 +7,7 @@ import pytest
 from entra import demo
 from entra.client import Endpoint as Client
 from entra.cycle import CycleStoppedError
-from entra.oauth import ClientCredentials
+from entra.oauth import Credentials
 from entra.responses import ExportError, raise_for_status
 from entra.state import load
 from entra.targets import ENTERPRISE
@@ -163,7 +163,7 @@ def test_a_wrong_token_is_a_quarantine_that_a_valid_one_ends():
 
 def test_rejected_client_credentials_are_a_quarantine():
     job = Job()
-    job.client.credentials = ClientCredentials("http://endpoint.example/scim/nothing", "id", "secret")
+    job.client.credentials = Credentials("http://endpoint.example/scim/nothing", "id", "secret")
     with pytest.raises(CycleStoppedError, match=r"InvalidCredentials.*without an access_token"):
         job.sync(company())
 

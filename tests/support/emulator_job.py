@@ -82,7 +82,7 @@ class Quiet(WSGIRequestHandler):
 def served(app):
     """Serve an application on the loopback interface; yield its SCIM base URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/scim"
