@@ -152,7 +152,7 @@ def test_a_failed_connection_test_is_a_quarantine(app):
 
 def test_a_wrong_token_is_a_quarantine_that_a_valid_one_ends():
     job, good = Job(), Job()
-    job.client._token = "wrong"
+    job.client = job.client.with_token("wrong")
     with pytest.raises(CycleStoppedError, match="InvalidCredentials"):
         job.sync(company())
     job.client = good.client
