@@ -59,7 +59,7 @@ def secret(id: str, days: int, as_json: bool) -> None:
 
 @client.command("list")
 def list_clients() -> None:
-    """List the clients: name, ID and scope, and what each signs in with."""
+    """List the clients, and what each signs in with."""
     clients = _config().clients
     if not clients:
         click.echo("There are no clients. Create one with: flask client new --name NAME", err=True)
