@@ -96,6 +96,14 @@ class Reader(Protocol):
     def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
 
+    def scan_sorted(
+        self, kind: str, index: str, *, descending: bool = False, offset: int = 0, limit: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yield documents in order of their key in the index, of which each has at most one.
+
+        Documents without a key come last, or first if the order is descending. Equal keys are in order of creation.
+        """
+
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation, from 1 on; none is used twice. Raises Missing."""
 

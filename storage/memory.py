@@ -111,6 +111,17 @@ class MemoryStore:
         stop = None if limit is None else offset + limit
         return iter([table.stored(position) for position in islice(positions, offset, stop)])
 
+    def scan_sorted(
+        self, kind: str, index: str, *, descending: bool = False, offset: int = 0, limit: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yield documents in order of their key in the index, of which each has at most one."""
+        table = self._table(kind)
+        keys = {position: key for key, positions in table.entries[index].items() for position in positions}
+        order = sorted(sorted(table.documents), key=lambda at: (at not in keys, keys.get(at, "")), reverse=descending)
+        return iter(
+            [table.stored(position) for position in islice(order, offset, None if limit is None else offset + limit)]
+        )
+
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation. Raises Missing."""
         try:

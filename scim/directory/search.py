@@ -1,5 +1,6 @@
 """Lists resources: filter, sort, page (RFC 7644 section 3.4.2, RFC 9865)."""
 
+import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
@@ -19,6 +20,7 @@ from scim.schema.resource_types import ResourceType, Target
 from storage.base import Document, StoredDocument
 
 _SORTED_LENGTH = 256
+_HEAP_LIMIT = 5_000  # up to which a heap of the first resources is faster than sorting all
 _SLICE = 1_000  # steps between two pauses of a scan, about 0.4 ms
 _READING = 10  # steps that count for reading a document
 _ADVICE = (
@@ -41,7 +43,6 @@ class _Hit(NamedTuple):
     place: int
     type: ResourceType
     id: str
-    stored: StoredDocument
     key: tuple[bool, str, Any]
 
 
@@ -61,8 +62,9 @@ class Search:
         self._relations = relations
         self._reader = relations.reader
         self._indexes = indexes
-        self._tolerance = leniency
+        self._leniency = leniency
         tree = query.filter
+        self._matches = 0
         self._trees = {} if tree is None else {type.name: leniency.filter(type, tree) for type in types}
         self._budget = Budget(query.max_steps, _ADVICE)
         self._derived = {type.name: relations.find_derived(type, self._budget) for type in types}
@@ -75,31 +77,45 @@ class Search:
         if self._query.cursor is not None:
             return self._by_cursor(self._query.cursor, secret)
         start, count = self._query.start_index - 1, self._query.count
-        if self._query.sort_by is None and len(self._types) == 1:
+        if len(self._types) == 1:
             page = self._looked_up(self._types[0], start, count)
             if page is not None:
                 return page
-        hits = self._sorted(self._matching())
-        return Page(len(hits), _by_type(hits[start : start + count]))
+        hits = self._sorted(self._counted(self._matching()), start + count)
+        return Page(self._matches, self._by_type(hits[start : start + count]))
 
     def _looked_up(self, type: ResourceType, start: int, count: int) -> Page | None:
         """Return the page if it needs no document to be read, else None. Raises InvalidFilter."""
         tree = self._trees.get(type.name)
         if tree is None:
-            rows = self._reader.scan(type.name, offset=start, limit=count)
-            return Page(self._reader.count(type.name), [(type, list(rows))])
+            rows = self._rows_in_order(type, start, count)
+            return None if rows is None else Page(self._reader.count(type.name), [(type, list(rows))])
+        if self._query.sort_by is not None:
+            return None
         found = exact_index_lookup(tree, type, self._reader, self._indexes.by_type[type.name], self._derived[type.name])
         return None if found is None else Page(len(found), [(type, found[start : start + count])])
+
+    def _rows_in_order(self, type: ResourceType, start: int, count: int) -> Iterable[StoredDocument] | None:
+        """Return a page of all resources, or None if they must be read to be sorted."""
+        if self._query.sort_by is None:
+            return self._reader.scan(type.name, offset=start, limit=count)
+        target = self._sort_target(type, self._query.sort_by)
+        if target is None or target.attribute is None or target.attribute.multi_valued or target.leaf.type != "string":
+            return None
+        sub = target.sub.name if target.sub else None
+        index = self._indexes.by_type[type.name].get((target.extension, target.attribute.name, sub))
+        if index is None:
+            return None
+        descending = self._query.descending
+        return self._reader.scan_sorted(type.name, index.name, descending=descending, offset=start, limit=count)
 
     def _by_cursor(self, text: str, secret: bytes) -> Page:
         """Page after the last resource seen, so that creations and deletions before it shift nothing."""
         query = self._query
         asked = digest([type.name for type in self._types], query.filter, query.sort_by, query.descending)
         cursor = decode(text, secret, asked, query.count) if text else None
-        rest = self._after(cursor)
-        hits = list(islice(rest, query.count + 1))
-        total = cursor.total if cursor else self._total(len(hits), rest)
-        page = _by_type(hits[: query.count])
+        hits, total = self._following(cursor)
+        page = self._by_type(hits[: query.count])
         if len(hits) <= query.count or not page:
             return Page(total, page)
         last = hits[query.count - 1]
@@ -107,11 +123,16 @@ class Search:
         following = Cursor(asked, query.count, total, last.place, position, list(last.key))
         return Page(total, page, following.encode(secret))
 
-    def _after(self, cursor: Cursor | None) -> Iterator[_Hit]:
+    def _following(self, cursor: Cursor | None) -> tuple[list[_Hit], int]:
+        """Return one resource more than the page has, and the total."""
+        limit = self._query.count + 1
         if self._query.sort_by is None:
-            return self._matching(cursor)
-        hits = self._sorted(self._matching())
-        return iter(hits if cursor is None else [hit for hit in hits if self._follows(hit, cursor)])
+            rest = self._matching(cursor)
+            hits = list(islice(rest, limit))
+            return hits, cursor.total if cursor else self._total(len(hits), rest)
+        matching = self._counted(self._matching())
+        hits = self._sorted((hit for hit in matching if cursor is None or self._follows(hit, cursor)), limit)
+        return hits, cursor.total if cursor else self._matches
 
     def _follows(self, hit: _Hit, cursor: Cursor) -> bool:
         key = tuple(cursor.key)
@@ -136,7 +157,7 @@ class Search:
             for stored in self._in_slices(found):
                 document = stored.data
                 if matches(document):
-                    hit = _Hit(place, type, document["id"], stored, key(document))
+                    hit = _Hit(place, type, document["id"], key(document))
                     if not after or self._position(hit) > after:
                         yield hit
 
@@ -167,11 +188,26 @@ class Search:
     def _position(self, hit: _Hit) -> int:
         return self._reader.position(hit.type.name, hit.id)
 
-    def _sorted(self, hits: Iterable[_Hit]) -> list[_Hit]:
-        """Sort by the key. Equal keys stay in order of creation, even if the order is descending."""
+    def _by_type(self, hits: list[_Hit]) -> list[tuple[ResourceType, list[StoredDocument]]]:
+        """Return the documents of a page, which the hits do not keep: there may be many more hits."""
+        return [
+            (type, [found for hit in those if (found := self._reader.get(type.name, hit.id))])
+            for type, those in groupby(hits, lambda hit: hit.type)
+        ]
+
+    def _counted(self, hits: Iterable[_Hit]) -> Iterator[_Hit]:
+        """Yield the matching resources, and set `_matches` to their number."""
+        for self._matches, hit in enumerate(hits, 1):
+            yield hit
+
+    def _sorted(self, hits: Iterable[_Hit], limit: int) -> list[_Hit]:
+        """Return the first resources by the sort key. Equal keys are in order of creation in both directions."""
         if self._query.sort_by is None:
             return list(hits)
-        return sorted(hits, key=lambda hit: hit.key, reverse=self._query.descending)
+        if limit > _HEAP_LIMIT:
+            return sorted(hits, key=_key_of, reverse=self._query.descending)
+        first = heapq.nlargest if self._query.descending else heapq.nsmallest
+        return first(max(limit, 1), hits, key=_key_of)  # one even for none, so that all hits are counted
 
     def _sort_key(self, type: ResourceType) -> Callable[[Document], tuple[bool, str, Any]]:
         """Return the sort key: whether the value is missing, its kind, and its comparison key.
@@ -180,18 +216,9 @@ class Search:
         types apart.
         """
         name = self._query.sort_by
-        if name is None:
-            return _no_key
-        target = type.resolve(self._tolerance.name(type, name))
+        target = None if name is None else self._sort_target(type, name)
         if target is None:
-            if len(self._types) == 1:
-                raise InvalidValue(f'There is no attribute "{shorten(name)}" in {type.name} to sort by.')
             return _no_key
-        if target.attribute is None or (
-            target.leaf.type == "complex" and "value" not in target.leaf.sub_attributes_by_name
-        ):
-            raise InvalidValue(f"{shorten(name)} is complex: name the sub-attribute to sort by.")
-        target = with_default_value(target, name)
         read = first_value(target, self._derived[type.name])
 
         def key(document: Document) -> tuple[bool, str, Any]:
@@ -201,6 +228,19 @@ class Search:
             return (False, "text", key[:_SORTED_LENGTH]) if isinstance(key, str) else (False, "number", key)
 
         return key
+
+    def _sort_target(self, type: ResourceType, name: str) -> Target | None:
+        """Return the attribute to sort by, or None if only other types of the query have it. Raises InvalidValue."""
+        target = type.resolve(self._leniency.name(type, name))
+        if target is None:
+            if len(self._types) == 1:
+                raise InvalidValue(f'There is no attribute "{shorten(name)}" in {type.name} to sort by.')
+            return None
+        if target.attribute is None or (
+            target.leaf.type == "complex" and "value" not in target.leaf.sub_attributes_by_name
+        ):
+            raise InvalidValue(f"{shorten(name)} is complex: name the sub-attribute to sort by.")
+        return with_default_value(target, name)
 
 
 def first_value(target: Target, find_derived: FindDerived = none_derived) -> Callable[[Document], Any]:
@@ -221,13 +261,13 @@ def first_value(target: Target, find_derived: FindDerived = none_derived) -> Cal
 _NO_KEY = True, "", 0
 
 
+def _key_of(hit: _Hit) -> tuple[bool, str, Any]:
+    return hit.key
+
+
 def _no_key(document: Document) -> tuple[bool, str, Any]:
     return _NO_KEY
 
 
 def _always(document: Document) -> bool:
     return True
-
-
-def _by_type(hits: list[_Hit]) -> list[tuple[ResourceType, list[StoredDocument]]]:
-    return [(type, [hit.stored for hit in those]) for type, those in groupby(hits, lambda hit: hit.type)]

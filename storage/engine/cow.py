@@ -153,7 +153,29 @@ FEW = 64
 class Entries(Buckets[Entry]):
     """An index: for each key the positions that have it."""
 
-    __slots__ = ()
+    __slots__ = ("_sorted",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sorted: list[tuple[int, ...]] | None = None
+
+    def fork(self) -> Self:
+        """Return an index that starts out equal and can be changed alone."""
+        copy = super().fork()
+        copy._sorted = self._sorted
+        return copy
+
+    def sorted_positions(self) -> list[tuple[int, ...]]:
+        """Return the positions of each key, in order of the keys; kept until the index changes."""
+        if self._sorted is None:
+            # Sorting a run for each node first holds other threads up for less time at once.
+            runs = [sorted(chain.from_iterable(node)) for node in self._nodes]
+            self._sorted = [tuple(self.positions(key)) for key in sorted(chain.from_iterable(runs))]
+        return self._sorted
+
+    def _writable(self, number: int) -> dict[str, Entry]:
+        self._sorted = None
+        return super()._writable(number)
 
     def add(self, key: str, position: int, lone: tuple[int]) -> None:
         """Add the position to the key; `lone` is the tuple of this position, which keys without others share."""

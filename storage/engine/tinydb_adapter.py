@@ -62,6 +62,12 @@ class View(Storage):
         """Yield documents in order of creation, from the first whose position is above `after`."""
         return self.version.table(kind).scan(after, offset, limit)
 
+    def scan_sorted(
+        self, kind: str, index: str, *, descending: bool = False, offset: int = 0, limit: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yield documents in order of their key in the index, of which each has at most one."""
+        return self.version.table(kind).scan_sorted(index, descending, offset, limit)
+
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation. Raises Missing."""
         return self.version.table(kind).position(id)

@@ -4,8 +4,8 @@ Documents are kept as JSON text: it takes a third of the memory of dictionaries,
 no caller can change it by accident.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, islice
 from typing import Any, Self
 
 from storage.base import Document, Duplicate, Index, Missing, StoredDocument
@@ -84,6 +84,14 @@ class Table:
         """Return documents in order of creation; later writes do not show."""
         rows = self.documents.fork().items(after, offset)
         return (StoredDocument(raw, decode) for _, raw in islice(rows, limit))
+
+    def scan_sorted(self, index: str, descending: bool, offset: int, limit: int | None) -> Iterator[StoredDocument]:
+        """Return documents in order of their key in the index; later writes do not show."""
+        groups, documents = self.entries[index].sorted_positions(), self.documents.fork()
+        missing = _without(documents, groups)
+        ordered = chain([missing], reversed(groups)) if descending else chain(groups, [missing])
+        positions = islice(chain.from_iterable(ordered), offset, None if limit is None else offset + limit)
+        return (StoredDocument(documents.get(position), decode) for position in positions)
 
     def put(self, position: int, document: Document, before: Document | None = None, *, check: bool = False) -> None:
         """Write the document at the position, and update its index entries.
@@ -179,6 +187,14 @@ def _key_changes(index: Index, before: Document | None, after: Document) -> KeyC
 def _is_same_json(one: Any, other: Any) -> bool:
     """Return whether two members have the same JSON; 1 and True are equal but have not."""
     return one is other or (one == other and (isinstance(one, str) or encode(one) == encode(other)))
+
+
+def _without(documents: Pages[bytes], groups: Collection[Iterable[int]]) -> list[int]:
+    """Return the positions of the documents that are in no group."""
+    if len(groups) == len(documents):  # the common case: unique, and each document has a key
+        return []
+    grouped = set(chain.from_iterable(groups))
+    return [position for position, _ in documents.items() if position not in grouped]
 
 
 class Version:

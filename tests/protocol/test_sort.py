@@ -91,6 +91,13 @@ def test_pages_are_cut_from_the_sorted_result(people):
     assert pages == ["Ada", "bo", "Cy", "dag"]
 
 
+@pytest.mark.parametrize("sort_by", ["userName", "title"])
+@pytest.mark.parametrize("page", [{"count": 0}, {"count": 1, "startIndex": 4}, {"count": 5, "startIndex": 9}])
+def test_every_page_has_the_total(people, sort_by, page):
+    answer = people.query("/Users", sortBy=sort_by, **page).body
+    assert (answer["totalResults"], answer["itemsPerPage"]) == (4, 1 if page.get("startIndex") == 4 else 0)
+
+
 def test_filtered_results_are_sorted(people):
     answer = people.query("/Users", filter="emails pr", sortBy="userName", sortOrder="descending")
     assert names(answer) == "dag bo Ada"

@@ -233,3 +233,30 @@ def test_a_replaced_document_keeps_its_position(full):
         assert tx.position("User", "u4") == before
     with full.reading() as reader:
         assert reader.position("User", "u4") == before
+
+
+def test_documents_are_sorted_by_an_index_page_by_page(store):
+    titles = {1: "b", 2: None, 3: "a", 4: "B", 5: None, 6: "c"}
+    with store.writing() as tx:
+        for number, title in titles.items():
+            tx.insert("User", user(number, **({"title": title} if title else {})))
+    with store.reading() as reader:
+        ascending, descending = ["u3", "u1", "u4", "u6", "u2", "u5"], ["u2", "u5", "u6", "u1", "u4", "u3"]
+        assert ids_of(reader.scan_sorted("User", "title")) == ascending
+        assert ids_of(reader.scan_sorted("User", "title", descending=True)) == descending
+        assert ids_of(reader.scan_sorted("User", "title", offset=1, limit=2)) == ["u1", "u4"]
+        assert ids_of(reader.scan_sorted("User", "title", offset=5, limit=9)) == ["u5"]
+        assert ids_of(reader.scan_sorted("Group", "displayName")) == []
+
+
+def test_the_order_of_an_index_follows_each_change(full):
+    def order():
+        with full.reading() as reader:
+            return ids_of(reader.scan_sorted("User", "userName"))
+
+    before = order()
+    with full.writing() as tx:
+        tx.replace("User", {**tx.get("User", before[0]).data, "userName": "zz@example.com"})
+        tx.delete("User", before[1])
+        tx.insert("User", user(0))
+    assert order() == ["u0", *before[2:], before[0]]
