@@ -1,4 +1,4 @@
-"""Puts the parts together; nothing else does."""
+"""The application factory, which wires the packages."""
 
 import logging
 import sys
@@ -39,15 +39,15 @@ from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of starting the worker again
+WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of restarting the worker
 
 
 def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, store: Store | None = None) -> Flask:
-    """Make the application.
+    """Create the application.
 
-    `config` is a configuration, its tables, or its file; without one it is the file that SCIM_CONFIG names, or
-    config.toml beside this one. `store` takes the place of the configured one. A wrong configuration ends the
-    process with one line.
+    `config` is a configuration, its tables, or the path of its file. The default is the file named by SCIM_CONFIG, or
+    config.toml beside this module. `store` replaces the configured store. An invalid configuration ends the process
+    with a line for each error.
     """
     _set_up_log()
     try:
@@ -82,40 +82,41 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
 
 
 def refuse_to_start(reason: str) -> NoReturn:
-    """End the process with a line for each reason."""
+    """Print a line for each reason and exit."""
     sys.stderr.writelines(f"tinyscim: {line}\n" for line in reason.splitlines())
     sys.exit(WORKER_BOOT_ERROR)
 
 
 def warn_of_mode(path: Path | None) -> None:
-    """Say at the start that other users may read the configuration."""
+    """Log at startup that other users may read the configuration."""
     if text := warning(path):
         _set_up_log()
         logging.getLogger("tinyscim").warning(text)
 
 
 def say_owner(owner: Owner) -> None:
-    """Say at the start which user the workers become."""
+    """Log at startup which user the workers run as."""
     _set_up_log()
     logging.getLogger("tinyscim").warning(
-        "root started the service: its workers act as %s, to whom %s belongs, and read Python and its packages as such",
+        "root started the service, so its workers run as %s, who owns %s. That user must be able to read Python and "
+        "its packages.",
         owner.name,
         owner.place,
     )
 
 
 def warn_of_proxy(server: Server) -> None:
-    """Warn at the start if clients' addresses will be unknown."""
+    """Warn at startup if clients' addresses will be unknown."""
     if server.public_url.startswith("https:") and not server.trusted_proxies:
         _set_up_log()
         logging.getLogger("tinyscim").warning(
-            "public_url is https, so there is a proxy, and trusted_proxies is 0: all visitors of the panel "
-            "seem to come from the proxy, and one attacker's failed sign-ins throttle everyone. Set trusted_proxies."
+            "trusted_proxies is 0, but public_url is https, so there is a proxy. The panel sees every visitor under "
+            "the proxy's address, and one attacker's failed sign-ins throttle everyone. Set trusted_proxies."
         )
 
 
 def open_store(app: Flask) -> None:
-    """Open the store now instead of with the first request; a damaged one ends the process with one line."""
+    """Open the store before the first request. A damaged store ends the process with one line."""
     service: Service = app.extensions["tinyscim"]
     try:
         service.open()
@@ -124,7 +125,7 @@ def open_store(app: Flask) -> None:
 
 
 def buffer_request_log() -> None:
-    """Let the log's lines be written by a thread of this worker, unless they go elsewhere than to stderr."""
+    """Write the request log in a thread of this worker, unless other handlers are configured."""
     log = logging.getLogger("tinyscim")
     if [type(handler.formatter) for handler in log.handlers] == [buffered_logging.Formatter]:
         log.handlers = [buffered_logging.BufferedStderrHandler()]
@@ -138,7 +139,7 @@ def prepare_panel(app: Flask) -> None:
 
 
 def start_purge(app: Flask) -> None:
-    """Let this worker look for users who have been disabled for too long, if the configuration says so."""
+    """Start deleting users who have been disabled for too long, if it is configured."""
     purge: Purge = app.extensions["tinyscim.purge"]
     purge.start()
 
@@ -182,7 +183,7 @@ def _configured_store(settings: Config) -> Store:
 
 
 def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:
-    """Clean the address as Entra writes it, and believe as many proxies as the configuration does."""
+    """Return the application behind URL normalisation and the configured number of trusted proxies."""
     base_path = settings.server.base_path
 
     def cleaned(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -199,20 +200,20 @@ def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:
 
 
 def _healthz(service: Service) -> Response:
-    """Tell a load balancer whether requests can be answered, and nothing else."""
+    """Report to load balancers whether the service can answer requests."""
     try:
         service.open()
         with service.store.reading():
             pass
     except (StoreError, OSError):
-        logging.getLogger("tinyscim").exception("the store cannot be used")
+        logging.getLogger("tinyscim").exception("the store is unavailable")
         return Response("not ok\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")
 
 
 def _set_up_log() -> None:
-    """Log to stderr, unless logging is configured already."""
-    # The development server's own line for each request has the query in it, and so what people are looked for by.
+    """Log to stderr unless logging is already configured."""
+    # The development server's line for each request contains the query, which may have personal data.
     logging.getLogger("werkzeug").addFilter(lambda record: " HTTP/" not in record.getMessage())
     log = logging.getLogger("tinyscim")
     log.setLevel(logging.INFO)

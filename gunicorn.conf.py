@@ -1,4 +1,4 @@
-"""How gunicorn serves the application: what the configuration's [server] says. gunicorn reads this file by itself."""
+"""gunicorn's settings, from [server] of the configuration. gunicorn reads this file automatically."""
 
 import errno
 import gc
@@ -36,7 +36,7 @@ worker_class = DeadlineWorker
 threads = _server.threads
 # Longer than most proxies keep an idle connection, so that the proxy closes it and no request meets a closed one.
 keepalive = 75
-if _owner:  # workers of a service that root starts become the user to whom its files belong
+if _owner:  # workers of a service that root starts run as the owner of its files
     user, group = _owner.uid, _owner.gid
 timeout = 30
 graceful_timeout = 30
@@ -49,15 +49,15 @@ control_socket_disable = True
 accesslog = None
 
 
-STALLED = 10  # seconds without a byte, after which a connection is closed
+STALLED = 10  # seconds without a byte after which a connection is closed
 
 
 def on_starting(server: Any) -> None:
-    """Warn and check the addresses before there is a worker, so that it is said once."""
+    """Log warnings and check the addresses before any worker starts, so that each message appears once."""
     logging.getLogger("gunicorn.error").addFilter(_make_discreet)
     application.warn_of_mode(_config.path)
     application.warn_of_proxy(_server)
-    if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # else the sockets are open already
+    if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # otherwise the sockets are already open
         for address in server.cfg.address:
             _check_free(address)
     if _owner:
@@ -67,7 +67,7 @@ def on_starting(server: Any) -> None:
 
 
 def _check_free(address: Any) -> None:
-    """End with one line if the service cannot listen here; gunicorn would try five times and report each."""
+    """Exit with one line if the service cannot listen here; gunicorn would report each of five attempts."""
     if not isinstance(address, tuple):
         return
     try:
@@ -82,10 +82,10 @@ def _check_free(address: Any) -> None:
 
 
 def _make_discreet(record: logging.LogRecord) -> bool:
-    """Leave out of gunicorn's own lines what was asked for, which may be about people, and where a client stalled."""
+    """Remove personal data from gunicorn's own log lines, and the traceback of a stalled client."""
     text = str(record.msg)
     if text.startswith("Invalid request from "):
-        # Behind the reason, errors quote what was sent.
+        # After the reason, errors quote the request.
         record.msg, record.args = re.split("[\"'(]", ": ".join(text.split(": ")[:2]))[0], ()
     elif text.startswith("Error handling request ") and isinstance(record.args, tuple):
         record.args = tuple(redact(str(part).partition("?")[0]) for part in record.args)
@@ -99,27 +99,27 @@ _CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give a worker its deadline and its CPU: one that the fewest of the others have."""
+    """Give a worker its deadline, and the CPU that the fewest other workers have."""
     worker.request_timeout = _server.request_timeout
     taken = Counter(other.cpu for other in server.WORKERS.values())
     worker.cpu = min(_CPUS, key=taken.__getitem__, default=None)
 
 
 def post_fork(_: Any, worker: Any) -> None:
-    """Let a worker that is still booting be stopped, and keep it to its CPU.
+    """Make a booting worker stop on signals, and pin it to its CPU.
 
-    Before gunicorn's handler is there, the worker has its master's, which would lose the signal: to stop the service
-    would then take all of `graceful_timeout`.
+    Until gunicorn installs its handlers, the worker has its master's, which would ignore the signal: stopping the
+    service would take all of `graceful_timeout`.
 
-    A worker's threads take turns anyhow, for the interpreter's lock. If it is handed on to another CPU, that one has to
-    be woken and has nothing at hand of what was just used: a PATCH would cost a quarter more (bench/README.md).
+    A worker's threads run one at a time because of the interpreter's lock. Moving to another CPU means waking it with
+    cold caches: a PATCH would cost a quarter more (bench/README.md).
     """
     for stop in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(stop, lambda *_: os._exit(0))
-    # A worker that takes another's place may start while the file is rewritten.
+    # A replacement worker may start while the file is being rewritten.
     wait_until_complete(configuration.default_path())
     if worker.cpu is not None:
-        with suppress(OSError):  # where it is not allowed, it is only slower
+        with suppress(OSError):  # if it is not allowed, the worker is only slower
             os.sched_setaffinity(0, {worker.cpu})
 
 
@@ -131,12 +131,12 @@ def post_worker_init(worker: Any) -> None:
     application.buffer_request_log()
     worker.wsgi.wsgi_app = Slots(worker.wsgi.wsgi_app, _server.threads)
     _set_socket_timeouts(worker.sockets)
-    # What is there now stays; the garbage collector need not look at it again with each full collection.
+    # Objects that exist now stay, so the garbage collector need not visit them in each full collection.
     gc.freeze()
 
 
 def _set_socket_timeouts(listeners: Any) -> None:
-    """Have each connection inherit its timeouts from the listener, which costs a request nothing."""
+    """Set the timeouts on the listener, from which each connection inherits them at no cost."""
     for listener in listeners:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             with suppress(OSError):

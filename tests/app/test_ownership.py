@@ -190,7 +190,7 @@ def test_a_service_that_root_starts_acts_as_the_owner(folder, victim, server):
                 time.sleep(0.1)
         finally:
             process.terminate()
-    assert ("its workers act as nobody" in (folder.parent / "log").read_text()) is (server == "gunicorn")
+    assert ("its workers run as nobody" in (folder.parent / "log").read_text()) is (server == "gunicorn")
     assert set(owners(folder).values()) == {(SERVICE, SERVICE)}
     assert (victim / "file").read_bytes() == SECRET
 
