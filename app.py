@@ -208,7 +208,8 @@ def _healthz(service: Service) -> Response:
     except (StoreError, OSError):
         logging.getLogger("tinyscim").exception("the store is unavailable")
         return Response("not ok\n", 503, mimetype="text/plain")
-    return Response("ok\n", mimetype="text/plain")
+    text = "read-only: the store's disk fails or is full, see the log\n" if service.store.read_only else "ok\n"
+    return Response(text, mimetype="text/plain")
 
 
 def _set_up_log() -> None:

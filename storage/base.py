@@ -127,6 +127,10 @@ class Writer(Reader, Protocol):
 class Store(Protocol):
     """Keeps documents. The constructor does no I/O, so that `open` can be called after a fork."""
 
+    @property
+    def read_only(self) -> str:
+        """Return why the store refuses writes, or an empty text."""
+
     def open(self, indexes: Iterable[Index]) -> None:
         """Open the store with these indexes, unless it is open. Raises StoreCorrupted, Unavailable."""
 

@@ -58,6 +58,8 @@ class _Table:
 class MemoryStore:
     """Keeps documents in the memory of this process, for tests."""
 
+    read_only = ""
+
     def __init__(self) -> None:
         self._lock = RLock()
         self._indexes: list[Index] = []

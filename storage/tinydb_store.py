@@ -75,6 +75,11 @@ class TinyDBStore:
         """Open the one writer of all processes: all its changes are kept or none. Raises Unavailable."""
         return self._opened().transaction()
 
+    @property
+    def read_only(self) -> str:
+        """Return why this process refuses writes, or an empty text."""
+        return self._commit_log.read_only if self._commit_log else ""
+
     def compact(self) -> None:
         """Write a new snapshot now. Raises Unavailable, StoreCorrupted."""
         self._opened().compact(wait=True)
@@ -91,6 +96,7 @@ class TinyDBStore:
             pause = TICK
             try:
                 commit_log.refresh()
+                commit_log.retry_cut()
                 if commit_log.needs_merge:  # for example, because the disk was full
                     commit_log.finish_compaction()
                 elif commit_log.size > self.compact_after:

@@ -39,7 +39,8 @@ def collect(files: Files, meta: Meta, generation: int) -> tuple[Changed, int]:
     changed: Changed = {}
     sequence = meta.sequence
     for older in range(meta.generation, generation):
-        for record in throttled(Journal(files.journal(older)).read_from(start_position(sequence))):
+        journal = Journal(files.journal(older))
+        for record in throttled(journal.read_from(start_position(sequence), journal.size())):
             sequence = record.end.sequence
             for kind, position, document in decode_changes(record.body):
                 changed.setdefault(kind, {})[position] = None if document is None else dump(document)

@@ -1,18 +1,19 @@
 """The journal: a line for each transaction since the snapshot.
 
 A line is a JSON object, a space and eight hexadecimal digits: the CRC-32 of the object, seeded with the checksum of the
-line before, so that a changed, missing or misplaced line is detected. The first line has the generation, each further
-line the next sequence number, and the last one names the next generation. A line without a newline was not finished,
-so its write was not acknowledged.
+line before, so that a changed, missing or misplaced line is detected. The first line has the generation and an id, each
+further line the next sequence number, and the last one names the next generation. Each line states up to which offset
+the journal was durable before its batch was written. So whatever follows a bad line shows whether that had been
+acknowledged: only the last batch can be incomplete without damage.
 """
 
 import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple, cast
 from zlib import crc32
 
@@ -21,8 +22,10 @@ from storage.engine.corruption import OnProblem, Problem, refuse
 from storage.engine.encoding import ODD, decode, dump
 from storage.engine.versions import Change, Written
 
-PIECE = 1 << 16  # bytes for each read
+PIECE = 1 << 20  # bytes for each read
 TAIL = 10  # the space, the checksum and the newline
+REWRITTEN = 1 << 16  # bytes that a kernel writes at a time, at most
+HEADER = 1 << 10  # bytes that have the first line
 
 
 class JournalPosition(NamedTuple):
@@ -32,20 +35,6 @@ class JournalPosition(NamedTuple):
     line: int
     checksum: int
     sequence: int
-
-    @property
-    def tail(self) -> bytes:
-        """Return the bytes before this position, which identify the line."""
-        return _tail(self.checksum)
-
-    @property
-    def fingerprint(self) -> int:
-        """Return a 64-bit number that identifies the position."""
-        return (self.sequence & 0xFFFFFFFF) << 32 | self.checksum
-
-
-class Replaced(Exception):
-    """The line that was read last is not in the file any more."""
 
 
 def start_position(sequence: int) -> JournalPosition:
@@ -73,28 +62,62 @@ def encode_changes(changes: Sequence[Written]) -> bytes:
 _name = lru_cache(dump)
 
 
+def encode_line(position: JournalPosition, durable: int, member: bytes) -> tuple[bytes, JournalPosition]:
+    """Return the line with this member at a position, and the position after it."""
+    odd = ODD if member.startswith(ODD) else b""
+    data = b'%s{"sequence":%d,"durable":%d,%s}' % (odd, position.sequence + 1, durable, member)
+    checksum = crc32(data, position.checksum)
+    line = data + _tail(checksum)
+    return line, JournalPosition(position.offset + len(line), position.line + 1, checksum, position.sequence + 1)
+
+
 def records(
-    path: Path, lines: Iterable[bytes], start: JournalPosition, problem: OnProblem = refuse
+    path: Path,
+    lines: Iterable[bytes],
+    start: JournalPosition,
+    problem: OnProblem = refuse,
+    acknowledged: int = 0,
 ) -> Iterator[Record]:
-    """Yield the finished lines after a position. A line that fails its checksum is reported and left out."""
-    end = start
-    for line in lines:
+    """Yield the lines after a position, up to an incomplete batch at the end.
+
+    `acknowledged` is an offset up to which all lines are known to have been acknowledged. Among them, or before a line
+    that states so, a line that fails its checksum is reported and left out.
+    """
+    end, known, states_end, rest = start, acknowledged, False, iter(lines)
+    while line := next(rest, b""):
         body, tail = line[:-TAIL], line[-TAIL:]
         checksum = crc32(body, end.checksum)
-        sound = tail[:-1] == _tail(checksum)[:-1]
-        if not tail.endswith(b"\n") and not sound:
-            return
-        end = JournalPosition(end.offset + len(line), end.line + 1, checksum, end.sequence + 1)
-        if tail != end.tail:
-            problem(Problem(path, end.line, "the line does not match its checksum", line))
+        if tail != _tail(checksum):
+            following = list(rest)
+            known, rest = max([known, *map(_stated_end, following)]), iter(following)
+            # Before lines stated the end, a line with a newline had been finished.
+            if end.offset >= known and (states_end or not line.endswith(b"\n")):
+                return
             # The next line is in order if it continues either checksum: the one in the file or the computed one.
-            end = end._replace(checksum=_written(tail, checksum))
+            end = _after(end, line, _written(tail, checksum))
+            problem(Problem(path, end.line, "the line does not match its checksum", line))
             continue
+        end = _after(end, line, checksum)
         record: dict[str, Any] = decode(body)
         if record["sequence"] != end.sequence:
             problem(Problem(path, end.line, f"number {end.sequence} is missing here"))
             end = end._replace(sequence=record["sequence"])
+        states_end = "durable" in record
         yield Record(record, end)
+    if end.offset < acknowledged:
+        problem(Problem(path, end.line + 1, "the journal ends here, but more had been acknowledged"))
+
+
+def _after(position: JournalPosition, line: bytes, checksum: int) -> JournalPosition:
+    return JournalPosition(position.offset + len(line), position.line + 1, checksum, position.sequence + 1)
+
+
+def _stated_end(line: bytes) -> int:
+    """Return the offset up to which a line states that the journal was durable, 0 if it cannot be read."""
+    try:
+        return int(decode(line[:-TAIL])["durable"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return 0
 
 
 def stated_sequence(lines: Sequence[bytes]) -> int:
@@ -120,16 +143,10 @@ def decode_changes(body: dict[str, Any]) -> Iterator[Change]:
 
 
 class Journal:
-    """The open journal of one generation; the file is closed with its last user.
+    """The open journal of one generation; the file is closed with its last user."""
 
-    It continues `after` a sequence number. `before` is the journal that names it, until the first fsync: lines in this
-    journal are lost if the end of that one is.
-    """
-
-    def __init__(self, path: Path, after: int = 0, before: "Journal | None" = None) -> None:
-        self.path, self.after, self._before = path, after, before
-        if before:
-            before._before = None  # a journal is durable before it is ended
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._descriptor = open_existing(path, os.O_RDWR)
 
     def __del__(self) -> None:
@@ -141,72 +158,88 @@ class Journal:
         """Return the generation, which is part of the file name."""
         return int(self.path.suffix[1:])
 
-    def has(self, position: JournalPosition) -> bool:
-        """Return whether the line before the position is in the file."""
-        return os.pread(self._descriptor, TAIL, position.offset - TAIL) == position.tail
+    @property
+    def id(self) -> int:
+        """Return the checksum of the first line, which has an id of its own in each journal."""
+        return crc32(self._header)
 
-    def read_from(self, start: JournalPosition, problem: OnProblem = refuse) -> Iterator[Record]:
-        """Yield the lines after a position. Raises Replaced, StoreCorrupted."""
-        known = start.tail if start.line else b""
-        lines = self._lines(start.offset - len(known))
-        if known and next(lines, b"") != known:
-            raise Replaced(str(self.path))
-        return records(self.path, lines, start, problem)
+    @property
+    def states_end(self) -> bool:
+        """Return whether the lines state up to where the journal was durable."""
+        return b'"durable"' in self._header
 
-    def _lines(self, offset: int) -> Iterator[bytes]:
+    @cached_property
+    def _header(self) -> bytes:
+        return os.pread(self._descriptor, HEADER, 0).partition(b"\n")[0]
+
+    def size(self) -> int:
+        """Return the length of the file. Raises OSError if it was deleted, since no process would find a write."""
+        status = os.fstat(self._descriptor)
+        if status.st_nlink == 0:
+            raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
+        return status.st_size
+
+    def read_from(
+        self, start: JournalPosition, length: int | None = None, problem: OnProblem = refuse
+    ) -> Iterator[Record]:
+        """Yield the lines after a position. If the acknowledged length is known, all of it is read and nothing else.
+
+        Raises StoreCorrupted.
+        """
+        return records(self.path, self._lines(start.offset, length), start, problem, length or 0)
+
+    def _lines(self, offset: int, end: int | None) -> Iterator[bytes]:
         rest = b""
-        while piece := os.pread(self._descriptor, PIECE, offset):
+        while piece := os.pread(self._descriptor, PIECE if end is None else min(PIECE, end - offset), offset):
             *lines, rest = (rest + piece).split(b"\n")
             yield from (line + b"\n" for line in lines)
             offset += len(piece)
-            if len(piece) < PIECE:
-                break
         if rest:
             yield rest
 
     def write_header(self, sequence: int) -> None:
         """Write the first line, with the sequence number that the journal continues after."""
-        self.append(start_position(sequence), b'"journal":%d' % self.generation)
+        member = b'"journal":%d,"id":"%s"' % (self.generation, token_hex(8).encode())
+        self.write(encode_line(start_position(sequence), 0, member)[0], 0)
         self.sync()
 
-    def append(self, position: JournalPosition, member: bytes) -> JournalPosition:
-        """Write a line with this member at the position, or nothing, and return the position after it."""
-        odd = ODD if member.startswith(ODD) else b""
-        data = b'%s{"sequence":%d,%s}' % (odd, position.sequence + 1, member)
-        checksum = crc32(data, position.checksum)
-        line = data + _tail(checksum)
-        try:
-            write_all(self._descriptor, line, position.offset)
-        except OSError:
-            with suppress(OSError):  # then it stays unfinished, and the next writer truncates it
-                self.truncate(position)
-            raise
-        return JournalPosition(position.offset + len(line), position.line + 1, checksum, position.sequence + 1)
+    def state_end(self, position: JournalPosition) -> JournalPosition:
+        """Write a line that only states that all before it is durable, and return the position after it."""
+        line, end = encode_line(position, position.offset, b'"changes":[]')
+        self.write(line, position.offset)
+        self.sync()
+        return end
 
-    def truncate(self, position: JournalPosition) -> None:
-        """Remove everything after the position."""
-        if os.fstat(self._descriptor).st_size > position.offset:
-            os.ftruncate(self._descriptor, position.offset)
+    def write(self, data: bytes, offset: int) -> None:
+        """Write lines at the end of the durable ones."""
+        write_all(self._descriptor, data, offset)
 
-    def check(self) -> None:
-        """Raise OSError if the file was deleted, since no other process would find what is written to it."""
-        if os.fstat(self._descriptor).st_nlink == 0:
-            raise OSError(errno.ENOENT, "the journal was deleted", str(self.path))
+    def read_after(self, offset: int) -> bytes:
+        """Return what follows an offset."""
+        return os.pread(self._descriptor, self.size() - offset, offset)
+
+    def cut(self, offset: int) -> None:
+        """Remove what follows an offset, durably.
+
+        After a failed fsync the kernel takes pages for written that are not, so those that stay are written again.
+        """
+        os.ftruncate(self._descriptor, offset)
+        start = offset - offset % REWRITTEN
+        self.write(os.pread(self._descriptor, offset - start, start), start)
+        self.sync()
 
     def sync(self) -> None:
         """Make everything that was written durable, without the file's timestamps where the system can."""
-        before = self._before
-        if before:
-            before.sync()
-            self._before = None
         sync = os.fdatasync if hasattr(os, "fdatasync") else os.fsync
         sync(self._descriptor)
 
 
-def create(path: Path, sequence: int) -> None:
+def create(path: Path, sequence: int) -> Journal:
     """Create an empty journal that continues after a sequence number."""
     replace_atomically(path, [])
-    Journal(path).write_header(sequence)
+    journal = Journal(path)
+    journal.write_header(sequence)
+    return journal
 
 
 def _tail(checksum: int) -> bytes:

@@ -62,21 +62,25 @@ class Files:
         return self.snapshot.with_name(self.snapshot.name + suffix)
 
 
+@dataclass(frozen=True, slots=True)
 class _OSErrorsAsUnavailable:
-    """Raises Unavailable for an OSError."""
+    """Raises Unavailable for an OSError, with the file that it names or else this one."""
+
+    path: Path | None = None
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, OSError):
-            where = f" ({error.filename})" if error.filename else ""
+            path = error.filename or self.path
+            where = f" ({path})" if path else ""
             raise Unavailable(f"{error.strerror or error}{where}", full=error.errno in NO_ROOM) from error
 
 
 _OS_ERRORS_AS_UNAVAILABLE = _OSErrorsAsUnavailable()
 
 
-def os_errors_as_unavailable() -> AbstractContextManager[None]:
-    """Raise Unavailable for an OSError."""
-    return _OS_ERRORS_AS_UNAVAILABLE
+def os_errors_as_unavailable(path: Path | None = None) -> AbstractContextManager[None]:
+    """Raise Unavailable for an OSError. It names the file that the error names, or else this one."""
+    return _OSErrorsAsUnavailable(path) if path else _OS_ERRORS_AS_UNAVAILABLE

@@ -1,16 +1,23 @@
 """Recovery: load a version from the snapshot and replay the journals that follow it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from storage.base import Index, StoreCorrupted
 from storage.engine.corruption import Problem, refuse
-from storage.engine.journal import Journal, JournalPosition, decode_changes, has_more_than_header, start_position
+from storage.engine.journal import (
+    Journal,
+    JournalPosition,
+    Record,
+    decode_changes,
+    has_more_than_header,
+    start_position,
+)
 from storage.engine.paths import Files
+from storage.engine.shared_state import End, boot_id, read_end
 from storage.engine.snapshot import Meta, Snapshot, known_meta
 from storage.engine.versions import Version, unindexed
-
-NO_END = 1 << 64
 
 
 class Checkpoint(NamedTuple):
@@ -20,21 +27,18 @@ class Checkpoint(NamedTuple):
     journal: Journal
     position: JournalPosition
 
+    @property
+    def end(self) -> End:
+        """Return the position as the wal-index has it."""
+        return End(self.journal.generation, self.journal.id, self.position, True, boot_id())
 
-def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Checkpoint:
-    """Read the snapshot, and the journals up to a sequence number. Raises StoreCorrupted."""
+
+def load(files: Files, indexes: Iterable[Index], follow: Callable[[Checkpoint], Checkpoint]) -> Checkpoint:
+    """Read the snapshot, and what `follow` reads of the journals. Raises StoreCorrupted."""
     while True:
         version, meta = _read_snapshot(files, indexes)
         try:
-            journal = Journal(files.journal(meta.generation), meta.sequence)
-            checkpoint = replay(files, Checkpoint(version, journal, start_position(meta.sequence)), until)
-            generation = checkpoint.journal.generation
-            if has_more_than_header(files.journal(generation + 1)):
-                # A compaction is running, or the line that names the next journal is lost.
-                checkpoint = replay(files, checkpoint, until)
-                if until == NO_END and checkpoint.journal.generation == generation:
-                    check_journal_end(files, checkpoint.journal)
-            return checkpoint
+            return follow(Checkpoint(version, Journal(files.journal(meta.generation)), start_position(meta.sequence)))
         except FileNotFoundError as error:
             if known_meta(files.snapshot).generation == meta.generation:
                 raise StoreCorrupted(
@@ -44,41 +48,85 @@ def load(files: Files, indexes: Iterable[Index], until: int = NO_END) -> Checkpo
             # A compaction has replaced the snapshot meanwhile.
 
 
-def replay(files: Files, checkpoint: Checkpoint, until: int = NO_END) -> Checkpoint:
-    """Apply the lines after a checkpoint, up to a sequence number, and return the new checkpoint.
+def replay(files: Files, checkpoint: Checkpoint, end: End | None) -> Checkpoint:
+    """Apply the lines after a checkpoint up to the end of the durable journal, and return the new checkpoint.
 
-    Raises Replaced, StoreCorrupted.
+    Without an end, what follows the last line that may have been acknowledged is left out. Raises StoreCorrupted.
     """
-    version, journal, end = checkpoint
-    next_generation = 0
-    for record in journal.read_from(end):
-        if record.end.sequence > until:
+    version, journal, position = checkpoint
+    while True:
+        following = 0
+        for record in journal.read_from(position, _known_length(files, journal, end)):
+            _apply(version, journal, record)
+            position, following = record.end, record.body.get("next", 0)
+        if not position.line:
+            refuse(Problem(journal.path, 1, "the first line is missing"))
+        if not following:
             break
-        for kind, position, document in decode_changes(record.body):
-            try:
-                version.apply(kind, position, document)
-            except Exception:
-                what = unindexed(version.indexes, kind, document or {})
-                if what is None:
-                    raise
-                refuse(Problem(journal.path, record.end.line, what))
-        end, next_generation = record.end, record.body.get("next", 0)
-    if not end.line:
-        refuse(Problem(journal.path, 1, "the first line is missing"))
-    if next_generation:
-        following = Journal(files.journal(next_generation), end.sequence, journal)
-        return replay(files, Checkpoint(version, following, start_position(end.sequence)), until)
-    return Checkpoint(version, journal, end)
+        journal, position = Journal(files.journal(following)), start_position(position.sequence)
+    if not end:
+        check_journal_end(files, journal)
+    elif end.generation != journal.generation:
+        refuse_lost_end(files, journal)
+    return Checkpoint(version, journal, position)
 
 
 def check_journal_end(files: Files, journal: Journal) -> None:
     """Raise StoreCorrupted if a journal does not name the next one although that has been used."""
-    following = files.journal(journal.generation + 1)
-    if has_more_than_header(following):
-        raise StoreCorrupted(
-            f"{following} continues {journal.path}, which has lost its end. Bring the right file back, or run"
-            " `flask store repair` to keep what can be read of both."
-        )
+    if has_more_than_header(files.journal(journal.generation + 1)):
+        refuse_lost_end(files, journal)
+
+
+def refuse_lost_end(files: Files, journal: Journal) -> None:
+    """Raise StoreCorrupted: a journal does not name the next one."""
+    raise StoreCorrupted(
+        f"{files.journal(journal.generation + 1)} continues {journal.path}, which has lost its end. Bring the right"
+        " file back, or run `flask store repair` to keep what can be read of both."
+    )
+
+
+def known_end(files: Files, end: End | None, generation: int) -> End | None:
+    """Return the end if it is about the files that continue a snapshot of this generation.
+
+    After a power failure it may be older than the journal, and the files may have been removed or restored.
+    """
+    if not end or end.boot != boot_id() or end.generation < generation:
+        return None
+    try:
+        return end if Journal(files.journal(end.generation)).id == end.journal else None
+    except FileNotFoundError:
+        return None
+
+
+def acknowledged_length(files: Files, path: Path, generation: int) -> int:
+    """Return how many bytes of a journal are known to have been acknowledged, for a process that does not serve.
+
+    `generation` is the one that the snapshot names.
+    """
+    journal = Journal(path)
+    if has_more_than_header(files.journal(journal.generation + 1)):
+        return journal.size()
+    end = known_end(files, read_end(files.lock("write")), generation)
+    return end.position.offset if end and end.generation == journal.generation else 0
+
+
+def _known_length(files: Files, journal: Journal, end: End | None) -> int | None:
+    """Return how many bytes of a journal were acknowledged, or None if that is not known."""
+    if end and end.generation == journal.generation:
+        return end.position.offset
+    has_ended = end or has_more_than_header(files.journal(journal.generation + 1))
+    return journal.size() if has_ended else None
+
+
+def _apply(version: Version, journal: Journal, record: Record) -> None:
+    for kind, position, document in decode_changes(record.body):
+        try:
+            version.apply(kind, position, document)
+        except Exception:
+            what = unindexed(version.indexes, kind, document or {})
+            if what is None:
+                raise
+            refuse(Problem(journal.path, record.end.line, what))
 
 
 def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Meta]:

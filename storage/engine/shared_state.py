@@ -1,62 +1,93 @@
-"""The WAL index: numbers about the journal, in memory that all processes of a store share.
+"""The wal-index: where the durable journal ends, in a small file that all processes of a store read.
 
-Reading one takes no system call, for which a thread would release the interpreter and wait for it again. The first
-number identifies the end of the journal, so that a process need not read the file to see that nothing is new. A writer
-invalidates it before it changes the journal, and every process that finds it invalid reads the file. This is also
-right if the writer was killed.
+It is read with a system call, not through a memory map: the kernel ends a process that touches a mapped page if the
+disk is broken, or full on a file system that copies on write.
 """
 
-import mmap
 import os
+import time
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+from zlib import crc32
 
-from fileio.atomic import open_private
+from fileio.atomic import open_existing, open_private, write_all
 from storage.engine.journal import JournalPosition
 
-COUNT = 4
-SIZE = COUNT * 8 + 1
-END, DURABLE, ACKNOWLEDGED, TRUNCATIONS = range(COUNT)
+_FIELDS = Struct("<QQQQQQ?16s")
+_CHECKSUM = Struct("<I")
+SIZE = _FIELDS.size + _CHECKSUM.size
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def _number(index: int, doc: str) -> property:
-    def get(wal_index: "WalIndex") -> int:
-        return wal_index.numbers[index]
+class End(NamedTuple):
+    """The end of the durable journal.
 
-    def put(wal_index: "WalIndex", number: int) -> None:
-        wal_index.numbers[index] = number % (1 << 64)
+    `journal` is the checksum of the journal's first line, which identifies the file. The journal is not `clean` while
+    what follows the end has to be cut off. `boot` identifies the time since the machine was booted.
+    """
 
-    return property(get, put, doc=doc)
+    generation: int
+    journal: int
+    position: JournalPosition
+    clean: bool
+    boot: bytes
+
+    def encode(self) -> bytes:
+        """Return the contents of the wal-index."""
+        data = _FIELDS.pack(self.generation, self.journal, *self.position, self.clean, self.boot)
+        return data + _CHECKSUM.pack(crc32(data))
 
 
 class WalIndex:
-    """The numbers, in a file that every process maps. Each is changed under the write lock or the sync lock.
-
-    The file system must allocate the file's blocks once, as ext4, XFS and tmpfs do. On a copy-on-write file system a
-    full disk ends the process.
-    """
-
-    durable = _number(DURABLE, "The sequence number up to which all lines are durable.")
-    acknowledged = _number(ACKNOWLEDGED, "The sequence number up to which writers have been told that a line is kept.")
-    truncations = _number(TRUNCATIONS, "How often lines have been truncated after a failed fsync.")
+    """The file. It is written under the write lock, after the journal was made durable."""
 
     def __init__(self, path: Path) -> None:
-        descriptor = open_private(path, os.O_RDWR)
-        try:
-            # Writing the last byte allocates the file: a process that finds no block later is killed.
-            if os.fstat(descriptor).st_size < SIZE:
-                os.pwrite(descriptor, b"\0", SIZE - 1)
-            self.numbers = memoryview(mmap.mmap(descriptor, SIZE))[: COUNT * 8].cast("Q")
-        finally:
-            os.close(descriptor)
+        self._descriptor = open_private(path, os.O_RDWR)
 
-    def ends_at(self, position: JournalPosition) -> bool:
-        """Return whether the journal is known to end at this position."""
-        return self.numbers[END] == position.fingerprint
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
 
-    def invalidate_end(self) -> None:
-        """Make the end unknown, before the journal is changed."""
-        self.numbers[END] = 0
+    def read(self) -> bytes:
+        """Return the contents, which change with each batch."""
+        return os.pread(self._descriptor, SIZE, 0)
 
-    def publish_end(self, position: JournalPosition) -> None:
-        """Publish the end of the journal, after it was changed."""
-        self.numbers[END] = position.fingerprint
+    def write(self, end: End) -> bytes:
+        """Write the end for all processes, and return the new contents."""
+        data = end.encode()
+        write_all(self._descriptor, data, 0)
+        return data
+
+
+def decode_end(data: bytes) -> End | None:
+    """Return the end, or None if the file is new or damaged."""
+    fields, checksum = data[: _FIELDS.size], data[_FIELDS.size :]
+    if len(data) < SIZE or checksum != _CHECKSUM.pack(crc32(fields)):
+        return None
+    generation, journal, *position, clean, boot = _FIELDS.unpack(fields)
+    return End(generation, journal, JournalPosition(*position), clean, boot)
+
+
+def read_end(path: Path) -> End | None:
+    """Return the end in a wal-index that this process does not use, or None if there is none."""
+    try:
+        descriptor = open_existing(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return decode_end(os.pread(descriptor, SIZE, 0))
+    finally:
+        os.close(descriptor)
+
+
+@lru_cache(maxsize=1)
+def boot_id() -> bytes:
+    """Return 16 bytes that are the same until the machine boots again."""
+    try:
+        text = BOOT_ID.read_text().strip()
+    except OSError:  # not Linux: the minute of the boot
+        text = str(round((time.time() - time.monotonic()) / 60))
+    return blake2b(text.encode(), digest_size=16).digest()

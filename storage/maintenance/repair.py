@@ -14,6 +14,7 @@ from storage.engine.corruption import Problem
 from storage.engine.encoding import dump
 from storage.engine.journal import JournalPosition, create, decode_changes, records, start_position, stated_sequence
 from storage.engine.paths import Files, os_errors_as_unavailable
+from storage.engine.recovery import acknowledged_length
 from storage.engine.snapshot import UNSURE, Meta, Row, Snapshot, is_ours, save
 from storage.engine.versions import unindexed
 
@@ -74,19 +75,20 @@ class Salvage:
             self.problems.append(Problem(self.files.journal(first), 1, "the file is missing"))
         ended = True
         for path in map(self.files.journal, generations):
+            acknowledged = acknowledged_length(self.files, path, first)  # first, since a service may write meanwhile
             with open_to_read(path) as file:
                 lines = list(file)
             # An empty journal that the one before does not name is left from an interrupted compaction.
             if ended or len(lines) > 1:
                 start = start_position(self.sequence if meta else stated_sequence(lines))
-                ended = self._read_journal(path, lines, start)
+                ended = self._read_journal(path, lines, start, acknowledged)
         if ended and generations:
             self.problems.append(Problem(self.files.journal(generations[-1] + 1), 1, "the file is missing"))
 
-    def _read_journal(self, path: Path, lines: list[bytes], start: JournalPosition) -> bool:
-        ended = False
-        for record in records(path, lines, start, self.problems.append):
-            self.sequence, ended = record.end.sequence, "next" in record.body
+    def _read_journal(self, path: Path, lines: list[bytes], start: JournalPosition, acknowledged: int) -> bool:
+        ended, problems = False, len(self.problems)
+        for record in records(path, lines, start, self.problems.append, acknowledged):
+            self.sequence, ended, start = record.end.sequence, "next" in record.body, record.end
             for kind, position, document in decode_changes(record.body):
                 if document is None:
                     self._put(kind, position, None)
@@ -94,8 +96,8 @@ class Salvage:
                     self._put(kind, position, dump(document))
         if not any(line.endswith(b"\n") for line in lines):
             self.problems.append(Problem(path, 1, "the first line is missing"))
-        elif not lines[-1].endswith(b"\n"):
-            self.notes.append(f"{path} ends in an unfinished line; its write was not acknowledged")
+        elif start.offset < sum(map(len, lines)) and len(self.problems) == problems:
+            self.notes.append(f"{path} ends in an interrupted write, which was not acknowledged")
         return ended
 
     def _is_placed(self, row: Row) -> bool:

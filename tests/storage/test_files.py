@@ -12,7 +12,7 @@ from storage.base import Index, StoreCorrupted
 from storage.engine.paths import Files
 from storage.maintenance.repair import check
 from storage.tinydb_store import TinyDBStore
-from tests.support.storage import ids_of, journal_of, opened, state, user
+from tests.support.storage import ids_of, journal_of, opened, reboot, state, user
 
 
 def test_a_lone_surrogate_in_a_line_of_an_older_version_is_read(filled):
@@ -22,6 +22,7 @@ def test_a_lone_surrogate_in_a_line_of_an_older_version_is_read(filled):
     line = b'{"sequence":%d,"changes":[%s]}' % (json.loads(last[:-9])["sequence"] + 1, row.encode())
     with journal.open("ab") as file:
         file.write(b"%s %08x\n" % (line, crc32(line, int(last[-8:], 16))))
+    reboot(filled)
     assert state(filled)["User"][-1] == (16, user(16, title="\ud800"))
     assert not check(Files(filled)).problems
 

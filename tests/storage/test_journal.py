@@ -2,13 +2,14 @@
 
 import json
 import os
+from zlib import crc32
 
 import pytest
 
-from storage.base import Unavailable
-from storage.engine.journal import has_more_than_header
-from tests.support.commits import Disk, fail
-from tests.support.storage import insert, opened, state, user, user_ids
+from storage.base import StoreCorrupted, Unavailable
+from storage.engine import recovery
+from tests.support.commits import fail
+from tests.support.storage import flip, insert, journal_of, opened, reboot, state, user, user_ids
 
 
 @pytest.mark.parametrize("durability", ["fsync", "os"])
@@ -36,26 +37,19 @@ def test_the_journal_keeps_every_value_as_it_is(path, odd):
 
 
 @pytest.mark.parametrize("merged", [False, True])
-def test_an_ended_journal_is_not_truncated(open_store, monkeypatch, write, outcomes, merged):
+def test_an_ended_journal_is_not_cut_back(open_store, monkeypatch, merged):
     first, second = open_store(), open_store()
     insert(first, 1)
-    wal_index = first._commit_log._wal_index
-    acknowledged = wal_index.acknowledged
     with monkeypatch.context() as patch:
         if not merged:
             patch.setattr("storage.engine.commit.merge", lambda *args: None)
         first.compact()
-    wal_index.acknowledged = acknowledged  # as after a kill just after the journal was ended
-    disk = Disk(monkeypatch)
-    disk.fails = True
-    disk.go.set()
-    disk.hold_up(write, second, 2).join()
-    assert outcomes[2] != "kept"
+        patch.setattr(os, "fdatasync", fail)
+        with pytest.raises(Unavailable):
+            insert(second, 2)
     insert(first, 3)
-    there = user_ids(first)
-    assert {"u1", "u3"} <= set(there)
-    for store in (second, open_store()):
-        assert user_ids(store) == there
+    for store in (first, second, open_store()):
+        assert user_ids(store) == ["u1", "u3"]
 
 
 def test_a_failed_write_to_a_journal_whose_header_failed_is_not_kept(open_store, monkeypatch):
@@ -80,36 +74,89 @@ def test_a_failed_write_to_a_journal_whose_header_failed_is_not_kept(open_store,
     assert user_ids(first) == user_ids(open_store()) == ["u1", "u3"]
 
 
+def test_a_journal_whose_end_did_not_become_durable_goes_on(open_store, monkeypatch):
+    first, second = open_store(), open_store()
+    insert(first, 1)
+    sync, calls = os.fdatasync, []
+
+    def fail_second(descriptor):
+        calls.append(descriptor)
+        sync(descriptor) if len(calls) != 2 else fail()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail_second)
+        with pytest.raises(Unavailable):
+            first.compact()
+    insert(second, 2)
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u1", "u2"]
+    second.compact()
+    insert(first, 3)
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u1", "u2", "u3"]
+
+
 def test_compactions_that_overtake_an_opening_store_do_no_harm(open_store, monkeypatch):
-    first = open_store()
+    first, usual = open_store(), recovery.known_end
     insert(first, 1)
 
-    def overtaken(path):
+    def overtaken(*args):
         monkeypatch.undo()
         first.compact()
         insert(first, 2)
         with monkeypatch.context() as patch:
             patch.setattr("storage.engine.commit.merge", lambda *args: None)
             first.compact()
-        return has_more_than_header(path)
+        return usual(*args)
 
-    monkeypatch.setattr("storage.engine.recovery.has_more_than_header", overtaken)
+    monkeypatch.setattr("storage.engine.commit.known_end", overtaken)
     assert user_ids(open_store()) == ["u1", "u2"]
 
 
-def test_a_reader_needs_no_fsync_to_follow_into_the_next_journal_but_a_writer_does(open_store, monkeypatch):
-    first, second = open_store(), open_store()
-    insert(first, 1)
-    with monkeypatch.context() as patch:
-        # As after a kill just after the journal was ended.
-        patch.setattr("storage.engine.commit.merge", lambda *args: None)
-        second.compact()
-        second._commit_log._wal_index.durable = 0
-        patch.setattr(os, "fdatasync", fail)
-        assert user_ids(first) == ["u1"]
-        with pytest.raises(Unavailable, match="Input/output error"):
-            insert(first, 2)
-    disk = Disk(monkeypatch)
-    insert(first, 3)
-    assert disk.count == 2
-    assert user_ids(first) == user_ids(open_store()) == ["u1", "u3"]
+OLD = [
+    b'{"sequence":0,"journal":1}',
+    b'{"sequence":1,"changes":[["User",1,{"id":"u1","userName":"a"}]]}',
+    b'{"sequence":2,"changes":[["User",2,{"id":"u2","userName":"b"}]]}',
+]
+
+
+@pytest.fixture
+def old(path):
+    """Make files as the version before wrote them: no line states where the journal was durable."""
+    opened(path).close()
+    lines, checksum = [], 0
+    for body in OLD:
+        checksum = crc32(body, checksum)
+        lines.append(b"%s %08x\n" % (body, checksum))
+    journal_of(path).write_bytes(b"".join(lines))
+    reboot(path)
+    return path
+
+
+def test_a_journal_of_an_older_version_is_read_and_continued(old):
+    store = opened(old)
+    insert(store, 3)
+    store.compact()
+    insert(store, 4)
+    store.close()
+    assert [document["id"] for _, document in state(old)["User"]] == ["u1", "u2", "u3", "u4"]
+
+
+def test_a_journal_of_an_older_version_may_end_in_an_unfinished_line(old):
+    journal = journal_of(old)
+    journal.write_bytes(journal.read_bytes()[:-20])
+    assert [document["id"] for _, document in state(old)["User"]] == ["u1"]
+
+
+def test_damage_in_a_journal_of_an_older_version_stops_the_start(old):
+    flip(journal_of(old), len(OLD[0]) + len(OLD[1]) + 60)
+    with pytest.raises(StoreCorrupted, match="line 3: the line does not match its checksum"):
+        opened(old)
+
+
+def test_an_interrupted_write_after_lines_of_an_older_version_is_dropped(old):
+    store = opened(old)
+    insert(store, 3)
+    store.close()
+    journal = journal_of(old)
+    flip(journal, len(journal.read_bytes()) - 30)
+    reboot(old)
+    assert [document["id"] for _, document in state(old)["User"]] == ["u1", "u2"]

@@ -1,4 +1,4 @@
-"""The WAL index: a missing, older or half-updated one does no harm."""
+"""The wal-index: a missing or half-updated one does no harm, and it shows whether the journal became shorter."""
 
 import os
 import shutil
@@ -6,40 +6,40 @@ import signal
 
 import pytest
 
-from storage.base import Unavailable
+from storage.base import StoreCorrupted, Unavailable
+from storage.engine.paths import Files
 from storage.engine.shared_state import SIZE, WalIndex
+from storage.maintenance.repair import check, repair
 from tests.support.commits import Disk
 from tests.support.processes import run
-from tests.support.storage import insert, opened, state, user_ids
+from tests.support.storage import insert, journal_of, opened, reboot, state, user_ids
 
 
-@pytest.mark.parametrize("step", ["invalidate_end", "publish_end"])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_writer_killed_beside_a_change_of_the_index_misleads_no_process(path, open_store, step, after):
+def test_a_writer_killed_beside_a_change_of_the_index_misleads_no_process(path, open_store, after):
     store = open_store()
     insert(store, 1)
 
     def write_and_die():
-        mine = opened(path)
-        acknowledged = getattr(WalIndex, step)
+        mine, write = opened(path), WalIndex.write
 
         def die(*args):
             if after:
-                acknowledged(*args)
+                write(*args)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        setattr(WalIndex, step, die)
+        WalIndex.write = die
         insert(mine, 2)
 
     assert run(write_and_die) == -signal.SIGKILL
-    there = ["u1"] if step == "invalidate_end" else ["u1", "u2"]
+    there = ["u1", "u2"] if after else ["u1"]
     assert user_ids(store) == user_ids(open_store()) == there
     insert(store, 3)
     assert user_ids(store) == user_ids(open_store()) == [*there, "u3"]
 
 
-@pytest.mark.parametrize("left", [b"", b"\xff" * SIZE, b"\0" * SIZE, None])
-def test_a_missing_or_outdated_index_does_no_harm(path, open_store, monkeypatch, write, outcomes, left):
+@pytest.mark.parametrize("left", [b"", b"\xff" * SIZE, b"\0" * SIZE, b"\0" * 33, None])
+def test_a_missing_or_damaged_index_does_no_harm(path, open_store, monkeypatch, write, outcomes, left):
     store = opened(path)
     for number in range(3):
         insert(store, number)
@@ -59,7 +59,53 @@ def test_a_missing_or_outdated_index_does_no_harm(path, open_store, monkeypatch,
     assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u0", "u1", "u2", "u3"]
 
 
-def test_files_older_than_the_index_are_served_as_they_are(path, monkeypatch):
+def test_an_index_that_is_damaged_while_the_store_is_open_is_written_again(path, open_store):
+    first, second = open_store(), open_store()
+    insert(first, 1)
+    path.with_name("tinyscim.json.locks").joinpath("write").write_bytes(b"damaged")
+    assert user_ids(first) == ["u1"]
+    insert(second, 2)
+    insert(first, 3)
+    assert user_ids(first) == user_ids(second) == user_ids(open_store()) == ["u1", "u2", "u3"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: data.rindex(b"{")],  # the last line is missing
+        lambda data: data[:-3],
+        lambda data: data[:-60] + bytes(60),
+        lambda data: data[:120],
+    ],
+)
+def test_a_journal_that_became_shorter_without_a_reboot_is_damaged(filled, damage):
+    journal = journal_of(filled)
+    journal.write_bytes(damage(journal.read_bytes()))
+    with pytest.raises(StoreCorrupted, match=f"{journal}, line .*flask store repair"):
+        opened(filled)
+    assert check(Files(filled)).problems
+    assert repair(Files(filled))[1]
+    assert len(state(filled)["User"]) in (10, 14)
+    assert not check(Files(filled)).problems
+
+
+def test_after_a_power_failure_what_is_left_of_the_last_write_is_kept_aside(filled, caplog):
+    journal = journal_of(filled)
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-60] + bytes(60))
+    reboot(filled)
+    found = check(Files(filled))
+    assert not found.problems
+    assert found.notes == [f"{journal} ends in an interrupted write, which was not acknowledged"]
+    assert len(state(filled)["User"]) == 14
+    (copy,) = filled.parent.glob("*.tail.*")
+    left = whole[whole[:-1].rindex(b"\n") + 1 :]
+    assert copy.read_bytes() == left[:-60] + bytes(60)
+    assert f"dropped {len(left)} bytes of an interrupted write" in caplog.text
+    assert str(copy) in caplog.text
+
+
+def test_older_files_are_served_after_a_reboot(path):
     store = opened(path)
     insert(store, 1)
     journal = store.files.journal(1)
@@ -67,12 +113,23 @@ def test_files_older_than_the_index_are_served_as_they_are(path, monkeypatch):
     insert(store, 2)
     store.close()
     journal.write_bytes(older)
+    with pytest.raises(StoreCorrupted):
+        opened(path)
+    reboot(path)
     store = opened(path)
-    disk = Disk(monkeypatch)
     insert(store, 3)
-    assert disk.count == 1
     store.close()
     assert [document["id"] for _, document in state(path)["User"]] == ["u1", "u3"]
+
+
+def test_files_that_take_the_place_of_others_are_not_compared_with_the_old_index(path):
+    store = opened(path)
+    for number in range(5):
+        insert(store, number)
+    store.close()
+    path.unlink()
+    journal_of(path).unlink()
+    assert state(path)["User"] == []
 
 
 def test_locks_that_were_replaced_refuse_writes(path, open_store):

@@ -5,8 +5,6 @@ import os
 import threading
 
 from storage.base import Unavailable
-from storage.engine.commit import CommitLog
-from tests.support.storage import user_ids
 
 
 class Disk:
@@ -20,7 +18,7 @@ class Disk:
 
     def __call__(self, descriptor):
         self.count += 1
-        if threading.current_thread() is self.held:
+        if threading.current_thread() is self.held and not self.entered.is_set():
             self.entered.set()
             self.go.wait(10)
             if self.fails:
@@ -35,20 +33,21 @@ class Disk:
         return self.held
 
 
-def wait_for(condition):
+def in_thread(function, *args):
+    thread = threading.Thread(target=function, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def queue_up(store, function, *args):
+    """Run the function in a thread, and return once it waits for its transaction."""
+    waiting = len(store._commit_log._waiting)
+    thread = in_thread(function, *args)
     for _ in range(500):
-        if condition():
-            return
+        if len(store._commit_log._waiting) > waiting:
+            return thread
         threading.Event().wait(0.01)
     raise AssertionError
-
-
-def write_in_thread(write, store, number, reader):
-    """Write in a thread, and return once its line is in the journal."""
-    thread = threading.Thread(target=write, args=(store, number), daemon=True)
-    thread.start()
-    wait_for(lambda: f"u{number}" in user_ids(reader))
-    return thread
 
 
 def find_existing(outcomes, store, id):
@@ -61,22 +60,5 @@ def find_existing(outcomes, store, id):
         outcomes["nothing"] = str(error)
 
 
-def hold_before_syncing(monkeypatch, store, write, number):
-    """Write in a thread, up to its fsync; return the thread, and an event that lets it continue."""
-    usual, entered, go = CommitLog._wait, threading.Event(), threading.Event()
-
-    def wait(commit_log, commit):
-        if commit_log is store._commit_log and not go.is_set():
-            entered.set()
-            go.wait(10)
-        usual(commit_log, commit)
-
-    monkeypatch.setattr(CommitLog, "_wait", wait)
-    thread = threading.Thread(target=write, args=(store, number), daemon=True)
-    thread.start()
-    assert entered.wait(10)
-    return thread, go
-
-
-def fail(_):
+def fail(*_):
     raise OSError(errno.EIO, "Input/output error")

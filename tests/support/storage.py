@@ -1,6 +1,7 @@
 """Documents, indexes and short ways to read and write, for the tests of the stores."""
 
 from storage.base import Index
+from storage.engine.shared_state import decode_end
 from storage.tinydb_store import TinyDBStore
 
 
@@ -74,3 +75,10 @@ def flip(path, offset):
     data = bytearray(path.read_bytes())
     data[offset] ^= 1
     path.write_bytes(data)
+
+
+def reboot(path):
+    """Make the wal-index one from before the machine booted."""
+    wal_index = path.with_name(f"{path.name}.locks") / "write"
+    end = decode_end(wal_index.read_bytes())
+    wal_index.write_bytes(end._replace(boot=bytes(16)).encode())

@@ -1,0 +1,63 @@
+"""What clients and load balancers see of a disk that fails or is full."""
+
+import errno
+import os
+
+import pytest
+
+from storage.tinydb_store import TinyDBStore
+from tests.support.urns import USER
+
+
+@pytest.fixture
+def stored(make_scim, tmp_path, monkeypatch):
+    monkeypatch.setattr("storage.tinydb_store.TICK", 60)
+    store = TinyDBStore(tmp_path / "data.json")
+    yield make_scim(store=store)
+    store.close()
+
+
+def failing(error, *names):
+    def fail(*_):
+        raise OSError(error, os.strerror(error))
+
+    patch = pytest.MonkeyPatch()
+    for name in names:
+        patch.setattr(os, name, fail)
+    return patch
+
+
+def new(scim, name):
+    return scim.post("/Users", {"schemas": [USER], "userName": name})
+
+
+def health(scim):
+    answer = scim.app.test_client().get("/healthz")
+    return answer.status_code, answer.text
+
+
+def test_a_failing_disk_makes_the_service_read_only_until_it_works_again(stored):
+    id = stored.create_user()["id"]
+    broken = failing(errno.EIO, "fdatasync", "ftruncate")
+    try:
+        assert new(stored, "b").status == 503
+        assert stored.get(f"/Users/{id}").status == 200
+        assert stored.get("/Users").body["totalResults"] == 1
+        assert health(stored) == (200, "read-only: the store's disk fails or is full, see the log\n")
+    finally:
+        broken.undo()
+    assert new(stored, "b").status == 201
+    assert health(stored) == (200, "ok\n")
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_refuses_writes_with_507_and_reads_go_on(stored, error):
+    id = stored.create_user()["id"]
+    full = failing(error, "pwrite")
+    try:
+        assert new(stored, "b").status == 507
+        assert stored.get(f"/Users/{id}").status == 200
+    finally:
+        full.undo()
+    assert new(stored, "b").status == 201
+    assert stored.get("/Users").body["totalResults"] == 2
