@@ -11,9 +11,10 @@ from flask import Flask, Response, current_app
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from config import Config, Token
+from config import Config
 from runtime.redact import cut
-from scim.directory.events import Event, without_values
+from scim.directory.events import without_values
+from scim.directory.service import Service
 from scim.errors import (
     Forbidden,
     InsufficientStorage,
@@ -36,7 +37,6 @@ _READING = ("GET", "HEAD", "OPTIONS")
 _SHOWN_NAMES = 20
 
 log = logging.getLogger("tinyscim")
-request_log = logging.getLogger("tinyscim.request")
 
 
 def install(app: Flask) -> None:
@@ -72,88 +72,59 @@ def log_unknown_attributes(names: Iterable[str]) -> None:
         log.warning("request=%s left out %d unknown attributes: %s", request.id, len(listed), shown)
 
 
-def emit_event(method: str, path: str, status: int, milliseconds: float, **rest: Any) -> None:
-    """Send an event about this request, or about an operation in it, to the observers; `rest` as in `Event`."""
-    if service().observers:
-        parameters = request.args if request.query_string else {}
-        event = Event(
-            method,
-            cut(path, 500),
-            status,
-            milliseconds=milliseconds,
-            request_id=request.id,
-            client_request_id=_client_request_id(),
-            token=request.token.name if request.token else "",
-            query=parameters,
-            rejection=request.rejection,
-            user_agent=request.headers.get("User-Agent", "")[:100],
-            is_probe=service().dialect.is_probe(parameters.get("filter", "")),
-            **rest,
-        )
-        service().emit_event(event)
-
-
 def check_host() -> WerkzeugResponse | None:
     """Refuse hosts that `[server] hosts` does not list."""
     # A load balancer asks each machine for its health by address, and the answer depends on no host.
     if request.path == HEALTH or service().startup_config.server.answers_for(request.host):
         return None
     detail = f'"{request.host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.'
-    if _is_scim():
+    if request.is_scim:
         raise ScimError(detail)
     return BadRequest(detail).get_response()
 
 
 def authenticate_request() -> Response | None:
     """Authenticate and authorize a SCIM request. Raises Unauthorized, Forbidden."""
-    if not _is_scim():
+    if not request.is_scim:
         return None
-    live_config = service().live_config
-    if cors.is_preflight(service().startup_config.server.cors_origins):
+    served = service()
+    live_config = served.live_config
+    if cors.is_preflight(served.startup_config.server.cors_origins):
         return Response(status=204)
     try:
-        _authorize(live_config.cached)
+        _authorize(served, live_config.cached)
     except (Unauthorized, Forbidden):
-        _authorize(live_config.current)  # the token may just have been created
+        _authorize(served, live_config.current)  # the token may just have been created
     if live_config.problem:
         log.error("the configuration's change is not in force: %s", live_config.problem)
     return None
 
 
-def _authorize(config: Config) -> None:
+def _authorize(served: Service, config: Config) -> None:
     request.connection_enabled = config.connection.enabled
-    request.token = _authenticated(config)
-    if not request.connection_enabled:
-        raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
-    if request.token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
-        raise Forbidden(f'The token "{request.token.name}" may only read.')
-
-
-def _authenticated(config: Config) -> Token:
-    text, doubled = service().dialect.bearer_token(request.headers.get("Authorization", ""))
-    token = authenticate(text, config, service().access_token_key)
+    text, doubled = served.dialect.bearer_token(request.headers.get("Authorization", ""))
+    token = request.token = authenticate(text, config, served.access_token_key)
     if doubled:
         log.warning('request=%s the word "Bearer" was pasted along with the token', request.id)
-    return token
+    if not config.connection.enabled:
+        raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
+    if token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
+        raise Forbidden(f'The token "{token.name}" may only read.')
 
 
 def finish_response(response: Response) -> Response:
-    """Add the headers of every response, and log the request."""
+    """Add the headers of every response, log the request, and emit its event."""
+    status = response.status_code
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Request-Id"] = request.id
-    _log_request(response.status_code)
-    if _is_scim() and not request.asks_for_renewal:
+    request.log(status)
+    if request.is_scim and not request.asks_for_renewal:
+        served = service()
         if request.connection_enabled:
-            service().activity.note(request.token, response.status_code)
-        _emit_request(response)
+            served.activity.note(request.token, status)
+        served.emit_event(request.event(status, response.get_json(silent=True) if status >= 400 else None))
     return response
-
-
-def _emit_request(response: Response) -> None:
-    body = response.get_json(silent=True) if response.status_code >= 400 else None
-    rest = {"outcome": request.write_result, "request": request.json_body, "response": body}
-    emit_event(request.method, request.path, response.status_code, request.milliseconds, **rest)
 
 
 def handle_scim_error(error: ScimError) -> Response:
@@ -184,7 +155,7 @@ def handle_store_error(error: StoreError) -> Response:
 
 def handle_http_error(error: HTTPException) -> Response | HTTPException:
     """Answer errors of Flask and Werkzeug under the base path in SCIM's form."""
-    if not _is_scim():
+    if not request.is_scim:
         return error
     if error.code == 413:
         _drain()
@@ -210,15 +181,6 @@ _DETAILS = {
 }
 
 
-def _is_scim() -> bool:
-    base_path = service().startup_config.server.base_path
-    return request.path == base_path or request.path.startswith(f"{base_path}/")
-
-
-def _client_request_id() -> str:
-    return cut(request.headers.get("client-request-id", ""), 100)
-
-
 def _drain() -> None:
     """Read on for a while: a client that is still sending would not read the answer."""
     length = request.content_length
@@ -227,17 +189,3 @@ def _drain() -> None:
     with suppress(Exception):  # the connection may break, and servers raise exceptions of their own
         while left > 0 and (chunk := stream.read(min(left, 65_536))):
             left -= len(chunk)
-
-
-def _log_request(status: int) -> None:
-    """Log one line, without query, body or token: filters and bodies are about people."""
-    request_log.info(
-        "request=%s client=%s method=%s path=%s status=%d ms=%.1f by=%s",
-        request.id,
-        json.dumps(_client_request_id() or "-"),
-        request.method if request.method.isalpha() else "-",
-        json.dumps(cut(request.path, 500)),
-        status,
-        request.milliseconds,
-        json.dumps(request.token.name) if request.token else "-",
-    )

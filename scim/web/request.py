@@ -1,5 +1,7 @@
-"""The request that is being answered: its identity, its JSON body, and the base URL of what it gets."""
+"""The request that is being answered: its identity, headers, JSON body and line in the log, and URLs for its client."""
 
+import json
+import logging
 import random
 import re
 import time
@@ -9,12 +11,16 @@ from urllib.parse import quote
 import flask
 from flask import current_app
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
 
 from config import Token
+from runtime.redact import cut
+from scim.directory.events import Event
 from scim.directory.resources import WriteResult
 from scim.directory.service import Service
 from scim.errors import InvalidSyntax, UnsupportedMediaType, shorten
 from scim.protocol.json_body import parse_json
+from scim.protocol.preconditions import Preconditions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -24,6 +30,8 @@ _ACCEPTED = (MEDIA_TYPE, "application/json", "text/json", "")
 _ENDED_EARLY = "The body ended early, or its length is not the one that was announced."
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other belongs to what a proxy has quoted already
 _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a larger body
+
+log = logging.getLogger("tinyscim.request")
 
 
 class Request(flask.Request):
@@ -49,6 +57,81 @@ class Request(flask.Request):
     def milliseconds(self) -> float:
         """The time since the request began."""
         return (time.perf_counter() - self.started) * 1000
+
+    @property
+    def token_name(self) -> str:
+        """The name of the request's token, or ""."""
+        return self.token.name if self.token else ""
+
+    @cached_property
+    def is_scim(self) -> bool:
+        """Return whether the path is the base path of the endpoints, or below it."""
+        base_path = service().startup_config.server.base_path
+        return self.path == base_path or self.path.startswith(f"{base_path}/")
+
+    @cached_property
+    def shown_path(self) -> str:
+        """Return the path as logs have it."""
+        return cut(self.path, 500)
+
+    @cached_property
+    def client_request_id(self) -> str:
+        """Return the client's own id of the request as logs have it, or ""."""
+        return cut(self.headers.get("client-request-id", ""), 100)
+
+    @property
+    def preconditions(self) -> Preconditions:
+        """The request's `If-Match` and `If-None-Match`."""
+        return Preconditions(self.headers.get("If-Match", ""), self.headers.get("If-None-Match", ""))
+
+    @property
+    def preference(self) -> str:
+        """What `Prefer: return=` asks for: minimal, representation or ""."""
+        wanted = self.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+        return next((word for word in ("minimal", "representation") if f"return={word}" in wanted), "")
+
+    @property
+    def service_origin(self) -> str:
+        """The address below which everything is served. Raises InvalidSyntax."""
+        server = service().startup_config.server
+        if server.public_url:
+            return server.origin()
+        if not self.host:
+            raise InvalidSyntax("The Host header names no host.")
+        prefix = quote(_LONE_PERCENT.sub("%25", self.root_path), "/%") if self.root_path else ""
+        return f"{self.scheme}://{self.host}{prefix}"
+
+    def log(self, status: int) -> None:
+        """Log one line, without query, body or token: filters and bodies are about people."""
+        log.info(
+            "request=%s client=%s method=%s path=%s status=%d ms=%.1f by=%s",
+            self.id,
+            json.dumps(self.client_request_id or "-"),
+            self.method if self.method.isalpha() else "-",
+            json.dumps(self.shown_path),
+            status,
+            self.milliseconds,
+            json.dumps(self.token_name) if self.token else "-",
+        )
+
+    def event(self, status: int, response: Any, **operation: Any) -> Event:
+        """Return an event about this request; for an operation in it, with what the operation has of its own."""
+        parameters = self.args if self.query_string else {}
+        about: dict[str, Any] = {
+            "method": self.method,
+            "path": self.shown_path,
+            "milliseconds": self.milliseconds,
+            "outcome": self.write_result,
+            "request": self.json_body,
+            "request_id": self.id,
+            "client_request_id": self.client_request_id,
+            "token": self.token_name,
+            "query": parameters,
+            "rejection": self.rejection,
+            "user_agent": self.headers.get("User-Agent", "")[:100],
+            "is_probe": service().dialect.is_probe(parameters.get("filter", "")),
+        }
+        return Event(status=status, response=response, **about | operation)
 
     def get_scim_json(self) -> dict[str, Any]:
         """Return the JSON object in the body. Raises UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
@@ -90,20 +173,9 @@ def service() -> Service:
 
 def base_url() -> str:
     """Return the address under which clients reach the service, without a slash at its end. Raises InvalidSyntax."""
-    return service().startup_config.server.url(origin())
+    return service().startup_config.server.url(request.service_origin)
 
 
 def token_url() -> str:
     """Return the address of the token endpoint. Raises InvalidSyntax."""
-    return service().startup_config.token_url(origin())
-
-
-def origin() -> str:
-    """Return the address below which everything is served. Raises InvalidSyntax."""
-    server = service().startup_config.server
-    if server.public_url:
-        return server.origin()
-    if not request.host:
-        raise InvalidSyntax("The Host header names no host.")
-    prefix = quote(_LONE_PERCENT.sub("%25", request.root_path), "/%") if request.root_path else ""
-    return f"{request.scheme}://{request.host}{prefix}"
+    return service().startup_config.token_url(request.service_origin)

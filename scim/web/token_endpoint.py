@@ -16,7 +16,7 @@ from oauth.keys import ALGORITHMS, KeyCache
 from oauth.token_request import SCOPES, OAuthError, TokenRequest, granted_scope, read_token_request
 from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
-from scim.web.request import origin, request, service, token_url
+from scim.web.request import request, service, token_url
 
 METADATA = "/.well-known/oauth-authorization-server"
 MAX_BYTES = 16_384  # an assertion of Entra's has about 2,000
@@ -43,7 +43,7 @@ class TokenEndpoint:
         """Return the metadata of the authorization server."""
         _configuration()
         return jsonify(
-            issuer=origin(),
+            issuer=request.service_origin,
             token_endpoint=token_url(),
             grant_types_supported=["client_credentials"],
             response_types_supported=[],

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from flask.views import MethodView
 from werkzeug.routing import BaseConverter
 
+from runtime.redact import cut
 from scim.budget import Budget
 from scim.directory.bulk import Bulk
 from scim.directory.resources import Resources, WriteResult
@@ -18,7 +19,7 @@ from scim.protocol.messages import load_projection, load_query, parameter_name
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.schema.resource_types import Registry, ResourceType
-from scim.web.hooks import emit_event, json_response, log_unknown_attributes
+from scim.web.hooks import json_response, log_unknown_attributes
 from scim.web.request import base_url, request, service
 
 
@@ -60,7 +61,7 @@ class ResourceView(ScimView):
     def get(self, id: str) -> Response:
         """Return the resource (RFC 7644 section 3.4.1)."""
         resources = _resources()
-        answer = resources.get(self._type, id, _projection(), _preconditions())
+        answer = resources.get(self._type, id, _projection(), request.preconditions)
         headers = [("ETag", answer.version), ("Location", resources.resource_url(self._type, id))]
         return json_response(answer.text, 200 if answer.text else 304, headers)
 
@@ -73,7 +74,7 @@ class ResourceView(ScimView):
         """Change the resource (RFC 7644 section 3.5.2)."""
         projection = _projection()
         status, result = _write("PATCH", self._type, id, request.get_scim_json())
-        if projection != DEFAULT_PROJECTION or _preference() == "representation":
+        if projection != DEFAULT_PROJECTION or request.preference == "representation":
             status = 200
         return _write_response(status, result, projection)
 
@@ -176,7 +177,7 @@ def execute_write(
 
 def _write(method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]) -> tuple[int, WriteResult]:
     """Carry out the one write of a request, under its preconditions."""
-    conditions = UNCONDITIONAL if method == "POST" else _preconditions()
+    conditions = UNCONDITIONAL if method == "POST" else request.preconditions
     status, request.write_result = execute_write(_resources(), _patch_budget(), method, type, id, body, conditions)
     return status, request.write_result
 
@@ -184,7 +185,7 @@ def _write(method: str, type: ResourceType, id: str | None, body: Mapping[str, A
 def _write_response(status: int, result: WriteResult, projection: Projection) -> Response:
     """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
     assert result.after
-    resources, preference = _resources(), _preference()
+    resources, preference = _resources(), request.preference
     headers = [("Location", resources.resource_url(result.type, result.id)), ("ETag", version_of(result.after))]
     if preference:
         headers.append(("Preference-Applied", f"return={preference}"))
@@ -202,8 +203,7 @@ def _query_response(types: list[ResourceType], parameters: dict[str, Any], *, me
         max_steps=limits.max_query_steps,
         message=message,
     )
-    client = request.token.name if request.token else ""
-    secret = b"" if query.cursor is None else service().cursor_secret(client)
+    secret = b"" if query.cursor is None else service().cursor_secret(request.token_name)
     return json_response(_resources().query(types, query, secret, projection))
 
 
@@ -211,9 +211,17 @@ def _emit_operation(
     operation: BulkOperation, milliseconds: float, result: WriteResult | None, answer: Mapping[str, Any]
 ) -> None:
     path = f"{service().startup_config.server.base_path}/{operation.path.strip('/')}"
-    rest = {"outcome": result, "request": operation.data, "response": answer.get("response")}
-    rest["is_operation"] = True
-    emit_event(operation.method, path, int(answer["status"]), milliseconds, **rest)
+    event = request.event(
+        int(answer["status"]),
+        answer.get("response"),
+        method=operation.method,
+        path=cut(path, 500),
+        milliseconds=milliseconds,
+        outcome=result,
+        request=operation.data,
+        is_operation=True,
+    )
+    service().emit_event(event)
 
 
 def _patch_budget() -> Budget:
@@ -234,12 +242,3 @@ def _parameters() -> dict[str, str]:
 
 def _projection() -> Projection:
     return load_projection(_parameters()) if request.query_string else DEFAULT_PROJECTION
-
-
-def _preconditions() -> Preconditions:
-    return Preconditions(request.headers.get("If-Match", ""), request.headers.get("If-None-Match", ""))
-
-
-def _preference() -> str:
-    wanted = request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
-    return next((word for word in ("minimal", "representation") if f"return={word}" in wanted), "")
