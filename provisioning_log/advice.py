@@ -156,7 +156,7 @@ def advice(entry: Entry) -> str:
     if not entry.failed:
         return ""
     body = entry.response if isinstance(entry.response, Mapping) else {}
-    scim_type, detail = str(body.get("scimType", "")), str(body.get("detail", ""))
+    scim_type, detail = str(body.get("scimType", "")), entry.reason or str(body.get("detail", ""))
     for rule in _RULES:
         if rule.status == entry.status and rule.scim_type in ("", scim_type):
             match = re.match(rule.detail, detail, re.DOTALL)

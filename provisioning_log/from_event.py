@@ -38,12 +38,18 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
         query=dict(event.query.items()) if event.is_read else shown_query(event.query),
         request=event.request,
-        response=event.response,
+        response=None if event.rejection else event.response,
         request_id=event.request_id,
         client_request_id=event.client_request_id,
         cause=event.cause,
-        reason=_REASONS[event.rejection[0]].format(event.rejection[1]) if event.rejection else "",
+        reason=_reason(event.rejection, event.response) if event.rejection else "",
     )
+
+
+def _reason(rejection: tuple[str, str], response: Any) -> str:
+    """Return why a token was rejected; of an access token, the response says it."""
+    said = str(response.get("detail", "")) if isinstance(response, Mapping) else ""
+    return said if said.startswith("The access token") else _REASONS[rejection[0]].format(rejection[1])
 
 
 def subject_of(document: Document) -> Subject:

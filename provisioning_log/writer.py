@@ -164,9 +164,7 @@ def _is_unauthenticated(event: Event) -> bool:
 def _shortened(event: Event) -> Event:
     """Return an unauthenticated event without its variable-length parts."""
     path = event.path.encode("utf-8", "replace")[:UNAUTHENTICATED_PATH].decode("utf-8", "ignore")
-    return replace(
-        event, method=event.method[:10], path=path, query={}, request=None, response=None, client_request_id=""
-    )
+    return replace(event, method=event.method[:10], path=path, query={}, request=None, client_request_id="")
 
 
 def _new_id() -> str:

@@ -148,6 +148,14 @@ def test_a_rejected_request_has_its_status_and_the_reason(browser):
     assert "The token is unknown." in entry(browser, "result=failure").text
 
 
+def test_the_advice_on_a_rejected_token_works_on_a_new_installation(browser):
+    send(browser, "GET", "/Users", token="wrong")
+    command = re.search(r"`flask (token new [^`]+)`", entry(browser, "result=failure").text)[1]
+    run = browser.command(*command.replace("NAME", "entra-2").split())
+    assert run.exit_code == 0, run.output
+    assert send(browser, "GET", "/Users", token=run.output.strip()).status_code == 200
+
+
 def test_times_are_in_utc_with_the_zone_named(browser, cycle):
     page = browser.get(LOG)
     assert "Times are in UTC." in page.text
