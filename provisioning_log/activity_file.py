@@ -14,7 +14,7 @@ from provisioning_log.activity import Activity, read_activity
 from runtime.background import BackgroundTask
 from scim.directory.events import Event
 
-PAUSE = 5.0  # seconds between two writes of one worker
+PAUSE = 1.0  # seconds between two writes of one worker
 _MAX_BYTES = 4_000_000
 
 log = logging.getLogger("tinyscim")
@@ -39,7 +39,7 @@ class ActivityFile:
             self._task.schedule()
 
     def read(self) -> Activity:
-        """Return the counts of all workers; those of the others are a few seconds old."""
+        """Return the counts of all workers; those of the others are a second old."""
         with self._writing:
             found = self._stored()
             with self._counting:

@@ -100,8 +100,7 @@ def test_a_request_is_copied_as_curl(open_page, service):
     assert service.token not in command
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 def test_the_pages_have_no_accessibility_faults(open_page, serious_faults, scheme, width):
     page = show(open_page(color_scheme=scheme, viewport={"width": width, "height": 800}))
     for details in page.locator("details").all():
