@@ -7,7 +7,8 @@ from typing import Any
 ROLE_TYPE = "WindowsAzureActiveDirectoryRole"
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value as text; no value is an empty text."""
     return "" if value is None else str(value)
 
 
@@ -17,14 +18,14 @@ def is_present(value: Any) -> bool:
 
 
 def _switch(source: Any, default: Any, *pairs: Any) -> Any:
-    wanted = _text(source).casefold()
+    wanted = as_text(source).casefold()
     keys_and_values = zip(pairs[::2], pairs[1::2], strict=False)
-    return next((value for key, value in keys_and_values if _text(key).casefold() == wanted), default)
+    return next((value for key, value in keys_and_values if as_text(key).casefold() == wanted), default)
 
 
 def _join(separator: Any, *values: Any) -> Any:
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return _text(separator).join(_text(item) for item in flat if is_present(item)) or None
+    return as_text(separator).join(as_text(item) for item in flat if is_present(item)) or None
 
 
 def _replace(
@@ -34,17 +35,17 @@ def _replace(
     # As in Microsoft's reference, the arguments given select the variant.
     if not is_present(source):
         return source
-    text = _text(source)
+    text = as_text(source)
     if pattern is not None:
         return _replace_pattern(text, _regex(pattern), group, replacement, attribute)
     if old is not None and template is not None:
-        return _text(template).replace(_text(old), text)
-    return text.replace(_text(old), _text(replacement)) if old else text
+        return as_text(template).replace(as_text(old), text)
+    return text.replace(as_text(old), as_text(replacement)) if old else text
 
 
 def _mid(source: Any, start: Any, length: Any) -> Any:
     begin = max(int(start) - 1, 0)  # the first character is number 1
-    return _text(source)[begin : begin + int(length)] if is_present(source) else None
+    return as_text(source)[begin : begin + int(length)] if is_present(source) else None
 
 
 def _roles(assignments: Any) -> Any:
@@ -56,27 +57,27 @@ def _roles(assignments: Any) -> Any:
 
 def _replace_pattern(text: str, regex: re.Pattern[str], group: Any, replacement: Any, attribute: Any) -> str:
     if group is None:
-        return regex.sub(lambda _: _text(replacement), text)
+        return regex.sub(lambda _: as_text(replacement), text)
     if replacement is None:
-        found = regex.search(_text(attribute))
+        found = regex.search(as_text(attribute))
         return found[group] if found else text
-    return regex.sub(lambda match: match[0].replace(match[group], _text(replacement)), text)
+    return regex.sub(lambda match: match[0].replace(match[group], as_text(replacement)), text)
 
 
 def _regex(pattern: Any) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", _text(pattern)))  # .NET's named groups
+    return re.compile(re.sub(r"\(\?<(?=[A-Za-z])", "(?P<", as_text(pattern)))  # .NET's named groups
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "switch": _switch,
     "coalesce": lambda *values: next((value for value in values if is_present(value)), None),
     "join": _join,
-    "append": lambda source, suffix: _text(source) + _text(suffix) if is_present(source) else None,
+    "append": lambda source, suffix: as_text(source) + as_text(suffix) if is_present(source) else None,
     "replace": _replace,
     "mid": _mid,
-    "tolower": lambda source, culture=None: _text(source).lower() if is_present(source) else None,
+    "tolower": lambda source, culture=None: as_text(source).lower() if is_present(source) else None,
     "ispresent": is_present,
-    "not": lambda value: _text(value).casefold() != "true",
+    "not": lambda value: as_text(value).casefold() != "true",
     # Entra does not define which of several roles this returns.
     "singleapproleassignment": lambda roles: next((role["value"] for role in roles or []), None),
     "approleassignmentscomplex": _roles,

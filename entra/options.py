@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -22,22 +22,19 @@ Context: TypeAlias = click.Context | None
 Parameter: TypeAlias = click.Parameter | None
 
 
-class FaultType(click.ParamType[tuple[str, float]]):
-    """A fault and its share of the requests, for example `429:0.05`."""
-
-    name = "fault:share"
-
-    def convert(self, value: Any, param: Parameter, ctx: Context) -> tuple[str, float]:
-        """Parse one fault."""
-        name, _, text = str(value).partition(":")
+def _parse_faults(_: click.Context, __: click.Parameter, values: Iterable[str]) -> dict[str, float]:
+    """Parse faults and their shares of the requests, for example `429:0.05`."""
+    faults = {}
+    for value in values:
+        name, share = value.split(":", 1) if ":" in value else (value, "")
         try:
-            share = float(text or 0.05)
+            faults[name] = float(share or 0.05)
         except ValueError:
-            share = -1.0
-        if name not in FAULTS or not 0 <= share <= 1:
+            faults[name] = -1
+        if name not in FAULTS or not 0 <= faults[name] <= 1:
             choices = ", ".join(FAULTS)
-            self.fail(f"{value!r}: choose one of {choices} and a share between 0 and 1, as in 429:0.05", param, ctx)
-        return name, share
+            raise click.BadParameter(f"{value!r}: choose one of {choices} and a share between 0 and 1, as in 429:0.05")
+    return faults
 
 
 class OutputFile(click.Path[Path]):
@@ -155,10 +152,9 @@ http = _combine(
     click.option(
         "--fault",
         "faults",
-        type=FaultType(),
         multiple=True,
         metavar="FAULT:SHARE",
-        callback=lambda _, __, found: dict(found),
+        callback=_parse_faults,
         help="Inject 429, 500, 503 or timeout, for example 429:0.05.",
     ),
     click.option("--retry-after", "honour_retry_after", is_flag=True, help="Wait for Retry-After and retry at once."),

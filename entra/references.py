@@ -1,5 +1,7 @@
 """Export references after their objects: managers, then group members."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from entra.mapping import AttributeMapping
@@ -64,18 +66,13 @@ class References:
     def export_members(self, batch: Batch) -> None:
         """Add or remove one batch of members."""
         group, added, removed = batch
-        entry = self._entry(group)
         ids = [[self.state.links[member].target for member in part] for part in (added, removed)]
-        try:
-            client = ScimClient(self.cycle.endpoint, entry.exchanges)
+        with self._sending(group) as (entry, client):
             client.patch("Group", self.state.links[group.id].target, self.cycle.dialect.members_patch(*ids))
-        except ExportError as error:
-            self._fail(group, entry, error)
-        else:
             self.state.members[group.id].update(added)
             self.state.members[group.id].difference_update(removed)
             entry.changes = [("members", None, i) for i in ids[0]] + [("members", i, None) for i in ids[1]]
-            self._succeed(entry, f"{len(added)} members added, {len(removed)} removed")
+            entry.succeed("update", f"{len(added)} members added, {len(removed)} removed")
 
     def finish_group(self, group: DirectoryObject) -> None:
         """Update the watermark unless a batch failed or a member is still in escrow."""
@@ -103,12 +100,15 @@ class References:
 
     def _existing_members(self, group: DirectoryObject, wanted: set[str]) -> set[str]:
         # For a group that existed before: Entra asks for each member and never reads the list.
-        client, target = ScimClient(self.cycle.endpoint), self.state.links[group.id].target
+        client, links = ScimClient(self.cycle.endpoint), self.state.links
         try:
-            return {m for m in wanted if client.has_reference("Group", target, "members", self.state.links[m].target)}
+            return {
+                m for m in wanted if client.has_reference("Group", links[group.id].target, "members", links[m].target)
+            }
         except ExportError as error:
-            self._fail(group, self._entry(group), error)
-            return set()
+            with self._sending(group):
+                raise error
+        return set()
 
     def _split(self, members: set[str]) -> list[list[str]]:
         order, size = self.cycle.in_random_order(members), max(self.cycle.dialect.member_batch, 1)
@@ -117,36 +117,30 @@ class References:
     def _send_manager(
         self, row: AttributeMapping, user: DirectoryObject, wanted: str | None, current: str | None
     ) -> None:
-        entry = self._entry(user)
-        client = ScimClient(self.cycle.endpoint, entry.exchanges)
         links = self.state.links
         id, new = links[user.id].target, links[wanted].target if wanted else None
-        try:
+        with self._sending(user) as (entry, client):
             if new is None or not client.has_reference("User", id, row.target.name, new):
                 had = current is not None
                 client.patch("User", id, self.cycle.dialect.manager_patch(row.target, new, had, client.endpoint.base))
+            if wanted:
+                self.state.managers[user.id] = wanted
+            else:
+                self.state.managers.pop(user.id, None)
+            self._mark_seen(user, wanted)
+            entry.changes = [("manager", links[current].target if current in links else current, new)]
+            entry.succeed("update", "manager resolved")
+        if user.id in self.failed:
+            self.cycle.escrow.add(user.id, self.failed[user.id], reference=True)
+
+    @contextmanager
+    def _sending(self, found: DirectoryObject) -> Iterator[tuple[Entry, ScimClient]]:
+        """Log what is sent for an object, and record a failure."""
+        target = self.state.links[found.id].target
+        entry = Entry(found.kind, found.id, found.name, self.cycle.id, "update", target=target)
+        try:
+            yield entry, ScimClient(self.cycle.endpoint, entry.exchanges)
         except ExportError as error:
-            self._fail(user, entry, error)
-            self.cycle.escrow.add(user.id, error, reference=True)
-            return
-        if wanted:
-            self.state.managers[user.id] = wanted
-        else:
-            self.state.managers.pop(user.id, None)
-        self._mark_seen(user, wanted)
-        entry.changes = [("manager", links[current].target if current in links else current, new)]
-        self._succeed(entry, "manager resolved")
-
-    def _entry(self, found: DirectoryObject) -> Entry:
-        return Entry(
-            found.kind, found.id, found.name, self.cycle.id, "update", target=self.state.links[found.id].target
-        )
-
-    def _succeed(self, entry: Entry, description: str) -> None:
-        entry.succeed("update", description)
-        self.cycle.log.add(entry)
-
-    def _fail(self, found: DirectoryObject, entry: Entry, error: ExportError) -> None:
-        self.failed[found.id] = error
-        entry.fail(error)
+            self.failed[found.id] = error
+            entry.fail(error)
         self.cycle.log.add(entry)

@@ -5,17 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+from entra.functions import as_text
 
 
 def _equals(value: Any, operands: tuple[str, ...]) -> bool:
-    return _text(value).casefold() in {operand.casefold() for operand in operands}
+    return as_text(value).casefold() in {operand.casefold() for operand in operands}
 
 
 def _matches(value: Any, operands: tuple[str, ...]) -> bool:
-    return any(re.search(operand, _text(value)) for operand in operands)
+    return any(re.search(operand, as_text(value)) for operand in operands)
 
 
 OPERATORS: dict[str, Callable[[Any, tuple[str, ...]], bool]] = {
@@ -27,7 +25,7 @@ OPERATORS: dict[str, Callable[[Any, tuple[str, ...]], bool]] = {
     "ISNOTNULL": lambda value, _: value not in (None, ""),
     "REGEXMATCH": _matches,
     "NOTREGEXMATCH": lambda value, operands: not _matches(value, operands),
-    "INCLUDES": lambda value, operands: any(o.casefold() in _text(value).casefold() for o in operands),
+    "INCLUDES": lambda value, operands: any(o.casefold() in as_text(value).casefold() for o in operands),
 }
 
 

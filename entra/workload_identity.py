@@ -125,16 +125,15 @@ class WorkloadIdentity:
             return False
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        path, body = httpx.URL(self.jwks_url).path, self.jwks
+        body = self.jwks
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found = self.path == path
-                self.send_response(200 if found else 404)
+                self.send_response(200)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body) if found else 0))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body if found else b"")
+                self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
                 """Log nothing."""

@@ -1,6 +1,7 @@
 """Where each checked behaviour is specified, documented or reported."""
 
 from dataclasses import dataclass
+from functools import partial
 
 LEARN = "https://learn.microsoft.com/entra/identity/app-provisioning"
 
@@ -18,24 +19,12 @@ def rfc(number: int, section: str) -> Source:
     return Source(f"RFC {number} section {section}", f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}")
 
 
-def schema(section: str) -> Source:
-    """Return a section of RFC 7643."""
-    return rfc(7643, section)
-
-
-def protocol(section: str) -> Source:
-    """Return a section of RFC 7644."""
-    return rfc(7644, section)
-
-
-def oauth(section: str) -> Source:
-    """Return a section of RFC 6749."""
-    return rfc(6749, section)
-
-
 def report(repository: str, number: int) -> Source:
     """Return an issue or a pull request on GitHub."""
     return Source(f"{repository}#{number}", f"https://github.com/{repository}/issues/{number}")
+
+
+schema, protocol, oauth = (partial(rfc, number) for number in (7643, 7644, 6749))
 
 
 def _page(title: str, name: str) -> Source:
