@@ -76,9 +76,9 @@ def identity():
         yield found
 
 
-@pytest.fixture(params=["token", "secret", "federation"])
+@pytest.fixture
 def server(request, identity):
-    return Server(request.param, identity)
+    return Server(getattr(request, "param", "token"), identity)
 
 
 def job_of(server, **settings):
@@ -87,7 +87,11 @@ def job_of(server, **settings):
     return job
 
 
-@pytest.mark.parametrize("flag", [False, True], ids="LF")
+@pytest.mark.parametrize(
+    ("server", "flag"),
+    [("token", False), ("token", True), ("secret", True), ("federation", False)],
+    indirect=["server"],
+)
 def test_the_directory_equals_the_tenant_after_each_day(server, flag):
     tenant, job = generate(60, 6), job_of(server, flag=flag, clear_values=True)
     assert not job.sync(tenant).errors
@@ -114,6 +118,7 @@ def test_nothing_is_patched_again_after_a_restart(server, flag, style):
     assert job.verbs() == []
 
 
+@pytest.mark.parametrize("server", ["token", "secret", "federation"], indirect=True)
 def test_every_case_of_the_validation_passes(server):
     run = Run(server.client())
     assert [(r.name, r.message) for r in run.results() if r.status in (Status.FAILED, Status.WARNED)] == []
