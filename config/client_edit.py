@@ -21,12 +21,14 @@ MAX_SECRETS = 20
 
 def add_client(path: Path, name: str, *, read_only: bool = False, lifetime: timedelta = LIFETIME) -> tuple[str, str]:
     """Add a client and return its id and its secret; only the secret's hash is stored. Raises Refused."""
+    check_name(name, is_brief=lifetime < timedelta(days=1))
     secret, table = new_client_secret(lifetime)
     return _add(path, name, read_only, {"secrets": [table]}), secret
 
 
 def add_federated_client(path: Path, name: str, federation: Federation, *, read_only: bool = False) -> str:
     """Add a client that signs in with a workload identity, and return its id. Raises Refused."""
+    check_name(name)
     return _add(path, name, read_only, {"federation": _federation(federation)})
 
 
@@ -71,7 +73,6 @@ def remove_secret(path: Path, id: str, secret: str) -> None:
 
 
 def _add(path: Path, name: str, read_only: bool, credentials: dict[str, Any]) -> str:
-    check_name(name)
     id = str(uuid4())
     with changing(path) as document:
         check_name_free(document, name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from panel import connection, directory, guide, menu, overview, page, tokens
+from panel import clients, connection, directory, guide, menu, overview, page, tokens
 from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
@@ -52,6 +52,11 @@ def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
         (f"{ENTRA}/test", "test", connection.test, form),
         (f"{ENTRA}/tokens/new", "new_token", tokens.new_token, form),
         (f"{ENTRA}/tokens/revoke", "revoke_token", tokens.revoke_token, form),
+        (f"{ENTRA}/clients", "clients", clients.clients, ("GET",)),
+        (f"{ENTRA}/clients/new", "new_client", clients.new_client, form),
+        (f"{ENTRA}/clients/secret", "new_secret", clients.new_secret, form),
+        (f"{ENTRA}/clients/federation", "federation", clients.federation, form),
+        (f"{ENTRA}/clients/revoke", "revoke_client", clients.revoke_client, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/progress", "guide_progress", guide.progress, ("POST",)),
         (f"{ENTRA}/guide/progress", "guide_progress_page", _redirect_to("guide"), ("GET",)),

@@ -1,14 +1,18 @@
 """The connection to Entra: its switch, the SCIM URL, the tokens, and the test."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from config import Token, edit
+from config import Config, Token, client_edit, edit
 from config.tokens import is_test_name, new_test_name
 from panel import probe
 from panel.page import config_path, form_field, is_form_submission, refuse
+from panel.probe_client import with_client
 from scim.web.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
@@ -39,23 +43,41 @@ def switch() -> ResponseReturnValue:
 
 
 def test() -> ResponseReturnValue:
-    """Show the form, or call the service as Entra's Test Connection does, with a temporary token."""
-    result = _test() if is_form_submission() else None
-    return render_template("panel/test.html", result=result, enabled=service().live_config.current.connection.enabled)
+    """Show the form, or call the service as Entra's Test Connection does, with a temporary token or client."""
+    result, config = _test() if is_form_submission() else None, service().live_config.current
+    return render_template("panel/test.html", result=result, enabled=config.connection.enabled, clients=config.clients)
 
 
 def _test() -> probe.Result:
     path, server = config_path(), service().startup_config.server
     if server.workers * server.threads < 2:
         return probe.SINGLE_THREADED
+    config = service().live_config.current
+    with _test_client(path, config) if config.clients else _test_token(path) as sign_in:
+        result = probe.test_configured(server, sign_in)
+    log.info("connection tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")
+    return result
+
+
+@contextmanager
+def _test_token(path: Path) -> Iterator[probe.SignIn]:
+    """Create a static token for one test."""
     name = new_test_name()
     text = edit.add_token(path, name, read_only=True, lifetime=probe.LIFETIME)
     try:
-        result = probe.test_configured(server, text)
+        yield text
     finally:
         edit.remove_token(path, name)
-    log.info("connection tested from %s: %s", request.remote_addr, "passed" if result.passed else "failed")
-    return result
+
+
+@contextmanager
+def _test_client(path: Path, config: Config) -> Iterator[probe.SignIn]:
+    """Create a client for one test: the secrets of the others are not known here."""
+    id, secret = client_edit.add_client(path, new_test_name(), read_only=True, lifetime=probe.LIFETIME)
+    try:
+        yield with_client(config, service().startup_config.token_url(), id, secret)
+    finally:
+        client_edit.remove_client(path, id)
 
 
 def shown_tokens() -> list[Token]:

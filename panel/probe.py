@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import ssl
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,7 +53,7 @@ class Result:
         return "The test passed from this server, but Entra may not reach it." if has_notes else "The test passed."
 
 
-class _CheckFailed(Exception):
+class CheckFailed(Exception):
     """A failed check, which ends the test: its title and what to do."""
 
 
@@ -68,25 +68,31 @@ def make_client(socket: str = "") -> "httpx.Client":
     return httpx.Client(timeout=TIMEOUT, trust_env=False, transport=transport)
 
 
-def test_configured(server: Server, token: str) -> Result:
-    """Test the service at its configured URL; request headers never decide where the token is sent."""
+# A token, or what gets one and says how.
+SignIn = str | Callable[["httpx.Client"], tuple[str, list[Step]]]
+
+
+def test_configured(server: Server, sign_in: SignIn) -> Result:
+    """Test the service at its configured URL; request headers never decide where credentials are sent."""
     if server.public_url:
-        return run(server.url(), token)
-    return run(server.url(server.local_origin), token, socket=server.socket, first=(_LOCAL,))
+        return run(server.url(), sign_in)
+    return run(server.url(server.local_origin), sign_in, socket=server.socket, first=(_LOCAL,))
 
 
-def run(base_url: str, token: str, *, socket: str = "", first: Iterable[Step] = ()) -> Result:
-    """Search for a user and for a group that do not exist, as Entra does."""
+def run(base_url: str, sign_in: SignIn, *, socket: str = "", first: Iterable[Step] = ()) -> Result:
+    """Sign in, and search for a user and for a group that do not exist, as Entra does."""
     steps = list(first)
     try:
         if not socket:
             steps.extend(_check_address(base_url))
         with closing(make_client(socket) if socket else make_client()) as client:
+            token, signed_in = (sign_in, []) if isinstance(sign_in, str) else sign_in(client)
+            steps.extend(signed_in)
             for kind, query in _QUERIES.items():
                 parameters = {key: text.format(uuid.uuid4()) for key, text in query.items()}
                 _search(client, f"{base_url}/{kind}", parameters, token)
                 steps.append(Step("good", f"{kind}: search works", "It returned an empty list, as expected."))
-    except _CheckFailed as error:
+    except CheckFailed as error:
         title, detail = error.args
         steps.append(Step("bad", title, detail))
     return Result(tuple(steps))
@@ -121,7 +127,7 @@ def _check_address(base_url: str) -> Iterator[Step]:
     try:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except OSError:
-        raise _CheckFailed(
+        raise CheckFailed(
             f"{host} does not resolve",
             "DNS returned no address for it on this server. Check public_url under [server] and your DNS.",
         ) from None
@@ -176,40 +182,42 @@ _NOT_HTTPS = Step(
 
 
 def _search(client: "httpx.Client", url: str, parameters: dict[str, str], token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Accept": MEDIA_TYPE}
+    _check_response(sent(lambda: client.get(url, params=parameters, headers=headers)))
+
+
+def sent(send: Callable[[], "httpx.Response"]) -> "httpx.Response":
+    """Send a request; explain why there is no answer."""
     import httpx
 
-    headers = {"Authorization": f"Bearer {token}", "Accept": MEDIA_TYPE}
     try:
-        response = client.get(url, params=parameters, headers=headers)
+        return send()
     except httpx.TimeoutException:
-        raise _CheckFailed(
+        raise CheckFailed(
             "The request timed out",
             f"There was no response within {TIMEOUT:.0f} seconds. A firewall may drop the request, or a proxy cannot "
             "reach this service.",
         ) from None
     except httpx.HTTPError as error:
         raise _explain(error) from None
-    _check_response(response)
 
 
-def _explain(error: BaseException) -> _CheckFailed:
+def _explain(error: BaseException) -> CheckFailed:
     """Explain why the request failed."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _CheckFailed(
+            return CheckFailed(
                 "The certificate is not trusted",
                 f"{cause.verify_message.capitalize()}. Entra requires a certificate for this host name from a public "
                 "authority, including the intermediate certificates.",
             )
         if isinstance(cause, ssl.SSLError):
-            return _CheckFailed(
-                "The TLS handshake failed", "The server on this port does not support TLS 1.2 or later."
-            )
+            return CheckFailed("The TLS handshake failed", "The server on this port does not support TLS 1.2 or later.")
         if isinstance(cause, ConnectionRefusedError):
-            return _CheckFailed(
+            return CheckFailed(
                 "Connection refused", "Nothing listens on this port. Check the port, and that the proxy is running."
             )
-    return _CheckFailed("Could not connect", f"{error}. Check the address, the port and the firewall.")
+    return CheckFailed("Could not connect", f"{error}. Check the address, the port and the firewall.")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -226,16 +234,21 @@ def _check_response(response: "httpx.Response") -> None:
         return
     status, location = response.status_code, response.headers.get("Location", "")
     title, detail = _diagnose(status, is_ours)
-    raise _CheckFailed(title, detail.format(status=status, location=location, url=response.url.copy_with(query=None)))
+    raise CheckFailed(title, detail.format(status=status, location=location, url=response.url.copy_with(query=None)))
 
 
 def _check_body(response: "httpx.Response") -> None:
-    try:
-        body: Any = response.json()
-    except ValueError:
-        body = None
+    body = json_body(response)
     if not isinstance(body, dict) or body.get("schemas") != [LIST_RESPONSE] or body.get("totalResults") != 0:
-        raise _CheckFailed("Unexpected response", "Something between Entra and this service changes the responses.")
+        raise CheckFailed("Unexpected response", "Something between Entra and this service changes the responses.")
+
+
+def json_body(response: "httpx.Response") -> Any:
+    """Return the JSON in a response, or None."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
 
 
 def _diagnose(status: int, is_ours: bool) -> tuple[str, str]:

@@ -110,6 +110,8 @@ PAGES = {
     "connection": "/panel/integrations/entra",
     "new token": "/panel/integrations/entra/tokens/new",
     "revoke": "/panel/integrations/entra/tokens/revoke?name=entra",
+    "clients": "/panel/integrations/entra/clients",
+    "new client": "/panel/integrations/entra/clients/new",
     "guide": "/panel/integrations/entra/guide",
     "test": "/panel/integrations/entra/test",
     "users": "/panel/directory/Users?q=a",
