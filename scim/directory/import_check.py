@@ -58,8 +58,9 @@ def _check_resource(type: ResourceType, document: Document) -> None:
 
 def _is_former_extension(type: ResourceType, name: str, value: Any) -> bool:
     """Return whether this may be an extension removed from the configuration: its values stay in the store."""
-    is_known = type.urn(name) or any(_is_inside(schema, name) for schema in type.schemas.values())
-    return isinstance(value, dict) and fold(name).startswith("urn:") and not is_known
+    if not (isinstance(value, dict) and fold(name).startswith("urn:")) or type.urn(name):
+        return False
+    return not any(_is_inside(schema, name) for schema in type.schemas.values())
 
 
 def _is_inside(schema: Schema, name: str) -> bool:
