@@ -7,7 +7,9 @@ without that one: this is the oldest layout.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from itertools import chain, groupby, islice, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -23,7 +25,7 @@ LAYOUT = 1
 FIRST_LINE = b"{ \n"  # TinyDB never writes the space, which identifies our files
 META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
-MARKS = {FIRST_LINE, b"},\n"}
+TABLE, TABLE_END = b":{\n", b"},\n"  # the end of a table's first line, and its last line
 MAX_META = 1 << 20  # bytes of the meta table
 BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
@@ -131,7 +133,9 @@ class Snapshot:
         self._problem(Problem(self.path, line, what, rest))
 
     def _lines(self, file: BinaryIO) -> Iterator[Row]:
-        kind, number, sums, checksum = "", 0, list[int](), 0
+        meta = read_meta(self.path)
+        kinds = {f"{dump(kind).decode()}:{{\n": kind for kind in meta.last} if meta else {}
+        kind, number, sums, checksum, in_table = "", 0, list[int](), 0, False
         for number, line in enumerate(file, 1):
             if line == META_LINE:
                 break
@@ -139,18 +143,26 @@ class Snapshot:
             if number % BLOCK == 0:
                 sums.append(checksum)
                 checksum = 0
-            if line.endswith(b"{\n") and number > 1:
-                kind = self._kind(line, number)
-            elif line not in MARKS:
+            if line.endswith(TABLE) or not (in_table or number == 1):
+                kind, in_table = self._kind(line, number, kinds), True
+            elif number == 1 or line == TABLE_END:
+                in_table = False
+            else:
                 yield from self._row(kind, line, number)
         self._finish(file.read(), number, [*sums, checksum] if checksum else sums)
 
-    def _kind(self, line: bytes, number: int) -> str:
-        try:
-            return str(json.loads(line.removesuffix(b":{\n")))
-        except ValueError:
-            self.report(number, "this is not the name of a table", line)
-            return ""
+    def _kind(self, line: bytes, number: int, kinds: dict[str, str]) -> str:
+        """Return the kind that a table's first line names; for a damaged name, the kind that is most like it."""
+        text = line.decode("latin-1")
+        if text in kinds:
+            return kinds[text]
+        with suppress(ValueError):
+            if not kinds:
+                return str(json.loads(line.removesuffix(TABLE)))
+        self.report(number, "this is not the name of a table", line)
+        longest = max(map(len, kinds), default=0)
+        ends = text[:longest], text[-longest:]  # of a line that is joined to the next or the one before
+        return next((kinds[name] for end in ends for name in get_close_matches(end, kinds, 1, cutoff=0.4)), "")
 
     def _row(self, kind: str, line: bytes, number: int) -> Iterator[Row]:
         position, _, data = line.rstrip(b",\n").partition(b":")
@@ -206,15 +218,13 @@ def _is_position(text: str) -> bool:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether Tinyscim wrote the file, not TinyDB itself."""
+    """Return whether Tinyscim wrote the file, not TinyDB itself: its first line or its end says so."""
     with open_to_read(path) as file:
-        return file.read(len(FIRST_LINE)) == FIRST_LINE
+        return file.read(len(FIRST_LINE)) == FIRST_LINE or read_meta(path) is not None
 
 
 def read_meta(path: Path) -> Meta | None:
     """Return the metadata at the end of a snapshot, None if it is damaged or TinyDB wrote the file."""
-    if not is_ours(path):
-        return None
     with open_to_read(path) as file:
         file.seek(max(path.stat().st_size - MAX_META, 0))
         return parse_meta(path, file.read().rpartition(META_LINE)[2])

@@ -6,7 +6,7 @@ from storage.base import Index, StoreCorrupted
 from storage.engine.paths import Files
 from storage.maintenance.repair import check, repair
 from storage.tinydb_store import TinyDBStore
-from tests.support.storage import INDEXES, opened, state, user
+from tests.support.storage import INDEXES, membership, opened, state, user
 
 STRICT = [*INDEXES, Index("User", "emails", lambda document: [email["value"] for email in document.get("emails", ())])]
 
@@ -75,3 +75,23 @@ def test_repair_puts_positions_that_go_backwards_in_order_and_says_so(filled):
     outcomes = list(repair(Files(filled))[0].outcomes())
     assert f"{filled}, line 6: User 3 is out of order; it is kept, but not to be trusted" in outcomes
     assert [position for position, _ in state(filled)["User"]] == list(range(1, 16))
+
+
+def test_repair_loses_at_most_the_record_of_a_flipped_bit(path):
+    store = opened(path)
+    with store.writing() as tx:
+        for number in range(20):
+            tx.insert("User", user(number))
+            tx.insert("Membership", membership("g", f"u{number}"))
+        tx.insert("Group", {"id": "g", "displayName": "G"})
+    store.compact()
+    store.close()
+    whole = path.read_bytes()
+    names = [whole.index(b'"%s":{\n' % kind) for kind in (b"User", b"Membership", b"Group")]
+    for place in {*range(20), *(start + offset for start in names for offset in range(-4, 16))}:
+        for bit in range(8):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            salvage = check(Files(path), INDEXES)
+            assert salvage.problems, (place, bit)
+            assert sum(map(len, salvage.tables.values())) >= 40, (place, bit)
+            assert set(salvage.tables) == {"User", "Membership", "Group"} or place >= names[2]
