@@ -67,7 +67,7 @@ def _expiry(token: Token) -> str:
 def revoke(name: str) -> None:
     """Revoke a token. A running server refuses it within a second."""
     try:
-        edit.remove_token(config_path(), name)
+        edit.revoke_token(config_path(), name)
     except edit.Refused as error:
         raise click.ClickException(f"{error} List them with: flask token list") from None
     click.echo(f'Revoked the token "{name}".', err=True)

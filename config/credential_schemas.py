@@ -9,7 +9,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from config import checks
 from config.fields import Moment, Names, TableSchema, Text
-from config.options import NEVER, Client, ClientSecret, Federation, Token
+from config.options import NEVER, Client, ClientSecret, Federation, RevokedToken, Token
 
 NO_TABLES: dict[str, Any] = {"invalid": "must be an array of tables"}
 _HEX = frozenset("0123456789abcdef")
@@ -21,8 +21,8 @@ def tables(schema: type[TableSchema]) -> fields.Field[Any]:
     return fields.List(fields.Nested(schema), error_messages=NO_TABLES)
 
 
-class HashedSchema(TableSchema):
-    """A table with the hash of a secret, and the time at which it expires."""
+class HashSchema(TableSchema):
+    """A table with the hash of a secret."""
 
     sha256 = Text(
         "a SHA-256 hash in hex",
@@ -30,6 +30,11 @@ class HashedSchema(TableSchema):
         is_secret=True,  # it may be the secret itself
         required=True,
     )
+
+
+class HashedSchema(HashSchema):
+    """A table with the hash of a secret, and the time at which it expires."""
+
     created = Moment("a date and time")
     expires = Moment(
         f'a date and time with its zone, or "{NEVER}"',
@@ -54,6 +59,15 @@ class TokenSchema(ScopedSchema, HashedSchema):
     """One of [[tokens]]."""
 
     target = Token
+
+
+class RevokedTokenSchema(HashSchema):
+    """One of [[revoked_tokens]]."""
+
+    target = RevokedToken
+    name = Text("a name", bool, required=True)
+    reason = Text('one of "revoked" and "expired"', lambda word: word in ("revoked", "expired"), required=True)
+    ended = Moment("a date and time with its zone", lambda moment: moment.tzinfo is not None)
 
 
 class ClientSecretSchema(HashedSchema):

@@ -23,6 +23,7 @@ from fileio.atomic import replace_atomically
 from fileio.locks import locked
 
 MIN_PASSWORD = 12
+MAX_REVOKED = 20
 _COMMENT = re.compile(
     r""" "(?:\\.|[^"\\])*" | '[^']*' | (\#.*) """, re.VERBOSE
 )  # a # within a string does not start one
@@ -54,8 +55,10 @@ def add_token(
         tokens = list(tables(document, "tokens"))
         can_replace = any(one["name"] == replaces and not has_expired(one) for one in tokens)
         for one in tokens:
-            if has_expired(one) or (one["name"] == replaces and not overlap):
-                drop(document, "tokens", one)
+            if has_expired(one):
+                _retire(document, one, "expired", one["expires"])
+            elif one["name"] == replaces and not overlap:
+                _retire(document, one, "revoked", datetime.now(UTC))
             elif one["name"] == replaces:
                 end = datetime.now(UTC).replace(microsecond=0) + overlap
                 one["expires"] = end if one["expires"] == NEVER else min(end, one["expires"])
@@ -81,10 +84,16 @@ def set_up(path: Path, name: str, password: str) -> str:
     return text
 
 
-def remove_token(path: Path, name: str) -> None:
-    """Remove a token. Raises Refused if there is no token of this name."""
+def revoke_token(path: Path, name: str) -> None:
+    """Revoke a token and keep its hash, which explains rejected requests. Raises Refused if there is no such token."""
     with changing(path) as document:
-        drop(document, "tokens", find(document, "tokens", "name", name, f'No such token: "{name}".'))
+        _retire(document, _find_token(document, name), "revoked", datetime.now(UTC))
+
+
+def remove_token(path: Path, name: str) -> None:
+    """Remove a token that was never used, without a trace. Raises Refused if there is no such token."""
+    with changing(path) as document:
+        drop(document, "tokens", _find_token(document, name))
 
 
 def set_enabled(path: Path, enabled: bool) -> None:
@@ -167,6 +176,21 @@ def _add(document: TOMLDocument, table: Mapping[str, Any]) -> None:
     """Add a token's table. Raises Refused if the name is taken."""
     check_name_free(document, table["name"])
     append(document, "tokens", table)
+
+
+def _find_token(document: TOMLDocument, name: str) -> Table:
+    return find(document, "tokens", "name", name, f'No such token: "{name}".')
+
+
+def _retire(document: TOMLDocument, token: Table, reason: str, ended: datetime) -> None:
+    """Move a token to [[revoked_tokens]], which keeps the latest ones; tokens of the connection test are dropped."""
+    drop(document, "tokens", token)
+    if not is_test_name(token["name"]):
+        ended = ended.replace(microsecond=0)
+        retired = {"name": token["name"], "sha256": token["sha256"], "reason": reason, "ended": ended}
+        tables(document, "revoked_tokens").append(tomlkit.item(retired))
+    while len(document.get("revoked_tokens", ())) > MAX_REVOKED:
+        drop(document, "revoked_tokens", tables(document, "revoked_tokens")[0])
 
 
 def append(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> None:

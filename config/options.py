@@ -136,6 +136,16 @@ class Token:
         return _is_ahead(self.expires)
 
 
+@dataclass(frozen=True, slots=True)
+class RevokedToken:
+    """One of [[revoked_tokens]]: a token that no longer works. It grants nothing and explains why it is rejected."""
+
+    name: str = ""
+    sha256: str = ""
+    reason: str = "revoked"
+    ended: datetime | None = None
+
+
 def _is_ahead(moment: datetime | None) -> bool:
     return moment is None or datetime.now(UTC) < moment
 
@@ -250,6 +260,7 @@ class Config:
     attribute_names: AttributeNames = AttributeNames()
     oauth: OAuth = OAuth()
     tokens: tuple[Token, ...] = ()
+    revoked_tokens: tuple[RevokedToken, ...] = ()
     clients: tuple[Client, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
     path: Path | None = None

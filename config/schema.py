@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from config import checks
-from config.credential_schemas import NO_TABLES, ClientSchema, TokenSchema, tables
+from config.credential_schemas import NO_TABLES, ClientSchema, RevokedTokenSchema, TokenSchema, tables
 from config.fields import UNKNOWN, Names, Number, Switch, TableSchema, Text
 from config.options import (
     AttributeNames,
@@ -157,6 +157,7 @@ class ConfigSchema(TableSchema):
     attribute_names = fields.Nested(AttributeNamesSchema)
     oauth = fields.Nested(OAuthSchema)
     tokens = tables(TokenSchema)
+    revoked_tokens = tables(RevokedTokenSchema)
     clients = tables(ClientSchema)
     schemas = fields.List(fields.Dict(error_messages={"invalid": "must be a table"}), error_messages=NO_TABLES)
 
@@ -216,7 +217,7 @@ class ConfigSchema(TableSchema):
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> Config:
         """Return the configuration."""
-        data |= {name: tuple(data.get(name, ())) for name in ("tokens", "clients", "schemas")}
+        data |= {name: tuple(data.get(name, ())) for name in ("tokens", "revoked_tokens", "clients", "schemas")}
         return Config(**data)
 
 

@@ -22,8 +22,12 @@ def authenticate(text: str, config: Config, access_token_key: Callable[[], bytes
     found = [token for token in config.tokens if hmac.compare_digest(token.sha256, given)]
     if valid := [token for token in found if token.is_valid]:
         return valid[0]
-    if found or not config.clients:
-        raise Unauthorized(_UNKNOWN, *(("expired", found[0].name) if found else ("unknown",)))
+    if found:
+        raise Unauthorized(_UNKNOWN, "expired", found[0].name)
+    if revoked := [token for token in config.revoked_tokens if hmac.compare_digest(token.sha256, given)]:
+        raise Unauthorized(_UNKNOWN, revoked[-1].reason, revoked[-1].name)
+    if not config.clients:
+        raise Unauthorized(_UNKNOWN)
     try:
         return token_of(access_token_key(), text, config)
     except InvalidToken as error:
