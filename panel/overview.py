@@ -1,13 +1,31 @@
 """The landing page: whether provisioning works, and what to do if it does not."""
 
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from flask import render_template, url_for
+from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel import chart, probe
+from panel.connection import shown_tokens
 from panel.directory import resources
-from panel.state import connection_state
-from scim.web.request import service
+from panel.page import moment
+from panel.status import current_status
+from provisioning_log import activity_of, log_of
+from provisioning_log.activity import HOUR, SPANS, Activity, Bucket
+from provisioning_log.entries import timestamp
+from scim.web.request import base_url, service
+
+_LABELS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
+_SOON = timedelta(days=30)  # within which an expiry needs attention
+_MAX_CAUSES = 5
+_UNKNOWN = (
+    "Their values are dropped, because no schema here declares them. Remove the mappings in Entra or declare them."
+)
+_EXPIRING = "If Entra uses it, create another token and paste it into Entra before then."
 
 
 class Number(NamedTuple):
@@ -18,18 +36,103 @@ class Number(NamedTuple):
     url: str
 
 
+class Step(NamedTuple):
+    """A step of the checklist."""
+
+    label: str
+    is_done: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that needs attention: what it is and how to fix it. `link` is the text of the link to `url`."""
+
+    title: str
+    advice: str
+    url: str
+    link: str
+    count: int = 1
+    last: str = ""
+
+
 def overview() -> ResponseReturnValue:
-    """Show the status and the numbers."""
-    state = connection_state(service().live_config.current, service().activity.seen())
-    return render_template("panel/overview.html", state=state, numbers=_numbers())
+    """Show the status, the numbers, the activity and what needs attention."""
+    activity, now = activity_of(current_app).read(), time.time()
+    span = request.args.get("span", "")
+    span = span if span in SPANS else "24h"
+    return render_template(
+        "panel/overview.html",
+        status=current_status(service().live_config.current, activity, now),
+        numbers=_numbers(activity),
+        checklist=_checklist(activity),
+        chart=chart.draw(activity.buckets(span)),
+        span=span,
+        spans=_LABELS,
+        width=chart.WIDTH,
+        height=chart.HEIGHT,
+        attention=list(_attention(now)),
+        log_url=_log_url,
+    )
 
 
-def _numbers() -> list[Number]:
+def _numbers(activity: Activity) -> list[Number]:
     types, counted = service().registry.types, resources()
     active, disabled = counted.count(types["User"])
     groups, _ = counted.count(types["Group"])
+    failed = sum(bucket.counts["failed"] for bucket in activity.buckets("24h"))
     return [
         Number(active, "Active users", url_for("panel.listing", kind="Users", state="active")),
         Number(disabled, "Disabled users", url_for("panel.listing", kind="Users", state="disabled")),
         Number(groups, "Groups", url_for("panel.listing", kind="Groups")),
+        Number(failed, "Failures in 24 hours", url_for("panel.log", result="failure", since="24h")),
     ]
+
+
+def _checklist(activity: Activity) -> list[Step]:
+    """Return the steps until the first user is provisioned, or nothing once all are done."""
+    has_token = service().live_config.current.lets_write
+    users = resources().count(service().registry.types["User"])
+    guide = url_for("panel.guide")
+    steps = [
+        Step("Public URL set", not probe.unreachable(base_url()), url_for("panel.entra")),
+        Step("Token created", has_token, url_for("panel.new_token")),
+        Step("First request of Entra seen", bool(activity.last_request), guide),
+        Step("First user provisioned", bool(activity.last_request) and any(users), guide),
+    ]
+    return [] if activity.last_request and steps[-1].is_done else steps
+
+
+def _attention(now: float) -> Iterator[Concern]:
+    log = log_of(current_app)
+    if log:
+        for cause in log.failures(timestamp(now - 24 * HOUR))[:_MAX_CAUSES]:
+            example = url_for("panel.log_entry", id=cause.example.id)
+            yield Concern(cause.title, cause.advice, example, "Example", cause.count, cause.example.time)
+        unknown = log.warnings()
+        if unknown:
+            title = f"{len(unknown)} unknown attribute{'s' * (len(unknown) > 1)}"
+            yield Concern(title, _UNKNOWN, url_for("panel.log_unknown"), "Unknown attributes", last=unknown[0].last)
+    yield from _expiring()
+    for problem in probe.unreachable(base_url()):
+        yield Concern(problem.title, problem.detail, url_for("panel.entra"), "SCIM URL")
+
+
+def _expiring() -> Iterator[Concern]:
+    soon = datetime.now(UTC) + _SOON
+    for name, expires in _expiries():
+        if expires and datetime.now(UTC) < expires < soon:
+            yield Concern(f"{name} expires on {moment(expires)}", _EXPIRING, url_for("panel.entra"), "Credentials")
+
+
+def _expiries() -> Iterator[tuple[str, datetime | None]]:
+    for token in shown_tokens():
+        yield f"The token “{token.name}”", token.expires
+    for client in service().live_config.current.clients:
+        for secret in client.secrets:
+            yield f"A secret of the client “{client.name}”", secret.expires
+
+
+def _log_url(bucket: Bucket) -> str:
+    since, until = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M") for time in (bucket.start, bucket.end))
+    return url_for("panel.log", since=since, until=until)

@@ -56,7 +56,7 @@ def revoke_token() -> ResponseReturnValue:
         if name not in [token.name for token in shown_tokens()]:
             refuse(f'There is no valid token "{name}".', 404)
         return render_template("panel/token_revoke.html", name=name)
-    edit.remove_token(config_path(), name)
+    edit.revoke_token(config_path(), name)
     log.info('token "%s" revoked from %s', name, request.remote_addr)
     flash(f'Token "{name}" revoked. It no longer works.')
     return redirect(url_for("panel.entra"))

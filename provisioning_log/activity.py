@@ -102,11 +102,11 @@ class Activity:
         hour = int(event.time // HOUR)
         for name in names:
             self.counts[hour, client, name] += 1
-        if event.token:
+        if event.token and not event.rejection:
             self._add_cycle(Cycle(client, event.time, event.time, Counter(names)))
             if event.is_probe and not client.via:
                 self.probed[event.token] = event.time
-        elif event.rejection:
+        elif event.rejection and not event.token:
             self._add_rejection(Rejection(*event.rejection, client.via, event.time, event.time))
 
     def merge(self, other: "Activity") -> None:

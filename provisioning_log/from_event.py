@@ -16,6 +16,7 @@ _REASONS = {
     "unknown": "The token is unknown.",
     "expired": 'The token "{}" has expired.',
     "revoked": 'The token "{}" was revoked.',
+    "off": "The connection is turned off.",
 }
 
 

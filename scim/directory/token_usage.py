@@ -1,4 +1,4 @@
-"""When each token was last used, and which request failed last, across all workers.
+"""When each token was last used, across all workers.
 
 Requests are recorded in memory. A background thread of each worker merges the records into a small file beside the
 store, at most every few seconds.
@@ -9,9 +9,8 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC
-from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,26 +26,11 @@ _KEPT = 200  # tokens, including revoked ones
 log = logging.getLogger("tinyscim")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A request that this service failed to answer; `token` is empty if it had no valid token."""
-
-    time: float
-    status: int
-    token: str
-
-
 @dataclass(slots=True)
 class TokenUsage:
-    """The last use of each token, and the last success and failure of tokens that may write.
-
-    `unknown` is the time of the last request without a valid token (401).
-    """
+    """The time at which each token was used last, by its name."""
 
     used: dict[str, float] = field(default_factory=dict)
-    succeeded: float = 0.0
-    failed: Failure | None = None
-    unknown: float = 0.0
 
     def last_use(self, token: Token) -> float:
         """Return when a token was last used, or 0; an earlier token of the same name does not count."""
@@ -60,14 +44,10 @@ class TokenUsage:
         """Take over what is later in the other."""
         for name, moment in other.used.items():
             self.used[name] = max(moment, self.used.get(name, 0.0))
-        self.succeeded = max(self.succeeded, other.succeeded)
-        self.unknown = max(self.unknown, other.unknown)
-        if other.failed and (self.failed is None or self.failed.time < other.failed.time):
-            self.failed = other.failed
 
 
 class TokenUsageTracker:
-    """Records requests, and returns the records of all workers; without a path, of this process alone."""
+    """Records the use of tokens, and returns the records of all workers; without a path, of this process alone."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -75,23 +55,10 @@ class TokenUsageTracker:
         self._lock = Lock()
         self._task = BackgroundTask("activity", self.flush, after=PAUSE)
 
-    def note(self, token: Token | None, status: int) -> None:
-        """Record a request and its status.
-
-        Read-only tokens do not belong to identity providers, so they do not count as provisioning.
-        """
-        moment, name = time.time(), token.name if token else ""
+    def note(self, token: Token) -> None:
+        """Record a request with a token."""
         with self._lock:
-            if name:
-                self._seen.used[name] = moment
-            if token and token.read_only:
-                pass
-            elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._seen.failed = Failure(moment, status, name)
-            elif token:
-                self._seen.succeeded = moment
-            else:
-                self._seen.unknown = moment
+            self._seen.used[token.name] = time.time()
         if self._path:
             self._task.schedule()
 
@@ -121,11 +88,9 @@ def _read(path: Path) -> TokenUsage:
 
 
 def _from_json(body: Mapping[str, Any]) -> TokenUsage:
-    used = {str(name): float(moment) for name, moment in body["used"].items()}
-    failed = Failure(**body["failed"]) if body["failed"] else None
-    return TokenUsage(used, float(body["succeeded"]), failed, float(body.get("unknown", 0.0)))
+    return TokenUsage({str(name): float(moment) for name, moment in body["used"].items()})
 
 
 def _to_json(seen: TokenUsage) -> bytes:
     latest = sorted(seen.used.items(), key=lambda item: item[1])[-_KEPT:]
-    return json.dumps(asdict(replace(seen, used=dict(latest)))).encode()
+    return json.dumps({"used": dict(latest)}).encode()

@@ -104,6 +104,7 @@ def _authorize(served: Service, config: Config) -> None:
     request.connection_enabled = config.connection.enabled
     text, doubled = served.dialect.bearer_token(request.headers.get("Authorization", ""))
     token = request.token = authenticate(text, config, served.access_token_key)
+    request.rejection = None if request.connection_enabled else ("off", token.name)
     if doubled:
         log.warning('request=%s the word "Bearer" was pasted along with the token', request.id)
     if not config.connection.enabled:
@@ -121,8 +122,8 @@ def finish_response(response: Response) -> Response:
     request.log(status)
     if request.is_scim and not request.asks_for_renewal:
         served = service()
-        if request.connection_enabled:
-            served.activity.note(request.token, status)
+        if request.connection_enabled and request.token:
+            served.activity.note(request.token)
         served.emit_event(request.event(status, response.get_json(silent=True) if status >= 400 else None))
     return response
 

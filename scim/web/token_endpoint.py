@@ -111,7 +111,6 @@ def _basic() -> tuple[str, str] | None:
 
 def _refused(error: OAuthError, client: Client | None) -> Response:
     log.warning("request=%s client %s got no token (%s): %s", request.id, _shown(client), error.code, error.reason)
-    service().activity.note(None, 401)
     if error.code != "invalid_client":
         return _answer({"error": error.code}, 400)
     return _answer({"error": error.code}, 401, {"WWW-Authenticate": 'Basic realm="SCIM"'})

@@ -65,7 +65,7 @@ def test_the_first_day(open_page, service, faults):
     assert service.send("PATCH", f"/Users/{created.json()['id']}", body, token).status_code < 300
     assert service.send("GET", "/Users").status_code == 200  # the old token stays valid for a day
     go(page, "Overview")
-    page.get_by_role("heading", name="Connected").wait_for()
+    page.get_by_text("Other clients have called, but Entra has not.").wait_for()
 
     go(page, "Users", "Ada Lovelace")
     page.get_by_role("heading", name="Ada Lovelace").wait_for()

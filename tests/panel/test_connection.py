@@ -1,6 +1,4 @@
-"""The connection page: state, switch, URL, configuration errors."""
-
-import time
+"""The credentials page: switch, URL, configuration errors."""
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -13,19 +11,6 @@ from tests.support.panel_browser import Browser
 
 ENTRA = "/panel/integrations/entra"
 NEW = f"{ENTRA}/tokens/new"
-
-
-OVERVIEW = "/panel/"
-
-
-def test_the_overview_has_the_status_and_the_last_call(browser):
-    page = browser.get(OVERVIEW)
-    assert "Waiting for the first call" in page.text
-    assert "Last call: never" in page.text
-    browser.scim("GET", "/Users")
-    page = browser.get(OVERVIEW)
-    assert "Connected" in page.text
-    assert "Last call: just now" in page.text
 
 
 def test_the_url_is_the_public_one(make_browser):
@@ -46,44 +31,6 @@ def test_switched_off_every_request_is_403_and_says_so(browser):
     assert browser.config["connection"]["enabled"] is False
     browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
     assert browser.scim("GET", f"/Users/{user['id']}").status_code == 200
-
-
-def test_refusals_while_off_do_not_make_it_look_failing_afterwards(browser):
-    browser.scim("GET", "/Users")
-    browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
-    assert "Off" in browser.get("/panel/").text
-    browser.scim("GET", "/Users")
-    browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
-    assert "Connected" in browser.get("/panel/").text
-
-
-def test_an_unknown_token_is_reported_but_is_not_a_call(browser):
-    browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(OVERVIEW)
-    assert "Waiting for the first call" in page.text
-    assert "Last call: never" in page.text
-    assert "create a new token and paste it into Entra" in page.text
-
-
-def test_an_unknown_token_is_ignored_while_entra_calls(browser, monkeypatch):
-    browser.scim("GET", "/Users")
-    browser.scim("GET", "/Users", token="wrong")
-    assert "Connected" in browser.get(OVERVIEW).text
-    later = time.time() + 7200
-    monkeypatch.setattr(token_usage.time, "time", lambda: later)
-    browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(OVERVIEW)
-    assert "Failing" in page.text
-    assert "Create a new token and paste it into Entra" in page.text
-
-
-def test_an_unknown_token_does_not_hide_server_errors(browser):
-    seen = browser.app.extensions["tinyscim"].activity
-    seen.note(Token("entra", "0" * 64), 500)
-    browser.scim("GET", "/Users", token="wrong")
-    page = browser.get(OVERVIEW)
-    assert "Failing" in page.text
-    assert "an error in this service (500)" in page.text
 
 
 @pytest.mark.parametrize(
@@ -154,17 +101,17 @@ def test_forms_report_an_invalid_configuration_file(browser, edit):
     assert browser.path.read_bytes() == before
 
 
-def test_workers_share_what_they_saw(tmp_path):
+def test_workers_share_when_tokens_were_used(tmp_path):
     path = tmp_path / "seen.json"
     first, second = token_usage.TokenUsageTracker(path), token_usage.TokenUsageTracker(path)
-    first.note(None, 401)
+    first.note(Token("entra"))
     first.flush()
-    second.note(None, 500)
+    second.note(Token("reports"))
     second.flush()
-    assert token_usage.TokenUsageTracker(path).seen().failed.status == 500
+    assert token_usage.TokenUsageTracker(path).seen().used.keys() == {"entra", "reports"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {}, "succeeded": 0, "failed": {"x": 1}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {"x": "y"}}'])
 def test_a_damaged_usage_file_is_ignored(tmp_path, text):
     (tmp_path / "seen.json").write_text(text)
     assert token_usage.TokenUsageTracker(tmp_path / "seen.json").seen() == token_usage.TokenUsage()

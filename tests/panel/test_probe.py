@@ -32,7 +32,7 @@ def test_the_connection_test_passes_and_leaves_no_token(over_wsgi):
     assert "Users: search works" in page.text
     assert "Groups: search works" in page.text
     assert [table["name"] for table in over_wsgi.config["tokens"]] == ["entra"]
-    assert "Waiting for the first call" in over_wsgi.get("/panel/").text  # a test does not count as a call by Entra
+    assert "Waiting for the first request" in over_wsgi.get("/panel/").text  # a test does not count as Entra's
 
 
 def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):

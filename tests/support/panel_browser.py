@@ -5,6 +5,7 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import tomlkit
 from werkzeug.security import generate_password_hash
@@ -90,6 +91,15 @@ class Browser:
     def scim(self, method: str, path: str, body: Any = None, token: str | None = None) -> TestResponse:
         headers = {"Authorization": f"Bearer {token or self.token}"}
         return self.app.test_client().open(SCIM + path, method=method, json=body, headers=headers)
+
+    def entra(self, method: str, path: str, body: Any = None, token: str | None = None) -> TestResponse:
+        """Send a request as Entra does, without a User-Agent."""
+        headers = {"Authorization": f"Bearer {token or self.token}", "User-Agent": ""}
+        return self.app.test_client().open(SCIM + path, method=method, json=body, headers=headers)
+
+    def probe(self, token: str | None = None) -> int:
+        """Send the request with which each of Entra's cycles begins, and return the status."""
+        return self.entra("GET", f"/Users?filter=userName+eq+%22{uuid4()}%22", token=token).status_code
 
     def create_user(self, **attributes: Any) -> Any:
         body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], **attributes}

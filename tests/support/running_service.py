@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import tomlkit
@@ -36,9 +37,19 @@ class Running:
     def scim(self) -> str:
         return f"{self.url}/api/scim/v2"
 
-    def send(self, method: str, path: str, body: object = None, token: str | None = None) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token or self.token}"}
+    def send(
+        self, method: str, path: str, body: object = None, token: str | None = None, **headers: str
+    ) -> httpx.Response:
+        headers["Authorization"] = f"Bearer {token or self.token}"
         return httpx.request(method, self.scim + path, json=body, headers=headers, timeout=30)
+
+    def entra(self, method: str, path: str, body: object = None, token: str | None = None) -> httpx.Response:
+        """Send a request as Entra does, without a User-Agent."""
+        return self.send(method, path, body, token, **{"User-Agent": ""})
+
+    def probe(self, token: str | None = None) -> int:
+        """Send the request with which each of Entra's cycles begins, and return the status."""
+        return self.entra("GET", f"/Users?filter=userName+eq+%22{uuid4()}%22", token=token).status_code
 
 
 @contextmanager

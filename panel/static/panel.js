@@ -1,4 +1,4 @@
-// Copy buttons, and history. Without JavaScript the buttons stay hidden; users select the text instead.
+// Copy buttons, history and refreshing. Without JavaScript the buttons stay hidden; users select the text instead.
 
 async function copy(button) {
   const field = document.getElementById(button.dataset.copy);
@@ -42,4 +42,15 @@ for (const button of document.querySelectorAll("[data-copy], [data-copy-text]"))
 const once = document.querySelector("[data-once]");
 if (once) {
   history.replaceState(null, "", once.dataset.once);
+}
+
+// The overview loads itself again, unless the reader is using it.
+const live = document.querySelector("[data-refresh]");
+if (live) {
+  setInterval(() => {
+    const isIdle = document.activeElement === document.body && getSelection().isCollapsed;
+    if (isIdle && !document.querySelector("details[open]")) {
+      location.reload();
+    }
+  }, live.dataset.refresh * 1000);
 }

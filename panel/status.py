@@ -1,0 +1,100 @@
+"""The status of provisioning: whether Entra's requests come, and whether they succeed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from config import Config
+from panel.page import ago, moment
+from provisioning_log.activity import HOUR, Activity, Rejection
+
+SILENT = 2 * HOUR  # Entra calls about every 40 minutes, even if nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status to show. `name` is off, waiting, connected, refused, failing or silent; `tone` is its colour.
+
+    `last_request` is the time of Entra's last accepted request, or 0.
+    """
+
+    name: str
+    tone: str
+    label: str
+    detail: str
+    last_request: float = 0.0
+
+
+def current_status(config: Config, activity: Activity, now: float) -> Status:
+    """Return the current status."""
+    last = activity.last_request
+    if not config.connection.enabled:
+        return Status("off", "still", "Off", "All requests are rejected (403) until you turn on the connection.", last)
+    rejection = _rejection_of_entra(config, activity, now)
+    if rejection:
+        tone = "bad" if last or rejection.token else "calm"
+        return Status("refused", tone, "Refused", _explain(config, rejection), last)
+    if not last:
+        return Status("waiting", "calm", "Waiting for the first request", _waiting(config, activity))
+    if now - last > SILENT:
+        return Status("silent", "bad", "Silent", _SILENT.format(ago(last)), last)
+    cycle = activity.entra_cycles[-1]
+    failed, requests = cycle.counts["failed"], cycle.counts["requests"]
+    if failed:
+        tone = "bad" if 2 * failed >= requests else "calm"
+        detail = f"{failed:,} of {requests:,} requests failed in the last cycle, which began {ago(cycle.start)}."
+        return Status("failing", tone, "Failing", detail, last)
+    detail = (
+        f"All {requests:,} requests of the last cycle succeeded." if requests > 1 else "The last request succeeded."
+    )
+    return Status("connected", "good", "Connected", detail, last)
+
+
+_SILENT = (
+    "The last request came {}. Entra calls about every 40 minutes, even if nothing changed. Check in Entra that "
+    "provisioning is on and not in quarantine, and that the proxy forwards its requests."
+)
+_WAITING = "Entra has not called yet. Follow the setup guide."
+_OTHERS = "Other clients have called, but Entra has not. Follow the setup guide."
+
+
+def _waiting(config: Config, activity: Activity) -> str:
+    if not config.lets_write:
+        return "Create a SCIM token and paste it into Entra."
+    return _OTHERS if activity.cycles else _WAITING
+
+
+def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejection | None:
+    """Return the latest rejection since Entra's last accepted request that shows that Entra is refused.
+
+    A token that was valid once shows it by itself. Anyone can imitate Entra's probe with an unknown token, so that
+    counts only if Entra itself is not heard of, or has no valid token.
+    """
+    last = activity.last_request
+    rejections = [one for one in activity.entra_rejections() if one.last > last]
+    valid = {token.name for token in config.tokens if token.is_valid}
+    valid |= {client.name for client in config.clients if client.is_valid}
+    is_heard = now - last <= SILENT and not valid.isdisjoint(activity.probed)
+    telling = [one for one in rejections if one.token or not is_heard]
+    return max(telling, key=lambda one: (bool(one.token), one.last), default=None)
+
+
+def _explain(config: Config, rejection: Rejection) -> str:
+    """Return since when and how often requests were rejected, and why."""
+    often = f"{rejection.count:,} times" if rejection.count > 1 else "once"
+    since = f"Entra's requests are rejected (401) since {moment(rejection.first)}, {often} so far"
+    return f"{since}: {_reason(config, rejection)}. Create a new token and paste it into Entra."
+
+
+def _reason(config: Config, rejection: Rejection) -> str:
+    if not rejection.token:
+        return "they have no token" if rejection.reason == "missing" else "their token is unknown"
+    ended = _end_of(config, rejection.token)
+    word = "was revoked" if rejection.reason == "revoked" else "expired"
+    return f"the token “{rejection.token}” {word}" + (f" on {moment(ended)}" if ended else "")
+
+
+def _end_of(config: Config, name: str) -> datetime | None:
+    """Return when a token of this name was revoked or expired last."""
+    expired = [token.expires for token in config.tokens if token.name == name and not token.is_valid]
+    revoked = [token.ended for token in config.revoked_tokens if token.name == name]
+    return max(filter(None, [*expired, *revoked]), default=None)
