@@ -174,6 +174,8 @@ def make_endpoint(url: str, settings: Settings) -> Endpoint:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="URL") from None
     credentials = _credentials(settings) if settings["token_endpoint"] else None
+    if not credentials and (settings["client_id"] or settings["identity_file"]):
+        raise click.UsageError("--client-id and --federation need --token-endpoint.")
     if not (settings["token"] or credentials):
         raise click.UsageError("No token. Pass --token TOKEN or set the environment variable SCIM_TOKEN.")
     token = "" if credentials else settings["token"]

@@ -35,6 +35,8 @@ from tests.support.emulator_schema import exported
         (("provision", "{tenant}", "VPN Users", "--member", "{user}", "--url", "http://x/scim"), "is not a member of"),
         (("sync", "{unknown}", "--url", "http://x/scim"), 'line 3 has an unknown key "mobil". Did you mean "mobile"?'),
         (("validate", "http://x/scim", "--case", "none"), "unknown case 'none'"),
+        (("validate", "http://x/scim", "--client-id", "x"), "--client-id and --federation need --token-endpoint."),
+        (("validate", "http://x/scim", "--federation", "{tenant}"), "need --token-endpoint."),
         (("replay", "{text}", "--url", "http://x/scim"), "line 1 is not JSON"),
         (("schema", "{empty}"), "is not a schema exported from Entra"),
         (("schema", "{tenant}"), '"synchronizationRules"'),
