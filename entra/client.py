@@ -14,14 +14,13 @@ from urllib.parse import quote, quote_plus, urlsplit
 import httpx
 
 from entra.dialect import FLAG
-from entra.exchange import HIDDEN_TOKEN, Exchange, parse_body
+from entra.exchange import HIDDEN_TOKEN, Exchange, parse_body, shown_headers
 from entra.oauth import AccessToken, Credentials, TokenRequestError
 
 FAULTS = ("429", "500", "503", "timeout")
 EXAMPLE_URL = "http://127.0.0.1:8000/api/scim/v2"
 USER_AGENT = "Tinyscim-Entra-emulator/1.0"
 MAX_RETRY_AFTER = 60  # seconds
-NOT_SHOWN = ("host", "connection", "content-length")
 Query = Iterable[tuple[str, str]]
 Headers = Mapping[str, str | None]
 
@@ -183,7 +182,7 @@ class Endpoint:
             request.headers.pop(name, None)
             if value is not None:
                 request.headers[name] = value
-        exchange.sent = {k: self._hide(v) for k, v in request.headers.items() if k not in NOT_SHOWN}
+        exchange.sent = {name: self._hide(value) for name, value in shown_headers(request).items()}
         return request
 
     def _url(self, path: str, query: Query) -> str:

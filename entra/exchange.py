@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from entra import strict_json
 
 FORM = "application/x-www-form-urlencoded"
 HIDDEN, HIDDEN_TOKEN = "(hidden)", "(token)"  # stand for secrets wherever an exchange is shown
+ADDED = ("host", "connection", "content-length")
 SECRETS = frozenset({"password", "client_secret", "client_assertion", "access_token"})
 
 
@@ -48,6 +51,11 @@ class Exchange:
         record |= {"status": self.status, "response": masked(self.response)}
         record |= {"milliseconds": self.milliseconds, "fault": self.fault}
         return {key: value for key, value in record.items() if value not in (None, "")}
+
+
+def shown_headers(request: httpx.Request) -> dict[str, str]:
+    """Return the headers of a request without those that every client adds by itself."""
+    return {name: value for name, value in request.headers.items() if name not in ADDED}
 
 
 def parse_body(text: str) -> Any:

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import httpx
 
-from entra.exchange import FORM, HIDDEN, Exchange, parse_body
+from entra.exchange import HIDDEN, Exchange, parse_body, shown_headers
 from entra.workload_identity import WorkloadIdentity
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -49,11 +49,11 @@ class Credentials:
         if exchange.status is None:
             raise TokenRequestError(f"could not reach the token endpoint: {exchange.fault}")
         body = exchange.response
-        if exchange.status // 100 == 2 and not isinstance(body, dict):
-            raise TokenRequestError("the token endpoint's response is not a JSON object")
+        if not isinstance(body, dict):
+            raise TokenRequestError(f"the token endpoint returned {exchange.status} without a JSON object")
         token = body.get("access_token") if exchange.status // 100 == 2 else None
         if not isinstance(token, str) or not token:
-            error = f" ({body['error']})" if isinstance(body, dict) and isinstance(body.get("error"), str) else ""
+            error = f" ({str(body['error'])[:100]})" if "error" in body else ""
             raise TokenRequestError(f"the token endpoint returned {exchange.status}{error} without an access_token")
         if not is_valid_token(token):
             raise TokenRequestError(
@@ -68,10 +68,11 @@ class Credentials:
         given = {name: value for name, value in form.items() if value is not None}
         base = "{0.scheme}://{0.netloc}".format(urlsplit(self.url))
         exchange = Exchange("POST", self.url.removeprefix(base), given, base)
-        exchange.sent = {"content-type": FORM, **dict.fromkeys(headers, f"Basic {HIDDEN}")}
         started = time.monotonic()
         try:
-            response = http.post(self.url, data=given, headers=headers)
+            request = http.build_request("POST", self.url, data=given, headers=headers)
+            exchange.sent = shown_headers(request) | dict.fromkeys(headers, f"Basic {HIDDEN}")
+            response = http.send(request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             exchange.fault, exchange.unreachable = str(error) or type(error).__name__, True
         else:
@@ -86,7 +87,7 @@ class Credentials:
         if self.identity is not None:
             return {}, {**body, "client_assertion_type": JWT_BEARER, "client_assertion": self.identity.assertion()}
         pair = f"{quote_plus(self.client_id)}:{quote_plus(self.secret)}"
-        header = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        header = {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
         body["client_secret"] = self.secret
         return {} if self.sent == "body" else header, {} if self.sent == "header" else body
 

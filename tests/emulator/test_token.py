@@ -3,11 +3,14 @@
 import base64
 import contextlib
 import json
+import os
 import socket
+import subprocess
 import threading
 
 import pytest
 
+from entra import curl
 from entra.client import Endpoint as Client
 from entra.client import HttpOptions
 from entra.oauth import Credentials, TokenRequestError
@@ -202,6 +205,15 @@ def test_a_token_that_cannot_be_replaced_is_a_fault_of_the_exchange(oauth, clien
     assert exchange.fault == "the token endpoint returned 401 (invalid_client) without an access_token"
     with pytest.raises(TokenRequestError):
         client.refresh_token()
+
+
+def test_a_curl_command_repeats_a_token_request_and_leaves_out_the_secret(oauth, client):
+    command = curl.command(client.ask_for_token(client.credentials))
+    assert SECRET not in command
+    environment = {**os.environ, "SCIM_CLIENT_SECRET": SECRET}
+    said = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, timeout=30)
+    assert said.stdout.startswith("HTTP/1.1 200"), said.stderr
+    assert oauth.forms[-1] == oauth.forms[-2]
 
 
 def test_neither_secret_nor_token_is_in_a_report(oauth, tmp_path):
