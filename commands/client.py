@@ -50,7 +50,7 @@ def new(name: str, read_only: bool, days: int, as_json: bool) -> None:
 @_days
 @_as_json
 def secret(id: str, days: int, as_json: bool) -> None:
-    """Create another secret for a client and print it. The others go on working until they are revoked."""
+    """Create another secret for a client and print it. The others keep working until they are revoked."""
     check_stdout_open(NOT_CREATED)
     path = config_path()
     secret_id, text = _refusable(lambda: client_edit.add_secret(path, id, timedelta(days=days)))
@@ -80,7 +80,7 @@ def _credentials(client: Client) -> list[str]:
 @click.argument("id")
 @click.option("--secret", "secret_id", default="", metavar="SECRET-ID", help="Revoke only this secret of the client.")
 def revoke(id: str, secret_id: str) -> None:
-    """Revoke a client, or one of its secrets. Access tokens that it got end at once."""
+    """Revoke a client, or one of its secrets. Its access tokens stop working immediately."""
     path = config_path()
     if secret_id:
         _refusable(lambda: client_edit.remove_secret(path, id, secret_id))

@@ -86,7 +86,7 @@ def revoke_client() -> ResponseReturnValue:
         client_edit.remove_client(path, client.id)
     what = _REVOKED.get(credential, f"Secret {credential} of client")
     log.info('%s "%s" revoked from %s', what, client.name, request.remote_addr)
-    flash(f"{what} “{client.name}” revoked. Its access tokens have ended.")
+    flash(f"{what} “{client.name}” revoked. Its access tokens no longer work.")
     return redirect(url_for("panel.clients"))
 
 

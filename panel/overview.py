@@ -97,7 +97,7 @@ def _checklist(activity: Activity) -> list[Step]:
     steps = [
         Step("Public URL set", not probe.unreachable(base_url()), url_for("panel.entra")),
         Step("Token created", has_token, url_for("panel.new_token")),
-        Step("First request of Entra seen", bool(activity.last_request), guide),
+        Step("First request from Entra received", bool(activity.last_request), guide),
         Step("First user provisioned", bool(activity.last_request) and any(users), guide),
     ]
     return [] if activity.last_request and steps[-1].is_done else steps

@@ -20,7 +20,7 @@ def with_client(config: Config, url: str, id: str, secret: str) -> SignIn:
         steps = [_check_keys(one.federation.jwks_url) for one in config.clients if one.federation]
         form = {"grant_type": "client_credentials", "client_id": id, "client_secret": secret}
         token = _access_token(sent(lambda: client.post(url, data=form)), url)
-        return token, [*steps, Step("good", "Sign-in works", "The token endpoint gave an access token.")]
+        return token, [*steps, Step("good", "Sign-in works", "The token endpoint issued an access token.")]
 
     return sign_in
 
@@ -49,8 +49,8 @@ def _access_token(response: "httpx.Response", url: str) -> str:
 
 
 _NO_TOKEN_ENDPOINT = (
-    "The token endpoint is not reached",
-    "The answer ({status}) is not from this service. Configure the proxy to pass on {url}, too.",
+    "The token endpoint cannot be reached",
+    "The response ({status}) is not from this service. Configure the proxy to forward {url} too.",
 )
 _SIGN_IN_REJECTED = (
     "The sign-in is rejected",

@@ -32,7 +32,7 @@ def test_a_client_is_created_used_and_revoked(open_page, service, serious_faults
     page.get_by_text("Groups: search works").wait_for()
     page.goto(f"{CLIENTS}/revoke?id={id}")
     page.get_by_role("button", name="Revoke").click()
-    page.get_by_text("revoked. Its access tokens have ended.").wait_for()
+    page.get_by_text("revoked. Its access tokens no longer work.").wait_for()
     assert service.send("GET", "/Users", token=token).status_code == 401
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert faults == []

@@ -195,9 +195,9 @@ def test_the_connection_test_fetches_the_keys_of_a_federation(browser, issuer, n
 @pytest.mark.parametrize(
     ("status", "text", "words"),
     [
-        (404, "<html>", "Configure the proxy to pass on http://127.0.0.1:8000/oauth2/token, too."),
-        (200, "{}", "The token endpoint is not reached"),
-        (200, "[]", "The token endpoint is not reached"),
+        (404, "<html>", "Configure the proxy to forward http://127.0.0.1:8000/oauth2/token too."),
+        (200, "{}", "The token endpoint cannot be reached"),
+        (200, "[]", "The token endpoint cannot be reached"),
         (401, '{"error": "invalid_client"}', "The sign-in is rejected"),
     ],
 )

@@ -122,7 +122,7 @@ def test_the_checklist_ticks_itself_until_the_first_user(browser, logged):
     assert "Open the setup guide" in page.text
     assert ticked(logged.get(OVERVIEW)) == ["Public URL set", "Token created"]
     logged.probe()
-    assert ticked(logged.get(OVERVIEW)) == ["Public URL set", "Token created", "First request of Entra seen"]
+    assert ticked(logged.get(OVERVIEW)) == ["Public URL set", "Token created", "First request from Entra received"]
     logged.entra("POST", "/Users", {**USER, "userName": "ada"})
     assert "Set up provisioning" not in logged.get(OVERVIEW).text
 

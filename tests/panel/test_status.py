@@ -54,7 +54,7 @@ def test_entras_requests_make_it_connected(browser):
     browser.probe()
     browser.entra("GET", "/Groups")
     assert status(browser) == ("good", "Connected", "All 2 requests of the last cycle succeeded.")
-    assert "Last request of Entra: just now" in browser.get(OVERVIEW).text
+    assert "Last request from Entra: just now" in browser.get(OVERVIEW).text
 
 
 def test_other_clients_do_not_make_it_connected(browser):
