@@ -11,17 +11,11 @@ Sources in the comments:
 - seen: requests that operators of other SCIM services have published
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from scim.dialect.names import attribute_name, filter_tree
 from scim.dialect.patch import new_element, patch_operations
 from scim.dialect.requests import bearer_token, is_probe, normalise_url
 from scim.dialect.values import resource
-from scim.filters import Filter
-from scim.protocol.leniency import Element, Leniency
-from scim.protocol.paths import PatchOperation
-from scim.schema.attributes import Attribute
+from scim.protocol.leniency import Leniency
 from scim.schema.resource_types import GROUP, ResourceType
 
 __all__ = ["ENTRA", "EntraDialect", "normalise_url"]
@@ -30,39 +24,17 @@ __all__ = ["ENTRA", "EntraDialect", "normalise_url"]
 class EntraDialect(Leniency):
     """Interprets the requests of Entra and other clients."""
 
-    def bearer_token(self, header: str) -> tuple[str, bool]:
-        """Return the token in an Authorization header, and whether its "Bearer" prefix was doubled."""
-        return bearer_token(header)
-
-    def is_probe(self, filter: str) -> bool:
-        """Return whether a query looks for a user or group with a random GUID as its name."""
-        return is_probe(filter)
+    bearer_token = staticmethod(bearer_token)
+    is_probe = staticmethod(is_probe)
+    resource = staticmethod(resource)
+    patch_operations = staticmethod(patch_operations)
+    name = staticmethod(attribute_name)
+    filter = staticmethod(filter_tree)
+    make_missing_element = staticmethod(new_element)
 
     def answers_patch_with_resource(self, type: ResourceType) -> bool:
         """Return True except for groups, which can be large: for them PATCH answers 204 [use-scim]."""
         return type.name != GROUP
-
-    def resource(self, type: ResourceType, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the resource in the body of a POST or PUT."""
-        return resource(type, body)
-
-    def patch_operations(self, type: ResourceType, operations: Iterable[PatchOperation]) -> Iterable[PatchOperation]:
-        """Return the operations of a PATCH as RFC 7644 has them."""
-        return patch_operations(type, operations)
-
-    def name(self, type: ResourceType, name: str) -> str:
-        """Return an attribute's name in RFC 7644's notation."""
-        return attribute_name(type, name)
-
-    def filter(self, type: ResourceType, tree: Filter) -> Filter:
-        """Return the filter of a query as RFC 7644 has it."""
-        return filter_tree(type, tree)
-
-    def make_missing_element(
-        self, attribute: Attribute, filter: Filter, sub: Attribute | None, value: Any, /
-    ) -> Element | None:
-        """Return the element that PATCH adds if the filter selects none, or None."""
-        return new_element(attribute, filter, sub, value)
 
 
 ENTRA = EntraDialect()

@@ -78,21 +78,25 @@ def _is_part_of_elements(type: ResourceType, name: str) -> bool:
 def _with_path(type: ResourceType, operation: PatchOperation, text: PathText) -> Iterator[PatchOperation]:
     path = resolve_path(text, type)
     attribute = path.target.attribute
-    if attribute is None or not (operation.has_value or operation.op == "remove"):
-        return iter([operation])
-    if operation.op == "remove":
-        return _removals(operation, text, path, attribute)
+    if attribute and operation.op == "remove":
+        yield from _removals(operation, text, path, attribute)
+    elif attribute and operation.has_value:
+        yield _write(operation, text, path, attribute)
+    else:
+        yield operation
+
+
+def _write(operation: PatchOperation, text: PathText, path: Path, attribute: Attribute) -> PatchOperation:
     value = attribute_value(path.target.leaf, operation.value, element=path.filter is not None)
-    if value is None and _is_value(path) and (path.filter or operation.op == "replace"):
-        return iter([PatchOperation("remove", _element_path(path))])  # an e-mail without a value [tests]
-    return iter([PatchOperation(operation.op, text, value)])
+    if value is None and _is_value(path, attribute) and (path.filter or operation.op == "replace"):
+        return PatchOperation("remove", _element_path(path))  # an e-mail without a value [tests]
+    return PatchOperation(operation.op, text, value)
 
 
-def _is_value(path: Path) -> bool:
-    """Return whether the path ends in the `value` of elements: without it, an element has nothing to say."""
-    target = path.target
-    is_element = path.filter is not None or bool(target.attribute and target.attribute.multi_valued)
-    return is_element and target.sub is not None and target.sub.name == "value"
+def _is_value(path: Path, attribute: Attribute) -> bool:
+    """Return whether the path ends in the `value` of elements, which have no meaning without it."""
+    selects = path.filter is not None or (attribute.multi_valued and not attribute.refers_to)
+    return selects and path.target.sub is not None and path.target.sub.name == "value"
 
 
 def _removals(operation: PatchOperation, text: PathText, path: Path, attribute: Attribute) -> Iterator[PatchOperation]:
@@ -101,7 +105,7 @@ def _removals(operation: PatchOperation, text: PathText, path: Path, attribute: 
     RFC 7644 would remove all of them.
     """
     listed = unwrapped(attribute, operation.value) if operation.has_value else None
-    if _is_value(path):
+    if _is_value(path, attribute):
         text = _element_path(path)
     elif path.target.sub:
         listed = None

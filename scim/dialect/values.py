@@ -68,11 +68,11 @@ def attribute_value(attribute: Attribute, value: Any, *, element: bool = False) 
     value = unwrapped(attribute, value)
     if attribute.multi_valued and not element:
         return _elements(attribute, value)
-    is_complex = attribute.type == "complex"
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], (dict, str) if is_complex else dict):
-        value = value[0]  # manager as [{"value": ...}] [use-scim]
-        if not is_complex:  # the value of a selected e-mail address as [{"value": ...}]: seen
-            value = _bare(value)
+    if isinstance(value, list) and len(value) == 1:
+        if attribute.type == "complex":  # manager as [{"value": ...}] [use-scim]
+            value = value[0]
+        elif isinstance(value[0], dict):  # the value of a selected e-mail address as [{"value": ...}]: seen
+            value = _bare(value[0])
     return single_value(attribute, value)
 
 
@@ -92,20 +92,19 @@ def _elements(attribute: Attribute, value: Any) -> Any:
     if isinstance(value, list):
         return [part for part in [single_value(attribute, element) for element in value] if part is not None]
     part = single_value(attribute, value)
-    if part is None:
-        return []
-    return [part] if isinstance(part, dict) or attribute.type != "complex" else part
+    if attribute.type == "complex" and not isinstance(part, dict | None):
+        return part
+    return [] if part is None else [part]
 
 
 def single_value(attribute: Attribute, value: Any) -> Any:
     """Return one value or element in the form of the attribute's type."""
+    if value == "" and not (attribute.multi_valued and attribute.refers_to):  # a cleared attribute [tests]
+        return None
     if attribute.type == "complex":
         if isinstance(value, str) and "value" in attribute.sub_attributes_by_name:
-            # A manager or a member as an id [tests], a role as its value: seen. An empty text refers to nothing.
-            value = {"value": value} if value or (attribute.multi_valued and attribute.refers_to) else None
-        return _complex(attribute, value) if isinstance(value, dict) else None if value == "" else value
-    if value == "":  # a cleared attribute [tests]
-        return None
+            value = {"value": value}  # a manager or a member as an id [tests], a role as its value: seen
+        return _complex(attribute, value) if isinstance(value, dict) else value
     if attribute.multi_valued:
         value = _bare(value)
     return boolean(value) if attribute.type == "boolean" else value

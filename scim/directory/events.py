@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.redact import cut
 from scim.directory.resources import WriteResult
+from scim.filters.lexer import STRING
 from scim.protocol.messages import parameter_name
 
 
@@ -58,12 +59,8 @@ def shown_query(parameters: Mapping[str, str]) -> dict[str, str]:
 
 def without_values(filter: str) -> str:
     """Return a filter with `"?"` for each value, even if its syntax is invalid."""
-    return _UNQUOTED.sub(r"\1?", _STRING.sub('"?"', filter))
+    return _UNQUOTED.sub(r"\1?", STRING.sub('"?"', filter))
 
 
-# Both match wherever they begin, so matching takes linear time.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+["\\]?', re.DOTALL)
-_UNQUOTED = re.compile(
-    r"""(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?:'(?:[^'\\]++|\\.|'(?=[^\s)\]]))*+'?|(?!["\s])[^\s)\]]+)""",
-    re.IGNORECASE | re.DOTALL,
-)
+# It matches wherever it begins, so matching takes linear time.
+_UNQUOTED = re.compile(r"(\b(?:eq|ne|co|sw|ew|gt|ge|lt|le)\s+)(?![\"\s])[^\s)\]]+", re.IGNORECASE)

@@ -14,8 +14,8 @@ MAX_LENGTH = 16_384
 # apostrophe ends the string only before a space, a closing bracket or the end of the text.
 _DOUBLE = r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>"?)'
 _SINGLE = r"""(?<![^\s()\[\]"])'(?:[^'\\]++|\\.|'(?=[^\s)\]]))*+(?P<ended>'?)"""
-_STRING = re.compile(f"{_DOUBLE}|{_SINGLE}", re.DOTALL)
-_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<string>{_STRING.pattern})|(?P<word>[^\s()\[\]"]+)""", re.DOTALL)
+STRING = re.compile(f"{_DOUBLE}|{_SINGLE}", re.DOTALL)
+_TOKEN = re.compile(rf"""(?P<mark>[()\[\]])|(?P<string>{STRING.pattern})|(?P<word>[^\s()\[\]"]+)""", re.DOTALL)
 _QUOTES = re.compile(r"""(\\[^'])|\\'|''|(")""", re.DOTALL)  # in a string in single quotes
 
 _DECODER = json.JSONDecoder()
@@ -61,10 +61,10 @@ def cut_strings(text: str) -> tuple[str, list[str]]:
     """Return the text with empty strings in place of its strings, and the strings. Raises InvalidFilter."""
     if len(text) > MAX_LENGTH:
         raise _too_long()
-    strings = list(_STRING.finditer(text))
+    strings = list(STRING.finditer(text))
     if strings and not _is_closed(strings[-1]):
         raise _not_closed(strings[-1].start() + 1)
-    return _STRING.sub(lambda string: string[0][0] * 2, text), [string[0] for string in strings]
+    return STRING.sub(lambda string: string[0][0] * 2, text), [string[0] for string in strings]
 
 
 def unquote(text: str, position: int = 0) -> str:

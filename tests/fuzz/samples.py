@@ -11,7 +11,7 @@ from tests.support.urns import ENT, GROUP, IDMELON, PATCH_OP, USER
 
 BASE = "/api/scim/v2"
 MESSAGES = "urn:ietf:params:scim:api:messages:2.0"
-GOLDEN = Path(__file__).parents[1] / "dialect" / "requests"
+RECORDED = [Path(__file__).parents[1] / "dialect" / folder for folder in ("requests", "clients")]
 
 
 @dataclass
@@ -174,7 +174,7 @@ HEADERS = {
 def samples() -> list[tuple[int, list[Request]]]:
     """Return the requests by kind, and how often each kind is taken."""
     return [
-        (20, list(_golden())),
+        (20, list(_recorded())),
         (
             20,
             [
@@ -236,9 +236,9 @@ def _search(at: str, parameters: dict[str, Any]) -> Request:
     return Request("POST", f"{BASE}{at}/.search", body={"schemas": [f"{MESSAGES}:SearchRequest"], **parameters})
 
 
-def _golden() -> list[Request]:
+def _recorded() -> list[Request]:
     found = []
-    for path in sorted(GOLDEN.glob("*.json")):
+    for path in sorted(path for folder in RECORDED for path in folder.glob("*.json")):
         for step in json.loads(path.read_text()):
             address, _, query = step["path"].partition("?")
             found.append(Request(step["method"], BASE + quote(address, safe="/{}:"), query, body=step.get("body")))

@@ -174,9 +174,13 @@ def test_a_failed_read_is_logged_without_what_its_filter_asks_for(logged):
     logged.scim.query("/Users", filter='userName foo "ann-private"')
     unclosed = '(userName eq ann-private) and ("unclosed-private'
     logged.scim.query("/Users", filter=unclosed, startIndex="1", other="private")
+    logged.scim.query("/Users", Filter="userName foo 'ann private' or title eq 'O'Private", STARTINDEX="1")
+    logged.scim.query("/Users", filter="id foo", attributes="emails[value eq 'private']")
     assert [entry.query for entry in logged.entries()] == [
         {"filter": 'userName foo "?"'},
         {"filter": '(userName eq ?) and ("?"', "startIndex": "1"},
+        {"filter": 'userName foo "?" or title eq "?"', "startIndex": "1"},
+        {"filter": "id foo", "attributes": 'emails[value eq "?"]'},
     ]
     assert "private" not in logged.path.read_text()
 

@@ -123,7 +123,7 @@ def test_no_character_of_a_filter_is_read_twice(text):
     for place, character in enumerate(text):
         starts_a_word = place == 0 or text[place - 1] in ' \n[]()"'
         if character == '"' or (character == "'" and starts_a_word):
-            found = lexer._STRING.match(text, place)
+            found = lexer.STRING.match(text, place)
             assert found
             assert found["closed"] or found["ended"] or not text[found.end() :].strip("\\")
 
