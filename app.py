@@ -22,6 +22,7 @@ from config.reload import ReloadingConfig
 from oauth.keys import MAX_LIFETIME, KeyCache
 from panel import lists
 from runtime import buffered_logging
+from runtime.expiry_warnings import ExpiryWarnings
 from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.dialect import ENTRA, normalise_url
@@ -72,6 +73,8 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     _token_endpoint(*of_clients).init_app(app, settings.oauth.token_endpoint)
     provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
+    said = own.warnings if settings.path else None
+    app.extensions["tinyscim.expiry_warnings"] = ExpiryWarnings(service.live_config, said)
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
@@ -136,6 +139,12 @@ def prepare_panel(app: Flask) -> None:
     service: Service = app.extensions["tinyscim"]
     if service.live_config.current.panel.is_on:
         Thread(target=lists.prepare, args=(service,), name="lists", daemon=True).start()
+
+
+def start_expiry_warnings(app: Flask) -> None:
+    """Let this worker log which tokens and client secrets expire soon."""
+    warnings: ExpiryWarnings = app.extensions["tinyscim.expiry_warnings"]
+    warnings.start()
 
 
 def start_purge(app: Flask) -> None:

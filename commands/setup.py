@@ -12,6 +12,7 @@ from commands.output import check_stdout_open
 from commands.paths import config_path
 from commands.token import NOT_CREATED, show
 from config import Config, Server, edit
+from config.expiry import expiring
 from provisioning_log import portal
 
 FIRST_TOKEN = "entra"  # noqa: S105  # a name
@@ -19,13 +20,18 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without characters that are eas
 
 
 @click.command("setup", cls=Command)
+@click.option("--check", is_flag=True, help="Only report tokens and secrets that expire within 30 days.")
 @with_appcontext
-def setup() -> None:
+def setup(check: bool) -> None:
     """Create the first token and the panel's password.
 
-    Prints them with the addresses; later runs print the addresses only.
+    Prints them with the addresses; later runs print the addresses only. With --check, the exit status is 1 if a token
+    or a client secret expires within 30 days.
     """
     config = current_app.extensions["tinyscim"].live_config.current
+    if check:
+        _check(config)
+        return
     if config.tokens or config.clients:
         click.echo("\n".join(_addresses(config)))
         return
@@ -43,6 +49,13 @@ def setup() -> None:
         show("\n".join(_instructions(config.server, text, password)), revert)
     except edit.Refused as error:
         raise click.ClickException(str(error)) from None
+
+
+def _check(config: Config) -> None:
+    expiries = expiring(config)
+    click.echo("\n".join(map(str, expiries)) or "OK: no token and no client secret expires within 30 days")
+    if expiries:
+        raise click.exceptions.Exit(1)
 
 
 def _addresses(config: Config) -> Iterator[str]:

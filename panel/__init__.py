@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
+from config.expiry import expiring
 from panel import clients, connection, directory, guide, menu, overview, page, tokens
 from panel import log as log_pages
 from panel.attributes import attribute_names
@@ -33,6 +34,7 @@ def install(app: Flask, served: Service, revoked_path: Path | None = None, failu
     for name, filter in (("moment", page.moment), ("day", page.day), ("ago", page.ago), ("iso", page.as_datetime)):
         panel.add_app_template_filter(filter, name)
     shared = {"navigation": menu.navigation, "tabs": menu.tabs, "live_config": served.live_config, "portal": portal}
+    shared["expiring"] = lambda: expiring(served.live_config.current)
     panel.app_context_processor(lambda: shared | log_pages.helpers())
     _add_pages(panel, SignIn(revoked, Throttle(path=failures_path)))
     app.register_blueprint(panel, url_prefix=PREFIX)

@@ -159,6 +159,10 @@ BESIDE_STORE = (
     "sessions.json",
     "sessions.json.lock",
     "purge.lock",
+    "clients.json",
+    "keys.json",
+    "assertions.json",
+    "warnings.json",
 )
 OF_LOG = ("", "-refused", ".20260131-120000000000", "-refused.20260131-120000000000")
 

@@ -1,5 +1,7 @@
 """Access tokens and failed sign-ins across gunicorn's workers, and across a restart."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 
@@ -8,6 +10,8 @@ from tests.support.oauth_service import make_client
 from tests.support.running_service import running
 
 SECRET, CLIENT = make_client()
+ENDING = make_client("ending")[1]
+ENDING["secrets"][0]["expires"] = datetime.now(UTC) + timedelta(days=3)
 FORM = {"grant_type": "client_credentials", "client_id": "entra-id", "client_secret": SECRET}
 
 
@@ -19,8 +23,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def token(folder):
     """An access token of a service that has been stopped since."""
-    with running(folder, clients=[CLIENT]) as service:
-        return httpx.post(f"{service.url}/oauth2/token", data=FORM).json()["access_token"]
+    with running(folder, clients=[CLIENT, ENDING]) as service:
+        token = httpx.post(f"{service.url}/oauth2/token", data=FORM).json()["access_token"]
+    (folder / "log").rename(folder / "first.log")
+    return token
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +38,10 @@ def service(folder, token):
 def test_tokens_survive_a_restart_and_work_in_every_worker(service, token):
     # Each request opens a connection, so the workers take turns.
     assert {service.send("GET", "/Users", token=token).status_code for _ in range(12)} == {200}
+
+
+def test_the_workers_warn_once_of_a_secret_that_expires(token, folder):
+    assert (folder / "first.log").read_text().count('of the client "name of ending" expires in 2 days') == 1
 
 
 def test_workers_count_failed_sign_ins_together(service):

@@ -1,0 +1,58 @@
+"""Which tokens and client secrets expire soon."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from config import Client, Config
+from config.tokens import is_test_name
+
+SOON, URGENT = timedelta(days=30), timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """A credential that expires soon, and what to do."""
+
+    what: str
+    end: datetime
+    remedy: str
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it expires within a week."""
+        return self.end - datetime.now(UTC) <= URGENT
+
+    def __str__(self) -> str:
+        days = (self.end - datetime.now(UTC)).days
+        left = "in less than a day" if days < 1 else f"in {days} day{'s' if days > 1 else ''}"
+        return f"{self.what} expires {left}, on {self.end.day} {self.end:%B %Y, %H:%M} UTC. {self.remedy}"
+
+
+def expiring(config: Config) -> list[Expiry]:
+    """Return the credentials that expire within 30 days, the first to expire first."""
+    found = [*_tokens(config), *(expiry for client in config.clients for expiry in _secrets(client))]
+    return sorted(found, key=lambda expiry: expiry.end)
+
+
+def _tokens(config: Config) -> Iterator[Expiry]:
+    for token in config.tokens:
+        if token.expires and _is_soon(token.expires) and not is_test_name(token.name):
+            remedy = "Create another token and enter it in Entra before."
+            yield Expiry(f'The token "{token.name}"', token.expires.astimezone(UTC), remedy)
+
+
+def _secrets(client: Client) -> Iterator[Expiry]:
+    """Yield the client's secret that expires last, if it expires soon: others have been replaced by it."""
+    last = max(client.secrets, key=lambda secret: _end(secret.expires), default=None)
+    if last and last.expires and _is_soon(last.expires) and not is_test_name(client.name):
+        remedy = "Create another secret and enter it in Entra before."
+        yield Expiry(f'Secret {last.id} of the client "{client.name}"', last.expires.astimezone(UTC), remedy)
+
+
+def _end(moment: datetime | None) -> datetime:
+    return moment or datetime.max.replace(tzinfo=UTC)
+
+
+def _is_soon(moment: datetime) -> bool:
+    return timedelta(0) < moment - datetime.now(UTC) <= SOON

@@ -1,0 +1,35 @@
+"""Warnings in the log of tokens and client secrets that expire soon: once a day for all workers."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.expiry import expiring
+from config.reload import ReloadingConfig
+from runtime.background import BackgroundTask
+from runtime.shared_ids import SharedIds
+
+EVERY = 3_600.0  # seconds between two looks of one worker
+_DAY = 86_400.0
+
+log = logging.getLogger("tinyscim")
+
+
+class ExpiryWarnings:
+    """Looks each hour; a file that all workers share keeps what was logged today."""
+
+    def __init__(self, config: ReloadingConfig, path: Path | None) -> None:
+        self._config, self._logged = config, SharedIds(path, 2 * _DAY)
+        self._task = BackgroundTask("expiry warnings", self.run, every=EVERY)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._task.schedule()
+
+    def run(self) -> None:
+        """Log what has not been logged today."""
+        for expiry in expiring(self._config.current):
+            id = f"{datetime.now(UTC).date()} {expiry.what}"
+            if id not in self._logged and self._logged.add(id, time.time()):
+                log.warning("%s", expiry)
