@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal, NoReturn
@@ -27,11 +28,13 @@ from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
 from scim.dialect import ENTRA, normalise_url
 from scim.directory import indexes
+from scim.directory.import_check import check_importable
 from scim.directory.purge import Purge
 from scim.directory.service import Service
 from scim.directory.token_usage import TokenUsageTracker
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
+from scim.schema.resource_types import Registry
 from scim.web import discovery, hooks, views
 from scim.web.request import Request
 from scim.web.token_endpoint import TokenEndpoint
@@ -174,7 +177,7 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
     if store:
         return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
-    live_config, store = ReloadingConfig(settings), _configured_store(settings)
+    live_config, store = ReloadingConfig(settings), _configured_store(settings, types)
     return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
 
 
@@ -185,10 +188,11 @@ def _token_endpoint(
     return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME))
 
 
-def _configured_store(settings: Config) -> Store:
-    options = settings.store
+def _configured_store(settings: Config, types: Registry) -> Store:
+    options, check = settings.store, partial(check_importable, types)
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
-    return TinyDBStore(settings.resolve(options.path), durability=durability, compact_after=options.compact_after)
+    path, compact_after = settings.resolve(options.path), options.compact_after
+    return TinyDBStore(path, durability=durability, compact_after=compact_after, check=check)
 
 
 def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:

@@ -56,7 +56,8 @@ def check() -> None:
 
     The service may be running. The exit status is 1 if a file is damaged.
     """
-    salvage = check_files(closed_store().files, indexes())
+    store = closed_store()
+    salvage = check_files(store.files, indexes(), store.check)
     for note in [*salvage.notes, *salvage.shared_keys(indexes())]:
         click.echo(f"note: {note}")
     for problem in salvage.problems:
@@ -73,7 +74,8 @@ def repair() -> None:
     The service must be stopped. The damaged files and the unreadable lines are kept in a folder beside them, and
     every record that is lost is listed. Undamaged files are not changed.
     """
-    salvage, folder = repair_files(closed_store().files, indexes())
+    store = closed_store()
+    salvage, folder = repair_files(store.files, indexes(), store.check)
     if folder is None:
         click.echo(f"Nothing to repair: {contents(salvage)}")
         return
@@ -128,7 +130,8 @@ def restore(path: Path) -> None:
     The service must be stopped. PATH may also be a file that TinyDB wrote. The previous files are kept in a folder
     beside the store.
     """
-    number, folder = restore_files(closed_store().files, path, indexes())
+    store = closed_store()
+    number, folder = restore_files(store.files, path, indexes(), store.check)
     click.echo(f"Restored {_count(number, 'document')}" + (f"; the previous files are in {folder}" if folder else ""))
 
 

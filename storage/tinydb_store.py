@@ -11,6 +11,7 @@ from typing import Literal
 from fileio.locks import Locked, lock, unlock
 from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.commit import CommitLog
+from storage.engine.corruption import CheckDocument, accept
 from storage.engine.migration import migrate
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.tinydb_adapter import Transaction, View
@@ -22,7 +23,10 @@ log = logging.getLogger("tinyscim.storage")
 
 
 class TinyDBStore:
-    """Keeps documents in a TinyDB file. Writes survive a crash of the process, with "fsync" also of the machine."""
+    """Keeps documents in a TinyDB file. Writes survive a crash of the process, with "fsync" also of the machine.
+
+    `check` is called with each document of a file that another program wrote.
+    """
 
     def __init__(
         self,
@@ -30,8 +34,10 @@ class TinyDBStore:
         *,
         durability: Literal["fsync", "os"] = "fsync",
         compact_after: int = 16 * 1024 * 1024,
+        check: CheckDocument = accept,
     ) -> None:
-        self.files = Files(Path(path))
+        self.files = Files.at(Path(path))
+        self.check = check
         self.durability, self.compact_after = durability, compact_after
         self._commit_log: CommitLog | None = None
         self._open_lock = -1
@@ -43,7 +49,8 @@ class TinyDBStore:
         if self._commit_log is not None:
             return
         with os_errors_as_unavailable():
-            migrate(self.files)
+            self.files.check_links()
+            migrate(self.files, self.check)
             open_lock = lock(self.files.lock("open"), shared=True)
             try:
                 self._commit_log = CommitLog(self.files, indexes, fsync=self.durability == "fsync")

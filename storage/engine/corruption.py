@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from storage.base import StoreCorrupted
+from storage.base import Document, StoreCorrupted
 
 
 class Problem(NamedTuple):
@@ -20,6 +20,13 @@ class Problem(NamedTuple):
 
 
 OnProblem = Callable[[Problem], None]
+
+CheckDocument = Callable[[str, Document], object]
+"""Raises ValueError, with the reason, for a document of a kind that the store's user could not have stored."""
+
+
+def accept(kind: str, document: Document) -> None:
+    """Accept any document."""
 
 
 def refuse(problem: Problem) -> NoReturn:

@@ -49,8 +49,7 @@ class _ForkableMap(Generic[K, V]):
 
     def _own_node(self, number: int) -> list[dict[K, V]]:
         if number not in self._own_nodes:
-            while number >= len(self._nodes):
-                self._nodes.append([{}] * FAN)
+            self._nodes += [[{}] * FAN] * (number + 1 - len(self._nodes))
             self._nodes[number] = self._nodes[number].copy()
             self._own_nodes.add(number)
         return self._nodes[number]

@@ -5,20 +5,24 @@ from pathlib import Path
 from fileio.atomic import close_folder, copy_private, make_folder, sync_folder
 from fileio.locks import locked
 from storage.base import StoreCorrupted
+from storage.engine.corruption import CheckDocument, accept
 from storage.engine.journal import create, has_more_than_header
 from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 
-def migrate(files: Files) -> None:
-    """Create the first files, or convert a standalone or older file to the current layout. Raises StoreCorrupted."""
+def migrate(files: Files, check: CheckDocument = accept) -> None:
+    """Create the first files, or convert a standalone or older file to the current layout. Raises StoreCorrupted.
+
+    `check` is called with each document of a file that another program wrote.
+    """
     make_folder(files.lock("open").parent)
     close_folder(files.lock("open").parent)
     if _is_current(files):
         return
     with locked(files.lock("compact")), locked(files.lock("write")):
         if not _is_current(files):
-            _convert(files)
+            _convert(files, check)
 
 
 def _is_current(files: Files) -> bool:
@@ -29,8 +33,8 @@ def _is_current(files: Files) -> bool:
     return meta.generation > 0 if meta else is_ours(files.snapshot)
 
 
-def _convert(files: Files) -> None:
-    snapshot, rows = Snapshot(files.snapshot), list[Row]()
+def _convert(files: Files, check: CheckDocument) -> None:
+    snapshot, rows = Snapshot(files.snapshot, check=check), list[Row]()
     if files.snapshot.exists():
         rows = [row for row, _ in snapshot.documents()]
         _keep_copy(files.snapshot, files.aside("backup"))

@@ -16,6 +16,25 @@ class Files:
     """The snapshot, the journals that follow it, and the folder of locks, all beside each other."""
 
     snapshot: Path
+    link: Path | None = None
+
+    @classmethod
+    def at(cls, path: Path) -> "Files":
+        """Return the files of a store, beside the target of `path` if that is a link."""
+        return cls(Path(os.path.realpath(path)), path) if path.is_symlink() else cls(path)
+
+    def check_links(self) -> None:
+        """Raise Unavailable for a link without a target, and for a file that is mounted by itself."""
+        if self.link and not self.snapshot.exists():
+            raise Unavailable(
+                f"{self.link} is a link to {self.snapshot}, which does not exist. Mount the volume that it is on, or"
+                " remove the link to start with an empty store."
+            )
+        if _is_mount_point(self.snapshot):
+            raise Unavailable(
+                f"{self.snapshot} is mounted by itself, so it cannot be replaced. Mount its folder instead: the"
+                " journal and the locks are beside it."
+            )
 
     def journal(self, generation: int) -> Path:
         """Return the journal of a generation."""
@@ -60,6 +79,13 @@ class Files:
 
     def _beside(self, suffix: str) -> Path:
         return self.snapshot.with_name(self.snapshot.name + suffix)
+
+
+def _is_mount_point(path: Path) -> bool:
+    """Return whether something is mounted at a file, which `os.path.ismount` knows of folders alone."""
+    mounts = Path("/proc/self/mountinfo")
+    name = os.fsencode(path.absolute()).replace(b" ", b"\\040")
+    return mounts.exists() and any(line.split()[4] == name for line in mounts.read_bytes().splitlines())
 
 
 @dataclass(frozen=True, slots=True)

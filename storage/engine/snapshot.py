@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from itertools import chain, groupby, islice, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
 from fileio.atomic import open_to_read, replace_atomically
 from storage.base import Document, StoreCorrupted
-from storage.engine.corruption import OnProblem, Problem, refuse
+from storage.engine.corruption import CheckDocument, OnProblem, Problem, accept, refuse
 from storage.engine.encoding import dump, parse
 from storage.engine.versions import META
 
@@ -26,6 +27,7 @@ FIRST_LINE = b"{ \n"  # TinyDB never writes the space, which identifies our file
 META_LINE = b'"_tinyscim":{\n'
 END = b"\n}\n}\n"
 TABLE, TABLE_END = b":{\n", b"},\n"  # the end of a table's first line, and its last line
+MAX_POSITION = 10**9  # the memory for pages grows with the highest position
 MAX_META = 1 << 20  # bytes of the meta table
 BLOCK = 1024  # lines to a checksum, and to an fsync; part of the layout
 
@@ -104,10 +106,10 @@ def _counted(rows: Iterable[Row], last: dict[str, int]) -> Iterator[tuple[int, b
 class Snapshot:
     """A snapshot file; `meta` is set once all rows have been read."""
 
-    def __init__(self, path: Path, problem: OnProblem = refuse) -> None:
+    def __init__(self, path: Path, problem: OnProblem = refuse, check: CheckDocument = accept) -> None:
         self.path = path
         self.meta: Meta | None = None
-        self._problem = problem
+        self._problem, self._check = problem, check
 
     def rows(self) -> Iterator[Row]:
         """Yield every document, by kind and in order of creation. Raises StoreCorrupted."""
@@ -116,17 +118,23 @@ class Snapshot:
             yield from self._lines(file) if ours else self._foreign(file.read())
 
     def documents(self) -> Iterator[tuple[Row, Document]]:
-        """Yield every document with its row. Raises StoreCorrupted."""
+        """Yield every document with its row, checked if another program wrote the file. Raises StoreCorrupted."""
+        check = accept if is_ours(self.path) else self._check
         for row in self.rows():
             try:
                 document = parse(row.data)
             except ValueError as error:
                 self.report(row.line, f"this is not a document: {error}", row.data)
                 continue
-            if isinstance(document, dict) and isinstance(document.get("id"), str):
-                yield row, document
-            else:
+            if not (isinstance(document, dict) and isinstance(document.get("id"), str)):
                 self.report(row.line, f'{row.kind} {row.position} has no "id" that is a string', row.data)
+                continue
+            try:
+                check(row.kind, document)
+            except ValueError as error:
+                self.report(row.line, f"{row.kind} {row.position} cannot be served: {error}", row.data)
+                continue
+            yield row, document
 
     def report(self, line: int, what: str, rest: bytes = b"") -> None:
         """Report a problem."""
@@ -189,6 +197,9 @@ class Snapshot:
         except ValueError as error:
             self.report(getattr(error, "lineno", 1), f"this is not JSON: {error}", data)
             return
+        except RecursionError:
+            self.report(1, "this is nested too deeply", data)
+            return
         if not isinstance(tables, dict) or not all(isinstance(rows, dict) for rows in tables.values()):
             self.report(1, "this is not a TinyDB file, which is an object of tables", data)
             return
@@ -201,20 +212,22 @@ class Snapshot:
             yield from self._foreign_rows(kind, rows)
 
     def _foreign_rows(self, kind: str, rows: dict[str, Any]) -> Iterator[Row]:
-        for position in sorted(filter(_is_position, rows), key=int):
+        positions = {text: int(text) for text in rows if _is_position(text) and int(text) > 0}
+        for text, position in sorted(positions.items(), key=itemgetter(1)):
             try:
-                data = dump(rows[position])
+                data = dump(rows[text])
             except ValueError as error:  # json.loads accepts NaN, which is not JSON
-                self.report(1, f"{kind} {position} is not a document: {error}", json.dumps(rows[position]).encode())
+                self.report(1, f"{kind} {position} is not a document: {error}", json.dumps(rows[text]).encode())
                 continue
-            yield Row(kind, int(position), data, 1)
-        for position in rows:
-            if not _is_position(position):
-                self.report(1, f"{kind} {position!r} has no number", json.dumps(rows[position]).encode())
+            yield Row(kind, position, data, 1)
+        for text in rows:
+            if text not in positions:
+                what = f"{kind} {text[:20]!r} has no position from 1 to {MAX_POSITION}"
+                self.report(1, what, json.dumps(rows[text]).encode())
 
 
 def _is_position(text: str) -> bool:
-    return text.isdecimal() and len(text) < 20  # int() refuses what is very long
+    return text.isdecimal() and len(text) <= len(str(MAX_POSITION)) and int(text) <= MAX_POSITION
 
 
 def is_ours(path: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fileio.atomic import copy_private, create_private, make_folder, open_to_read, sync_folder
 from fileio.locks import Locked, locked
 from storage.base import Document, Index, Unavailable
-from storage.engine.corruption import Problem
+from storage.engine.corruption import CheckDocument, Problem, accept
 from storage.engine.encoding import dump
 from storage.engine.journal import JournalPosition, create, decode_changes, records, start_position, stated_sequence
 from storage.engine.paths import Files, os_errors_as_unavailable
@@ -22,8 +22,8 @@ from storage.engine.versions import unindexed
 class Salvage:
     """Everything that can be read from a store's files, with the problems found and notes that need no repair."""
 
-    def __init__(self, files: Files, indexes: Iterable[Index] = ()) -> None:
-        self.files, self.indexes = files, list(indexes)
+    def __init__(self, files: Files, indexes: Iterable[Index] = (), check: CheckDocument = accept) -> None:
+        self.files, self.indexes, self._check = files, list(indexes), check
         self.tables: dict[str, dict[int, bytes]] = {}
         self.last: dict[str, int] = {}
         self.sequence = 0
@@ -57,7 +57,7 @@ class Salvage:
             if self.files.exist():
                 self.problems.append(Problem(self.files.snapshot, 1, "the file is missing"))
             return None
-        snapshot = Snapshot(self.files.snapshot, self.problems.append)
+        snapshot = Snapshot(self.files.snapshot, self.problems.append, self._check)
         for row, document in snapshot.documents():
             if self._is_placed(row) and self._is_sound(snapshot.path, row.line, row.kind, document):
                 self._put(row.kind, row.position, row.data)
@@ -136,17 +136,23 @@ class Salvage:
                 seen.add(id)
 
 
-def check(files: Files, indexes: Iterable[Index] = ()) -> Salvage:
-    """Read all files, also while a service uses them. A document that an index fails on is a problem."""
+def check(files: Files, indexes: Iterable[Index] = (), check_document: CheckDocument = accept) -> Salvage:
+    """Read all files, also while a service uses them.
+
+    A document that an index fails on is a problem. So is one that `check_document` raises ValueError for, if another
+    program wrote the file.
+    """
     compact = files.lock("compact")
     with os_errors_as_unavailable(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
-        return Salvage(files, indexes)
+        return Salvage(files, indexes, check_document)
 
 
-def repair(files: Files, indexes: Iterable[Index] = ()) -> tuple[Salvage, Path | None]:
+def repair(
+    files: Files, indexes: Iterable[Index] = (), check_document: CheckDocument = accept
+) -> tuple[Salvage, Path | None]:
     """Replace damaged files by what could be read; return that, and the folder with the original files."""
     with exclusive(files):
-        salvage = Salvage(files, indexes)
+        salvage = Salvage(files, indexes, check_document)
         if not salvage.problems:
             return salvage, None
         folder = keep_originals(files, salvage.problems)

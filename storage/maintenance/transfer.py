@@ -8,6 +8,7 @@ from typing import Any
 
 from fileio.atomic import replace_atomically
 from storage.base import Document, Index, Reader, Store, StoreCorrupted, StoreError, Writer
+from storage.engine.corruption import CheckDocument, accept
 from storage.engine.encoding import decode, dump
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.snapshot import Meta, Row
@@ -40,13 +41,15 @@ def backup_pieces(view: View) -> Iterator[bytes]:
     return snapshot_pieces(rows, Meta(last={kind: table.last for kind, table in tables.items()}))
 
 
-def restore(files: Files, source: Path, indexes: Iterable[Index] = ()) -> tuple[int, Path | None]:
+def restore(
+    files: Files, source: Path, indexes: Iterable[Index] = (), check: CheckDocument = accept
+) -> tuple[int, Path | None]:
     """Replace all documents by those of a backup or a TinyDB file. Raises StoreCorrupted.
 
     Returns the number of documents, and the folder with the original files.
     """
     with exclusive(files):
-        wanted, there = Salvage(Files(source), list(indexes)), Salvage(files)
+        wanted, there = Salvage(Files(source), list(indexes), check), Salvage(files)
         for problem in wanted.problems:
             raise StoreCorrupted(f"{problem}; nothing was restored")
         folder = keep_originals(files, there.problems) if files.exist() else None
@@ -66,7 +69,7 @@ def import_lines(
     store: Store,
     lines: Iterable[bytes],
     done: Callable[[int], object] = lambda size: None,
-    check: Callable[[str, Document], object] = lambda kind, document: None,
+    check: CheckDocument = accept,
 ) -> dict[str, int]:
     """Insert or replace a document for each line. Raises Refused.
 
@@ -92,7 +95,7 @@ def export_rows(reader: Reader, kind: str) -> Iterator[list[str]]:
         yield [cells.get(name, "") for name in names]
 
 
-def _import_line(tx: Writer, number: int, line: bytes, check: Callable[[str, Document], object]) -> str:
+def _import_line(tx: Writer, number: int, line: bytes, check: CheckDocument) -> str:
     try:
         entry = json.loads(line, parse_constant=_no_number)
         kind, document = entry["kind"], entry["document"]
