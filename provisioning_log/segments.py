@@ -8,7 +8,6 @@ limit, each client's oldest lines above its share are removed (see `shares`), ex
 followers read it. A client is therefore guaranteed its share of six eighths.
 """
 
-import heapq
 import os
 import re
 from collections import Counter
@@ -71,11 +70,11 @@ class LogFiles:
 
     def newest_first(self) -> Iterator[bytes]:
         """Yield the lines, newest first."""
-        return _in_order(_lines(reversed(self.all()), backwards=True), -1)
+        return _in_order(_lines(reversed(self.all()), backwards=True), newest_first=True)
 
     def oldest_first(self) -> Iterator[bytes]:
         """Yield the lines, oldest first."""
-        return _in_order(_lines(self.all()), 1)
+        return _in_order(_lines(self.all()), newest_first=False)
 
     def appended(self) -> Iterator[list[bytes]]:
         """Yield batches of the lines appended since the last batch, starting from this call."""
@@ -258,22 +257,21 @@ def _from_end(file: BinaryIO) -> Iterator[bytes]:
         yield b"".join(reversed(parts))
 
 
-def _in_order(lines: Iterable[bytes], sign: int) -> Iterator[bytes]:
-    """Sort lines that are almost in the order of their times."""
-    waiting: list[tuple[int, int, bytes]] = []
+def _in_order(lines: Iterable[bytes], *, newest_first: bool) -> Iterator[bytes]:
+    """Sort lines that are almost in the order of their times; lines without a time are left out."""
+    waiting: list[bytes] = []
     size = 0
-    for number, line in enumerate(lines):
-        digits = line[_TIME].translate(None, _NOT_DIGITS)
-        if not digits.isdigit():
-            continue
-        heapq.heappush(waiting, (sign * int(digits), number, line))
-        size += len(line)
-        while len(waiting) > _WINDOW or size > _WINDOW_BYTES:
-            first = heapq.heappop(waiting)[2]
-            size -= len(first)
-            yield first
-    while waiting:
-        yield heapq.heappop(waiting)[2]
+    for line in lines:
+        if line[_TIME].translate(None, _NOT_DIGITS).isdigit():
+            waiting.append(line)
+            size += len(line)
+        if len(waiting) > 2 * _WINDOW or size > _WINDOW_BYTES:
+            waiting.sort(key=time_of, reverse=newest_first)
+            half = len(waiting) // 2
+            yield from waiting[:half]
+            del waiting[:half]
+            size = sum(map(len, waiting))
+    yield from sorted(waiting, key=time_of, reverse=newest_first)
 
 
 def _day() -> bytes:
