@@ -31,7 +31,6 @@ from scim.directory import indexes
 from scim.directory.import_check import check_importable
 from scim.directory.purge import Purge
 from scim.directory.service import Service
-from scim.directory.token_usage import TokenUsageTracker
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths
 from scim.schema.resource_types import Registry
@@ -178,7 +177,7 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     if store:
         return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
     live_config, store = ReloadingConfig(settings), _configured_store(settings, types)
-    return Service(live_config, types, declared, store, own.secret, TokenUsageTracker(own.activity), dialect=ENTRA)
+    return Service(live_config, types, declared, store, own.secret, dialect=ENTRA)
 
 
 def _token_endpoint(

@@ -118,7 +118,10 @@ def export(form: str, output: str, **criteria: str | None) -> None:
 @click.option("--for", "span", metavar="TIME", help="How long to record, such as 30m, 2h or 1d; at most 7d.")
 @click.option("--stop", is_flag=True, help="Stop recording.")
 def record(span: str | None, stop: bool) -> None:
-    """Record successful reads for a while, to see everything that Entra sends."""
+    """Record successful reads for a while.
+
+    The log then has everything that Entra sends, with the values of its filters.
+    """
     if bool(span) == stop:
         raise click.UsageError("Give either --for or --stop.")
     path = config_path()

@@ -17,7 +17,7 @@ class ServiceFiles:
         path, log = settings.resolve(settings.store.path), settings.log
         self._settings = settings
         self.store = store or Files(path)
-        self.secret, self.activity = path.with_suffix(".secret"), path.with_suffix(".activity.json")
+        self.secret = path.with_suffix(".secret")
         self.sessions, self.failures = path.with_suffix(".sessions.json"), path.with_suffix(".signin.json")
         self.counts, self.client_failures = path.with_suffix(".counts.json"), path.with_suffix(".clients.json")
         self.keys, self.assertions = path.with_suffix(".keys.json"), path.with_suffix(".assertions.json")
@@ -25,7 +25,7 @@ class ServiceFiles:
         self.purge_lock = path.with_suffix(".purge.lock")
         is_on = log.path and (settings.path or log.path.startswith("/"))
         self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
-        single = [self.secret, self.activity, self.counts, self.sessions, self.failures, self.purge_lock]
+        single = [self.secret, self.counts, self.sessions, self.failures, self.purge_lock]
         single += [self.client_failures, self.keys, self.assertions, self.warnings]
         single += filter(None, [settings.path])
         # Each may have its lock and its replacement beside it.

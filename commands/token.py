@@ -8,6 +8,7 @@ from flask import current_app
 from commands.output import Group, as_minute, check_stdout_open, print_table, unwritten
 from commands.paths import config_path
 from config import Token, edit
+from provisioning_log import activity_of
 
 NOT_CREATED = ", so the token could not be shown: it was not created"
 
@@ -42,17 +43,16 @@ def show(text: str, revert: Callable[[], None]) -> None:
 @token.command("list")
 def list_tokens() -> None:
     """List the tokens, with their expiry and last use."""
-    service = current_app.extensions["tinyscim"]
-    tokens = service.live_config.current.tokens
+    tokens = current_app.extensions["tinyscim"].live_config.current.tokens
     if not tokens:
         click.echo(
             "There are no tokens, so every request is refused. Create one with: flask token new --name NAME",
             err=True,
         )
         return
-    usage = service.activity.seen()
+    activity = activity_of(current_app).read()
     rows = [
-        (one.name, one.scope, as_minute(one.created, "-"), _expiry(one), as_minute(usage.last_use(one), "never"))
+        (one.name, one.scope, as_minute(one.created, "-"), _expiry(one), as_minute(activity.last_use(one), "never"))
         for one in tokens
     ]
     print_table(("Name", "Scope", "Created", "Expires", "Last used"), rows)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from config import Client, Federation, Token, client_edit
@@ -11,6 +11,7 @@ from config.edit import Refused
 from config.tokens import is_test_name
 from panel.page import config_path, form_field, is_form_submission, refuse
 from panel.tokens import SCOPES
+from provisioning_log import activity_of
 from scim.web.request import base_url, service, token_url
 
 log = logging.getLogger("tinyscim.panel")
@@ -22,8 +23,8 @@ _FIELDS = ("issuer", "jwks_url", "subject", "audiences")
 
 def clients() -> ResponseReturnValue:
     """List the clients, with what each signs in with."""
-    shown, seen = shown_clients(), service().activity.seen()
-    used = {client.id: seen.last_use(Token(client.name)) for client in shown}
+    shown, activity = shown_clients(), activity_of(current_app).read()
+    used = {client.id: activity.last_use(Token(client.name)) for client in shown}
     return render_template("panel/clients.html", clients=shown, used=used, **_urls())
 
 

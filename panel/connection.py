@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from config import Config, Token, client_edit, edit
@@ -13,6 +13,7 @@ from config.tokens import is_test_name, new_test_name
 from panel import probe
 from panel.page import config_path, form_field, is_form_submission, refuse
 from panel.probe_client import with_client
+from provisioning_log import activity_of
 from scim.web.request import base_url, service
 
 log = logging.getLogger("tinyscim.panel")
@@ -20,14 +21,14 @@ log = logging.getLogger("tinyscim.panel")
 
 def entra() -> ResponseReturnValue:
     """Show the switch, the SCIM URL and the tokens."""
-    config, tokens, seen = service().live_config.current, shown_tokens(), service().activity.seen()
+    config, tokens, activity = service().live_config.current, shown_tokens(), activity_of(current_app).read()
     return render_template(
         "panel/entra.html",
         enabled=config.connection.enabled,
         url=base_url(),
         problems=probe.unreachable(base_url()),
         tokens=tokens,
-        used={token.name: seen.last_use(token) for token in tokens},
+        used={token.name: activity.last_use(token) for token in tokens},
     )
 
 

@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC
 from itertools import islice
 from typing import Any, NamedTuple
 
+from config import Token
 from scim.directory.events import Event
 from scim.directory.resources import WriteResult
 
@@ -133,6 +135,14 @@ class Activity:
     def last_request(self) -> float:
         """The time of Entra's last accepted request, or 0."""
         return max((cycle.end for cycle in self.entra_cycles), default=0.0)
+
+    def last_use(self, token: Token) -> float:
+        """Return when a token was last used, or 0; an earlier token of the same name does not count."""
+        moment = max((cycle.end for cycle in self.cycles if cycle.client.token == token.name), default=0.0)
+        created = token.created
+        if created and created.tzinfo is None:
+            created = created.replace(tzinfo=UTC)
+        return 0.0 if created and moment < created.timestamp() else moment
 
     def entra_rejections(self) -> list[Rejection]:
         """Return the rejected requests that are Entra's: its probe, and tokens with which its probe once came."""

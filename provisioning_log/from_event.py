@@ -39,7 +39,7 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
         **(_of_outcome(outcome, changed) if outcome else _of_failure(event, registry) if event.token else {}),
         query=dict(event.query.items()) if event.is_read else shown_query(event.query),
         request=event.request,
-        response=None if event.rejection else event.response,
+        response=event.response if event.token else None,
         request_id=event.request_id,
         client_request_id=event.client_request_id,
         cause=event.cause,

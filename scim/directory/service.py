@@ -19,7 +19,6 @@ from scim.directory.lists import Lists
 from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
 from scim.directory.shared_secret import shared_secret
-from scim.directory.token_usage import TokenUsageTracker
 from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
@@ -43,7 +42,6 @@ class Service:
     indexes: Indexes
     store: Store
     secret_path: Path | None = None
-    activity: TokenUsageTracker = field(default_factory=TokenUsageTracker)
     observers: list[Observer] = field(default_factory=list)
     dialect: Leniency = STRICT
 

@@ -121,10 +121,7 @@ def finish_response(response: Response) -> Response:
     response.headers["X-Request-Id"] = request.id
     request.log(status)
     if request.is_scim and not request.asks_for_renewal:
-        served = service()
-        if request.connection_enabled and request.token:
-            served.activity.note(request.token)
-        served.emit_event(request.event(status, response.get_json(silent=True) if status >= 400 else None))
+        service().emit_event(request.event(status, response.get_json(silent=True) if status >= 400 else None))
     return response
 
 

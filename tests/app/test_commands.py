@@ -13,6 +13,7 @@ import pytest
 from app import create_app
 from config.edit import add_token, set_password
 from entra.cli import main as entra
+from provisioning_log import activity_of
 from storage.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ def test_the_list_of_tokens_has_headings_and_the_last_use(config_path):
     ]
     answer = app.test_client().get("/api/scim/v2/Users", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
-    app.extensions["tinyscim"].activity.flush()
+    activity_of(app).flush()
     today = time.strftime("%Y-%m-%d", time.gmtime())
     used, unused = create_app(config_path).test_cli_runner().invoke(args=["token", "list"]).stdout.splitlines()[1:]
     assert used[columns[-1] :].startswith(today)

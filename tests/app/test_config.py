@@ -147,7 +147,6 @@ def test_every_option_stands_in_the_documentation():
                 "data/tinyscim.json.new",
                 "data/tinyscim.secret",
                 "data/tinyscim.secret/log",
-                "data/tinyscim.activity.json",
                 "data/tinyscim.counts.json",
                 "data/tinyscim.sessions.json",
                 "data/tinyscim.sessions.json.lock",

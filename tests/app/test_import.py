@@ -153,9 +153,8 @@ def test_the_configuration_is_never_overwritten(config_path, command):
 
 BESIDE_STORE = (
     "secret",
-    "activity.json",
-    "activity.json.lock",
     "counts.json",
+    "counts.json.lock",
     "sessions.json",
     "sessions.json.lock",
     "purge.lock",

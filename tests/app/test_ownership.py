@@ -166,7 +166,7 @@ def test_a_service_that_root_starts_acts_as_the_owner(folder, victim, server):
         file.write(f'[server]\nbind = "{bind}"\n')
     as_user(
         SERVICE,
-        lambda: plant(folder / "kept/data/tinyscim.activity.json.lock", lambda p: p.symlink_to(victim / "file")),
+        lambda: plant(folder / "kept/data/tinyscim.counts.json.lock", lambda p: p.symlink_to(victim / "file")),
     )
     environment = {**os.environ, "SCIM_CONFIG": str(folder / "config.toml")}
     with (

@@ -4,8 +4,6 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from app import create_app
-from config import Token
-from scim.directory import token_usage
 from storage.memory import MemoryStore
 from tests.support.panel_browser import Browser
 
@@ -99,19 +97,3 @@ def test_forms_report_an_invalid_configuration_file(browser, edit):
         page = browser.post(path, fields, form=form)
         assert (page.status, "was not changed" in page.text) == (status, True), path
     assert browser.path.read_bytes() == before
-
-
-def test_workers_share_when_tokens_were_used(tmp_path):
-    path = tmp_path / "seen.json"
-    first, second = token_usage.TokenUsageTracker(path), token_usage.TokenUsageTracker(path)
-    first.note(Token("entra"))
-    first.flush()
-    second.note(Token("reports"))
-    second.flush()
-    assert token_usage.TokenUsageTracker(path).seen().used.keys() == {"entra", "reports"}
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"used": 1}', '{"used": {"x": "y"}}'])
-def test_a_damaged_usage_file_is_ignored(tmp_path, text):
-    (tmp_path / "seen.json").write_text(text)
-    assert token_usage.TokenUsageTracker(tmp_path / "seen.json").seen() == token_usage.TokenUsage()
