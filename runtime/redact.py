@@ -63,7 +63,7 @@ def redact(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return the beginning of a text for a log: redacted first, as half a secret might not be recognised."""
+    """Redact a text, then truncate it for a log: part of a secret might not be recognised."""
     return redact(text)[:length]
 
 
@@ -86,7 +86,7 @@ _known_name = lru_cache(maxsize=4_096)(_is_secret_name)
 
 
 class SecretNames:
-    """What the schemas add to the usual names: attributes that are never returned, and such as may be read."""
+    """The usual names of secrets, plus attributes that are never returned, less those that may be read."""
 
     def __init__(self, never: Iterable[str] = (), readable: Iterable[str] = (), urns: Iterable[str] = ()) -> None:
         self._never, self._readable = frozenset(map(str.casefold, never)), frozenset(map(str.casefold, readable))

@@ -118,7 +118,7 @@ class _Input:
 
 
 def _linger(sock: socket.socket) -> None:
-    """Let the client read its last answer before the connection ends (RFC 9112 section 9.6)."""
+    """Let the client read the last response before the connection closes (RFC 9112 section 9.6)."""
     with suppress(OSError):
         sock.shutdown(socket.SHUT_WR)
         end, drained = time.monotonic() + LINGER, 0

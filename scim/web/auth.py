@@ -14,7 +14,7 @@ _UNKNOWN = "The bearer token is missing or not known here."
 def authenticate(text: str, config: Config, access_token_key: Callable[[], bytes]) -> Token:
     """Return the configured token with this text, or the client of an access token. Raises Unauthorized.
 
-    The text is compared with every token, each time in constant time, so that the time taken tells nothing.
+    The text is compared with every token, each time in constant time, so the time reveals nothing about a token.
     """
     if not text:
         raise Unauthorized(_UNKNOWN, "missing")

@@ -11,13 +11,13 @@ _ALLOWED = {
 
 
 def is_preflight(origins: tuple[str, ...]) -> bool:
-    """Return whether a browser asks, without a token, if one of these pages may send a request."""
+    """Return whether this is the preflight request of a browser for one of these pages. It has no token."""
     asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     return asks and request.headers.get("Origin", "") in origins
 
 
 def install(app: Flask, origins: tuple[str, ...]) -> None:
-    """Tell browsers that these pages may read the answers."""
+    """Allow these pages to read the responses."""
     if not origins:
         return
 

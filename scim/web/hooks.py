@@ -1,4 +1,4 @@
-"""What every SCIM request goes through: host, token, the answer's headers, errors, events and the request log."""
+"""Hooks and error handlers of all requests: host, token, response headers, errors, events and the request log."""
 
 import json
 import logging
@@ -166,7 +166,7 @@ def handle_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def handle_unexpected_error(_: Exception) -> Response:
-    """Answer 500 without a word of the error, which is in the log."""
+    """Answer 500 without details of the error, which are in the log."""
     log.exception("request=%s failed", request.id)
     detail = f"The service failed to answer. Its log says why, at request {request.id}."
     return json_response(error_body(500, detail), 500)
@@ -180,7 +180,7 @@ _DETAILS = {
 
 
 def _drain() -> None:
-    """Read on for a while: a client that is still sending would not read the answer."""
+    """Discard the rest of the body, within limits: a client that is still sending would not read the response."""
     length = request.content_length
     left = _DRAINED if length is None else min(length, _DRAINED)  # some servers wait for more at the end
     stream = request.environ["wsgi.input"]

@@ -35,7 +35,7 @@ log = logging.getLogger("tinyscim.request")
 
 
 class Request(flask.Request):
-    """A request, with what is noted of it until it is answered.
+    """A request, and what the hooks and views note about it.
 
     `connection_enabled`: the connection was on when the request came. `asks_for_renewal`: its access token has expired,
     so the client gets another. `json_body` is kept for the provisioning log, `write_result` is what the request has
@@ -115,7 +115,7 @@ class Request(flask.Request):
         )
 
     def event(self, status: int, response: Any, **operation: Any) -> Event:
-        """Return an event about this request; for an operation in it, with what the operation has of its own."""
+        """Return an event about this request, or about an operation in it, whose own fields are given."""
         parameters = self.args if self.query_string else {}
         about: dict[str, Any] = {
             "method": self.method,

@@ -24,7 +24,7 @@ from scim.web.request import base_url, request, service
 
 
 class _Id(BaseConverter):
-    """A resource's id in an address; .search is not one."""
+    """A resource's id in a URL. `.search` is not an id."""
 
     regex = r"(?!\.search$)[^/]+"
 
@@ -119,7 +119,7 @@ class BulkView(ScimView):
 
 
 class MeView(ScimView):
-    """The user who sends the request (RFC 7644 section 3.11): a token stands for none."""
+    """The authenticated user (RFC 7644 section 3.11), which does not exist: tokens belong to clients."""
 
     def get(self) -> Response:
         """Answer 501."""
