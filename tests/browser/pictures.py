@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,26 @@ def main(folder: Path) -> None:
 
 def _provision(service: Running) -> str:
     """Create people, their group, a change and a conflict, and return the id of Grace."""
+    service.probe()
     ids: dict[str, str] = {}
     for number, (name, department, active) in enumerate(PEOPLE):
         user = _user(number, name, department, active)
         if ids:
             user[ENTERPRISE]["manager"] = {"value": ids["Ada Lovelace"]}
-        ids[name] = service.send("POST", "/Users", user).json()["id"]
-    members = [{"value": id} for id in ids.values()]
-    service.send("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody", "members": members})
-    promotion = {"op": "Replace", "path": "title", "value": "Rear admiral"}
-    service.send("PATCH", f"/Users/{ids['Grace Hopper']}", {"schemas": [PATCH], "Operations": [promotion]})
-    service.send("POST", "/Users", _user(len(PEOPLE), "Alan Turing", "Research", True))
-    return ids["Grace Hopper"]
+        ids[name] = service.entra("POST", "/Users", user).json()["id"]
+    group = service.entra("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody"}).json()["id"]
+    for id in ids.values():
+        _patch(service, f"/Groups/{group}", {"op": "Add", "path": "members", "value": [{"value": id}]})
+    grace = ids["Grace Hopper"]
+    _patch(service, f"/Users/{grace}", {"op": "Replace", "path": "title", "value": "Rear admiral"})
+    _patch(service, f"/Users/{grace}", {"op": "Replace", "path": f"{ENTERPRISE}:manager", "value": ids["Alan Turing"]})
+    service.entra("POST", "/Users", _user(len(PEOPLE), "Alan Turing", "Research", True))
+    time.sleep(2)  # until the workers have written their counts
+    return grace
+
+
+def _patch(service: Running, path: str, operation: dict[str, Any]) -> None:
+    service.entra("PATCH", path, {"schemas": [PATCH], "Operations": [operation]})
 
 
 def _user(number: int, name: str, department: str, active: bool) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_a_conflict_links_to_the_other_resource(browser, cycle):
 
 
 def test_managers_have_names_instead_of_ids(browser, cycle):
-    assert re.search(r"Manager: \(empty\) → Ann ann", browser.get(LOG).text)
+    assert re.search(r"Manager: \(empty\) → Ann \.", browser.get(LOG).text)
     page = entry(browser, "person=bob&action=updated")
     assert "Manager (empty) Ann" in page.text
     assert f"{cycle['ann']} is Ann" in page.text
