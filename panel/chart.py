@@ -57,10 +57,9 @@ def draw(buckets: list[Bucket]) -> Chart:
 
 
 def _parts(bucket: Bucket, top: int) -> Iterator[Part]:
+    heights = {kind: max(_LEAST, bucket.counts[kind] * HEIGHT / top) for kind in KINDS if bucket.counts[kind]}
+    scale = min(1.0, HEIGHT / sum(heights.values())) if heights else 1.0
     y = float(HEIGHT)
-    for kind in KINDS:
-        count = bucket.counts[kind]
-        if count:
-            height = max(_LEAST, count * (HEIGHT - _LEAST * len(KINDS)) / top)
-            y -= height
-            yield Part(kind, count, round(y, 1), round(height, 1))
+    for kind, height in heights.items():
+        y -= height * scale
+        yield Part(kind, bucket.counts[kind], round(y, 1), round(height * scale, 1))

@@ -1,7 +1,6 @@
 """The status of provisioning: whether Entra's requests come, and whether they succeed."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from config import Config
 from panel.page import ago, moment
@@ -38,6 +37,9 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
     if now - last > SILENT:
         return Status("silent", "bad", "Silent", _SILENT.format(ago(last)), last)
     cycle = activity.entra_cycles[-1]
+    if cycle.client.token not in _valid_names(config):
+        detail = _REPLACED.format(_end(config, cycle.client.token))
+        return Status("waiting", "calm", "Waiting for the first request", detail, last)
     failed, requests = cycle.counts["failed"], cycle.counts["requests"]
     if failed:
         tone = "bad" if 2 * failed >= requests else "calm"
@@ -52,6 +54,10 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
 _SILENT = (
     "The last request came {}. Entra calls about every 40 minutes, even if nothing changed. Check in Entra that "
     "provisioning is on and not in quarantine, and that the proxy forwards its requests."
+)
+_REPLACED = (
+    "Entra has not called with a valid token yet: {}, and Entra used it last. Paste another token into Entra, and "
+    "select Test Connection there."
 )
 _WAITING = "Entra has not called yet. Follow the setup guide."
 _OTHERS = "Other clients have called, but Entra has not. Follow the setup guide."
@@ -71,9 +77,7 @@ def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejec
     """
     last = activity.last_request
     rejections = [one for one in activity.entra_rejections() if one.last > last]
-    valid = {token.name for token in config.tokens if token.is_valid}
-    valid |= {client.name for client in config.clients if client.is_valid}
-    is_heard = now - last <= SILENT and not valid.isdisjoint(activity.probed)
+    is_heard = now - last <= SILENT and not _valid_names(config).isdisjoint(activity.probed)
     telling = [one for one in rejections if one.token or not is_heard]
     return max(telling, key=lambda one: (bool(one.token), one.last), default=None)
 
@@ -88,13 +92,27 @@ def _explain(config: Config, rejection: Rejection) -> str:
 def _reason(config: Config, rejection: Rejection) -> str:
     if not rejection.token:
         return "they have no token" if rejection.reason == "missing" else "their token is unknown"
-    ended = _end_of(config, rejection.token)
-    word = "was revoked" if rejection.reason == "revoked" else "expired"
-    return f"the token “{rejection.token}” {word}" + (f" on {moment(ended)}" if ended else "")
+    return _end(config, rejection.token)
 
 
-def _end_of(config: Config, name: str) -> datetime | None:
-    """Return when a token of this name was revoked or expired last."""
-    expired = [token.expires for token in config.tokens if token.name == name and not token.is_valid]
-    revoked = [token.ended for token in config.revoked_tokens if token.name == name]
-    return max(filter(None, [*expired, *revoked]), default=None)
+def _end(config: Config, name: str) -> str:
+    """Return how and when a token ended last."""
+    ends = [
+        (token.expires, "expired")
+        for token in config.tokens
+        if token.name == name and token.expires and not token.is_valid
+    ]
+    ends += [(one.ended, _WORDS[one.reason]) for one in config.revoked_tokens if one.name == name and one.ended]
+    if not ends:
+        return f"the token “{name}” is no longer valid"
+    ended, word = max(ends)
+    return f"the token “{name}” {word} on {moment(ended)}"
+
+
+_WORDS = {"revoked": "was revoked", "expired": "expired"}
+
+
+def _valid_names(config: Config) -> set[str]:
+    """Return the names of the tokens and clients that are valid."""
+    tokens = {token.name for token in config.tokens if token.is_valid}
+    return tokens | {client.name for client in config.clients if client.is_valid}

@@ -5,12 +5,12 @@ import httpx
 CLIENTS = "/panel/integrations/entra/clients"
 
 
-def test_a_client_is_created_used_and_revoked(open_page, service, serious_faults, faults):
+def test_a_client_is_created_used_and_revoked(open_page, service, accessibility_faults, faults):
     page = open_page(viewport={"width": 360, "height": 740})
     found = {}
 
     def look(name):
-        found[name] = serious_faults(page)
+        found[name] = accessibility_faults(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
 
     page.goto(f"{CLIENTS}/new")

@@ -101,11 +101,11 @@ def test_a_request_is_copied_as_curl(open_page, service):
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_the_pages_have_no_accessibility_faults(open_page, serious_faults, scheme, width):
+def test_the_pages_have_no_accessibility_faults(open_page, accessibility_faults, scheme, width):
     page = show(open_page(color_scheme=scheme, viewport={"width": width, "height": 800}))
     for details in page.locator("details").all():
         details.evaluate("element => element.open = true")
-    found = {"list": serious_faults(page)}
+    found = {"list": accessibility_faults(page)}
     page.locator("tr.failure").get_by_role("link").first.click()
-    found["entry"] = serious_faults(page)
+    found["entry"] = accessibility_faults(page)
     assert found == {"list": [], "entry": []}

@@ -21,7 +21,7 @@ def reload_until(page, wanted):
 
 
 @pytest.fixture
-def shows(open_page, faults, serious_faults):
+def shows(open_page, faults, accessibility_faults):
     """Assert that the overview shows a status, and return its text."""
     page = open_page()
 
@@ -29,7 +29,7 @@ def shows(open_page, faults, serious_faults):
         reload_until(page, page.get_by_role("heading", name=label, exact=True))
         section = page.locator("section.status")
         assert tone in section.get_attribute("class").split()
-        assert serious_faults(page) == []
+        assert accessibility_faults(page) == []
         assert faults == []
         return section.inner_text()
 

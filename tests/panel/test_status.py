@@ -88,7 +88,9 @@ def test_guesses_of_strangers_never_turn_it_red(browser):
 def test_a_revoked_token_is_refused_with_its_name_and_the_dates(browser):
     browser.probe()
     revoke(browser)
-    assert label(browser) == "Connected"  # nothing was refused yet
+    tone, name, detail = status(browser)
+    assert (tone, name) == ("calm", "Waiting for the first request")  # with another token
+    assert "the token “entra” was revoked on" in detail
     assert [browser.probe() for _ in range(3)] == [401, 401, 401]
     tone, name, detail = status(browser)
     assert (tone, name) == ("bad", "Refused")
