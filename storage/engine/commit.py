@@ -226,8 +226,8 @@ class CommitLog:
             batch.error = Unavailable(f"the change failed for an unexpected reason: {error!r}")
             raise
         finally:
-            self._write_lock.release()
             batch.done.set()
+            self._write_lock.release()
 
     def _commit(self, batch: Batch) -> None:
         journal = self._durable.journal
@@ -286,9 +286,10 @@ class CommitLog:
             version, journal, position = batch.head
             # A next generation that exists is left from a crash, unless this journal has lost its end.
             check_journal_end(self._files, journal)
-            following = create(self._files.journal(journal.generation + 1), position.sequence + 1)
+            after = position.sequence + 1  # the last line's number
+            following = create(self._files.journal(journal.generation + 1), after)
+            first = replay(self._files, Checkpoint(version, following, start_position(after)), None)
             batch.add(version, b'"next":%d' % following.generation)
-            first = Checkpoint(version, following, start_position(batch.head.position.sequence))
-            batch.head = replay(self._files, first, None)
+            batch.head = first
             self._end_batch(batch)
         batch.wait()
