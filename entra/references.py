@@ -106,7 +106,7 @@ class References:
                 m for m in wanted if client.has_reference("Group", links[group.id].target, "members", links[m].target)
             }
         except ExportError as error:
-            with self._sending(group):
+            with self._sending(group):  # logs the failure
                 raise error
         return set()
 
