@@ -130,7 +130,7 @@ def record(span: str | None, stop: bool) -> None:
         edit.set_record_reads(path, until)
     except (ValueError, edit.Refused) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Reads are recorded until {as_minute(until, '')} UTC." if until else "Reads are no longer recorded.")
+    click.echo(f"Reads are recorded until {as_minute(until, '')}." if until else "Reads are no longer recorded.")
 
 
 def _log() -> ProvisioningLog:
