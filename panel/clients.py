@@ -97,7 +97,7 @@ def shown_clients() -> list[Client]:
 
 
 def _client() -> Client:
-    """Return the client that the request names; respond with 404 if there is none."""
+    """Return the client that the request names, or respond with 404."""
     id = request.values.get("id", "")
     found = next((client for client in shown_clients() if client.id == id), None)
     return found or refuse("There is no such client.", 404)
