@@ -23,10 +23,15 @@ class Expiry:
         """Whether it expires within a week."""
         return self.end - datetime.now(UTC) <= URGENT
 
-    def __str__(self) -> str:
+    @property
+    def title(self) -> str:
+        """What expires, and when."""
         days = (self.end - datetime.now(UTC)).days
         left = "in less than a day" if days < 1 else f"in {days} day{'s' if days > 1 else ''}"
-        return f"{self.what} expires {left}, on {self.end.day} {self.end:%B %Y, %H:%M} UTC. {self.remedy}"
+        return f"{self.what} expires on {self.end.day} {self.end:%B %Y, %H:%M} UTC, {left}"
+
+    def __str__(self) -> str:
+        return f"{self.title}. {self.remedy}"
 
 
 def expiring(config: Config) -> list[Expiry]:
@@ -38,16 +43,16 @@ def expiring(config: Config) -> list[Expiry]:
 def _tokens(config: Config) -> Iterator[Expiry]:
     for token in config.tokens:
         if token.expires and _is_soon(token.expires) and not is_test_name(token.name):
-            remedy = "Create another token and enter it in Entra before."
-            yield Expiry(f'The token "{token.name}"', token.expires.astimezone(UTC), remedy)
+            remedy = "If Entra uses it, create another token and enter it in Entra before then."
+            yield Expiry(f"The token “{token.name}”", token.expires.astimezone(UTC), remedy)
 
 
 def _secrets(client: Client) -> Iterator[Expiry]:
     """Yield the client's secret that expires last, if it expires soon: others have been replaced by it."""
     last = max(client.secrets, key=lambda secret: _end(secret.expires), default=None)
     if last and last.expires and _is_soon(last.expires) and not is_test_name(client.name):
-        remedy = "Create another secret and enter it in Entra before."
-        yield Expiry(f'Secret {last.id} of the client "{client.name}"', last.expires.astimezone(UTC), remedy)
+        remedy = "Create another secret and enter it in Entra before then."
+        yield Expiry(f"Secret {last.id} of the client “{client.name}”", last.expires.astimezone(UTC), remedy)
 
 
 def _end(moment: datetime | None) -> datetime:

@@ -20,7 +20,7 @@ def authenticate_by_secret(request: TokenRequest, config: Config) -> tuple[Clien
     if not found:
         raise OAuthError("invalid_client", "the secret is wrong, or was revoked")
     if not found[0].is_valid:
-        raise OAuthError("invalid_client", f'the secret "{found[0].id}" has expired: create another')
+        raise OAuthError("invalid_client", f'the secret "{found[0].id}" has expired: create another', has_expired=True)
     return client, found[0].id
 
 

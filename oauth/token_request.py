@@ -8,10 +8,13 @@ SCOPES = {"scim": "read-write", "scim.read": "read-only"}  # by the words of a r
 
 
 class OAuthError(Exception):
-    """An error of RFC 6749 section 5.2. The client gets its code alone; the reason is for the log."""
+    """An error of RFC 6749 section 5.2. The client gets its code alone; the reason is for the logs.
 
-    def __init__(self, code: str, reason: str) -> None:
-        self.code, self.reason = code, reason
+    `has_expired`: the secret was right and has expired, so the client itself sent it.
+    """
+
+    def __init__(self, code: str, reason: str, *, has_expired: bool = False) -> None:
+        self.code, self.reason, self.has_expired = code, reason, has_expired
         super().__init__(reason)
 
 

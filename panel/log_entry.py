@@ -109,9 +109,9 @@ def _url_of(type: str, who: Subject) -> str:
 
 def _curl(entry: Entry) -> str:
     """Return a command that sends the request again, with $TOKEN in place of the token."""
-    if not entry.method.isalpha() or entry.cause:
-        return ""
     base_path = service().startup_config.server.base_path
+    if not entry.method.isalpha() or entry.cause or not entry.path.startswith(base_path):
+        return ""
     query = f"?{urlencode(entry.query)}" if entry.query else ""
     url = shlex.quote(f"{base_url()}{entry.path.removeprefix(base_path)}{query}")
     lines = [f"curl -X {entry.method} {url}", '-H "Authorization: Bearer $TOKEN"']

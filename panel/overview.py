@@ -3,16 +3,15 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from config.expiry import expiring
 from panel import chart, probe
-from panel.connection import shown_tokens
 from panel.directory import resources
-from panel.page import moment
 from panel.status import current_status
 from provisioning_log import activity_of, log_of
 from provisioning_log.activity import HOUR, SPANS, Activity, Bucket
@@ -20,12 +19,10 @@ from provisioning_log.entries import timestamp
 from scim.web.request import base_url, service
 
 _LABELS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
-_SOON = timedelta(days=30)  # within which an expiry needs attention
 _MAX_CAUSES = 5
 _UNKNOWN = (
     "Their values are dropped, because no schema here declares them. Remove the mappings in Entra or declare them."
 )
-_EXPIRING = "If Entra uses it, create another token and paste it into Entra before then."
 
 
 class Number(NamedTuple):
@@ -113,24 +110,10 @@ def _attention(now: float) -> Iterator[Concern]:
         if unknown:
             title = f"{len(unknown)} unknown attribute{'s' * (len(unknown) > 1)}"
             yield Concern(title, _UNKNOWN, url_for("panel.log_unknown"), "Unknown attributes", last=unknown[0].last)
-    yield from _expiring()
+    for expiry in expiring(service().live_config.current):
+        yield Concern(expiry.title, expiry.remedy, url_for("panel.entra"), "Credentials")
     for problem in probe.unreachable(base_url()):
         yield Concern(problem.title, problem.detail, url_for("panel.entra"), "SCIM URL")
-
-
-def _expiring() -> Iterator[Concern]:
-    soon = datetime.now(UTC) + _SOON
-    for name, expires in _expiries():
-        if expires and datetime.now(UTC) < expires < soon:
-            yield Concern(f"{name} expires on {moment(expires)}", _EXPIRING, url_for("panel.entra"), "Credentials")
-
-
-def _expiries() -> Iterator[tuple[str, datetime | None]]:
-    for token in shown_tokens():
-        yield f"The token “{token.name}”", token.expires
-    for client in service().live_config.current.clients:
-        for secret in client.secrets:
-            yield f"A secret of the client “{client.name}”", secret.expires
 
 
 def _log_url(bucket: Bucket) -> str:

@@ -87,9 +87,20 @@ _RULES = (
         f"Choose a matching attribute that this service supports in {_MAPPINGS}, such as userName or externalId.",
     ),
     _Rule(
+        *(400, "", "The sign-in"),
+        f"Choose {portal.CLIENT_CREDENTIALS} or {portal.WORKLOAD_IDENTITY} as the authentication method in Entra, with "
+        "the scope “scim” or none.",
+    ),
+    _Rule(
         *(400, "", ""),
         "No setting in Entra causes this request. If Entra sent it, report it together with the request shown here. If "
         "another client sent it, fix that client.",
+    ),
+    _Rule(
+        *(401, "", "The sign-in"),
+        "Enter the client's ID and a valid secret (New secret under OAuth clients in the panel, or `flask client "
+        f"secret ID`) in Entra's {portal.CONNECTIVITY}. Of a workload identity, compare the four values. Then select "
+        f"{portal.TEST}.",
     ),
     _Rule(
         *(401, "", "The access token's client"),

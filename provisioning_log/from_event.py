@@ -48,9 +48,9 @@ def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
 
 
 def _reason(rejection: tuple[str, str], response: Any) -> str:
-    """Return why a token was rejected; of an access token, the response says it."""
+    """Return why a token was rejected; of an access token, and of a sign-in, the response says it."""
     said = str(response.get("detail", "")) if isinstance(response, Mapping) else ""
-    return said if said.startswith("The access token") else _REASONS[rejection[0]].format(rejection[1])
+    return said if said.startswith(("The access token", "The sign-in")) else _REASONS[rejection[0]].format(rejection[1])
 
 
 def subject_of(document: Document) -> Subject:

@@ -111,9 +111,16 @@ def _basic() -> tuple[str, str] | None:
 
 def _refused(error: OAuthError, client: Client | None) -> Response:
     log.warning("request=%s client %s got no token (%s): %s", request.id, _shown(client), error.code, error.reason)
-    if error.code != "invalid_client":
-        return _answer({"error": error.code}, 400)
-    return _answer({"error": error.code}, 401, {"WWW-Authenticate": 'Basic realm="SCIM"'})
+    status = 401 if error.code == "invalid_client" else 400
+    _emit(error, client, status)
+    return _answer({"error": error.code}, status, {"WWW-Authenticate": 'Basic realm="SCIM"'} if status == 401 else {})
+
+
+def _emit(error: OAuthError, client: Client | None, status: int) -> None:
+    """Send the refusal to the observers. It counts as the client's only if the client itself sent the request."""
+    request.rejection = ("expired", client.name) if client and error.has_expired else ("sign-in", "")
+    said = f"The sign-in of client {_shown(client)} was refused: {error.reason}"
+    service().emit_event(request.event(status, {"detail": said}, query={}))
 
 
 def _too_many(wait: float, client: Client | None) -> Response:

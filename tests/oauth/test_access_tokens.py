@@ -1,11 +1,11 @@
 """How access tokens end: expiry, revocation, another key; and how guessing is slowed down."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from config import client_edit
+from config import client_edit, options
 from config.reload import MAX_AGE
 from oauth import access_tokens
 from provisioning_log import activity_of
@@ -93,13 +93,18 @@ def test_revoking_one_secret_leaves_the_tokens_of_another(tmp_path, client):
     assert id in service.path.read_text()
 
 
-def test_tokens_end_with_the_secret_that_gave_them(client):
+def test_tokens_end_with_the_secret_that_gave_them(client, monkeypatch):
     secret, table = client
-    table["secrets"][0]["expires"] = datetime.now(UTC) + timedelta(seconds=1)
+
+    class NextYear(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) + timedelta(days=365)
+
     service = OAuthService(table)
     token = service.access_token(secret)
     assert service.get(token).status_code == 200
-    time.sleep(1.01)
+    monkeypatch.setattr(options, "datetime", NextYear)
     assert service.get(token).status_code == 401
 
 

@@ -53,11 +53,11 @@ def check(browser):
 @pytest.mark.parametrize(
     ("clients", "tokens", "said"),
     [
-        ([client(29)], [], 'Secret secret-0 of the client "Entra" expires in 29 days, on '),
-        ([client(6)], [], 'Secret secret-0 of the client "Entra" expires in 6 days, on '),
-        ([client(0)], [], "expires in less than a day"),
-        ([client(5, 20)], [], 'Secret secret-1 of the client "Entra" expires in 20 days'),
-        ([], [token("old", 1)], 'The token "old" expires in 1 day, on '),
+        ([client(29)], [], "Secret secret-0 of the client “Entra” expires on "),
+        ([client(6)], [], "UTC, in 6 days"),
+        ([client(0)], [], "UTC, in less than a day"),
+        ([client(5, 20)], [], "Secret secret-1 of the client “Entra” expires on "),
+        ([], [token("old", 1)], "The token “old” expires on "),
     ],
 )
 def test_what_expires_within_30_days_is_reported_everywhere(make_browser, caplog, clients, tokens, said):
@@ -88,14 +88,14 @@ def test_nothing_is_reported_of_what_lasts_was_replaced_or_has_ended(make_browse
     browser = make_browser(*clients, tokens=tokens)
     run = check(browser)
     assert (run.exit_code, run.output) == (0, "OK: no token and no client secret expires within 30 days\n")
-    assert not any(" expires in " in browser.get(page).text for page in PAGES)
+    assert not any(" expires on " in browser.get(page).text for page in PAGES)
     browser.app.extensions["tinyscim.expiry_warnings"].run()
-    assert " expires in " not in caplog.text
+    assert " expires on " not in caplog.text
 
 
 def test_the_last_week_is_marked_as_a_problem(make_browser):
-    assert '<p class="warning">Secret' in make_browser(client(8)).get(PAGES[0]).html
-    assert '<p class="problem">Secret' in make_browser(client(6)).get(PAGES[0]).html
+    assert '<p class="warning">Secret' in make_browser(client(8)).get(PAGES[1]).html
+    assert '<p class="problem">Secret' in make_browser(client(6)).get(PAGES[1]).html
 
 
 def test_the_log_warns_once_a_day_for_all_workers(make_browser, caplog, monkeypatch):
@@ -103,7 +103,7 @@ def test_the_log_warns_once_a_day_for_all_workers(make_browser, caplog, monkeypa
     workers = [browser.app, create_app(browser.path, store=MemoryStore())]
     for worker in workers * 3:
         worker.extensions["tinyscim.expiry_warnings"].run()
-    assert caplog.text.count(" expires in ") == 1
+    assert caplog.text.count(" expires on ") == 1
 
     class Tomorrow(datetime):
         @classmethod
@@ -113,4 +113,4 @@ def test_the_log_warns_once_a_day_for_all_workers(make_browser, caplog, monkeypa
     monkeypatch.setattr(expiry_warnings, "datetime", Tomorrow)
     for worker in workers:
         worker.extensions["tinyscim.expiry_warnings"].run()
-    assert caplog.text.count(" expires in ") == 2
+    assert caplog.text.count(" expires on ") == 2
