@@ -1,9 +1,13 @@
 """Take the README's pictures: python -m tests.browser.pictures docs."""
 
+import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -24,7 +28,7 @@ PEOPLE = (
     ("Radia Perlman", "Operations", True),
 )
 PICTURES = {
-    "connection": "/panel/integrations/entra",
+    "overview": "/panel/",
     "guide": "/panel/integrations/entra/guide",
     "users": "/panel/directory/Users",
     "log": "/panel/log",
@@ -38,7 +42,11 @@ def main(folder: Path) -> None:
         "server": {"public_url": "https://scim.contoso.example"},
         "attribute_names": {"extraAttribute1": "Badge number"},
     }
-    with tempfile.TemporaryDirectory() as place, running(Path(place), **tables) as service:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        _counted(Path(place) / "data"),
+        running(Path(place), **tables) as service,
+    ):
         grace = _provision(service)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -46,8 +54,24 @@ def main(folder: Path) -> None:
             _sign_in(page)
             for name, path in {**PICTURES, "user": f"/panel/directory/Users/{grace}"}.items():
                 page.goto(path)
-                page.screenshot(path=folder / f"panel-{name}.png")
+                page.screenshot(path=folder / f"panel-{name}.png", full_page=name == "overview")
             browser.close()
+
+
+@contextmanager
+def _counted(data: Path) -> Iterator[None]:
+    """Write counts of the last day, as if there had been a cycle in each hour."""
+    data.mkdir(0o700)
+    chance, now = Random(7), int(time.time() // 3600)
+    weights = {"created": 3, "updated": 12, "disabled": 2, "enabled": 1, "deleted": 1}
+    counts = [
+        [now - hour, "entra", "", kind, chance.randint(0, weight)]
+        for hour in range(1, 24)
+        for kind, weight in weights.items()
+    ]
+    body = {"counts": counts, "cycles": [], "rejections": [], "probed": {}}
+    (data / "tinyscim.counts.json").write_text(json.dumps(body))
+    yield
 
 
 def _provision(service: Running) -> str:
