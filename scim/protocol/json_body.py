@@ -27,7 +27,8 @@ def parse_object(text: str) -> dict[str, Any]:
     Rejects too many values, repeated names, NaN and infinity, text that other systems cannot store (the NUL character,
     halves of surrogate pairs), and deep nesting.
     """
-    if text.count("{") + text.count("[") + text.count(",") > MAX_VALUES:
+    containers = text.count("{") + text.count("[")
+    if containers + text.count(",") > MAX_VALUES:
         raise TooLarge(f"The body has more than {MAX_VALUES} values. Send the change in several requests.")
     try:
         body = _DECODER.decode(text)
@@ -37,7 +38,7 @@ def parse_object(text: str) -> dict[str, Any]:
         raise InvalidSyntax(f"The body is not JSON: {error}.") from None
     if not isinstance(body, dict):
         raise InvalidSyntax("The body must be a JSON object.")
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if containers > MAX_DEPTH:
         _check_depth(body)
     if "\\u" in text:  # text that cannot be stored is always escaped
         _check_storable(body)

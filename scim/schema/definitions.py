@@ -30,14 +30,8 @@ _KEYS = {
     "referenceTypes": "reference_types",
     "subAttributes": "sub_attributes",
 }
-
-
 _CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
-
-
 _FLAGS = ("multiValued", "required", "caseExact")
-
-
 _LISTS = ("canonicalValues", "referenceTypes", "subAttributes")
 
 

@@ -231,15 +231,7 @@ class _Declared:
             raise DefinitionError(f'{self.schema.id}: there is no key "{min(unknown)}"')
 
 
-_RESERVED = (
-    "bulk",
-    "me",
-    "schemas",
-    "resourcetypes",
-    "serviceproviderconfig",
-    "serviceconfiguration",
-    "search",
-)
+_RESERVED = ("bulk", "me", "schemas", "resourcetypes", "serviceproviderconfig", "serviceconfiguration", "search")
 
 
 def _check_unique_names(declared: list[_Declared]) -> None:
@@ -263,6 +255,4 @@ def _built_in() -> list[dict[str, Any]]:
 
 
 GROUP = "Group"
-
-
 MEMBERS = "members"
