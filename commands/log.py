@@ -76,11 +76,11 @@ def tail(lines: int, follow: bool, **criteria: str | None) -> None:
     """
     found, wanted = _log(), _criteria(criteria)
     appended = found.files.appended() if follow else iter(())
-    newest = found.search(wanted, limit=lines).entries
+    newest = found.search(wanted, limit=lines)
     for entry in reversed(newest):
         click.echo(summary(entry))
     if lines and not newest and not follow:
-        click.echo("No entries match." if found.search(Criteria(), limit=1).entries else "The log is empty.", err=True)
+        click.echo("No entries match." if found.search(Criteria(), limit=1) else "The log is empty.", err=True)
     for new in appended:
         for entry in matching(new, wanted):
             click.echo(summary(entry))

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from provisioning_log.advice import advice
 from provisioning_log.entries import Entry
 from provisioning_log.export import detail
-from provisioning_log.search import Criteria, find_page
+from provisioning_log.search import Criteria, newest
 
 MAX_FAILURES = 2_000  # the newest; more are not counted
 _SHARED = (404, 409, 412)  # here quoted values differ from object to object; elsewhere they name the attribute
@@ -34,7 +35,7 @@ def by_cause(lines: Iterable[bytes], since: str) -> list[Cause]:
     Rejected requests with an unknown token are left out: any stranger can send them.
     """
     causes: dict[tuple[int, str], Cause] = {}
-    for entry in find_page(lines, Criteria(action="failed", since=since), limit=MAX_FAILURES).entries:
+    for entry in islice(newest(lines, Criteria(result="failure", since=since)), MAX_FAILURES):
         if entry.by or entry.cause:
             title = _title(entry)
             causes.setdefault((entry.status, title), Cause(title, entry)).count += 1

@@ -1,6 +1,7 @@
 """The provisioning log: observes events and answers queries."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from config.tokens import is_test_name
@@ -11,7 +12,7 @@ from provisioning_log.failures import Cause, by_cause
 from provisioning_log.from_event import make_entry, subject_of
 from provisioning_log.grouping import GroupedPage, group
 from provisioning_log.redaction import Secrets
-from provisioning_log.search import Criteria, Page, Totals, find_page, matching, newest, totals
+from provisioning_log.search import Criteria, Totals, matching, newest, totals
 from provisioning_log.unknown_attributes import Unknown, unknown_attributes
 from provisioning_log.writer import LogWriter
 from scim.directory.events import Event
@@ -37,9 +38,9 @@ class ProvisioningLog:
         """Write the queued entries of this process."""
         self._writer.flush()
 
-    def search(self, criteria: Criteria, before: str = "", limit: int = 50) -> Page:
-        """Return a page of entries, newest first; `before` comes from the previous page."""
-        return find_page(self._newest(), criteria, before, limit)
+    def search(self, criteria: Criteria, limit: int = 50) -> list[Entry]:
+        """Return the newest matching entries, newest first."""
+        return list(islice(newest(self._newest(), criteria), limit))
 
     def rows(self, criteria: Criteria, before: str, activity: Activity) -> GroupedPage:
         """Return a page of entries in groups, newest first; `before` comes from the previous page."""
@@ -62,7 +63,7 @@ class ProvisioningLog:
 
     def history(self, id: str, limit: int = 100) -> list[Entry]:
         """Return the entries about a user or group, newest first, including changes of membership."""
-        return self.search(Criteria(id=id), limit=limit).entries
+        return self.search(Criteria(id=id), limit)
 
     def warnings(self) -> list[Unknown]:
         """Return the unknown attributes that clients sent; the files are read only if they have changed."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import NamedTuple
 
 from provisioning_log.entries import Entry, timestamp
@@ -49,10 +49,6 @@ class Criteria:
             return False
         return not self.person or _longest_plain(self.person) in line.decode("utf-8", "replace").casefold()
 
-    def without_result(self) -> "Criteria":
-        """Return the criteria for entries with any result."""
-        return replace(self, result="")
-
 
 class Totals(NamedTuple):
     """The number of entries: all, those of changes, and those of failures."""
@@ -62,22 +58,6 @@ class Totals(NamedTuple):
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of entries; `before` continues with the next page and is empty on the last one."""
-
-    entries: list[Entry]
-    before: str = ""
-
-
-def find_page(lines: Iterable[bytes], criteria: Criteria, before: str = "", limit: int = 50) -> Page:
-    """Return a page of entries from lines in the order newest first."""
-    entries = newest(lines, criteria, before)
-    found = list(islice(entries, limit))
-    has_more = next(entries, None) is not None
-    return Page(found, (found[-1].id if found else before) if has_more else "")
-
-
 def newest(lines: Iterable[bytes], criteria: Criteria, before: str = "") -> Iterator[Entry]:
     """Yield the matching entries from lines in the order newest first, after the entry with the id `before`."""
     return matching(_after(_since(lines, criteria), before), criteria)
@@ -85,7 +65,7 @@ def newest(lines: Iterable[bytes], criteria: Criteria, before: str = "") -> Iter
 
 def totals(lines: Iterable[bytes], criteria: Criteria) -> Totals:
     """Count the entries that match apart from their result, in lines in the order newest first."""
-    wanted = criteria.without_result()
+    wanted = replace(criteria, result="")
     kinds: Counter[str] = Counter()
     if wanted.person or wanted.action or wanted.id:
         kinds.update(
@@ -100,8 +80,8 @@ def totals(lines: Iterable[bytes], criteria: Criteria) -> Totals:
 
 
 def is_failure(line: bytes) -> bool:
-    """Return whether a line is the entry of a failure: its actions are at its beginning."""
-    return line.find(b'"failed"', 0, _HEAD) > 0
+    """Return whether a line is the entry of a failure: the last of the actions at its beginning."""
+    return line.find(b'"failed"]', 0, _HEAD) > 0
 
 
 def is_read(line: bytes) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from config import ConfigError, parse
 from provisioning_log.entries import Entry, timestamp
-from provisioning_log.search import Criteria, Page, find_page, matching
+from provisioning_log.search import Criteria, matching, newest
 from provisioning_log.segments import LogFiles
 
 
@@ -176,15 +176,15 @@ def test_looking_for_what_is_new_stops_at_what_is_old():
             read.append(number)
             yield line(number).encode()
 
-    page = find_page(newest_first(), Criteria(since=timestamp(1_900_000_000 + 98)))
-    assert [entry.id for entry in page.entries] == ["100", "99", "98"]
+    found = newest(newest_first(), Criteria(since=timestamp(1_900_000_000 + 98)))
+    assert [entry.id for entry in found] == ["100", "99", "98"]
     assert len(read) == 4
 
 
-def test_a_page_without_room_goes_on_where_it_began():
+def test_entries_continue_after_the_last_one_of_a_page():
     lines = [line(number).encode() for number in (3, 2, 1)]
-    assert find_page(lines, Criteria(), before="3", limit=0) == Page([], "3")
-    assert find_page(lines, Criteria(), before="1", limit=0) == Page([])
+    assert [entry.id for entry in newest(lines, Criteria(), before="3")] == ["2", "1"]
+    assert list(newest(lines, Criteria(), before="1")) == []
 
 
 def test_a_log_that_is_too_large_to_be_served_is_refused():

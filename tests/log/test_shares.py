@@ -117,9 +117,10 @@ def test_large_requests_do_not_evict_earlier_entries(make_logged):
     assert sum(entry.who.name.startswith("before-") for entry in logged.entries()) == 100
 
 
-def test_a_full_queue_drops_events_of_the_busiest_client(logged, monkeypatch):
+def test_a_full_queue_drops_events_of_the_busiest_client(make_logged, monkeypatch):
     monkeypatch.setattr(writer, "QUEUE", 100)
     monkeypatch.setattr(writer, "PAUSE", 60)
+    logged = make_logged()
     for _ in range(500):
         logged.log.observe(Event("GET", "/flood", 404, token="flood"))
     for _ in range(20):
