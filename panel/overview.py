@@ -12,14 +12,16 @@ from flask.typing import ResponseReturnValue
 from config.expiry import expiring
 from panel import chart, probe
 from panel.directory import resources
-from panel.status import current_status
+from panel.status import Status, current_status
 from provisioning_log import activity_of, log_of
-from provisioning_log.activity import HOUR, SPANS, Activity, Bucket
+from provisioning_log.activity import HOUR, SPANS, Activity, Bucket, Rejection
 from provisioning_log.entries import timestamp
 from scim.web.request import base_url, service
 
 _LABELS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 _MAX_CAUSES = 5
+_REJECTED = "Requests like Entra's are rejected (401): their token is unknown"
+_PASTE_AGAIN = "If you have changed the token in Entra, create a new one here and paste it again."
 _UNKNOWN = (
     "Their values are dropped, because no schema here declares them. Remove the mappings in Entra or declare them."
 )
@@ -58,9 +60,10 @@ def overview() -> ResponseReturnValue:
     activity, now = activity_of(current_app).read(), time.time()
     span = request.args.get("span", "")
     span = span if span in SPANS else "24h"
+    status = current_status(service().live_config.current, activity, now)
     return render_template(
         "panel/overview.html",
-        status=current_status(service().live_config.current, activity, now),
+        status=status,
         numbers=_numbers(activity),
         checklist=_checklist(activity),
         chart=chart.draw(activity.buckets(span)),
@@ -68,7 +71,7 @@ def overview() -> ResponseReturnValue:
         spans=_LABELS,
         width=chart.WIDTH,
         height=chart.HEIGHT,
-        attention=list(_attention(now)),
+        attention=list(_attention(activity, status, now)),
         log_url=_log_url,
     )
 
@@ -100,7 +103,10 @@ def _checklist(activity: Activity) -> list[Step]:
     return [] if activity.last_request and steps[-1].is_done else steps
 
 
-def _attention(now: float) -> Iterator[Concern]:
+def _attention(activity: Activity, status: Status, now: float) -> Iterator[Concern]:
+    rejected = [one for one in activity.entra_rejections() if not one.token]
+    if rejected and status.name != "refused":
+        yield Concern(_REJECTED, _PASTE_AGAIN, url_for("panel.log", result="failure"), "Failures", *_often(rejected))
     log = log_of(current_app)
     if log:
         for cause in log.failures(timestamp(now - 24 * HOUR))[:_MAX_CAUSES]:
@@ -114,6 +120,11 @@ def _attention(now: float) -> Iterator[Concern]:
         yield Concern(expiry.title, expiry.remedy, url_for("panel.entra"), "Credentials")
     for problem in probe.unreachable(base_url()):
         yield Concern(problem.title, problem.detail, url_for("panel.entra"), "SCIM URL")
+
+
+def _often(rejections: list[Rejection]) -> tuple[int, str]:
+    """Return the number of rejected requests, and the time of the last one."""
+    return sum(one.count for one in rejections), timestamp(max(one.last for one in rejections))
 
 
 def _log_url(bucket: Bucket) -> str:

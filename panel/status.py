@@ -7,6 +7,7 @@ from panel.page import ago, moment
 from provisioning_log.activity import HOUR, Activity, Rejection
 
 SILENT = 2 * HOUR  # Entra calls about every 40 minutes, even if nothing changed
+MISSED = HOUR  # without a request of Entra, a rejected one with an unknown token counts as Entra's
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,11 @@ def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejec
     """Return the latest rejection since Entra's last accepted request that shows that Entra is refused.
 
     A token that was valid once shows it by itself. Anyone can imitate Entra's probe with an unknown token, so that
-    counts only if Entra itself is not heard of, or has no valid token.
+    counts only if Entra has missed a cycle, or has no valid token.
     """
     last = activity.last_request
     rejections = [one for one in activity.entra_rejections() if one.last > last]
-    is_heard = now - last <= SILENT and not _valid_names(config).isdisjoint(activity.probed)
+    is_heard = now - last <= MISSED and not _valid_names(config).isdisjoint(activity.probed)
     telling = [one for one in rejections if one.token or not is_heard]
     return max(telling, key=lambda one: (bool(one.token), one.last), default=None)
 

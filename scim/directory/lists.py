@@ -18,6 +18,7 @@ from storage.base import Document, Reader
 
 _MAX_VALUE = 200  # characters of each value that are searched
 _MAX_TEXT = 4_000  # and of all values of a resource
+_MAX_WORDS = 20  # that are searched for
 _SLICE = 100  # resources decoded between two pauses
 _ID_WORD = 8  # characters of the shortest word that is looked for in ids: shorter ones occur there by chance
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
@@ -62,7 +63,7 @@ class Lists:
         """Return the rows of the matching resources, in their order."""
         rows: Iterable[Row] = self._rows(reader, kind, (*query.columns, query.sort_by))
         names = {str(target): self._names(reader, target) for target in query.columns if _is_reference(target)}
-        for word in simplify(query.search).split():
+        for word in simplify(query.search).split()[:_MAX_WORDS]:
             named = {column: {id for id, name in known.items() if word in name} for column, known in names.items()}
             rows = [row for row in rows if row.has(word) or any(row.keys[each] in ids for each, ids in named.items())]
         if query.active is not None:

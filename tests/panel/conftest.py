@@ -17,16 +17,16 @@ from tests.support.panel_browser import HASH, Browser
 
 @pytest.fixture
 def make_browser(tmp_path: Path) -> Callable[..., Browser]:
-    """Make a browser of an app of its own; keywords are tables of its configuration."""
+    """Make a browser of an app of its own; keywords are its store and tables of its configuration."""
 
-    def make(**tables: Any) -> Browser:
+    def make(store: Any = None, **tables: Any) -> Browser:
         token, table = new_token("entra")
         panel = {"allow": [], "password_hash": HASH, "secret": "s" * 40}
         given = {"connection": {"enabled": True}, "panel": panel, "tokens": [table], **tables}
         path = tmp_path / "config.toml"
         path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
         path.chmod(0o600)
-        return Browser(create_app(path, store=MemoryStore()), path, token)
+        return Browser(create_app(path, store=store or MemoryStore()), path, token)
 
     return make
 

@@ -1,7 +1,11 @@
 """The search of the lists: every attribute, words in any order, without accents."""
 
+from functools import partial
+
 import pytest
 
+from storage.base import StoredDocument
+from storage.memory import MemoryStore
 from tests.support.urns import IDMELON
 
 USERS, GROUPS = "/panel/directory/Users", "/panel/directory/Groups"
@@ -80,6 +84,34 @@ def test_a_change_is_found_at_once(browser, people):
     assert found(browser.get(USERS, query_string={"q": "prasident"})) == {"José"}
     browser.scim("DELETE", f"/Users/{people['José']}")
     assert found(browser.get(USERS, query_string={"q": "prasident"})) == set()
+
+
+class CountingStore(MemoryStore):
+    """Counts the documents that are decoded by scans."""
+
+    decoded = 0
+
+    def scan(self, kind, **given):
+        return (StoredDocument(stored.raw, partial(self._decode, stored)) for stored in super().scan(kind, **given))
+
+    def _decode(self, stored, _):
+        self.decoded += 1
+        return stored.data
+
+
+def test_a_list_decodes_only_what_was_written_since_the_last_one(make_browser):
+    store = CountingStore()
+    browser = make_browser(store)
+    browser.sign_in()
+    users = [browser.create_user(userName=f"user{number}")["id"] for number in range(20)]
+    browser.get(f"{USERS}?q=user1")
+    assert store.decoded == 20
+    browser.get(f"{USERS}?q=user2&sort=displayName")
+    assert store.decoded == 20
+    browser.scim("PATCH", f"/Users/{users[0]}", {"Operations": [{"op": "replace", "path": "title", "value": "x"}]})
+    browser.create_group(displayName="G", members=[{"value": id} for id in users])
+    assert "user0" in browser.get(f"{USERS}?q=x").text
+    assert store.decoded == 21
 
 
 def test_groups_are_searched_too(browser):

@@ -83,6 +83,16 @@ def test_guesses_of_strangers_never_turn_it_red(browser):
     browser.probe()
     browser.probe(token="guess")  # a stranger who imitates Entra
     assert label(browser) == "Connected"
+    assert "Requests like Entra's are rejected (401): their token is unknown" in browser.get(OVERVIEW).text
+
+
+def test_an_unknown_token_is_entras_once_entra_has_missed_a_cycle(browser, later):
+    browser.probe()
+    later(3700)
+    assert browser.probe(token="guess") == 401
+    tone, name, detail = status(browser)
+    assert (tone, name) == ("bad", "Refused")
+    assert "once so far: their token is unknown" in detail
 
 
 def test_a_revoked_token_is_refused_with_its_name_and_the_dates(browser):
