@@ -137,7 +137,7 @@ class _Group:
     def set_members(self, elements: Iterable[Element]) -> MembershipChanges:
         new = {element["value"]: element for element in elements if "value" in element}
         for member in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in new]:
-            self.remove(member)
+            self._remove_existing(member)
         for element in new.values():
             self.add(element)
         return self.changes
@@ -206,8 +206,11 @@ class _Group:
 
     def remove(self, member: str) -> None:
         if has(self._writer, self._id, member):
-            self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
-            self.changes.note_left(member)
+            self._remove_existing(member)
+
+    def _remove_existing(self, member: str) -> None:
+        self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
+        self.changes.note_left(member)
 
 
 def _check_unchanged(operation: Operation, selected: list[str]) -> None:

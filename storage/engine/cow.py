@@ -39,13 +39,16 @@ class _ForkableMap(Generic[K, V]):
     def _writable(self, number: int) -> dict[K, V]:
         """Return a part, copied first if it is shared."""
         if self._shared:
-            self._nodes, self._shared = self._nodes.copy(), False
-            self._own_nodes, self._own_parts = set(), set()
+            self._unshare()
         if number not in self._own_parts:
             node = self._own_node(number // FAN)
             node[number % FAN] = node[number % FAN].copy()
             self._own_parts.add(number)
         return self._nodes[number // FAN][number % FAN]
+
+    def _unshare(self) -> None:
+        self._nodes, self._shared = self._nodes.copy(), False
+        self._own_nodes, self._own_parts = set(), set()
 
     def _own_node(self, number: int) -> list[dict[K, V]]:
         if number not in self._own_nodes:
@@ -133,7 +136,8 @@ class Pages(_ForkableMap[int, V]):
                 offset = max(offset - len(rows), 0)
 
     def _count(self, node: int, difference: int) -> None:
-        self._counts += [0] * (len(self._nodes) - len(self._counts))
+        if node >= len(self._counts):
+            self._counts += [0] * (len(self._nodes) - len(self._counts))
         self._counts[node] += difference
 
 
@@ -152,7 +156,9 @@ FEW = 64
 class Entries(Buckets[Entry]):
     """An index: for each key the positions that have it."""
 
-    __slots__ = ("_sorted",)
+    __slots__ = ("_own_keys", "_sorted")
+
+    _own_keys: set[str]  # whose pages are not shared
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,30 +186,41 @@ class Entries(Buckets[Entry]):
         """Add the position to the key; `lone` is the tuple of this position, which keys without others share."""
         bucket = self._writable(hash(key) % BUCKETS)
         entry = bucket.get(key)
-        bucket[key] = lone if entry is None else _added(entry, position)
+        if entry is None:
+            bucket[key] = lone
+        elif isinstance(entry, tuple) and len(entry) < FEW:
+            bucket[key] = tuple(sorted({*entry, position}))
+        else:
+            self._own_pages(bucket, key, entry).set(position, None)
 
     def remove(self, key: str, position: int) -> None:
         """Remove the position from the key."""
         entry = self.get(key)
         if isinstance(entry, Pages):
-            entry = entry.fork()
-            entry.discard(position)
-            self.set(key, entry if len(entry) else None)
+            pages = self._own_pages(self._writable(hash(key) % BUCKETS), key, entry)
+            pages.discard(position)
+            if not len(pages):
+                self.set(key, None)
         else:
             self.set(key, tuple(other for other in entry or () if other != position) or None)
 
     def positions(self, key: str) -> Iterable[int]:
         """Return the positions of a key, in order."""
         entry = self.get(key)
-        return (position for position, _ in entry.items()) if isinstance(entry, Pages) else entry or ()
+        return (position for position, _ in entry.fork().items()) if isinstance(entry, Pages) else entry or ()
 
+    def _unshare(self) -> None:
+        super()._unshare()
+        self._own_keys = set()
 
-def _added(entry: Entry, position: int) -> Entry:
-    if isinstance(entry, tuple) and len(entry) < FEW:
-        return tuple(sorted({*entry, position}))
-    pages = entry.fork() if isinstance(entry, Pages) else _paged(entry)
-    pages.set(position, None)
-    return pages
+    def _own_pages(self, bucket: dict[str, Entry], key: str, entry: Entry) -> Pages[Any]:
+        """Return the pages of a key, copied first if they are shared."""
+        if isinstance(entry, Pages) and key in self._own_keys:
+            return entry
+        pages = entry.fork() if isinstance(entry, Pages) else _paged(entry)
+        bucket[key] = pages
+        self._own_keys.add(key)
+        return pages
 
 
 def _paged(entry: tuple[int, ...]) -> Pages[None]:

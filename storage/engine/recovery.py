@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from time import sleep
 from typing import NamedTuple
 
 from storage.base import Index, StoreCorrupted
@@ -17,7 +18,7 @@ from storage.engine.journal import (
 from storage.engine.paths import Files
 from storage.engine.shared_state import End, boot_id, read_end
 from storage.engine.snapshot import Meta, Snapshot, known_meta
-from storage.engine.versions import Version, unindexed
+from storage.engine.versions import SLICE, Version, unindexed
 
 
 class Checkpoint(NamedTuple):
@@ -119,7 +120,9 @@ def _known_length(files: Files, journal: Journal, end: End | None) -> int | None
 
 
 def _apply(version: Version, journal: Journal, record: Record) -> None:
-    for kind, position, document in decode_changes(record.body):
+    for number, (kind, position, document) in enumerate(decode_changes(record.body), 1):
+        if number % SLICE == 0:
+            sleep(0)
         try:
             version.apply(kind, position, document)
         except Exception:

@@ -1,6 +1,7 @@
 """The reader and the writer over one version of the documents. A reader is a TinyDB storage, too."""
 
 from collections.abc import Iterator, Mapping
+from time import sleep
 from typing import Any, NoReturn, cast
 
 from tinydb import TinyDB
@@ -8,7 +9,7 @@ from tinydb.storages import Storage
 
 from storage.base import Document, StoredDocument
 from storage.engine.encoding import decode
-from storage.engine.versions import META, Table, Version, Written
+from storage.engine.versions import META, SLICE, Table, Version, Written
 
 
 class TableView(Mapping[str, Document]):
@@ -114,6 +115,8 @@ class Transaction(View):
         read = self._read.pop((kind, position), None)
         self.version.apply(kind, position, document, read.data if read else None, check=True)
         self._changed[kind, position] = None
+        if len(self._changed) % SLICE == 0:
+            sleep(0)
 
     def changes(self) -> list[Written]:
         """Return the changes of the transaction, in order."""

@@ -12,6 +12,7 @@ from storage.base import Document, Duplicate, Index, Missing, StoredDocument
 from storage.engine.cow import Buckets, Entries, Pages
 from storage.engine.encoding import decode, encode
 
+SLICE = 64  # changes after which a long operation releases the interpreter to other threads
 META = "_tinyscim"  # the snapshot's table of metadata, which has no documents
 
 Change = tuple[str, int, Document | None]
@@ -159,9 +160,9 @@ class Table:
             for key in index.keys(document):
                 entries.add(key, position, lone)
 
-    def drop(self, position: int) -> None:
+    def drop(self, position: int, before: Document | None = None) -> None:
         """Delete the document at the position, if there is one; the position is not used again."""
-        before = self.get(position)
+        before = before or self.get(position)
         self.last = max(self.last, position)
         if before is None:
             return
@@ -234,7 +235,7 @@ class Version:
         """Write the document at the position as `Table.put` does, or delete it if `document` is None."""
         table = self.writable(kind)
         if document is None:
-            table.drop(position)
+            table.drop(position, before)
         else:
             table.put(position, document, before, check=check)
 
