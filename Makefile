@@ -68,6 +68,7 @@ pictures: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.store
+	@$(BIN)/python -m bench.disk
 	@$(BIN)/python -m bench.latency --picture bench/latency.png
 	@$(BIN)/python -m bench.load --picture bench/load.png
 	@$(BIN)/python -m bench.log

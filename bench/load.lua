@@ -67,6 +67,10 @@ loads["bare-post"] = function()
   return send("POST", "/", new_user())
 end
 
+loads["bare-append"] = function()
+  return send("POST", "/append", new_user())
+end
+
 local function read(folder)
   for line in io.lines(folder .. "/users.tsv") do
     local id, filter = line:match("^(.-)\t(.*)$")

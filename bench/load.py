@@ -19,7 +19,7 @@ from bench.results import Row
 from bench.servers import PREFIXES, Target, missing, running
 
 LOADS = ("get", "match", "page", "patch", "member", "mix", "post")
-BARE_LOADS = ("bare-get", "bare-post")
+BARE_LOADS = ("bare-get", "bare-post", "bare-append")
 SIZES = (1_000, 10_000, 100_000)
 PEER_SIZES = (1_000, 10_000)
 SCALED = 10_000  # users with which Tinyscim also runs on one worker

@@ -23,7 +23,7 @@ NAMES = [
     "to the limit's",
     "CPU of each worker",
 ]
-WRITES = ("patch", "member", "post", "bare-post")
+WRITES = ("patch", "member", "post", "bare-post", "bare-append")
 TO_LIMIT = {"get": 0.80, "match": 0.70, "page": 0.25, "patch": 0.45, "member": 0.55, "post": 0.45}
 TITLES = {
     "get": "GET by id",
@@ -35,6 +35,7 @@ TITLES = {
     "post": "POST",
     "bare-get": "GET of 700 bytes",
     "bare-post": "POST echo of 1 KB",
+    "bare-append": "POST append and fsync of 1 KB",
 }
 
 
@@ -51,13 +52,11 @@ class Row:
 
 
 def limit_of(load: str, bare: dict[str, float]) -> float | None:
-    """Return the rate of the bare application for a load; the mix has 60 GETs to 40 POSTs."""
-    get, post = bare.get("bare-get"), bare.get("bare-post")
-    if not get or not post:
+    """Return the rate of the bare application for a load; the mix has 60 GETs to 40 writes, which are fsynced."""
+    get, append = bare.get("bare-get"), bare.get("bare-append")
+    if not get or not append or load.startswith("bare"):
         return None
-    if load.startswith("bare"):
-        return None
-    return 1 / (0.6 / get + 0.4 / post) if load == "mix" else post if load in WRITES else get
+    return 1 / (0.6 / get + 0.4 / append) if load == "mix" else append if load in WRITES else get
 
 
 def show(row: Row) -> None:

@@ -36,7 +36,6 @@ def main() -> None:
         for durability in ("os", "fsync"):
             print_costs(paths, durability, options.rounds)
         print_members(paths[max(paths)], options.rounds)
-        print_disk(Path(folder), options.rounds)
         print_compaction(paths[max(paths)])
 
 
@@ -101,23 +100,6 @@ def _members(store: TinyDBStore, rounds: int) -> Iterator[list[object]]:
     ):
         found = measure_by(partial(operation, store), GROUPS, times)
         yield [name, *found, f"{found[-1] / found[0]:.2f}"]
-
-
-def print_disk(folder: Path, rounds: int) -> None:
-    """Print the disk's own cost for the same bytes, and how threads share it."""
-    alone = median(_fsyncs(folder / "raw", rounds))
-    store = opened(folder / "disk" / "data.json", "fsync")
-    one = _threads(store, 1, rounds)
-    eight = _threads(store, 8, rounds)
-    store.close()
-    print("\nthe disk")
-    lines = [
-        ["write and fsync 1 KB, microseconds", alone * 1e6],
-        ["create, one thread, microseconds", one * 1e6],
-        ["creates a second, one thread", 1 / one],
-        ["creates a second, eight threads", 1 / eight],
-    ]
-    table(["", "median"], lines)
 
 
 def print_compaction(path: Path) -> None:
@@ -252,33 +234,6 @@ def _report_start(path: str) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     print(seconds, work, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
     store.close()
-
-
-def _fsyncs(path: Path, times: int) -> list[float]:
-    took = []
-    with path.open("wb", buffering=0) as file:
-        for _ in range(times):
-            began = perf_counter()
-            file.write(b"x" * 1024)
-            os.fsync(file.fileno())
-            took.append(perf_counter() - began)
-    return took
-
-
-def _threads(store: TinyDBStore, threads: int, rounds: int) -> float:
-    """Return the seconds per create when this many threads create at the same time."""
-
-    def create(thread: int) -> None:
-        for number in range(rounds):
-            write(store, "insert", user(NEW * (threads + thread) + number))
-
-    running = [threading.Thread(target=create, args=(thread,)) for thread in range(threads)]
-    began = perf_counter()
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    return (perf_counter() - began) / rounds / threads
 
 
 def _longest(store: TinyDBStore, done: threading.Event, seconds: float = 60) -> float:
