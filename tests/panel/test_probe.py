@@ -40,6 +40,8 @@ def test_the_connection_test_says_that_the_connection_is_off(over_wsgi):
     page = over_wsgi.post(f"{ENTRA}/test", form=ENTRA)
     assert "The test failed." in page.text
     assert "The connection is turned off" in page.text
+    assert "0 Failures in 24 hours" in over_wsgi.get("/panel/").text
+    assert "The log is empty" in over_wsgi.get("/panel/log").text  # the test's own failure is not the client's
 
 
 def test_the_connection_test_says_that_the_public_url_is_empty(over_wsgi):

@@ -65,14 +65,6 @@ def test_other_clients_do_not_make_it_connected(browser):
     assert "Other clients have called" in status(browser)[2]
 
 
-def test_the_panels_own_test_is_neither_a_request_nor_a_failure(browser):
-    browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
-    browser.post(f"{ENTRA}/test")
-    browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
-    assert label(browser) == "Waiting for the first request"
-    assert "0 Failures in 24 hours" in browser.get(OVERVIEW).text
-
-
 def test_guesses_of_strangers_never_turn_it_red(browser):
     for token in ("guess", "admin", "tscim_x"):
         browser.scim("GET", "/Users", token=token)
