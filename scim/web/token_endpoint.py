@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -103,7 +104,9 @@ def _basic() -> tuple[str, str] | None:
     """Return the id and the secret in the Authorization header. Raises OAuthError if there is something else."""
     if "Authorization" not in request.headers:
         return None
-    given = request.authorization
+    given = None
+    with suppress(ValueError):  # Werkzeug raises it for characters outside ASCII
+        given = request.authorization
     if given is None or given.type != "basic" or given.username is None or given.password is None:
         raise OAuthError("invalid_client", "the Authorization header is not of the Basic scheme")
     return unquote_plus(given.username), unquote_plus(given.password)

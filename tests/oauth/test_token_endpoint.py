@@ -61,7 +61,10 @@ def test_a_secret_in_header_body_or_both_gives_a_token(service, form, headers):
         (POST, basic("reader", READER_SECRET), "invalid_client"),
         ({**POST, "client_secret": "wrong"}, basic("entra-id", SECRET), "invalid_client"),
         (POST, {"Authorization": f"Bearer {SECRET}"}, "invalid_client"),
-        (POST, {"Authorization": "Basic !"}, "invalid_client"),
+        *(
+            (POST, {"Authorization": f"Basic {text}"}, "invalid_client")
+            for text in ("!", "", "Og==", "A" * 5_000, "\xff")
+        ),
         ({**POST, "grant_type": ""}, {}, "invalid_request"),
         ({**POST, "grant_type": "password"}, {}, "unsupported_grant_type"),
         ({**POST, "grant_type": "authorization_code"}, {}, "unsupported_grant_type"),
