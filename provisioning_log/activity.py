@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC
 from itertools import islice
 from typing import Any, NamedTuple
@@ -45,14 +45,14 @@ class Cycle:
     end: float
     counts: Counter[str] = field(default_factory=Counter)
 
-    def absorb(self, other: "Cycle") -> bool:
-        """Add another cycle if it continues or overlaps this one, and return whether it does."""
-        start, end = min(self.start, other.start), max(self.end, other.end)
-        is_near = other.start - self.end < CYCLE_GAP and self.start - other.end < CYCLE_GAP
-        if self.client != other.client or not is_near or end - start > MAX_CYCLE:
+    def extend(self, start: float, end: float) -> bool:
+        """Extend the cycle to a span that continues or overlaps it, and return whether it does."""
+        if start - self.end >= CYCLE_GAP or self.start - end >= CYCLE_GAP:
+            return False
+        start, end = min(self.start, start), max(self.end, end)
+        if end - start > MAX_CYCLE:
             return False
         self.start, self.end = start, end
-        self.counts.update(other.counts)
         return True
 
     def includes(self, moment: float) -> bool:
@@ -105,7 +105,9 @@ class Activity:
         for name in names:
             self.counts[hour, client, name] += 1
         if event.token and not event.rejection:
-            self._add_cycle(Cycle(client, event.time, event.time, Counter(names)))
+            cycle = self._cycle(client, event.time, event.time)
+            for name in names:
+                cycle.counts[name] += 1
             if event.is_probe and not client.via:
                 self.probed[event.token] = event.time
         elif event.rejection and not event.token:
@@ -117,7 +119,7 @@ class Activity:
         for name, moment in other.probed.items():
             self.probed[name] = max(moment, self.probed.get(name, 0.0))
         for cycle in other.cycles:
-            self._add_cycle(replace(cycle, counts=Counter(cycle.counts)))
+            self._cycle(cycle.client, cycle.start, cycle.end).counts.update(cycle.counts)
         for rejection in other.rejections:
             self._add_rejection(copy(rejection))
         self._prune()
@@ -173,9 +175,13 @@ class Activity:
             "probed": self.probed,
         }
 
-    def _add_cycle(self, cycle: Cycle) -> None:
-        if not any(known.absorb(cycle) for known in reversed(self.cycles)):
-            self.cycles.append(cycle)
+    def _cycle(self, client: Client, start: float, end: float) -> Cycle:
+        """Return the cycle of a client that includes a span: one that it continues, or a new one."""
+        for cycle in reversed(self.cycles):
+            if cycle.client == client and cycle.extend(start, end):
+                return cycle
+        self.cycles.append(Cycle(client, start, end))
+        return self.cycles[-1]
 
     def _add_rejection(self, new: Rejection) -> None:
         for known in self.rejections:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ class Criteria:
             return False
         if any(text and f'"{text}"'.encode() not in line for text in (self.action, self.id)):
             return False
-        return not self.person or _longest_plain(self.person) in line.decode("utf-8", "replace").casefold()
+        return not self.person or _contains(line, _longest_plain(self.person))
 
 
 class Totals(NamedTuple):
@@ -125,9 +126,17 @@ def _since(lines: Iterable[bytes], criteria: Criteria) -> Iterable[bytes]:
     return takewhile(lambda line: time_of(line) >= since, lines) if since else lines
 
 
-def _longest_plain(text: str) -> str:
+def _contains(line: bytes, plain: bytes) -> bool:
+    """Return whether a line contains a lower-case ASCII text in any case; some other letters fold to ASCII."""
+    return plain in line.lower() or (
+        not line.isascii() and plain in line.decode("utf-8", "replace").casefold().encode("utf-8", "replace")
+    )
+
+
+@lru_cache(maxsize=16)
+def _longest_plain(text: str) -> bytes:
     """Return the longest part of a text that folding and JSON leave as it is."""
-    return max(_NOT_PLAIN.split(text.casefold()), key=len)
+    return max(_NOT_PLAIN.split(text.casefold()), key=len).encode()
 
 
 _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]+")

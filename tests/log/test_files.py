@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config import ConfigError, parse
-from provisioning_log.entries import Entry, timestamp
+from provisioning_log.entries import Entry, Subject, timestamp
 from provisioning_log.search import Criteria, matching, newest
 from provisioning_log.segments import LogFiles
 
@@ -199,3 +199,20 @@ def test_a_log_that_is_a_link_is_written_where_it_leads(tmp_path):
     LogFiles(path, 1_000_000, 1).append(["one"])
     assert target.read_text() == "one\n"
     assert path.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Jörg Müller", "jörg m"),
+        ("JÖRG", "örg"),
+        ('Pat "O\'Neill" \\ Smith', "o'neill\" \\ s"),
+        ("\N{KELVIN SIGN}elvin", "kelvin"),
+        ("Łukasz", "łUKASZ"),
+        ("tab\there", "b\th"),
+    ],
+)
+def test_names_are_found_in_any_case_and_with_any_characters(name, text):
+    found = Entry(timestamp(1_900_000_000), "1", ("created",), who=Subject("a", "", name)).to_line().encode()
+    assert [entry.who.name for entry in newest([found], Criteria(person=text))] == [name]
+    assert list(newest([found], Criteria(person=f"{text}x"))) == []
