@@ -62,8 +62,9 @@ class ProvisioningLog:
         return next((entry for entry in matching(lines, Criteria()) if entry.id == id), None)
 
     def history(self, id: str, limit: int = 100) -> list[Entry]:
-        """Return the entries about a user or group, newest first, including changes of membership."""
-        return self.search(Criteria(id=id), limit)
+        """Return the changes and failures of a user or group, newest first, including changes of membership."""
+        found = newest(self._newest(), Criteria(id=id))
+        return list(islice((entry for entry in found if entry.failed or entry.is_change), limit))
 
     def warnings(self) -> list[Unknown]:
         """Return the unknown attributes that clients sent; the files are read only if they have changed."""

@@ -22,6 +22,7 @@ def test_a_recording_has_each_get_with_its_filter(make_logged):
     assert (query.actions, query.status, query.method, query.type) == (("read",), 200, "GET", "User")
     assert query.query == {"filter": 'userName eq "ann"', "attributes": "id"}
     assert read.who.name == "Ann"
+    assert [entry.actions for entry in logged.log.history(ann["id"])] == [("created",)]
     assert schemas.path.endswith("/Schemas")
     assert search.method == "POST"
     assert logged.run("tail", "--action", "read", "-n", "9").output.count(" 200 read ") == 4
