@@ -16,6 +16,7 @@ from panel.status import Status, current_status
 from provisioning_log import activity_of, log_of
 from provisioning_log.activity import HOUR, SPANS, Activity, Bucket, Rejection
 from provisioning_log.entries import timestamp
+from provisioning_log.failures import Cause
 from scim.web.request import base_url, service
 
 _LABELS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
@@ -61,26 +62,30 @@ def overview() -> ResponseReturnValue:
     span = request.args.get("span", "")
     span = span if span in SPANS else "24h"
     status = current_status(service().live_config.current, activity, now)
+    log = log_of(current_app)
+    causes = log.failures(timestamp(now - 24 * HOUR)) if log else []
     return render_template(
         "panel/overview.html",
         status=status,
-        numbers=_numbers(activity),
+        numbers=_numbers(activity, causes),
         checklist=_checklist(activity),
         chart=chart.draw(activity.buckets(span)),
         span=span,
         spans=_LABELS,
         width=chart.WIDTH,
         height=chart.HEIGHT,
-        attention=list(_attention(activity, status, now)),
+        attention=[*_rejected(activity, status), *_logged(causes), *_settings()],
         log_url=_log_url,
     )
 
 
-def _numbers(activity: Activity) -> list[Number]:
+def _numbers(activity: Activity, causes: list[Cause]) -> list[Number]:
     types, counted = service().registry.types, resources()
     active, disabled = counted.count(types["User"])
     groups, _ = counted.count(types["Group"])
-    failed = sum(bucket.counts["failed"] for bucket in activity.buckets("24h"))
+    # The counts outlive the log's entries, and the log has requests whose token had ended as well.
+    counted_failures = sum(bucket.counts["failed"] for bucket in activity.buckets("24h"))
+    failed = max(counted_failures, sum(cause.count for cause in causes))
     return [
         Number(active, "Active users", url_for("panel.listing", kind="Users", state="active")),
         Number(disabled, "Disabled users", url_for("panel.listing", kind="Users", state="disabled")),
@@ -103,19 +108,27 @@ def _checklist(activity: Activity) -> list[Step]:
     return [] if activity.last_request and steps[-1].is_done else steps
 
 
-def _attention(activity: Activity, status: Status, now: float) -> Iterator[Concern]:
+def _rejected(activity: Activity, status: Status) -> Iterator[Concern]:
+    """Yield requests with an unknown token that may be Entra's, unless the status says so already."""
     rejected = [one for one in activity.entra_rejections() if not one.token]
     if rejected and status.name != "refused":
         yield Concern(_REJECTED, _PASTE_AGAIN, url_for("panel.log", result="failure"), "Failures", *_often(rejected))
+
+
+def _logged(causes: list[Cause]) -> Iterator[Concern]:
+    """Yield the most frequent failures, and unknown attributes."""
+    for cause in causes[:_MAX_CAUSES]:
+        example = url_for("panel.log_entry", id=cause.example.id)
+        yield Concern(cause.title, cause.advice, example, "Example", cause.count, cause.example.time)
     log = log_of(current_app)
-    if log:
-        for cause in log.failures(timestamp(now - 24 * HOUR))[:_MAX_CAUSES]:
-            example = url_for("panel.log_entry", id=cause.example.id)
-            yield Concern(cause.title, cause.advice, example, "Example", cause.count, cause.example.time)
-        unknown = log.warnings()
-        if unknown:
-            title = f"{len(unknown)} unknown attribute{'s' * (len(unknown) > 1)}"
-            yield Concern(title, _UNKNOWN, url_for("panel.log_unknown"), "Unknown attributes", last=unknown[0].last)
+    unknown = log.warnings() if log else []
+    if unknown:
+        title = f"{len(unknown)} unknown attribute{'s' * (len(unknown) > 1)}"
+        yield Concern(title, _UNKNOWN, url_for("panel.log_unknown"), "Unknown attributes", last=unknown[0].last)
+
+
+def _settings() -> Iterator[Concern]:
+    """Yield credentials that expire soon, and why Entra cannot reach the public URL."""
     for expiry in expiring(service().live_config.current):
         yield Concern(expiry.title, expiry.remedy, url_for("panel.entra"), "Credentials")
     for problem in probe.unreachable(base_url()):

@@ -80,6 +80,16 @@ def test_failures_are_grouped_by_cause_with_the_fix_and_an_example(logged):
     assert logged.get(example).status == 200
 
 
+def test_rejections_of_a_revoked_token_count_as_failures(logged):
+    logged.probe()
+    logged.post("/panel/integrations/entra/tokens/revoke?name=entra")
+    assert [logged.probe(), logged.probe()] == [401, 401]
+    logged.scim("GET", "/Users", token="guess")
+    page = logged.get(OVERVIEW)
+    assert "2 Failures in 24 hours" in page.text
+    assert 'The token "entra" was revoked. 2 times, last just now' in page.text
+
+
 def test_unknown_attributes_need_attention(logged):
     logged.entra("POST", "/Users", {**USER, "userName": "ada", "shoeSize": 36})
     assert "1 unknown attribute" in logged.get(OVERVIEW).text
