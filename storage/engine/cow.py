@@ -19,40 +19,41 @@ NODE = FAN * FAN  # positions to a node
 class _ForkableMap(Generic[K, V]):
     """The parts of a map, and which parts and nodes it shares with no fork and may change."""
 
-    __slots__ = ("_nodes", "_own_nodes", "_own_parts", "_shared")
+    __slots__ = ("_nodes", "_own_nodes", "_own_parts")
 
     _own_nodes: set[int]
-    _own_parts: set[int]
 
     def __init__(self, nodes: int) -> None:
         # The same empty part and node everywhere: a writer copies them first.
         self._nodes: list[list[dict[K, V]]] = [[{}] * FAN] * nodes
-        self._shared = True
+        self._own_parts: dict[int, dict[K, V]] = {}
 
     def fork(self) -> Self:
-        """Return a map that starts out equal and can be changed lone."""
+        """Return a map that starts out equal and can be changed alone."""
         copy = type(self).__new__(type(self))
         copy._nodes = self._nodes
-        copy._shared = self._shared = True
+        copy._own_parts, self._own_parts = {}, {}
         return copy
 
     def _writable(self, number: int) -> dict[K, V]:
         """Return a part, copied first if it is shared."""
-        if self._shared:
-            self._unshare()
-        if number not in self._own_parts:
-            node = self._own_node(number // FAN)
-            node[number % FAN] = node[number % FAN].copy()
-            self._own_parts.add(number)
-        return self._nodes[number // FAN][number % FAN]
+        part = self._own_parts.get(number)
+        return self._copy_part(number) if part is None else part
 
-    def _unshare(self) -> None:
-        self._nodes, self._shared = self._nodes.copy(), False
-        self._own_nodes, self._own_parts = set(), set()
+    def _copy_part(self, number: int) -> dict[K, V]:
+        if not self._own_parts:
+            self._copy_nodes()
+        node = self._own_node(number // FAN)
+        part = self._own_parts[number] = node[number % FAN] = node[number % FAN].copy()
+        return part
+
+    def _copy_nodes(self) -> None:
+        self._nodes, self._own_nodes = self._nodes.copy(), set()
 
     def _own_node(self, number: int) -> list[dict[K, V]]:
         if number not in self._own_nodes:
-            self._nodes += [[{}] * FAN] * (number + 1 - len(self._nodes))
+            while number >= len(self._nodes):
+                self._nodes.append([{}] * FAN)
             self._nodes[number] = self._nodes[number].copy()
             self._own_nodes.add(number)
         return self._nodes[number]
@@ -111,7 +112,9 @@ class Pages(_ForkableMap[int, V]):
         in_order = not page or position in page or position > next(reversed(page))
         page[position] = value
         if not in_order:
-            self._nodes[position // NODE][position // FAN % FAN] = dict(sorted(page.items()))
+            rows = sorted(page.items())
+            page.clear()
+            page.update(rows)
 
     def discard(self, position: int) -> None:
         """Delete the value at the position, if there is one."""
@@ -178,12 +181,9 @@ class Entries(Buckets[Entry]):
             self._sorted = [tuple(self.positions(key)) for key in sorted(chain.from_iterable(runs))]
         return self._sorted
 
-    def _writable(self, number: int) -> dict[str, Entry]:
-        self._sorted = None
-        return super()._writable(number)
-
     def add(self, key: str, position: int, lone: tuple[int]) -> None:
         """Add the position to the key; `lone` is the tuple of this position, which keys without others share."""
+        self._sorted = None
         bucket = self._writable(hash(key) % BUCKETS)
         entry = bucket.get(key)
         if entry is None:
@@ -195,6 +195,7 @@ class Entries(Buckets[Entry]):
 
     def remove(self, key: str, position: int) -> None:
         """Remove the position from the key."""
+        self._sorted = None
         entry = self.get(key)
         if isinstance(entry, Pages):
             pages = self._own_pages(self._writable(hash(key) % BUCKETS), key, entry)
@@ -209,8 +210,8 @@ class Entries(Buckets[Entry]):
         entry = self.get(key)
         return (position for position, _ in entry.fork().items()) if isinstance(entry, Pages) else entry or ()
 
-    def _unshare(self) -> None:
-        super()._unshare()
+    def _copy_nodes(self) -> None:
+        super()._copy_nodes()
         self._own_keys = set()
 
     def _own_pages(self, bucket: dict[str, Entry], key: str, entry: Entry) -> Pages[Any]:

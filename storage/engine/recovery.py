@@ -141,7 +141,7 @@ def _read_snapshot(files: Files, indexes: Iterable[Index]) -> tuple[Version, Met
         if row.position <= table.last:
             snapshot.report(row.line, f"{row.kind} {row.position} is out of order")
         try:
-            table.add(row.position, document)
+            table.add(row.position, document, row.data)
         except Exception:
             what = unindexed(version.indexes, row.kind, document)
             if what is None:

@@ -19,7 +19,7 @@ from zlib import crc32
 from fileio.atomic import open_to_read, replace_atomically
 from storage.base import Document, StoreCorrupted
 from storage.engine.corruption import CheckDocument, OnProblem, Problem, accept, refuse
-from storage.engine.encoding import dump, parse
+from storage.engine.encoding import decode, dump
 from storage.engine.versions import META
 
 LAYOUT = 1
@@ -122,7 +122,7 @@ class Snapshot:
         check = accept if is_ours(self.path) else self._check
         for row in self.rows():
             try:
-                document = parse(row.data)
+                document = decode(row.data)
             except ValueError as error:
                 self.report(row.line, f"this is not a document: {error}", row.data)
                 continue

@@ -149,10 +149,11 @@ class Table:
             self._own.add(index.name)
         return self.entries[index.name]
 
-    def add(self, position: int, document: Document) -> None:
-        """Insert a document at a new position, without checks."""
+    def add(self, position: int, document: Document, raw: bytes) -> None:
+        """Insert a document, with its JSON, at a new position, without checks."""
         lone = (position,)
-        self.documents.set(position, encode(document))
+        # Escaped characters take more memory than others.
+        self.documents.set(position, encode(document) if b"\\u" in raw else raw)
         self.ids.set(document["id"], position)
         self.last = max(self.last, position)
         for index in self.indexes:
