@@ -113,7 +113,7 @@ def find(resources: Resources, listing: Listing, *, all_pages: bool = False) -> 
 def prepare(service: Service) -> None:
     """Read all resources once, so that the first list after a start does not have to."""
     for type in service.registry.types.values():
-        find(service.resources(""), Listing(type, columns := default_columns(type), sort=columns[0]))
+        service.resources("").prepare_lists(type, Listing(type, default_columns(type)).targets())
 
 
 def column_names(type: ResourceType) -> list[str]:

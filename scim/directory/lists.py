@@ -61,14 +61,19 @@ class Lists:
 
     def find(self, reader: Reader, kind: str, query: ListQuery) -> list[Row]:
         """Return the rows of the matching resources, in their order."""
-        rows: Iterable[Row] = self._rows(reader, kind, (*query.columns, query.sort_by))
-        names = {str(target): self._names(reader, target) for target in query.columns if _is_reference(target)}
+        references = [target for target in query.columns if _is_reference(target)]
+        rows: Iterable[Row] = self._rows(reader, kind, (*references, query.sort_by))
+        names = {str(target): self._names(reader, target) for target in references}
         for word in simplify(query.search).split()[:_MAX_WORDS]:
             named = {column: {id for id, name in known.items() if word in name} for column, known in names.items()}
             rows = [row for row in rows if row.has(word) or any(row.keys[each] in ids for each, ids in named.items())]
         if query.active is not None:
             rows = [row for row in rows if row.active is query.active]
         return self._sorted(reader, rows, query)
+
+    def prepare(self, reader: Reader, kind: str, columns: Iterable[Target]) -> None:
+        """Make the rows, with the sort keys of these columns."""
+        self._rows(reader, kind, columns)
 
     def count(self, reader: Reader, kind: str) -> tuple[int, int]:
         """Return how many resources are active and how many are disabled."""

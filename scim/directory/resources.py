@@ -27,7 +27,7 @@ from scim.protocol.patch import Operation, check_all_immutable
 from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, new_version, now, version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.protocol.query import Query
-from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType
+from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType, Target
 from scim.schema.validation import load_resource
 from storage.base import Document, Reader, Store, Writer
 
@@ -135,6 +135,11 @@ class Resources:
             found = filter(None, (reader.get(type.name, row.id) for row in shown))
             texts = self._renderer(reader).texts(type, found, projection)
             return len(rows), list(map(orjson.loads, texts))
+
+    def prepare_lists(self, type: ResourceType, columns: Iterable[Target]) -> None:
+        """Prepare lists that are sorted by one of these columns."""
+        with self._reading() as reader:
+            self.lists.prepare(reader, type.name, columns)
 
     def count(self, type: ResourceType) -> tuple[int, int]:
         """Return how many resources of a type are active and how many are disabled."""

@@ -106,7 +106,7 @@ def test_a_list_decodes_only_what_was_written_since_the_last_one(make_browser):
     users = [browser.create_user(userName=f"user{number}")["id"] for number in range(20)]
     browser.get(f"{USERS}?q=user1")
     assert store.decoded == 20
-    browser.get(f"{USERS}?q=user2&sort=displayName")
+    browser.get(f"{USERS}?q=user2&order=descending")
     assert store.decoded == 20
     browser.scim("PATCH", f"/Users/{users[0]}", {"Operations": [{"op": "replace", "path": "title", "value": "x"}]})
     browser.create_group(displayName="G", members=[{"value": id} for id in users])
