@@ -49,19 +49,25 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     """Create the application.
 
     `config` is a configuration, its tables, or the path of its file. The default is the file named by SCIM_CONFIG, or
-    config.toml beside this module. `store` replaces the configured store. An invalid configuration ends the process
-    with a line for each error.
+    config.toml beside this module. `store` replaces the configured store. Raises ConfigError if the configuration is
+    invalid. Without arguments, as gunicorn and flask call it, it prints a line for each error and ends the process.
     """
     _set_up_log()
     try:
-        settings = _configuration(config)
-        own = ServiceFiles(settings)
-        own.check_separate()
-        check_folders(own.folders())
-        serve_as_owner(own.paths() if settings.path else [])
-        service = _service(settings, store, own)
-    except (ConfigError, DefinitionError) as error:
-        refuse_to_start(str(error))
+        return _create_app(config, store)
+    except ConfigError as error:
+        if config is None and store is None:
+            refuse_to_start(str(error))
+        raise
+
+
+def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: Store | None) -> Flask:
+    settings = _configuration(config)
+    own = ServiceFiles(settings)
+    own.check_separate()
+    check_folders(own.folders())
+    serve_as_owner(own.paths() if settings.path else [])
+    service = _service(settings, store, own)
     app = Flask(__name__)
     app.request_class = Request
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes

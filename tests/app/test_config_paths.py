@@ -3,12 +3,13 @@
 import pytest
 
 from app import create_app
+from config import ConfigError
 from storage.memory import MemoryStore
 
 
 @pytest.mark.parametrize("link", ["log", "log-refused"])
 @pytest.mark.parametrize("kind", ["symbolic", "to nothing yet", "hard"])
-def test_the_log_must_not_be_a_link_to_the_store(tmp_path, capsys, link, kind):
+def test_the_log_must_not_be_a_link_to_the_store(tmp_path, link, kind):
     store = tmp_path / "data" / "tinyscim.json"
     store.parent.mkdir()
     if kind != "to nothing yet":
@@ -18,32 +19,29 @@ def test_the_log_must_not_be_a_link_to_the_store(tmp_path, capsys, link, kind):
     else:
         (tmp_path / link).symlink_to("data/tinyscim.json")
     (tmp_path / "config.toml").write_text('[log]\npath = "log"')
-    with pytest.raises(SystemExit):
+    with pytest.raises(ConfigError, match=r"\[log\] path must be a file of its own"):
         create_app(tmp_path / "config.toml")
-    assert "[log] path must be a file of its own" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
 @pytest.mark.parametrize("link", ["tinyscim.json", "tinyscim.json.journal.0"])
-def test_the_store_must_not_be_a_link_to_the_configuration(tmp_path, capsys, link, kind):
+def test_the_store_must_not_be_a_link_to_the_configuration(tmp_path, link, kind):
     path = tmp_path / "config.toml"
     path.write_text('[store]\npath = "tinyscim.json"')
     if kind == "hard":
         (tmp_path / link).hardlink_to(path)
     else:
         (tmp_path / link).symlink_to(path)
-    with pytest.raises(SystemExit):
+    with pytest.raises(ConfigError, match=r"\[store\] path must be a file of its own"):
         create_app(path)
-    assert "[store] path must be a file of its own" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["tinyscim.json.journal.0", "tinyscim.json.locks", "tinyscim.json.new"])
-def test_the_configuration_must_not_have_the_name_of_a_store_file(tmp_path, capsys, name):
+def test_the_configuration_must_not_have_the_name_of_a_store_file(tmp_path, name):
     path = tmp_path / name
     path.write_text('[store]\npath = "tinyscim.json"')
-    with pytest.raises(SystemExit):
+    with pytest.raises(ConfigError, match=r"\[store\] path must be a file of its own"):
         create_app(path)
-    assert "[store] path must be a file of its own" in capsys.readouterr().err
 
 
 def test_repair_does_not_touch_a_configuration_that_is_named_as_the_store(flask, config_path):
@@ -74,10 +72,10 @@ def test_paths_are_relative_to_the_file(tmp_path):
     app.extensions["tinyscim"].store.close()
 
 
-def test_a_shared_store_and_a_shared_log_are_reported_together(tmp_path, capsys):
+def test_a_shared_store_and_a_shared_log_are_reported_together(tmp_path):
     (tmp_path / "config.toml").write_text('[store]\npath = "config.toml"\n[log]\npath = "config.toml"\n')
-    with pytest.raises(SystemExit):
+    with pytest.raises(ConfigError) as stopped:
         create_app(tmp_path / "config.toml")
-    store, log = capsys.readouterr().err.splitlines()
+    store, log = str(stopped.value).splitlines()
     assert "[store] path must be a file of its own" in store
     assert "[log] path must be a file of its own" in log
