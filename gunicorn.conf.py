@@ -17,17 +17,22 @@ import config as configuration
 from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
 from config.reload import wait_until_complete
+from runtime.networks import with_free_port
 from runtime.redact import redact
 from runtime.worker import DeadlineWorker, Slots
 
 try:
     _config = read_checked(configuration.default_path())
+    if (_bind := with_free_port(_config.server.bind)) != _config.server.bind:
+        # The workers read it too: the panel's connection test needs the port.
+        os.environ["TINYSCIM_SERVER__BIND"] = _bind
+        _config = read_checked(configuration.default_path())
     _owner = owner_of(ServiceFiles(_config).paths()) if os.geteuid() == 0 else None
 except configuration.ConfigError as error:
     application.refuse_to_start(str(error))
 
 _server = _config.server
-wsgi_app = "app:create_app()"
+wsgi_app = f"{application.__name__}:create_app()"
 bind = _server.bind
 workers = _server.workers
 worker_class = DeadlineWorker

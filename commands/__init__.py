@@ -1,16 +1,19 @@
-"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `store` and `log`."""
+"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `config`, `store` and `log`."""
 
 from flask import Flask
 
 from commands.client import client
+from commands.config import config
 from commands.log import log
 from commands.panel import panel
 from commands.setup import setup
 from commands.store import group as store
 from commands.token import token
 
+COMMANDS = (setup, token, client, panel, config, store, log)
+
 
 def register(app: Flask) -> None:
     """Add the commands to an application."""
-    for command in (setup, token, client, panel, store, log):
+    for command in COMMANDS:
         app.cli.add_command(command)

@@ -76,7 +76,7 @@ def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
         yield f"  Address:       {_panel(server)}"
         yield f"  Password:      {password}"
         yield "The password is shown only once. Set your own with: flask panel password"
-    if shown_origin(server):
+    if server.socket and not server.public_url:
         yield "Set public_url under [server] to your proxy's URL, because bind is a Unix socket and has no URL."
     elif not server.public_url.startswith("https:"):
         yield "Entra only calls public HTTPS addresses. Put a proxy in front and set public_url under [server], or use"
@@ -84,8 +84,12 @@ def _instructions(server: Server, token: str, password: str) -> Iterator[str]:
 
 
 def shown_origin(server: Server) -> str:
-    """Return a placeholder for the origin if the service listens on a Unix socket without a public URL."""
-    return "<public_url>" if server.socket and not server.public_url else ""
+    """Return a placeholder if the service has no public URL, and listens on a Unix socket or any free port."""
+    if server.public_url:
+        return ""
+    if server.bind.endswith(":0"):
+        return f"{server.local_origin.removesuffix('0')}<port>"
+    return "<public_url>" if server.socket else ""
 
 
 def _panel(server: Server) -> str:

@@ -19,7 +19,7 @@ from config.options import (
     StoreOptions,
     Token,
 )
-from config.reading import ConfigError, default_path, parse, read
+from config.reading import ConfigError, default_path, overrides, parse, parse_text, read, read_text
 
 __all__ = [
     "NEVER",
@@ -41,6 +41,9 @@ __all__ = [
     "StoreOptions",
     "Token",
     "default_path",
+    "overrides",
     "parse",
+    "parse_text",
     "read",
+    "read_text",
 ]

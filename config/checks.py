@@ -11,11 +11,14 @@ _LABEL = r"\w(?:[\w-]{0,61}\w)?"
 
 
 def is_address(text: str) -> bool:
-    """Return whether gunicorn can listen on it: host:port, [IPv6]:port or unix:/path."""
+    """Return whether gunicorn can listen on it: host:port, [IPv6]:port or unix:/path.
+
+    With port 0 it chooses a free one.
+    """
     if text.startswith("unix:"):
         return bool(re.fullmatch(r"unix:/.*[^/]", text))
     found = re.fullmatch(rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[([0-9A-Fa-f:.]+)\]):([0-9]{{1,5}})", text)
-    return found is not None and 0 < int(found[2]) < 65_536 and (found[1] is None or _is_ip(found[1]))
+    return found is not None and int(found[2]) < 65_536 and (found[1] is None or _is_ip(found[1]))
 
 
 def is_base_path(text: str) -> bool:

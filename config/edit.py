@@ -3,10 +3,8 @@
 import re
 import secrets
 import time
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +14,7 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import NEVER, ConfigError, Connection, Panel, parse, read
+from config import NEVER, ConfigError, Connection, Panel, overrides, parse_text, read
 from config.reload import PLACED, wait_until_complete
 from config.tokens import TEST_PREFIX, is_test_name, new_token
 from fileio.atomic import replace_atomically
@@ -121,7 +119,7 @@ def set_password(path: Path, password: str) -> None:
 
 def restore_panel(path: Path, panel: Panel) -> None:
     """Restore the panel's password and secret. Raises Refused."""
-    _set(path, "panel", asdict(panel))
+    _set(path, "panel", {"password_hash": panel.password_hash, "secret": panel.secret})
 
 
 def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
@@ -130,6 +128,12 @@ def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 
 def _update(document: TOMLDocument, name: str, values: Mapping[str, Any]) -> None:
+    for option in values:
+        if given := overrides().get((name, option)):
+            raise Refused(
+                f"The environment variable {given.variable} sets {option} under [{name}], and has precedence over the "
+                "file. Change it there, and restart the service."
+            )
     document.setdefault(name, tomlkit.table()).update(values)
 
 
@@ -154,9 +158,9 @@ def changing(path: Path) -> Iterator[TOMLDocument]:
             document = tomlkit.parse(_ended(path.read_text(encoding="utf-8-sig")))
             yield document
             text = _ended(tomlkit.dumps(document))
-            parse(tomllib.loads(text), path)
+            parse_text(text, path)
             _replace(path.resolve(), text)
-    except (OSError, ConfigError, tomlkit.exceptions.ParseError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ConfigError, tomlkit.exceptions.ParseError) as error:
         raise Refused(f"{path} was not changed: {error}") from None
 
 

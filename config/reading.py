@@ -1,14 +1,16 @@
-"""Reads config.toml into a frozen `Config`; every error names the file, the table and the key."""
+"""Reads config.toml and the environment into a frozen `Config`; every error names its source, the table and the key."""
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from marshmallow import ValidationError
 
+from config import environment
+from config.environment import Override
 from config.options import Config
 from config.schema import ConfigSchema, error_lines
 
@@ -34,15 +36,28 @@ def default_path() -> Path:
 
 
 def read(path: Path) -> Config:
-    """Read a file. Raises ConfigError."""
+    """Read a file and the environment, which takes precedence. Raises ConfigError."""
+    return parse_text(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        config = parse(tomllib.loads(text), path)
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; copy config.example.toml to it") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    except ValueError as error:  # not TOML, not UTF-8, or a number with too many digits
+    except UnicodeError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_text(text: str, path: Path) -> Config:
+    """Return the configuration in this text of the file and in the environment. Raises ConfigError."""
+    given = overrides()
+    try:
+        config = parse(environment.merged(tomllib.loads(text), given.values()), path, given.values())
+    except ValueError as error:  # not TOML, or a number with too many digits
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: a value is nested too deeply") from None
@@ -51,11 +66,25 @@ def read(path: Path) -> Config:
     return config
 
 
-def parse(tables: Mapping[str, Any], path: Path | None = None) -> Config:
-    """Return the configuration in these tables, which were read from the file at `path`. Raises ConfigError."""
+def overrides() -> dict[tuple[str, str], Override]:
+    """Return the options that the environment sets, by table and option. Raises ConfigError."""
+    try:
+        return environment.overrides()
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse(tables: Mapping[str, Any], path: Path | None = None, given: Iterable[Override] = ()) -> Config:
+    """Return the configuration in these tables, which were read from the file at `path`. Raises ConfigError.
+
+    Errors in the `given` options of the environment name the variable instead of the file.
+    """
     try:
         config: Config = ConfigSchema(is_file=path is not None).load(tables)
     except ValidationError as error:
-        source = path or "configuration"
-        raise ConfigError(*(f"{source}: {line}" for line in error_lines(error.messages_dict))) from None
+        reasons = []
+        for line in error_lines(error.messages_dict):
+            source = next((one.variable for one in given if one.is_cause_of(line)), path or "configuration")
+            reasons.append(f"{source}: {line}")
+        raise ConfigError(*reasons) from None
     return replace(config, path=path)

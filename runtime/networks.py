@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
+from contextlib import suppress
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -29,3 +31,16 @@ def client_network(text: str) -> str:
     if address is None:
         return "unknown"
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def with_free_port(bind: str) -> str:
+    """Return the address with a port that is free now if its port is 0.
+
+    An address that cannot be used is returned as it is: gunicorn reports it.
+    """
+    host, _, port = bind.rpartition(":")
+    if port == "0":
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with suppress(OSError), socket.create_server((host.strip("[]"), 0), family=family) as probe:
+            return f"{host}:{probe.getsockname()[1]}"
+    return bind

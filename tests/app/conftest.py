@@ -26,9 +26,9 @@ def config_path(tmp_path: Path) -> Path:
 def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a flask command on the configuration, as a shell would."""
     # A stdout that is not buffered fails at once, and leaves nothing that could fail at the end.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
     def run(*arguments: str, stdout: Any = subprocess.PIPE, **options: Any) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         return subprocess.run(
             [sys.executable, "-m", "flask", *arguments],
             cwd=ROOT,
