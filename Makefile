@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command 'make lock' --upgrade
 PINNED := --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run demo test test-long fuzz lint lock audit pictures bench clean
+.PHONY: run demo test test-long fuzz lint lock audit dist release pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -36,14 +36,27 @@ lint: $(VENV)/.dev
 # Raises every version within what pyproject.toml allows. The development's requirements have the same versions of what
 # the service needs.
 lock: $(VENV)/.dev
-	@$(LOCK) --group pyproject.toml:run --output-file requirements.txt
-	@$(LOCK) --group pyproject.toml:dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 # Fails, too, if nothing could be compared: the advisories are on the network.
 audit: $(VENV)/.dev
 	@found=$$($(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements-dev.txt 2>&1); \
 	status=$$?; case "$$status $$found" in "0 "* | *"Found "*) echo "$$found"; exit $$status;; esac; \
 	echo "The advisory database cannot be reached, so nothing was audited: $$(echo "$$found" | tail -1)" >&2; exit 2
+
+dist: $(VENV)/.dev
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+
+# Uploads nothing.
+release:
+	@test -z "$$(git status --porcelain)" || { echo "Commit or remove these first:" >&2; git status --short >&2; exit 1; }
+	@$(MAKE) lint test-long test dist
+	@version=$$($(BIN)/python -m hatchling version); notes=dist/tinyscim-$$version.md; \
+	awk -v heading="## $$version" '/^## / { found = $$0 == heading; next } found' CHANGELOG.md > $$notes; \
+	grep -q . $$notes || { echo "CHANGELOG.md has no section $$version" >&2; exit 1; }; \
+	echo "Built $$(ls dist | tr '\n' ' ')"
 
 # A service of its own, a made-up tenant, and the emulator that provisions the one from the other. The service listens on
 # PORT, or on another if that one is taken.
@@ -74,7 +87,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.log
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(CONFIG): | config.example.toml
 	install -m 600 config.example.toml $@

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from scim.schema.attributes import COMMON, LONGEST_NAME, Attribute, AttributeMap, DefinitionError, Lengths, Schema, fold
@@ -249,7 +249,7 @@ def _check_unique_names(declared: list[_Declared]) -> None:
 
 def _built_in() -> list[dict[str, Any]]:
     """Read the schemas that come with the service, in a fixed order."""
-    folder = resources.files("scim.schema") / "core"
+    folder = Path(__file__).with_name("core")
     names = ("User", "Group", "EnterpriseUser", "IDmelonUser")
     return [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in names]
 

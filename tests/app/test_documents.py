@@ -15,6 +15,7 @@ PAGES = [
     ROOT / name
     for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "bench/README.md", "entra/README.md")
 ] + sorted((ROOT / "docs").rglob("*.md"))
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 README = (ROOT / "README.md").read_text()
 
 
@@ -129,9 +130,9 @@ def test_the_entry_pages_are_short(name, lines):
     assert len((ROOT / name).read_text().splitlines()) <= lines
 
 
-def test_the_changelog_has_nothing_but_additions_before_the_first_release():
+def test_the_changelog_has_nothing_but_additions_in_the_first_release():
     headings = re.findall(r"^#+ (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
-    assert headings == ["Changelog", "Unreleased", "Added"]
+    assert headings == ["Changelog", VERSION, "Added"]
 
 
 def test_the_readme_and_the_project_name_the_same_versions_of_python():

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.serving import ROOT
 
-GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS = {"run": PROJECT["project"]["dependencies"], **PROJECT["dependency-groups"]}
 FILES = {"run": "requirements.txt", "dev": "requirements-dev.txt"}
 
 
