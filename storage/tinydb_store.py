@@ -104,7 +104,9 @@ class TinyDBStore:
             try:
                 commit_log.refresh()
                 commit_log.retry_cut()
-                if commit_log.needs_merge:  # for example, because the disk was full
+                if commit_log.misses_snapshot:
+                    commit_log.compact(wait=False)
+                elif commit_log.needs_merge:  # for example, because the disk was full
                     commit_log.finish_compaction()
                 elif commit_log.size > self.compact_after:
                     commit_log.compact(wait=False)

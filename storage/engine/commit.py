@@ -3,54 +3,22 @@
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
-from threading import Event, Lock
-from time import monotonic
+from threading import Lock
 
 from fileio.atomic import replace_atomically
 from fileio.locks import FairLock, locked
 from storage.base import Index, StoreError, Unavailable
-from storage.engine.compaction import merge
+from storage.engine.batch import Batch
+from storage.engine.compaction import merge, write_version
 from storage.engine.corruption import Problem, refuse
-from storage.engine.journal import create, encode_changes, encode_line, start_position
+from storage.engine.journal import create, encode_changes, start_position
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.recovery import Checkpoint, check_journal_end, known_end, load, replay
 from storage.engine.shared_state import End, WalIndex, decode_end
 from storage.engine.tinydb_adapter import Transaction
 from storage.engine.versions import Version
 
-BATCH_SECONDS = 0.01  # after which a batch takes no further transactions
-
 log = logging.getLogger("tinyscim.storage")
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Transactions of one process that become durable together: their lines, and the state after them."""
-
-    head: Checkpoint
-    durable: int  # the offset that each line states
-    lines: list[bytes] = field(default_factory=list)
-    error: StoreError | None = None
-    done: Event = field(default_factory=Event)
-    began: float = field(default_factory=monotonic)
-
-    def add(self, version: Version, member: bytes) -> None:
-        """Add a transaction."""
-        line, position = encode_line(self.head.position, self.durable, member)
-        self.lines.append(line)
-        self.head = Checkpoint(version, self.head.journal, position)
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether others have waited long enough."""
-        return monotonic() - self.began > BATCH_SECONDS
-
-    def wait(self) -> None:
-        """Wait until the batch is durable. Raises Unavailable if it is not kept."""
-        self.done.wait()
-        if self.error:
-            raise Unavailable(str(self.error), full=getattr(self.error, "full", False)) from self.error
 
 
 class CommitLog:
@@ -86,6 +54,11 @@ class CommitLog:
         """Return whether an ended journal is not in the snapshot yet, or not removed."""
         with os_errors_as_unavailable():
             return any(older < self._durable.journal.generation for older in self._files.generations())
+
+    @property
+    def misses_snapshot(self) -> bool:
+        """Return whether the snapshot was deleted, without which no other process can open the store."""
+        return not self._files.snapshot.exists()
 
     def latest(self) -> Version:
         """Return the newest durable version of all processes."""
@@ -125,8 +98,13 @@ class CommitLog:
     def compact(self, *, wait: bool) -> None:
         """Move the journal into the snapshot while others write. Raises Locked if `wait` is false."""
         with os_errors_as_unavailable(), locked(self._files.lock("compact"), wait=wait):
-            self._end_journal()
-            merge(self._files, self._durable.journal.generation)
+            is_missing = self.misses_snapshot
+            first = self._end_journal()
+            if is_missing:
+                log.warning("%s was deleted, so it is written again from memory", self._files.snapshot)
+                write_version(self._files, first.version, first.journal.generation, first.position.sequence)
+            else:
+                merge(self._files, first.journal.generation)
 
     def finish_compaction(self) -> None:
         """Merge ended journals into the snapshot without starting a generation. Raises Locked."""
@@ -277,8 +255,8 @@ class CommitLog:
         what = "%s: dropped %d bytes of an interrupted write, which was not acknowledged; %s"
         log.warning(what, checkpoint.journal.path, len(tail), kept)
 
-    def _end_journal(self) -> None:
-        """End the journal, so that every process continues in the following one."""
+    def _end_journal(self) -> Checkpoint:
+        """End the journal, so that every process continues in the following one, and return its beginning."""
         with self._turn():
             if self._batch:
                 self._end_batch(self._batch)
@@ -293,3 +271,4 @@ class CommitLog:
             batch.head = first
             self._end_batch(batch)
         batch.wait()
+        return first

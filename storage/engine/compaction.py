@@ -10,10 +10,11 @@ from itertools import groupby
 from time import monotonic, sleep
 from typing import TypeVar
 
-from storage.engine.encoding import dump
+from storage.engine.encoding import decode, dump
 from storage.engine.journal import Journal, decode_changes, start_position
 from storage.engine.paths import Files
 from storage.engine.snapshot import Meta, Row, Snapshot, known_meta, save
+from storage.engine.versions import Version
 
 WORK_SECONDS = 0.001  # between two pauses
 T = TypeVar("T")
@@ -29,6 +30,24 @@ def merge(files: Files, generation: int) -> None:
         last = meta.last | {kind: max([meta.last.get(kind, 0), *positions]) for kind, positions in changed.items()}
         rows = throttled(merged(Snapshot(files.snapshot).rows(), changed))
         save(files.snapshot, rows, Meta(generation, sequence, last))
+    _remove_before(files, generation)
+
+
+def write_version(files: Files, version: Version, generation: int, sequence: int) -> None:
+    """Write a snapshot of a version that a generation continues, and remove the journals before it."""
+    last = {kind: table.last for kind, table in version.tables().items()}
+    save(files.snapshot, throttled(rows_of(version)), Meta(generation, sequence, last))
+    _remove_before(files, generation)
+
+
+def rows_of(version: Version) -> Iterator[Row]:
+    """Yield every document of a version, as a snapshot has it."""
+    for kind, table in version.tables().items():
+        for position, raw in table.documents.items():
+            yield Row(kind, position, dump(decode(raw)), 0)
+
+
+def _remove_before(files: Files, generation: int) -> None:
     for old in files.generations():
         if old < generation:
             files.journal(old).unlink(missing_ok=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from fileio.atomic import replace_atomically
 from storage.base import Document, Index, Reader, Store, StoreCorrupted, StoreError, Writer
+from storage.engine.compaction import rows_of
 from storage.engine.corruption import CheckDocument, accept
-from storage.engine.encoding import decode, dump
+from storage.engine.encoding import dump
 from storage.engine.paths import Files, os_errors_as_unavailable
-from storage.engine.snapshot import Meta, Row
+from storage.engine.snapshot import Meta
 from storage.engine.snapshot import pieces as snapshot_pieces
 from storage.engine.tinydb_adapter import View
 from storage.maintenance.repair import Salvage, exclusive, keep_originals, replace_all
@@ -32,13 +33,8 @@ def backup(view: View, path: Path) -> int:
 
 def backup_pieces(view: View) -> Iterator[bytes]:
     """Yield the contents of a backup."""
-    tables = view.version.tables()
-    rows = (
-        Row(kind, position, dump(decode(raw)), 0)
-        for kind, table in tables.items()
-        for position, raw in table.documents.items()
-    )
-    return snapshot_pieces(rows, Meta(last={kind: table.last for kind, table in tables.items()}))
+    last = {kind: table.last for kind, table in view.version.tables().items()}
+    return snapshot_pieces(rows_of(view.version), Meta(last=last))
 
 
 def restore(

@@ -12,7 +12,8 @@ from storage.base import Index, StoreCorrupted
 from storage.engine.paths import Files
 from storage.maintenance.repair import check
 from storage.tinydb_store import TinyDBStore
-from tests.support.storage import ids_of, journal_of, opened, reboot, state, user
+from tests.support.commits import wait_for
+from tests.support.storage import ids_of, insert, journal_of, opened, reboot, state, user, user_ids
 
 
 def test_a_lone_surrogate_in_a_line_of_an_older_version_is_read(filled):
@@ -182,3 +183,16 @@ def test_a_snapshot_that_stock_tinydb_rewrites_meanwhile_is_said_to_be_rewritten
     users = state(filled)["User"]
     assert len(users) == 15
     assert users[2] == (3, user(3, title="edited"))
+
+
+def test_a_snapshot_that_is_deleted_meanwhile_is_written_again_from_memory(filled, open_store, monkeypatch, caplog):
+    monkeypatch.setattr("storage.tinydb_store.TICK", 0.02)
+    store = opened(filled)
+    before = user_ids(store)
+    filled.unlink()
+    wait_for(filled.exists)
+    insert(store, 20)
+    assert f"{filled} was deleted, so it is written again from memory" in caplog.text
+    assert user_ids(open_store()) == [*before, "u20"]
+    store.close()
+    assert not check(Files(filled)).problems

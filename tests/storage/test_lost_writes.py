@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from storage.base import Unavailable
-from tests.support.commits import fail
+from tests.support.commits import fail, wait_for
 from tests.support.processes import end, start
 from tests.support.storage import insert, opened, reboot, state, user_ids
 
@@ -80,11 +80,7 @@ def test_a_store_that_was_cut_back_by_itself_can_be_written(open_store, faults, 
     assert not attempt(store, 1)
     assert store.read_only
     faults.names = set()
-    for _ in range(500):
-        if not store.read_only:
-            break
-        threading.Event().wait(0.01)
-    assert not store.read_only
+    wait_for(lambda: not store.read_only)
     assert user_ids(store) == []
 
 

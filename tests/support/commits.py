@@ -43,9 +43,14 @@ def queue_up(store, function, *args):
     """Run the function in a thread, and return once it waits for its transaction."""
     waiting = len(store._commit_log._waiting)
     thread = in_thread(function, *args)
+    wait_for(lambda: len(store._commit_log._waiting) > waiting)
+    return thread
+
+
+def wait_for(condition):
     for _ in range(500):
-        if len(store._commit_log._waiting) > waiting:
-            return thread
+        if condition():
+            return
         threading.Event().wait(0.01)
     raise AssertionError
 
