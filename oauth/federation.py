@@ -18,7 +18,7 @@ from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
 from config import Federation
-from oauth.keys import ALGORITHMS, MAX_LIFETIME, KeyCache, UnknownKey
+from oauth.keys import ALGORITHMS, MAX_LIFETIME, FetchError, KeyCache, UnknownKey
 from oauth.token_request import OAuthError
 from runtime.shared_ids import SharedIds
 
@@ -58,7 +58,7 @@ def _signed_claims(assertion: str, jwks_url: str, keys: KeyCache) -> dict[str, A
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
     try:
         return jwt.decode(assertion, find_key, registry=registry).claims
-    except UnknownKey as error:
+    except (UnknownKey, FetchError) as error:
         raise _invalid(str(error)) from None
     except UnsupportedAlgorithmError:
         raise _invalid(f"its algorithm is not one of {', '.join(ALGORITHMS)}") from None

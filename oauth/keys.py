@@ -4,14 +4,17 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fileio.atomic import make_folder, open_to_read, replace_atomically
 from fileio.locks import locked
+
+if TYPE_CHECKING:
+    import httpx
 
 # Asymmetric ones alone: with HS256, the public key would be the secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "Ed448")
@@ -19,7 +22,7 @@ MAX_LIFETIME = 86_400  # seconds for which an assertion may work, and for which 
 
 PAUSE = 60.0  # seconds between two fetches from one URL
 STALE = 86_400.0  # seconds after which keys are fetched again when they are needed, as one may have been withdrawn
-TIMEOUT = 5.0  # seconds for all of the answer
+TIMEOUT = 5.0  # seconds from looking up the host's name to the last byte
 MAX_BYTES = 500_000
 _MIN_RSA_CHARACTERS = 342  # of a modulus of 2,048 bits in base64
 
@@ -59,36 +62,42 @@ class KeyCache:
         self._lock = Lock()
 
     def find(self, url: str, id: str) -> Jwk:
-        """Return the key with an id. Raises UnknownKey."""
+        """Return the key with an id. Raises UnknownKey, or FetchError if the keys are not up to date."""
         cached = self._read().get(url, Cached())
-        if id not in cached.keys or self._clock() - cached.fetched > STALE:
+        if id not in cached.keys or not 0 <= self._clock() - cached.fetched <= STALE:
             cached = self.refresh(url)
-        if id not in cached.keys:
-            problem = f", which could not be fetched: {cached.problem}" if cached.problem else ""
-            raise UnknownKey(f"its key is not among the {len(cached.keys)} keys of {url}{problem}")
-        return cached.keys[id]
+        if id in cached.keys:
+            return cached.keys[id]
+        reason = f"its key is not among the {len(cached.keys)} keys of {url}"
+        if cached.problem:
+            raise FetchError(f"{reason}, which could not be fetched: {cached.problem}")
+        raise UnknownKey(reason)
 
     def refresh(self, url: str) -> Cached:
         """Fetch the keys, unless that was tried within a minute, and return what is known of them.
 
-        Other workers wait for the result instead of fetching too.
+        No lock is held meanwhile: requests that need the keys at that time get those that are known.
         """
-        with self._lock, self._locked_file():
+        with self._locked():
             cached, now = self._read().get(url, Cached()), self._clock()
             if 0 <= now - cached.attempted < PAUSE:
                 return cached
-            try:
-                cached = Cached(fetch(url), now, now)
-            except FetchError as error:
-                cached = replace(cached, attempted=now, problem=str(error))
-                log.warning("the keys of %s could not be fetched: %s", url, error)
+            self._write(url, replace(cached, attempted=now, problem="another request is fetching them"))
+        try:
+            keys = fetch(url)
+            now = self._clock()
+            cached = Cached(keys, now, now)
+        except FetchError as error:
+            cached = replace(cached, attempted=self._clock(), problem=str(error))
+            log.warning("the keys of %s could not be fetched: %s", url, error)
+        with self._locked():
             self._write(url, cached)
-            return cached
+        return cached
 
     @contextmanager
-    def _locked_file(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Lock the file; if that fails, other workers fetch the keys by themselves."""
-        with ExitStack() as stack:
+        with self._lock, ExitStack() as stack:
             try:
                 if self._path:
                     make_folder(self._path.parent)
@@ -99,14 +108,14 @@ class KeyCache:
 
     def _read(self) -> dict[str, Cached]:
         """Return the cached keys by URL; a missing or damaged file has none."""
-        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+        with suppress(OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             if self._path:
                 with open_to_read(self._path) as file:
-                    self._cached = {url: Cached(**fields) for url, fields in json.load(file).items()}
+                    self._cached = {url: _cached(**fields) for url, fields in json.load(file).items()}
         return self._cached
 
     def _write(self, url: str, cached: Cached) -> None:
-        self._cached = {**self._cached, url: cached}
+        self._cached = {**self._read(), url: cached}
         if self._path:
             text = json.dumps({url: asdict(one) for url, one in self._cached.items()})
             try:
@@ -115,44 +124,60 @@ class KeyCache:
                 log.error("%s: %s; each worker fetches the keys", self._path, error.strerror)
 
 
+def _cached(keys: Mapping[str, Jwk], fetched: float, attempted: float, problem: str) -> Cached:
+    """Return what a file has of a URL. Raises an exception if it is damaged."""
+    return Cached({id: dict(key) for id, key in keys.items()}, float(fetched), float(attempted), str(problem))
+
+
 def fetch(url: str) -> dict[str, Jwk]:
     """Fetch the keys of a URL, by id; redirects are not followed. Raises FetchError."""
-    import httpx  # with the first assertion only: it takes a fifth of the start-up time of a command
+    import asyncio  # with the first assertion only: they take a fifth of the start-up time of a command
 
-    # Compressed answers are not asked for: their real size would be known too late.
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    import httpx
+
     try:
-        with httpx.Client(timeout=TIMEOUT) as client, client.stream("GET", url, headers=headers) as response:
-            if response.status_code != 200:
-                raise FetchError(f"the answer's status is {response.status_code}, not 200")
-            return _by_id(json.loads(_body(response.iter_raw(8_192))))
-    except httpx.TimeoutException:
-        raise FetchError(f"there was no answer within {TIMEOUT:g} seconds") from None
+        answer = _body(httpx.AsyncClient(timeout=TIMEOUT), url)
+        # Unlike asyncio.run, close() does not wait for the look-up of a host's name, which cannot be cancelled.
+        with closing(asyncio.new_event_loop()) as loop:
+            return _by_id(json.loads(loop.run_until_complete(asyncio.wait_for(answer, TIMEOUT))))
+    except TimeoutError:
+        raise FetchError(f"there was no complete answer within {TIMEOUT:g} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchError(f"could not connect: {error}") from None
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise FetchError("the answer is not a set of keys (RFC 7517 section 5)") from None
 
 
-def _body(pieces: Iterator[bytes]) -> bytes:
-    end, body = time.monotonic() + TIMEOUT, b""
-    for piece in pieces:
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise FetchError(f"the answer has more than {MAX_BYTES} bytes")
-        if time.monotonic() > end:
-            raise FetchError(f"the answer took more than {TIMEOUT:g} seconds")
+async def _body(client: "httpx.AsyncClient", url: str) -> bytes:
+    # Compressed answers are not asked for: their real size would be known too late.
+    headers, body = {"Accept": "application/json", "Accept-Encoding": "identity"}, b""
+    async with client, client.stream("GET", url, headers=headers) as response:
+        if response.status_code != 200:
+            raise FetchError(f"the answer's status is {response.status_code}, not 200")
+        async for piece in response.aiter_raw(8_192):
+            body += piece
+            if len(body) > MAX_BYTES:
+                raise FetchError(f"the answer has more than {MAX_BYTES} bytes")
     return body
 
 
 def _by_id(body: Any) -> dict[str, Jwk]:
-    """Return the keys that can verify an assertion: public ones with an id, for signatures, and long enough."""
-    return {key["kid"]: _public(key) for key in body["keys"] if isinstance(key.get("kid"), str) and _is_usable(key)}
+    """Return the keys that can verify an assertion; others are ignored (RFC 7517 section 5)."""
+    return {key["kid"]: _public(key) for key in body["keys"] if _is_usable(key)}
 
 
-def _is_usable(key: Jwk) -> bool:
-    is_long_enough = key.get("kty") != "RSA" or len(key["n"]) >= _MIN_RSA_CHARACTERS
-    return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig" and is_long_enough
+def _is_usable(key: Any) -> bool:
+    """Return whether a key has an id, is for signatures, and is long enough."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+
+    try:
+        JWKRegistry.import_key(dict(_public(key)))
+        is_long_enough = key["kty"] != "RSA" or len(key["n"]) >= _MIN_RSA_CHARACTERS
+        is_asymmetric = key["kty"] in ("RSA", "EC", "OKP")
+        return isinstance(key["kid"], str) and is_asymmetric and key.get("use", "sig") == "sig" and is_long_enough
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def _public(key: Jwk) -> Jwk:

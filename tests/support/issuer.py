@@ -3,10 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from joserfc import jwt
@@ -35,12 +35,17 @@ def make_key(kid: str = "key-1", kind: str = "RSA") -> Any:
 
 
 class Issuer:
-    """Signs assertions; its server answers with `keys`, or with `status` and `body` if they are given."""
+    """Signs assertions; its server answers with `keys`, or with `status` and `body` if they are given.
+
+    It sets `asked`, then waits for `may_answer` before it answers.
+    """
 
     def __init__(self) -> None:
         self.keys: list[Any] = [make_key()]
         self.status, self.headers, self.body = 200, {}, None
         self.requests = 0
+        self.asked, self.may_answer = Event(), Event()
+        self.may_answer.set()
         self.url = ""
 
     def federation(self, **changes: Any) -> dict[str, Any]:
@@ -77,19 +82,23 @@ def issuing() -> Iterator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.requests += 1
+            issuer.asked.set()
+            issuer.may_answer.wait(30)
             public = json.dumps({"keys": [key.as_dict(private=False) for key in issuer.keys]}).encode()
             body = public if issuer.body is None else issuer.body
             self.send_response(issuer.status)
             for name, value in {**issuer.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # the client has given up
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         issuer.url = f"http://127.0.0.1:{server.server_port}/keys"
         yield issuer
+        issuer.may_answer.set()
         server.shutdown()
