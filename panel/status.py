@@ -78,7 +78,7 @@ def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejec
     """
     last = activity.last_request
     rejections = [one for one in activity.entra_rejections() if one.last > last]
-    is_heard = now - last <= MISSED and not _valid_names(config).isdisjoint(activity.probed)
+    is_heard = now - last <= MISSED and not _valid_names(config).isdisjoint(activity.probed_tokens)
     telling = [one for one in rejections if one.token or not is_heard]
     return max(telling, key=lambda one: (bool(one.token), one.last), default=None)
 

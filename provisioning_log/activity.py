@@ -22,12 +22,14 @@ _KEPT = 31 * 24  # hours
 _MAX_CYCLES = 500
 _MAX_ROWS = 20_000
 _MAX_NAMES = 200
-# Programs that people and scripts use. Entra may send no User-Agent at all.
-_TOOLS = ("curl", "python", "werkzeug", "mozilla", "postman", "insomnia", "wget", "httpie", "go-http", "powershell")
+# Programs that people use are never taken for Entra. Entra may send no User-Agent at all.
+_TOOLS = ("curl", "mozilla", "postman", "insomnia", "wget", "httpie", "powershell")
+# Scripts are taken for Entra only if they send its probe themselves, as an emulator or a test does.
+_LIBRARIES = ("python", "werkzeug", "go-http", "java", "node", "axios")
 
 
 class Client(NamedTuple):
-    """The token of a request, and `via`: "tool" by its User-Agent; "probe" or "stranger" if the token was rejected.
+    """The token of a request, and `via`: "tool" or a library by its User-Agent; "probe" or "stranger" if rejected.
 
     Changes that the service makes itself have no token; their `via` is their cause.
     """
@@ -89,13 +91,13 @@ class Bucket(NamedTuple):
 class Activity:
     """All counts. Their names are "requests", "failed", "rejected" (401), and `CHANGES`.
 
-    `probed` has the tokens with which Entra's probe came, and when it came last.
+    `probed` has the clients of which Entra's probe came, and when it came last.
     """
 
     counts: Counter[tuple[int, Client, str]] = field(default_factory=Counter)
     cycles: list[Cycle] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-    probed: dict[str, float] = field(default_factory=dict)
+    probed: dict[Client, float] = field(default_factory=dict)
 
     def note(self, event: Event) -> None:
         """Count an event."""
@@ -108,16 +110,16 @@ class Activity:
             cycle = self._cycle(client, event.time, event.time)
             for name in names:
                 cycle.counts[name] += 1
-            if event.is_probe and not client.via:
-                self.probed[event.token] = event.time
+            if event.is_probe and client.via != "tool":
+                self.probed[client] = event.time
         elif event.rejection and not event.token:
             self._add_rejection(Rejection(*event.rejection, client.via, event.time, event.time))
 
     def merge(self, other: "Activity") -> None:
         """Add the counts of another worker."""
         self.counts.update(other.counts)
-        for name, moment in other.probed.items():
-            self.probed[name] = max(moment, self.probed.get(name, 0.0))
+        for client, moment in other.probed.items():
+            self.probed[client] = max(moment, self.probed.get(client, 0.0))
         for cycle in other.cycles:
             self._cycle(cycle.client, cycle.start, cycle.end).counts.update(cycle.counts)
         for rejection in other.rejections:
@@ -125,8 +127,15 @@ class Activity:
         self._prune()
 
     def is_entra(self, client: Client) -> bool:
-        """Return whether a client is Entra: its probe has come with the token, or with one that was rejected."""
-        return client.via == "probe" or (client.via != "tool" and client.token in self.probed)
+        """Return whether a client is Entra: it has sent Entra's probe, or a token with which the probe once came."""
+        if client.via == "stranger":
+            return client.token in self.probed_tokens
+        return client.via == "probe" or client in self.probed
+
+    @property
+    def probed_tokens(self) -> set[str]:
+        """The names of the tokens with which Entra's probe came."""
+        return {client.token for client in self.probed}
 
     @property
     def entra_cycles(self) -> list[Cycle]:
@@ -172,7 +181,7 @@ class Activity:
             "counts": [[hour, *client, name, count] for (hour, client, name), count in self.counts.items()],
             "cycles": [[*cycle.client, cycle.start, cycle.end, cycle.counts] for cycle in self.cycles],
             "rejections": [asdict(rejection) for rejection in self.rejections],
-            "probed": self.probed,
+            "probed": [[*client, moment] for client, moment in self.probed.items()],
         }
 
     def _cycle(self, client: Client, start: float, end: float) -> Cycle:
@@ -225,14 +234,16 @@ def read_activity(body: Any) -> Activity:
             for token, via, start, end, counts in islice(body["cycles"], _MAX_CYCLES)
         ],
         [Rejection(**one) for one in body["rejections"]],
-        {str(name): float(moment) for name, moment in body["probed"].items()},
+        {Client(str(token), str(via)): float(moment) for token, via, moment in islice(body["probed"], _MAX_NAMES)},
     )
 
 
 def _client(event: Event) -> Client:
-    is_tool = event.user_agent.lower().startswith(_TOOLS)
+    agent = event.user_agent.lower()
+    is_tool = agent.startswith(_TOOLS)
     if event.token:
-        return Client(event.token, "tool" if is_tool else "")
+        library = next((name for name in _LIBRARIES if agent.startswith(name)), "")
+        return Client(event.token, "tool" if is_tool else library)
     if event.cause:
         return Client("", event.cause)
     return Client("", "probe" if event.is_probe and not is_tool else "stranger")

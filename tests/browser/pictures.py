@@ -69,7 +69,7 @@ def _counted(data: Path) -> Iterator[None]:
         for hour in range(1, 24)
         for kind, weight in weights.items()
     ]
-    body = {"counts": counts, "cycles": [], "rejections": [], "probed": {}}
+    body = {"counts": counts, "cycles": [], "rejections": [], "probed": []}
     (data / "tinyscim.counts.json").write_text(json.dumps(body))
     yield
 

@@ -76,13 +76,23 @@ def test_a_client_that_sends_the_probe_is_entra_from_then_on(logged, activity):
     assert found.entra_cycles[-1].counts["requests"] == 3
 
 
-@pytest.mark.parametrize("agent", ["curl/8.5.0", "python-httpx/0.28", "PostmanRuntime/7", "Mozilla/5.0 (X11)"])
+@pytest.mark.parametrize("agent", ["curl/8.5.0", "PostmanRuntime/7", "Mozilla/5.0 (X11)"])
 def test_tools_are_never_taken_for_entra(logged, activity, agent):
     probe(logged.scim, {"User-Agent": agent})
     assert activity().last_request == 0
     probe(logged.scim)
     logged.scim.create_user()  # by the test's client, with Entra's token
     assert activity().entra_cycles[-1].counts == {"requests": 1}
+
+
+def test_a_script_counts_as_entra_only_if_it_sends_the_probe_itself(logged, activity):
+    probe(logged.scim)
+    last = activity().last_request
+    script = {"User-Agent": "python-httpx/0.28"}
+    logged.scim.get("/Users", headers=script)  # with Entra's token
+    assert activity().last_request == last
+    probe(logged.scim, script)
+    assert activity().last_request > last
 
 
 @pytest.mark.parametrize("filter", ['externalId eq "{}"', 'userName eq "{}x"', 'userName eq "ann"', 'id eq "{}"'])

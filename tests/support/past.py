@@ -15,5 +15,5 @@ def move_to_past(counts: Path, seconds: float) -> None:
             cycle[2:4] = (moment - seconds for moment in cycle[2:4])
         for rejection in body["rejections"]:
             rejection |= {name: rejection[name] - seconds for name in ("first", "last")}
-        body["probed"] = {name: moment - seconds for name, moment in body["probed"].items()}
+        body["probed"] = [[*client, moment - seconds] for *client, moment in body["probed"]]
         replace_atomically(counts, [json.dumps(body).encode()])
