@@ -27,7 +27,7 @@ def authenticate_by_secret(request: TokenRequest, config: Config) -> tuple[Clien
 def authenticate_by_assertion(
     request: TokenRequest, config: Config, keys: KeyCache, used: SharedIds
 ) -> tuple[Client, str]:
-    """Return the client, and the id of its federation. Raises OAuthError."""
+    """Return the client, and the id of its federation. Raises OAuthError, FetchError."""
     from oauth.federation import verify  # with the first assertion only: it takes half of a command's start-up time
 
     client = client_of(request, config)

@@ -18,7 +18,7 @@ from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
 from config import Federation
-from oauth.keys import ALGORITHMS, MAX_LIFETIME, FetchError, KeyCache, UnknownKey
+from oauth.keys import ALGORITHMS, MAX_LIFETIME, KeyCache, UnknownKey
 from oauth.token_request import OAuthError
 from runtime.shared_ids import SharedIds
 
@@ -38,7 +38,7 @@ _REASONS = {
 def verify(assertion: str, federation: Federation, keys: KeyCache, used: SharedIds) -> None:
     """Raise OAuthError, with the reason for the log, unless the federation's workload identity signed the assertion.
 
-    One with a `jti` works once.
+    One with a `jti` works once. Raises FetchError if the issuer's keys cannot be fetched.
     """
     if len(assertion) > _MAX_CHARACTERS:
         raise _invalid(f"it has more than {_MAX_CHARACTERS} characters")
@@ -58,7 +58,7 @@ def _signed_claims(assertion: str, jwks_url: str, keys: KeyCache) -> dict[str, A
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
     try:
         return jwt.decode(assertion, find_key, registry=registry).claims
-    except (UnknownKey, FetchError) as error:
+    except UnknownKey as error:
         raise _invalid(str(error)) from None
     except UnsupportedAlgorithmError:
         raise _invalid(f"its algorithm is not one of {', '.join(ALGORITHMS)}") from None

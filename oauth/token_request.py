@@ -10,11 +10,15 @@ SCOPES = {"scim": "read-write", "scim.read": "read-only"}  # by the words of a r
 class OAuthError(Exception):
     """An error of RFC 6749 section 5.2. The client gets its code alone; the reason is for the logs.
 
-    `has_expired`: the secret was right and has expired, so the client itself sent it.
+    `has_expired`: the secret was right and has expired, so the client itself sent it. `retry_after`: the same request
+    may succeed after so many seconds.
     """
 
-    def __init__(self, code: str, reason: str, *, has_expired: bool = False) -> None:
-        self.code, self.reason, self.has_expired = code, reason, has_expired
+    def __init__(
+        self, code: str, reason: str, status: int = 400, *, retry_after: int = 0, has_expired: bool = False
+    ) -> None:
+        self.code, self.reason, self.retry_after, self.has_expired = code, reason, retry_after, has_expired
+        self.status = 401 if code == "invalid_client" else status
         super().__init__(reason)
 
 

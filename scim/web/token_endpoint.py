@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from config import Client, Config
 from oauth.access_tokens import Grant, as_token, issue
 from oauth.authentication import authenticate_by_assertion, authenticate_by_secret
-from oauth.keys import ALGORITHMS, KeyCache
+from oauth.keys import ALGORITHMS, FetchError, KeyCache
 from oauth.token_request import SCOPES, OAuthError, TokenRequest, granted_scope, read_token_request
 from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
@@ -21,6 +21,7 @@ from scim.web.request import request, service, token_url
 
 METADATA = "/.well-known/oauth-authorization-server"
 MAX_BYTES = 16_384  # an assertion of Entra's has about 2,000
+_LATER = "temporarily_unavailable"
 _FORM = "application/x-www-form-urlencoded"
 
 log = logging.getLogger("tinyscim.oauth")
@@ -59,15 +60,12 @@ class TokenEndpoint:
         try:
             given = read_token_request(_form(), _basic())
             claimed = config.client(given.client_id)
-            if wait := self._throttle.attempt(request.remote_addr or "", claimed.id if claimed else "-"):
-                return _too_many(wait, claimed)
             return self._granted(given, config)
         except OAuthError as error:
             return _refused(error, claimed)
 
     def _granted(self, given: TokenRequest, config: Config) -> Response:
         client, credential = self._authenticated(given, config)
-        self._throttle.forgive(request.remote_addr or "", client.id)
         scope = granted_scope(given.scopes, client.scope)
         seconds = config.oauth.access_token_minutes * 60
         text = issue(service().access_token_key(), Grant(client.id, credential, scope), seconds)
@@ -76,6 +74,24 @@ class TokenEndpoint:
         return _answer({"access_token": text, "token_type": "Bearer", "expires_in": seconds, "scope": scope})
 
     def _authenticated(self, given: TokenRequest, config: Config) -> tuple[Client, str]:
+        """Return the client, and what it signed in with. Raises OAuthError.
+
+        Only failures are throttled: a right secret cannot be guessed, and no attacker can lock it out.
+        """
+        address, client = request.remote_addr or "", config.client(given.client_id)
+        try:
+            found = self._checked(given, config)
+        except OAuthError as error:
+            if wait := self._throttle.attempt(address, client.id if client else "-"):
+                reason = f"{error.reason}; after too many failures, the next answer comes in {math.ceil(wait)} s"
+                raise OAuthError(_LATER, reason, 429, retry_after=math.ceil(wait)) from None
+            raise
+        except FetchError as error:
+            raise OAuthError(_LATER, f"the assertion was not verified: {error}", 503, retry_after=5) from None
+        self._throttle.forgive(address, given.client_id)
+        return found
+
+    def _checked(self, given: TokenRequest, config: Config) -> tuple[Client, str]:
         if given.assertion:
             return authenticate_by_assertion(given, config, self._keys, self._used)
         return authenticate_by_secret(given, config)
@@ -114,23 +130,18 @@ def _basic() -> tuple[str, str] | None:
 
 def _refused(error: OAuthError, client: Client | None) -> Response:
     log.warning("request=%s client %s got no token (%s): %s", request.id, _shown(client), error.code, error.reason)
-    status = 401 if error.code == "invalid_client" else 400
-    _emit(error, client, status)
-    return _answer({"error": error.code}, status, {"WWW-Authenticate": 'Basic realm="SCIM"'} if status == 401 else {})
+    _emit(error, client)
+    headers = {"WWW-Authenticate": 'Basic realm="SCIM"'} if error.status == 401 else {}
+    if error.retry_after:
+        headers["Retry-After"] = str(error.retry_after)
+    return _answer({"error": error.code}, error.status, headers)
 
 
-def _emit(error: OAuthError, client: Client | None, status: int) -> None:
+def _emit(error: OAuthError, client: Client | None) -> None:
     """Send the refusal to the observers. It counts as the client's only if the client itself sent the request."""
     request.rejection = ("expired", client.name) if client and error.has_expired else ("sign-in", "")
     said = f"The sign-in of client {_shown(client)} was refused: {error.reason}"
-    service().emit_event(request.event(status, {"detail": said}, query={}))
-
-
-def _too_many(wait: float, client: Client | None) -> Response:
-    seconds = math.ceil(wait)
-    reason = "request=%s client %s from %s must wait for %d s: too many failed sign-ins"
-    log.warning(reason, request.id, _shown(client), request.remote_addr, seconds)
-    return _answer({"error": "invalid_client"}, 429, {"Retry-After": str(seconds)})
+    service().emit_event(request.event(error.status, {"detail": said}, query={}))
 
 
 def _shown(client: Client | None) -> str:

@@ -7,6 +7,8 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
+from oauth import keys
+from runtime.throttle import FREE
 from tests.support.issuer import APP, AUDIENCES, ISSUER, SUBJECT, issuing, make_key
 from tests.support.oauth_service import OAuthService, make_client
 
@@ -155,6 +157,23 @@ def test_an_assertion_with_a_jti_works_once(service, issuer, caplog):
     assert service.ask(issuer.form(issuer.assertion(jti="second"))).status_code == 200
     again = issuer.assertion()
     assert [service.ask(issuer.form(again)).status_code for _ in range(2)] == [200, 200]
+
+
+def test_wrong_assertions_are_throttled_and_the_right_one_is_not(service, issuer):
+    wrong = issuer.form(issuer.assertion(make_key("another"), {"kid": "key-1"}))
+    assert [service.ask(wrong).status_code for _ in range(FREE + 1)] == [401] * FREE + [429]
+    assert service.ask(issuer.form()).status_code == 200
+
+
+def test_keys_that_cannot_be_fetched_are_not_the_clients_failure(service, issuer, monkeypatch):
+    monkeypatch.setattr(issuer, "status", 503)
+    answers = [service.ask(issuer.form()) for _ in range(FREE + 2)]
+    found = {(answer.status_code, answer.json["error"], answer.headers["Retry-After"]) for answer in answers}
+    assert found == {(503, "temporarily_unavailable", "5")}
+    assert "WWW-Authenticate" not in answers[0].headers
+    monkeypatch.undo()
+    monkeypatch.setattr(keys, "PAUSE", 0)
+    assert service.ask(issuer.form()).status_code == 200
 
 
 def test_a_client_without_a_federation_cannot_use_an_assertion(service, issuer, caplog):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runtime.throttle import FREE
 from tests.support.oauth_service import OAuthService, make_client
 from tests.support.panel_browser import HASH, Browser
 
@@ -57,6 +58,14 @@ def test_an_expired_secret_counts_as_the_clients_own(service):
     (entry,) = entries(service)
     assert entry["by"] == "name of old"
     assert "has expired: create another" in entry["reason"]
+
+
+def test_a_throttled_sign_in_is_an_entry_too(service):
+    for _ in range(FREE + 1):
+        service.ask({"client_id": "entra-id", "client_secret": "guess"})
+    entry = entries(service)[-1]
+    assert entry["status"] == 429
+    assert "the secret is wrong, or was revoked; after too many failures, the next answer" in entry["reason"]
 
 
 def test_the_panel_shows_the_reason_and_what_to_do(service):

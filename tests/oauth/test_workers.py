@@ -1,11 +1,13 @@
 """Access tokens and failed sign-ins across gunicorn's workers, and across a restart."""
 
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from runtime.throttle import FREE
+from tests.support.issuer import issuing
 from tests.support.oauth_service import make_client
 from tests.support.running_service import running
 
@@ -48,6 +50,18 @@ def test_workers_count_failed_sign_ins_together(service):
     wrong = {**FORM, "client_id": "unknown"}
     answers = [httpx.post(f"{service.url}/oauth2/token", data=wrong).status_code for _ in range(FREE + 1)]
     assert answers == [401] * FREE + [429]
+
+
+def test_a_slow_issuer_stops_nothing_else(tmp_path):
+    with issuing() as issuer, running(tmp_path, clients=[issuer.client()]) as service, ThreadPoolExecutor(12) as pool:
+        issuer.may_answer.clear()
+        form = {"grant_type": "client_credentials", **issuer.form()}
+        asked = [pool.submit(httpx.post, f"{service.url}/oauth2/token", data=form, timeout=30) for _ in range(12)]
+        done = as_completed(asked)
+        early = [next(done).result().status_code for _ in asked[1:]]
+        assert service.send("GET", "/Users").status_code == 200
+        issuer.may_answer.set()
+        assert (early, next(done).result().status_code) == ([503] * 11, 200)
 
 
 def test_no_secret_is_in_the_log_or_the_files(service, folder, token):
