@@ -120,8 +120,8 @@ class Writer(Reader, Protocol):
     def replace(self, kind: str, document: Document) -> None:
         """Replace the document with the same id. Raises Missing, Duplicate."""
 
-    def delete(self, kind: str, id: str) -> None:
-        """Delete the document. Raises Missing."""
+    def delete(self, kind: str, *ids: str) -> None:
+        """Delete documents. Raises Missing before any is deleted."""
 
 
 class Store(Protocol):

@@ -151,9 +151,12 @@ class MemoryStore:
         table.put(position, document)
         self._on_rollback(lambda: table.put(position, before))
 
-    def delete(self, kind: str, id: str) -> None:
-        """Delete the document. Raises Missing."""
-        table, position = self._table(kind), self.position(kind, id)
+    def delete(self, kind: str, *ids: str) -> None:
+        """Delete documents. Raises Missing before any is deleted."""
+        for position in [self.position(kind, id) for id in ids]:
+            self._drop(self._table(kind), position)
+
+    def _drop(self, table: _Table, position: int) -> None:
         before = table.documents[position]
         table.drop(position)
         self._on_rollback(lambda: table.put(position, before))

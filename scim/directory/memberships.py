@@ -136,8 +136,7 @@ class _Group:
 
     def set_members(self, elements: Iterable[Element]) -> MembershipChanges:
         new = {element["value"]: element for element in elements if "value" in element}
-        for member in [one["member"] for one in of_group(self._writer, self._id) if one["member"] not in new]:
-            self._remove_existing(member)
+        self._remove([one for one in of_group(self._writer, self._id) if one["member"] not in new])
         for element in new.values():
             self.add(element)
         return self.changes
@@ -205,12 +204,14 @@ class _Group:
         return {"id": membership_id(self._id, member), "group": self._id, "member": member, **type}
 
     def remove(self, member: str) -> None:
-        if has(self._writer, self._id, member):
-            self._remove_existing(member)
+        stored = self._writer.get(MEMBERSHIP, membership_id(self._id, member))
+        if stored:
+            self._remove([stored.data])
 
-    def _remove_existing(self, member: str) -> None:
-        self._writer.delete(MEMBERSHIP, membership_id(self._id, member))
-        self.changes.note_left(member)
+    def _remove(self, memberships: list[Document]) -> None:
+        self._writer.delete(MEMBERSHIP, *(membership["id"] for membership in memberships))
+        for membership in memberships:
+            self.changes.note_left(membership["member"])
 
 
 def _check_unchanged(operation: Operation, selected: list[str]) -> None:

@@ -5,7 +5,7 @@ copies a part before it changes it, so readers of the other side do not see the 
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from typing import Any, Generic, Self, TypeVar
 
 K = TypeVar("K")
@@ -116,11 +116,14 @@ class Pages(_ForkableMap[int, V]):
             page.clear()
             page.update(rows)
 
-    def discard(self, position: int) -> None:
-        """Delete the value at the position, if there is one."""
-        page = self._writable(position // FAN)
-        self._count(position // NODE, -(position in page))
-        page.pop(position, None)
+    def discard_all(self, positions: Iterable[int]) -> None:
+        """Delete the values at the positions."""
+        for number, group in groupby(sorted(positions), lambda position: position // FAN):
+            page = self._writable(number)
+            before = len(page)
+            for position in group:
+                page.pop(position, None)
+            self._count(number // FAN, len(page) - before)
 
     def items(self, after: int = 0, offset: int = 0) -> Iterator[tuple[int, V]]:
         """Return the positions above `after` with their values, without the first `offset`."""
@@ -193,17 +196,28 @@ class Entries(Buckets[Entry]):
         else:
             self._own_pages(bucket, key, entry).set(position, None)
 
-    def remove(self, key: str, position: int) -> None:
-        """Remove the position from the key."""
+    def remove_all(self, rows: Iterable[tuple[str, int]]) -> None:
+        """Remove positions from their keys."""
         self._sorted = None
-        entry = self.get(key)
-        if isinstance(entry, Pages):
-            pages = self._own_pages(self._writable(hash(key) % BUCKETS), key, entry)
-            pages.discard(position)
-            if not len(pages):
-                self.set(key, None)
-        else:
-            self.set(key, tuple(other for other in entry or () if other != position) or None)
+        many: dict[str, list[int]] = {}
+        for key, position in rows:
+            bucket = self._writable(hash(key) % BUCKETS)
+            entry = bucket.get(key, ())
+            if isinstance(entry, Pages):
+                many.setdefault(key, []).append(position)
+            elif len(entry) > 1:
+                bucket[key] = tuple(other for other in entry if other != position)
+            elif entry == (position,):
+                del bucket[key]
+        for key, positions in many.items():
+            self._remove_pages(key, positions)
+
+    def _remove_pages(self, key: str, positions: Iterable[int]) -> None:
+        bucket = self._writable(hash(key) % BUCKETS)
+        pages = self._own_pages(bucket, key, bucket[key])
+        pages.discard_all(positions)
+        if not len(pages):
+            del bucket[key]
 
     def positions(self, key: str) -> Iterable[int]:
         """Return the positions of a key, in order."""

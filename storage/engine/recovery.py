@@ -5,7 +5,7 @@ from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 
-from storage.base import Index, StoreCorrupted
+from storage.base import Document, Index, StoreCorrupted
 from storage.engine.corruption import Problem, refuse
 from storage.engine.journal import (
     Journal,
@@ -120,13 +120,22 @@ def _known_length(files: Files, journal: Journal, end: End | None) -> int | None
 
 
 def _apply(version: Version, journal: Journal, record: Record) -> None:
-    for number, (kind, position, document) in enumerate(decode_changes(record.body), 1):
+    deleted: dict[str, list[int]] = {}
+    written: list[tuple[str, int, Document]] = []
+    for kind, position, document in decode_changes(record.body):
+        if document is None:
+            deleted.setdefault(kind, []).append(position)
+        else:
+            written.append((kind, position, document))
+    for kind, positions in deleted.items():
+        version.drop(kind, positions)
+    for number, (kind, position, document) in enumerate(written, 1):
         if number % SLICE == 0:
             sleep(0)
         try:
             version.apply(kind, position, document)
         except Exception:
-            what = unindexed(version.indexes, kind, document or {})
+            what = unindexed(version.indexes, kind, document)
             if what is None:
                 raise
             refuse(Problem(journal.path, record.end.line, what))

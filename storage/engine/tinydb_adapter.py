@@ -107,9 +107,13 @@ class Transaction(View):
         """Replace the document with the same id. Raises Missing, Duplicate."""
         self._apply(kind, self.position(kind, document["id"]), document)
 
-    def delete(self, kind: str, id: str) -> None:
-        """Delete the document. Raises Missing."""
-        self._apply(kind, self.position(kind, id), None)
+    def delete(self, kind: str, *ids: str) -> None:
+        """Delete documents. Raises Missing."""
+        positions = [self.position(kind, id) for id in ids]
+        self.version.drop(kind, positions)
+        for position in positions:
+            self._read.pop((kind, position), None)
+            self._changed[kind, position] = None
 
     def _apply(self, kind: str, position: int, document: Document | None) -> None:
         read = self._read.pop((kind, position), None)

@@ -6,13 +6,14 @@ no caller can change it by accident.
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
+from time import sleep
 from typing import Any, Self
 
 from storage.base import Document, Duplicate, Index, Missing, StoredDocument
 from storage.engine.cow import Buckets, Entries, Pages
 from storage.engine.encoding import decode, encode
 
-SLICE = 64  # changes after which a long operation releases the interpreter to other threads
+SLICE = 512  # changes after which a long operation releases the interpreter to other threads
 META = "_tinyscim"  # the snapshot's table of metadata, which has no documents
 
 Change = tuple[str, int, Document | None]
@@ -103,13 +104,18 @@ class Table:
         before = before or self.get(position)
         if check:
             self._check_id(position, document)
+        if before is None:
+            if check:
+                self._check_keys((index, index.keys(document), ()) for index in self.indexes if index.unique)
+            self.add(position, document, encode(document))
+            return
         changes = [_key_changes(index, before, document) for index in self._affected(before, document)]
         if check:
             self._check_keys(changes)
         self.documents.set(position, encode(document))
         self.last = max(self.last, position)
-        if before is None or before["id"] != document["id"]:
-            if before is not None and self.ids.get(before["id"]) == position:
+        if before["id"] != document["id"]:
+            if self.ids.get(before["id"]) == position:
                 self.ids.set(before["id"], None)
             self.ids.set(document["id"], position)
         self._update_entries(position, changes)
@@ -131,13 +137,11 @@ class Table:
         for index, gained, lost in changes:
             for key in gained:
                 self._writable(index).add(key, position, (position,))
-            for key in lost:
-                self._writable(index).remove(key, position)
+            if lost:
+                self._writable(index).remove_all((key, position) for key in lost)
 
-    def _affected(self, before: Document | None, after: Document) -> list[Index]:
+    def _affected(self, before: Document, after: Document) -> list[Index]:
         """Return the indexes in which a document's keys may change."""
-        if before is None:
-            return self.indexes
         members = {index.member for index in self.indexes if index.member}
         unchanged = {member for member in members if _is_same_json(before.get(member), after.get(member))}
         return [index for index in self.indexes if index.member not in unchanged]
@@ -161,25 +165,22 @@ class Table:
             for key in index.keys(document):
                 entries.add(key, position, lone)
 
-    def drop(self, position: int, before: Document | None = None) -> None:
-        """Delete the document at the position, if there is one; the position is not used again."""
-        before = before or self.get(position)
-        self.last = max(self.last, position)
-        if before is None:
-            return
-        self.documents.discard(position)
-        self.ids.set(before["id"], None)
+    def drop(self, positions: Iterable[int]) -> None:
+        """Delete the documents at the positions, if there are any; the positions are not used again."""
+        rows = [(position, self.get(position)) for position in positions]
+        self.last = max(self.last, *(position for position, _ in rows))
+        there = [(position, before) for position, before in rows if before]
+        self.documents.discard_all(position for position, _ in there)
+        for _, before in there:
+            self.ids.set(before["id"], None)
         for index in self.indexes:
-            for key in index.keys(before):
-                self._writable(index).remove(key, position)
+            gone = ((key, position) for position, before in there for key in set(index.keys(before)))
+            self._writable(index).remove_all(gone)
 
 
-def _key_changes(index: Index, before: Document | None, after: Document) -> KeyChanges:
+def _key_changes(index: Index, before: Document, after: Document) -> KeyChanges:
     """Return the index, and the keys that a document gains and loses in it."""
-    has = index.keys(after)
-    if before is None:
-        return index, has, ()
-    had = index.keys(before)
+    had, has = index.keys(before), index.keys(after)
     if had == has:
         return index, (), ()
     had, has = set(had), set(has)
@@ -234,11 +235,18 @@ class Version:
         check: bool = False,
     ) -> None:
         """Write the document at the position as `Table.put` does, or delete it if `document` is None."""
-        table = self.writable(kind)
         if document is None:
-            table.drop(position, before)
+            self.drop(kind, [position])
         else:
-            table.put(position, document, before, check=check)
+            self.writable(kind).put(position, document, before, check=check)
+
+    def drop(self, kind: str, positions: Iterable[int]) -> None:
+        """Delete the documents at the positions."""
+        rest = iter(positions)
+        while part := list(islice(rest, SLICE)):
+            self.writable(kind).drop(part)
+            if len(part) == SLICE:
+                sleep(0)
 
     def tables(self) -> dict[str, Table]:
         """Return all tables by kind."""

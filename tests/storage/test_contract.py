@@ -260,3 +260,15 @@ def test_the_order_of_an_index_follows_each_change(full):
         tx.delete("User", before[1])
         tx.insert("User", user(0))
     assert order() == ["u0", *before[2:], before[0]]
+
+
+def test_several_documents_are_deleted_at_once_or_none(full):
+    with full.writing() as tx:
+        with pytest.raises(Missing):
+            tx.delete("User", "u2", "gone")
+        assert tx.get("User", "u2")
+        tx.delete("User", "u2", "u4", "u7")
+        assert ids_of(tx.lookup("User", "title", "even")) == ["u6"]
+    with full.reading() as reader:
+        assert ids_of(reader.scan("User")) == ["u1", "u3", "u5", "u6"]
+        assert ids_of(reader.lookup("User", "title", "odd")) == ["u1", "u3", "u5"]

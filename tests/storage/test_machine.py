@@ -188,7 +188,7 @@ def test_pages_hold_any_positions_in_order(size):
     for number in range(3_000):
         position = chance.randint(1, size)
         if chance.random() < 0.4:
-            pages.discard(position)
+            pages.discard_all([position])
             model.pop(position, None)
         else:
             pages.set(position, number)
