@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.preloaded import preloaded
 from tests.support.unprivileged import SECRET, make_folder, reachable_folder
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +25,12 @@ def config_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def flask(config_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a flask command on the configuration, as a shell would."""
-    # A stdout that is not buffered fails at once, and leaves nothing that could fail at the end.
 
     def run(*arguments: str, stdout: Any = subprocess.PIPE, **options: Any) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         return subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
+            [*preloaded(), "flask", *arguments],
             cwd=ROOT,
-            env={**environment, "SCIM_CONFIG": str(config_path)},
+            env={**os.environ, "SCIM_CONFIG": str(config_path)},
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,

@@ -111,7 +111,7 @@ def test_clients_that_send_half_a_request_hold_nobody_up_for_long(tmp_path, serv
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="processes are found in /proc")
 def test_each_worker_keeps_to_a_cpu_which_the_next_in_its_place_takes_over(tmp_path, serve):
     with serve(tmp_path, new_token("t")[1], workers=2):
         before = pinned_workers(tmp_path)
@@ -134,11 +134,10 @@ def pinned_workers(folder, *, without=None):
 
 
 def workers(folder):
-    """The CPUs of each worker whose configuration is in the folder."""
-    mark = f"SCIM_CONFIG={folder / 'config.toml'}".encode()
+    """The CPUs of each worker whose output is in the folder."""
     parents = {}
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in (place / "environ").read_bytes().split(b"\0"):
+            if (place / "fd" / "1").readlink() == folder / "log":
                 parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
     return {pid: os.sched_getaffinity(pid) for pid, parent in parents.items() if parent in parents}

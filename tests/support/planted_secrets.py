@@ -42,4 +42,5 @@ class Planted:
         return f"Basic {encoded}"
 
     def found_in(self, text):
-        return [one for one in self.all if one.casefold() in text.casefold()]
+        folded = text.casefold()
+        return [one for one in self.all if one.casefold() in folded]

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
+from tests.support.preloaded import preloaded
 from tests.support.serving import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def running(folder: Path, **tables: Any) -> Iterator[Running]:
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "app:create_app()"],
+            [*preloaded(), "gunicorn", "app:create_app()"],
             cwd=ROOT,
             env={**os.environ, "SCIM_CONFIG": str(folder / "config.toml")},
             stdout=log,

@@ -5,7 +5,6 @@ import os
 import random
 import socket
 import subprocess
-import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 import tomlkit
 
 from config.reload import MAX_AGE, SETTLED
+from tests.support.preloaded import preloaded
 from tests.support.scim_client import over_network
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def serving(folder: Path, *tokens: Any, **server: Any):
     with (
         (folder / "log").open("a") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "app:create_app()"],
+            [*preloaded(), "gunicorn", "app:create_app()"],
             cwd=ROOT,
             env={**os.environ, "SCIM_CONFIG": str(folder / "config.toml")},
             stdout=log,

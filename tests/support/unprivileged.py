@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.edit import add_token
+from tests.support.preloaded import preloaded
 
 "".encode("utf-8-sig")  # loads it here, where Python can be read
 
@@ -55,7 +56,7 @@ def reachable_folder() -> Iterator[Path]:
 
 def run_flask(config: Path, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*FLASK, *arguments],
+        [*preloaded(), "flask", *arguments],
         cwd=ROOT,
         env={**os.environ, "SCIM_CONFIG": str(config)},
         stderr=subprocess.PIPE,
