@@ -55,6 +55,15 @@ class Result:
         """The case's name and dialect."""
         return f"{self.case.name}[{self.dialect}]"
 
+    @property
+    def explanation(self) -> list[str]:
+        """What is wrong, its effect on Entra, and how to fix it, in a line each; empty if the case passed."""
+        if not self.message:
+            return []
+        sources = ", ".join(source.name for source in self.case.sources)
+        lines = [self.message, f"Effect: {self.case.effect}", f"Fix: {self.case.fix}", f"Source: {sources}"]
+        return [*lines, f"Request: {curl.command(self.failing)}"] if self.failing else lines
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON document."""
         case = self.case

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from entra import curl, options
+from entra import options
 from entra.validate import reports
 from entra.validate.cases import Result, Status
 from entra.validate.runner import CASES, Run, choose
@@ -69,13 +69,8 @@ def command(url: str, **settings: Any) -> None:
 
 def _print_result(console: Console, result: Result) -> None:
     console.print(f"[{COLOURS[result.status]}]{result.status:<7}[/] {escape(f'{result.name}: {result.case.title}')}")
-    if result.message:
-        sources = ", ".join(source.name for source in result.case.sources)
-        lines = [result.message, f"Effect: {result.case.effect}", f"Fix: {result.case.fix}", f"Source: {sources}"]
-        if result.failing:
-            lines.append(f"Request: {curl.command(result.failing)}")
-        for line in lines:
-            console.print(f"        {escape(line)}")
+    for line in result.explanation:
+        console.print(f"        {escape(line)}")
 
 
 def _print_summary(console: Console, run: Run) -> None:

@@ -38,7 +38,7 @@ class Run:
         """Run every case; stop at once if the address or the token is wrong."""
         for case in dict.fromkeys((FIRST, *self.cases)):
             for dialect in self.dialects if case.both else self.dialects[:1]:
-                result = self._run_case(case, dialect)
+                result = self.run_case(case, dialect)
                 self.finished.append(result)
                 yield result
                 if case is FIRST and result.status is Status.FAILED:
@@ -48,7 +48,8 @@ class Run:
         """Count the results with one status."""
         return sum(result.status is status for result in self.finished)
 
-    def _run_case(self, case: Case, dialect: str) -> Result:
+    def run_case(self, case: Case, dialect: str) -> Result:
+        """Run one case in one dialect, and delete what it has created."""
         probe = Probe(self.endpoint, flag=dialect == "F")
         started = time.monotonic()
         status, message, failing = _check(case, probe)
