@@ -48,15 +48,14 @@ audit: $(VENV)/.dev
 dist: $(VENV)/.dev
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build
+	@version=$$($(BIN)/python -m hatchling version); notes=dist/release-notes.md; \
+	awk -v heading="## $$version" '/^## / { found = $$0 == heading; next } found' CHANGELOG.md > $$notes; \
+	grep -q . $$notes || { echo "CHANGELOG.md has no section $$version" >&2; exit 1; }
 
 # Uploads nothing.
 release:
 	@test -z "$$(git status --porcelain)" || { echo "Commit or remove these first:" >&2; git status --short >&2; exit 1; }
 	@$(MAKE) lint test-long test dist
-	@version=$$($(BIN)/python -m hatchling version); notes=dist/tinyscim-$$version.md; \
-	awk -v heading="## $$version" '/^## / { found = $$0 == heading; next } found' CHANGELOG.md > $$notes; \
-	grep -q . $$notes || { echo "CHANGELOG.md has no section $$version" >&2; exit 1; }; \
-	echo "Built $$(ls dist | tr '\n' ' ')"
 
 # A service of its own, a made-up tenant, and the emulator that provisions the one from the other. The service listens on
 # PORT, or on another if that one is taken.

@@ -14,13 +14,15 @@ pytestmark = pytest.mark.long
 EXAMPLES = sorted(path.name for path in (ROOT / "docs" / "examples").iterdir())
 
 
-@pytest.fixture(scope="module")
-def scripts(wheel, tmp_path_factory):
-    """The programs of an environment in which the wheel and pytest are installed, in the versions that are pinned."""
+@pytest.fixture(scope="module", params=["pinned", "lowest"])
+def scripts(request, wheel, tmp_path_factory):
+    """The programs of an environment with the wheel, and the pinned or the lowest versions of what it needs."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "pip", "install", "--quiet", "--constraint", _pinned(folder), wheel, "pytest"]
-    subprocess.run(pip, check=True, timeout=600)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    pinned, lowest = ["--constraint", _pinned(folder)], ["--resolution", "lowest-direct"]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
+    versions = pinned if request.param == "pinned" else lowest
+    subprocess.run([*install, *versions, wheel, "pytest>=9"], check=True, timeout=600)
     return folder / "bin"
 
 
