@@ -172,8 +172,7 @@ class CommitLog:
             except BaseException:
                 self._write_lock.release()
                 raise
-        position = self._durable.position
-        self._batch = Batch(self._durable, position.offset if self._fsync else 0)
+        self._batch = Batch(self._durable, self._durable.position.offset)
         return self._batch
 
     def _check_end(self) -> None:

@@ -72,7 +72,7 @@ def decode_end(data: bytes) -> End | None:
 
 
 def read_end(path: Path) -> End | None:
-    """Return the end in a wal-index that this process does not use, or None if there is none."""
+    """Return the end in a wal-index that this process does not use, or None."""
     try:
         descriptor = open_existing(path, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""A disk that fails: what was answered is kept, what was refused is gone, and no process writes behind damage."""
+"""A disk that fails: acknowledged writes are kept, refused ones are gone, and no process writes behind damage."""
 
 import logging
 import os

@@ -75,7 +75,7 @@ def compact(store):
 
 
 def check(folder, files, moment):
-    """Start from what is left after a power failure, and compare it with what clients were answered."""
+    """Start from the files that a power failure left, and compare them with the answers that clients had."""
     path = folder / "data.json"
     for name, content in files.items():
         (folder / name).write_bytes(content)

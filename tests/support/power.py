@@ -1,4 +1,4 @@
-"""A disk that remembers what is durable, so that a test can cut the power at every step and look at what is left."""
+"""A disk that remembers which data is durable, so that a test can cut the power at every step."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ Contents = dict[int, bytes]
 
 @dataclass
 class Moment:
-    """What is durable, what the kernel has, and the folder since its last fsync; and what clients were answered."""
+    """The durable data, the kernel's data, the folder since its last fsync, and the answers that clients have."""
 
     folders: list[Names]
     durable: Contents
