@@ -121,22 +121,26 @@ def tinyscim_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def tinyscim_endpoint(pytestconfig: pytest.Config) -> tuple[str, str]:
     """Return the URL and the token of the endpoint under test. Override it to start your own server."""
-    token = os.environ.get("SCIM_TOKEN") or pytestconfig.getini("tinyscim_token")
-    return pytestconfig.getini("tinyscim_url"), token
+    return pytestconfig.getini("tinyscim_url"), _token(pytestconfig)
 
 
 @pytest.fixture
 def tinyscim_entra(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Entra]:
     """Emulate Entra's provisioning service: `.tenant()`, `.sync(tenant)`, `.validate(tinyscim_case)`."""
     options = _marked(request.node)
-    url, token = options.get("url"), options.get("token", "")
-    if not url:
+    if "url" in options:
+        url, token = options["url"], options.get("token") or _token(pytestconfig)
+    else:
         url, token = request.getfixturevalue("tinyscim_endpoint")
     if not url:
         raise pytest.UsageError("Set tinyscim_url in pytest's configuration, or override the fixture tinyscim_endpoint")
     entra = Entra(url, token, _choice(pytestconfig, "tinyscim_mapping", "entra", "idmelon"))
     yield entra
     entra.close()
+
+
+def _token(config: pytest.Config) -> str:
+    return os.environ.get("SCIM_TOKEN") or str(config.getini("tinyscim_token"))
 
 
 def _choice(config: pytest.Config, option: str, default: str, other: str) -> str:
@@ -155,6 +159,8 @@ def _marked(node: Any) -> dict[str, Any]:
 def _cases(names: tuple[str, ...], dialects: str) -> list[ValidationCase]:
     from entra.validate.runner import choose
 
+    if dialects not in ("L", "F", "LF"):
+        raise pytest.UsageError(f'dialects is "L", "F" or "LF", not "{dialects}"')
     try:
         chosen = choose(names)
     except ValueError as error:

@@ -1,10 +1,17 @@
 """Options from the environment, in-process calls, and `flask config show`."""
 
+import os
+import re
+import subprocess
+import sys
+
+import httpx
 import pytest
 
 from app import create_app
 from config import ConfigError, edit, read
 from storage.memory import MemoryStore
+from tests.support.serving import ROOT
 
 HASH = f"scrypt:1024:8:1$a${'0' * 128}"
 
@@ -155,3 +162,22 @@ def test_a_command_prints_an_error_of_the_environment_in_one_line(flask, monkeyp
     run = flask("token", "list")
     reason = "TINYSCIM_SERVER__WORKERS: [server] workers must be from 1 to 64, not 0"
     assert (run.returncode, run.stderr) == (3, f"tinyscim: {reason}\n")
+
+
+def test_port_0_is_a_free_port_that_the_service_prints(tmp_path):
+    (tmp_path / "config.toml").write_text('[server]\nbind = "127.0.0.1:0"\n')
+    (tmp_path / "config.toml").chmod(0o600)
+    environment = {**os.environ, "SCIM_CONFIG": str(tmp_path / "config.toml")}
+    command = [sys.executable, "-m", "gunicorn", "app:create_app()"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        listening = next(line for line in process.stderr if "Listening at" in line)
+        url = re.search(r"http://127\.0\.0\.1:[1-9]\d+", listening)[0]
+        status = httpx.get(f"{url}/healthz", timeout=30).status_code
+        process.terminate()
+        process.stderr.read()
+    assert status == 200
+
+
+def test_setup_shows_that_the_port_is_chosen_later(flask, config_path):
+    config_path.write_text(config_path.read_text().replace("127.0.0.1:8000", "127.0.0.1:0"))
+    assert "http://127.0.0.1:<port>/api/scim/v2" in flask("setup").stdout

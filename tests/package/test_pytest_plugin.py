@@ -132,8 +132,9 @@ UNKNOWN_CASE = 'import pytest\n@pytest.mark.tinyscim(cases=["no"])\ndef test(tin
             ['tinyscim_store is "memory" or "file", not "disk"', 'tinyscim_mapping is "entra" or "idmelon", not "x"'],
         ),
         (UNKNOWN_CASE, "", ["unknown case 'no'"]),
+        (UNKNOWN_CASE.replace('cases=["no"]', 'dialects="FL"'), "", ['dialects is "L", "F" or "LF", not "FL"']),
     ],
-    ids=["endpoint", "options", "case"],
+    ids=["endpoint", "options", "case", "dialect"],
 )
 def test_a_wrong_option_is_reported(run, test, ini, reasons):
     printed = run(test, ini=ini)
