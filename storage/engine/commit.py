@@ -18,6 +18,8 @@ from storage.engine.shared_state import End, WalIndex, decode_end
 from storage.engine.tinydb_adapter import Transaction
 from storage.engine.versions import Version
 
+FAR = 1 << 17  # bytes of the journal that take long to read
+
 log = logging.getLogger("tinyscim.storage")
 
 
@@ -168,12 +170,20 @@ class CommitLog:
         with os_errors_as_unavailable():
             self._write_lock.acquire()
             try:
+                if self._is_far_behind():  # other processes may write while this one reads
+                    self._write_lock.release()
+                    self.refresh()
+                    self._write_lock.acquire()
                 self._check_end()
             except BaseException:
                 self._write_lock.release()
                 raise
         self._batch = Batch(self._durable, self._durable.position.offset)
         return self._batch
+
+    def _is_far_behind(self) -> bool:
+        end = decode_end(self._wal_index.read())
+        return end is not None and abs(end.position.offset - self._durable.position.offset) > FAR
 
     def _check_end(self) -> None:
         """Cut off what a process has written and not made durable."""

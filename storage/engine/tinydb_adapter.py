@@ -109,7 +109,8 @@ class Transaction(View):
 
     def delete(self, kind: str, *ids: str) -> None:
         """Delete documents. Raises Missing."""
-        positions = [self.position(kind, id) for id in ids]
+        table = self.version.table(kind)
+        positions = [table.position(id) for id in ids]
         self.version.drop(kind, positions)
         for position in positions:
             self._read.pop((kind, position), None)
