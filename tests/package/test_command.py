@@ -24,6 +24,11 @@ def test_the_first_start_creates_the_configuration_and_prints_the_first_token_on
         assert listed.stdout.splitlines()[1].startswith("entra "), listed.stderr
         assert project.run("token", "revoke", "entra").returncode == 0
         assert users(scim, token) == 401
+        page = httpx.get(f"{url}/panel/sign-in")
+        assert "tinyscim panel password" in page.text
+        styles = re.findall(r'href="(/panel/static/[^"]+\.css)', page.text)
+        assert styles
+        assert {httpx.get(f"{url}{style}").status_code for style in styles} == {200}
     file = project.folder / "config.toml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert (project.folder / "data" / "tinyscim.json").exists()
