@@ -1,5 +1,6 @@
 """Changes of [[clients]] that the panel and the command line make to the configuration file."""
 
+import secrets
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -56,12 +57,12 @@ def add_secret(path: Path, id: str, lifetime: timedelta = LIFETIME) -> tuple[str
     text, table = new_client_secret(lifetime)
     with changing(path) as document:
         client = _client(document, id)
-        secrets = tables(client, "secrets")
-        for one in [one for one in secrets if has_expired(one)]:
-            secrets.remove(one)
-        if len(secrets) >= MAX_SECRETS:
+        known = tables(client, "secrets")
+        for one in [one for one in known if has_expired(one)]:
+            known.remove(one)
+        if len(known) >= MAX_SECRETS:
             raise Refused(f"A client has at most {MAX_SECRETS} secrets. Revoke one that is no longer used.")
-        secrets.append(tomlkit.item(table))
+        known.append(tomlkit.item(table))
     return table["id"], text
 
 
@@ -85,4 +86,5 @@ def _client(document: TOMLDocument, id: str) -> Table:
 
 
 def _federation(federation: Federation) -> dict[str, Any]:
-    return {**asdict(federation), "audiences": list(federation.audiences)}
+    """Return the table, with an id of its own: tokens of an earlier one with the same values have ended."""
+    return {**asdict(federation), "audiences": list(federation.audiences), "id": secrets.token_hex(4)}

@@ -16,6 +16,11 @@ _HEX = frozenset("0123456789abcdef")
 _ID = "1 to 100 letters, digits and . _ ~ -"
 
 
+def _is_secret_id(text: str) -> bool:
+    """Return whether this can be the id of a secret. Those of federations begin with the word."""
+    return checks.is_id(text) and not text.startswith("federation")
+
+
 def tables(schema: type[TableSchema]) -> fields.Field[Any]:
     """Return the field of an array of tables."""
     return fields.List(fields.Nested(schema), error_messages=NO_TABLES)
@@ -74,7 +79,7 @@ class ClientSecretSchema(HashedSchema):
     """One of [[clients.secrets]]."""
 
     target = ClientSecret
-    id = Text(_ID, checks.is_id, required=True)
+    id = Text(f"{_ID}, not federation…", _is_secret_id, required=True)
 
 
 class FederationSchema(TableSchema):
@@ -85,6 +90,7 @@ class FederationSchema(TableSchema):
     jwks_url = Text("an https URL (http only for this machine's own address)", checks.is_keys_url, required=True)
     subject = Text("a subject, as Entra shows it", bool, required=True)
     audiences = Names('a list like ["api://1a2b3c4d-0000-0000-0000-000000000000"]', bool, least=1, required=True)
+    id = Text(_ID, checks.is_id)
 
 
 class ClientSchema(ScopedSchema):

@@ -181,9 +181,10 @@ class Federation:
     jwks_url: str = ""
     subject: str = ""
     audiences: tuple[str, ...] = ()
+    id: str = ""
 
     @property
-    def id(self) -> str:
+    def credential(self) -> str:
         """The id that access tokens are bound to; any change of the federation makes another."""
         return f"federation-{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]}"
 
@@ -210,7 +211,7 @@ class Client:
 
     def has_credential(self, id: str) -> bool:
         """Return whether the id is that of the federation, or of a secret that has not expired."""
-        is_federation = self.federation is not None and self.federation.id == id
+        is_federation = self.federation is not None and self.federation.credential == id
         return is_federation or any(secret.id == id and secret.is_valid for secret in self.secrets)
 
 

@@ -34,7 +34,7 @@ def authenticate_by_assertion(
     if client.federation is None:
         raise OAuthError("invalid_client", "this client has no [clients.federation]")
     verify(request.assertion, client.federation, keys, used)
-    return client, client.federation.id
+    return client, client.federation.credential
 
 
 def client_of(request: TokenRequest, config: Config) -> Client:

@@ -38,8 +38,9 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
     if now - last > SILENT:
         return Status("silent", "bad", "Silent", _SILENT.format(ago(last)), last)
     cycle = activity.entra_cycles[-1]
-    if cycle.client.token not in _valid_names(config):
-        detail = _REPLACED.format(_end(config, cycle.client.token))
+    name = cycle.client.token
+    if name not in _valid_names(config):
+        detail = _REPLACED.format(_end(config, name), _REMEDIES[_is_client(config, name)])
         return Status("waiting", "calm", "Waiting for the first request", detail, last)
     failed, requests = cycle.counts["failed"], cycle.counts["requests"]
     if failed:
@@ -57,8 +58,7 @@ _SILENT = (
     "provisioning is on and not in quarantine, and that the proxy forwards its requests."
 )
 _REPLACED = (
-    "Entra has not called with a valid token yet: {}, and Entra used it last. Paste another token into Entra, and "
-    "select Test Connection there."
+    "Entra has not called with a valid token yet: {}, and Entra used it last. {}, and select Test Connection there."
 )
 _WAITING = "Entra has not called yet. Follow the setup guide."
 _OTHERS = "Other clients have called, but Entra has not. Follow the setup guide."
@@ -84,20 +84,30 @@ def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejec
 
 
 def _explain(config: Config, rejection: Rejection) -> str:
-    """Return since when and how often requests were rejected, and why."""
+    """Return since when and how often requests were rejected, why, and what to do."""
     often = f"{rejection.count:,} times" if rejection.count > 1 else "once"
     since = f"Entra's requests are rejected (401) since {moment(rejection.first)}, {often} so far"
-    return f"{since}: {_reason(config, rejection)}. Create a new token and paste it into Entra."
+    if rejection.token:
+        reason, is_client = _end(config, rejection.token), _is_client(config, rejection.token)
+    else:
+        reason = _UNNAMED.get(rejection.reason, "their token is unknown")
+        is_client = rejection.reason == "revoked"
+    return f"{since}: {reason}. {_REMEDIES[is_client]}."
 
 
-def _reason(config: Config, rejection: Rejection) -> str:
-    if not rejection.token:
-        return "they have no token" if rejection.reason == "missing" else "their token is unknown"
-    return _end(config, rejection.token)
+_UNNAMED = {"missing": "they have no token", "revoked": "their client was revoked"}
+# For a token, and for a client.
+_REMEDIES = ("Create a new token and paste it into Entra", "Create another client secret and enter it in Entra")
+
+
+def _is_client(config: Config, name: str) -> bool:
+    return any(client.name == name for client in config.clients)
 
 
 def _end(config: Config, name: str) -> str:
-    """Return how and when a token ended last."""
+    """Return how and when a token ended last, or that a client cannot sign in as before."""
+    if _is_client(config, name):
+        return f"what the client “{name}” signed in with was revoked or has expired"
     ends = [
         (token.expires, "expired")
         for token in config.tokens
@@ -105,7 +115,7 @@ def _end(config: Config, name: str) -> str:
     ]
     ends += [(one.ended, _WORDS[one.reason]) for one in config.revoked_tokens if one.name == name and one.ended]
     if not ends:
-        return f"the token “{name}” is no longer valid"
+        return f"the token or client “{name}” is no longer valid"
     ended, word = max(ends)
     return f"the token “{name}” {word} on {moment(ended)}"
 

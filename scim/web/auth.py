@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable
 
 from config import Config, Token
-from config.tokens import hash_token
+from config.tokens import PREFIX, hash_token
 from oauth.access_tokens import ExpiredToken, InvalidToken, token_of
 from scim.errors import TokenExpired, Unauthorized
 
@@ -26,7 +26,7 @@ def authenticate(text: str, config: Config, access_token_key: Callable[[], bytes
         raise Unauthorized(_UNKNOWN, "expired", found[0].name)
     if revoked := [token for token in config.revoked_tokens if hmac.compare_digest(token.sha256, given)]:
         raise Unauthorized(_UNKNOWN, revoked[-1].reason, revoked[-1].name)
-    if not config.clients:
+    if not text.startswith(PREFIX):
         raise Unauthorized(_UNKNOWN)
     try:
         return token_of(access_token_key(), text, config)

@@ -87,6 +87,7 @@ def test_a_client_has_secrets_and_a_federation(read):
         ),
         ("[oauth]\naccess_token_minutes = 59\n", "[oauth] access_token_minutes must be from 60 to 360, not 59"),
         ("[oauth]\naccess_token_minutes = 361\n", "[oauth] access_token_minutes must be from 60 to 360, not 361"),
+        (CLIENT + SECRET.replace('"one"', '"federation-1"') + ENDING, "id must be 1 to 100 letters"),
         ("clients = 1\n", "[[clients]] must be an array of tables"),
         ("clients = [1]\n", "[[clients]] number 1 must be a table"),
     ],
@@ -106,7 +107,8 @@ def test_keys_of_this_machine_may_be_fetched_without_tls(read, url):
 
 def test_each_change_of_a_federation_gives_it_another_id(read):
     ids = {
-        read(ENABLED + CLIENT + FEDERATION.replace(*change)).clients[0].federation.id
+        read(ENABLED + CLIENT + FEDERATION.replace(*change)).clients[0].federation.credential
         for change in (("", ""), ('"s"', '"t"'), ('["a"]', '["a", "b"]'), ("/keys", "/other"), ('example"', 'test"'))
     }
-    assert len(ids) == 5
+    ids |= {read(ENABLED + CLIENT + FEDERATION + 'id = "one"\n').clients[0].federation.credential}
+    assert len(ids) == 6

@@ -1,10 +1,13 @@
 """Refused sign-ins in the provisioning log: the reason, and what to do."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
 
+from config import client_edit
+from config.reload import MAX_AGE
 from runtime.throttle import FREE
 from tests.support.oauth_service import OAuthService, make_client
 from tests.support.panel_browser import HASH, Browser
@@ -81,3 +84,12 @@ def test_the_panel_shows_the_reason_and_what_to_do(service):
 def test_a_sign_in_that_works_is_no_entry(service):
     service.get(service.access_token(SECRET))
     assert entries(service) == []
+
+
+def test_tokens_of_the_only_client_are_reported_as_revoked(tmp_path):
+    service = OAuthService(CLIENT, folder=tmp_path)
+    token = service.access_token(SECRET)
+    client_edit.remove_client(service.path, CLIENT["id"])
+    time.sleep(MAX_AGE)
+    assert service.get(token).status_code == 401
+    assert "or what it signed in with, was revoked or has expired" in entries(service)[0]["reason"]

@@ -116,6 +116,9 @@ def test_a_federation_can_be_added_changed_and_revoked(browser, made, issuer):
         in browser.follow(browser.post(f"{CLIENTS}/revoke?id={id}&credential=federation")).text
     )
     assert browser.scim("GET", "/Users", token=token).status_code == 401
+    assert browser.post(url, four_values(issuer)).status == 200
+    assert browser.scim("GET", "/Users", token=token).status_code == 401  # the same values do not revive it
+    assert ask(browser, **issuer.form(client_id=id)).status_code == 200
     assert sign_in(browser, made).status_code == 200
 
 
@@ -211,3 +214,21 @@ def test_a_client_of_a_running_test_is_not_listed(make_browser):
     browser = make_browser(clients=[table])
     browser.sign_in()
     assert "connection-test" not in browser.get(CLIENTS).text
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "reason"),
+    [(False, "what the client “Entra” signed in with was revoked or has expired"), (True, "their client was revoked")],
+    ids=["secret", "client"],
+)
+def test_after_a_revocation_the_overview_asks_for_another_secret(browser, made, is_whole, reason):
+    token = sign_in(browser, made).json["access_token"]
+    assert browser.probe(token) == 200
+    secret = browser.config["clients"][0]["secrets"][0]["id"]
+    credential = "" if is_whole else f"&credential={secret}"
+    browser.post(f"{CLIENTS}/revoke?id={made.value('client-id')}{credential}")
+    assert "“Entra”" in browser.get("/panel/").text
+    assert browser.probe(token) == 401
+    page = browser.get("/panel/").text
+    assert f"{reason}. Create another client secret and enter it in Entra." in page
+    assert "paste it" not in page
