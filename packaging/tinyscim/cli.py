@@ -45,9 +45,11 @@ def _files(command: Callable[..., Any]) -> Callable[..., Any]:
     file, folder = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
     options: dict[str, Any] = {"expose_value": False, "is_eager": True}
     in_file = click.option(
-        "--config", type=file, callback=_use_config, help="The file.  [default: config.toml]", **options
+        "--config", type=file, callback=_use_config, help="The configuration.  [default: config.toml]", **options
     )
-    in_folder = click.option("--data", type=folder, callback=_use_data, help="The folder of the data.", **options)
+    in_folder = click.option(
+        "--data", type=folder, callback=_use_data, help="Keep the store and the log in this folder.", **options
+    )
     return in_file(in_folder(command))
 
 
