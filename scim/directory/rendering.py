@@ -93,13 +93,18 @@ class ResourceRenderer:
         """Render a stored resource, or return it from the cache."""
         if projection != DEFAULT_PROJECTION:
             return self.render(type, stored.data, projection)
-        key = self._base_url, type.name, stored.raw
-        rendered = self._cache.get(key)
-        if rendered is None:
-            rendered = self.render(type, stored.data, projection)
-            self._cache.put(key, rendered)
-        return rendered
+        return self._cached(type, stored)
 
     def texts(self, type: ResourceType, found: Iterable[StoredDocument], projection: Projection) -> list[bytes]:
         """Render several stored resources of a type."""
-        return [self.render_stored(type, stored, projection).text for stored in found]
+        if projection != DEFAULT_PROJECTION:
+            return [self.render(type, stored.data, projection).text for stored in found]
+        return [self._cached(type, stored).text for stored in found]
+
+    def _cached(self, type: ResourceType, stored: StoredDocument) -> RenderedResource:
+        key = self._base_url, type.name, stored.raw
+        rendered = self._cache.get(key)
+        if rendered is None:
+            rendered = self.render(type, stored.data, DEFAULT_PROJECTION)
+            self._cache.put(key, rendered)
+        return rendered

@@ -188,14 +188,19 @@ def parameter_name(name: str) -> str | None:
 
 
 def load_query(
-    parameters: Mapping[str, Any], *, default_count: int, max_count: int, max_steps: int, message: bool = False
+    parameters: Mapping[str, Any],
+    *,
+    default_count: int,
+    max_count: int,
+    max_steps: int,
+    is_search_request: bool = False,
 ) -> tuple[Query, Projection]:
     """Return a query and its projection. Raises InvalidValue, InvalidFilter, InvalidCount.
 
-    With `message` the parameters are the body of a SearchRequest.
+    With `is_search_request` the parameters are the body of a SearchRequest.
     """
     try:
-        request: SearchRequest = (_SEARCH if message else _QUERY).load(parameters)
+        request: SearchRequest = (_SEARCH if is_search_request else _QUERY).load(parameters)
     except ma.ValidationError as error:
         pages_by_cursor = "cursor" in map(parameter_name, parameters)
         kind = InvalidCount if "count" in error.messages and pages_by_cursor else InvalidValue

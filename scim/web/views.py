@@ -23,7 +23,7 @@ from scim.web.hooks import json_response, log_unknown_attributes
 from scim.web.request import base_url, request, service
 
 
-class _Id(BaseConverter):
+class ResourceIdConverter(BaseConverter):
     """A resource's id in a URL. `.search` is not an id."""
 
     regex = r"(?!\.search$)[^/]+"
@@ -103,7 +103,7 @@ class SearchView(ScimView):
 
     def post(self) -> Response:
         """List the resources that a SearchRequest asks for (RFC 7644 section 3.4.3)."""
-        return _query_response(self._types, request.get_scim_json(), message=True)
+        return _query_response(self._types, request.get_scim_json(), is_search_request=True)
 
 
 class BulkView(ScimView):
@@ -131,14 +131,14 @@ class MeView(ScimView):
 def create_blueprint(registry: Registry) -> Blueprint:
     """Make the endpoints of every resource type, of the root, of Bulk and of Me."""
     scim = Blueprint("scim", __name__)
-    scim.record(lambda state: state.app.url_map.converters.update(id=_Id))
-    every = list(registry.types.values())
-    for type in every:
+    scim.record(lambda state: state.app.url_map.converters.update(id=ResourceIdConverter))
+    types = list(registry.types.values())
+    for type in types:
         _add(scim, type.endpoint, CollectionView, type)
         _add(scim, f"{type.endpoint}/<id:id>", ResourceView, type)
         _add(scim, f"{type.endpoint}/.search", SearchView, [type])
-    _add(scim, "/", RootView, every)
-    _add(scim, "/.search", SearchView, every)
+    _add(scim, "/", RootView, types)
+    _add(scim, "/.search", SearchView, types)
     _add(scim, "/Bulk", BulkView)
     _add(scim, "/Me", MeView)
     return scim
@@ -194,14 +194,16 @@ def _write_response(status: int, result: WriteResult, projection: Projection) ->
     return json_response(resources.render(result.type, result.after, projection).text, status, headers)
 
 
-def _query_response(types: list[ResourceType], parameters: dict[str, Any], *, message: bool = False) -> Response:
+def _query_response(
+    types: list[ResourceType], parameters: dict[str, Any], *, is_search_request: bool = False
+) -> Response:
     limits = service().startup_config.limits
     query, projection = load_query(
         parameters,
         default_count=limits.page_size,
         max_count=limits.max_page_size,
         max_steps=limits.max_query_steps,
-        message=message,
+        is_search_request=is_search_request,
     )
     secret = b"" if query.cursor is None else service().cursor_secret(request.token_name)
     return json_response(_resources().query(types, query, secret, projection))
