@@ -52,7 +52,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
     config.toml beside this module. `store` replaces the configured store. Raises ConfigError if the configuration is
     invalid. Without arguments, as gunicorn and flask call it, it prints a line for each error and ends the process.
     """
-    _set_up_log()
+    set_up_log()
     try:
         return _create_app(config, store)
     except ConfigError as error:
@@ -63,6 +63,7 @@ def create_app(config: Config | Mapping[str, Any] | Path | str | None = None, st
 
 def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: Store | None) -> Flask:
     settings = _configuration(config)
+    set_up_log(settings.log.format)
     own = ServiceFiles(settings)
     own.check_separate()
     check_folders(own.folders())
@@ -84,6 +85,8 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     said = own.warnings if settings.path else None
     app.extensions["tinyscim.expiry_warnings"] = ExpiryWarnings(service.live_config, said)
     app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
+    if settings.metrics.enabled:
+        _install_metrics(app, own.last_backup if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
     endpoints = {"/" + rule.split("/")[1] for rule in rules}
@@ -101,13 +104,13 @@ def refuse_to_start(reason: str) -> NoReturn:
 def warn_of_mode(path: Path | None) -> None:
     """Log at startup that other users may read the configuration."""
     if text := warning(path):
-        _set_up_log()
+        set_up_log()
         logging.getLogger("tinyscim").warning(text)
 
 
 def say_owner(owner: Owner) -> None:
     """Log at startup which user the workers run as."""
-    _set_up_log()
+    set_up_log()
     logging.getLogger("tinyscim").warning(
         "root started the service, so its workers run as %s, who owns %s. That user must be able to read Python and "
         "its packages.",
@@ -119,7 +122,7 @@ def say_owner(owner: Owner) -> None:
 def warn_of_proxy(server: Server) -> None:
     """Warn at startup if clients' addresses will be unknown."""
     if server.public_url.startswith("https:") and not server.trusted_proxies:
-        _set_up_log()
+        set_up_log()
         logging.getLogger("tinyscim").warning(
             "trusted_proxies is 0, but public_url is https, so there is a proxy. The panel sees every visitor under "
             "the proxy's address, and one attacker's failed sign-ins throttle everyone. Set trusted_proxies."
@@ -138,8 +141,9 @@ def open_store(app: Flask) -> None:
 def buffer_request_log() -> None:
     """Write the request log in a thread of this worker, unless other handlers are configured."""
     log = logging.getLogger("tinyscim")
-    if [type(handler.formatter) for handler in log.handlers] == [buffered_logging.Formatter]:
-        log.handlers = [buffered_logging.BufferedStderrHandler()]
+    formatters = [handler.formatter for handler in log.handlers]
+    if len(formatters) == 1 and isinstance(formatters[0], buffered_logging.Formatter):
+        log.handlers = [buffered_logging.BufferedStderrHandler(formatters[0])]
 
 
 def prepare_panel(app: Flask) -> None:
@@ -193,6 +197,16 @@ def _token_endpoint(
     return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME))
 
 
+def _install_metrics(app: Flask, last_backup: Path | None) -> None:
+    try:
+        from scim.web import metrics
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "[metrics] enabled needs a package that is missing. Run: pip install prometheus-client"
+        ) from None
+    metrics.install(app, last_backup)
+
+
 def _configured_store(settings: Config, types: Registry) -> Store:
     options, check = settings.store, partial(check_importable, types)
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
@@ -230,8 +244,8 @@ def _healthz(service: Service) -> Response:
     return Response(text, mimetype="text/plain")
 
 
-def _set_up_log() -> None:
-    """Log to stderr unless logging is already configured."""
+def set_up_log(form: str = "") -> None:
+    """Log to stderr unless logging is already configured; `form` is that of the service's own lines."""
     # The development server's line for each request contains the query, which may have personal data.
     logging.getLogger("werkzeug").addFilter(lambda record: " HTTP/" not in record.getMessage())
     log = logging.getLogger("tinyscim")
@@ -240,3 +254,5 @@ def _set_up_log() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(buffered_logging.Formatter())
         log.addHandler(handler)
+    if form:
+        buffered_logging.use_format(form)

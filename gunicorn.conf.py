@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import struct
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -52,6 +53,14 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 # The application writes its own line for each request.
 accesslog = None
+if _config.log.format == "json":
+    logconfig_dict = {
+        "root": {},
+        "loggers": {"gunicorn.error": {"handlers": ["error_console"], "propagate": False}},
+        "formatters": {"generic": {"()": "runtime.buffered_logging.JsonFormatter"}},
+    }
+# prometheus-client keeps the counts of each worker here. Each start has a folder of its own.
+_metrics = ServiceFiles(_config).metrics / str(time.time_ns())
 
 
 STALLED = 10  # seconds without a byte after which a connection is closed
@@ -60,6 +69,7 @@ STALLED = 10  # seconds without a byte after which a connection is closed
 def on_starting(server: Any) -> None:
     """Log warnings and check the addresses before any worker starts, so that each message appears once."""
     logging.getLogger("gunicorn.error").addFilter(_make_discreet)
+    application.set_up_log(_config.log.format)
     application.warn_of_mode(_config.path)
     application.warn_of_proxy(_server)
     if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # otherwise the sockets are already open
@@ -123,6 +133,8 @@ def post_fork(_: Any, worker: Any) -> None:
         signal.signal(stop, lambda *_: os._exit(0))
     # A replacement worker may start while the file is being rewritten.
     wait_until_complete(configuration.default_path())
+    if _config.metrics.enabled:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
     if worker.cpu is not None:
         with suppress(OSError):  # if it is not allowed, the worker is only slower
             os.sched_setaffinity(0, {worker.cpu})

@@ -1,16 +1,17 @@
-"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `config`, `store` and `log`."""
+"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `config`, `store`, `log` and `metrics`."""
 
 from flask import Flask
 
 from commands.client import client
 from commands.config import config
 from commands.log import log
+from commands.metrics import metrics
 from commands.panel import panel
 from commands.setup import setup
 from commands.store import group as store
 from commands.token import token
 
-COMMANDS = (setup, token, client, panel, config, store, log)
+COMMANDS = (setup, token, client, panel, config, store, log, metrics)
 
 
 def register(app: Flask) -> None:

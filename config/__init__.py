@@ -1,23 +1,19 @@
 """The configuration: options, validation, changes from the panel and the command line, and reloading."""
 
+from config.credentials import NEVER, Client, ClientSecret, Federation, RevokedToken, Token
 from config.options import (
-    NEVER,
     TABLES,
     AttributeNames,
-    Client,
-    ClientSecret,
     Config,
     Connection,
     Directory,
-    Federation,
     Limits,
     LogOptions,
+    Metrics,
     OAuth,
     Panel,
-    RevokedToken,
     Server,
     StoreOptions,
-    Token,
 )
 from config.reading import ConfigError, default_path, overrides, parse, parse_text, read, read_text
 
@@ -34,6 +30,7 @@ __all__ = [
     "Federation",
     "Limits",
     "LogOptions",
+    "Metrics",
     "OAuth",
     "Panel",
     "RevokedToken",

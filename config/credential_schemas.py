@@ -8,8 +8,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from config import checks
+from config.credentials import NEVER, Client, ClientSecret, Federation, RevokedToken, Token
 from config.fields import Moment, Names, TableSchema, Text
-from config.options import NEVER, Client, ClientSecret, Federation, RevokedToken, Token
 
 NO_TABLES: dict[str, Any] = {"invalid": "must be an array of tables"}
 _HEX = frozenset("0123456789abcdef")
@@ -26,12 +26,17 @@ def tables(schema: type[TableSchema]) -> fields.Field[Any]:
     return fields.List(fields.Nested(schema), error_messages=NO_TABLES)
 
 
+def is_hash(text: str) -> bool:
+    """Return whether it is a SHA-256 hash in hex."""
+    return len(text) == 64 and set(text) <= _HEX
+
+
 class HashSchema(TableSchema):
     """A table with the hash of a secret."""
 
     sha256 = Text(
         "a SHA-256 hash in hex",
-        lambda text: len(text) == 64 and set(text) <= _HEX,
+        is_hash,
         is_secret=True,  # it may be the secret itself
         required=True,
     )

@@ -14,9 +14,9 @@ from tomlkit import TOMLDocument
 from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
-from config import NEVER, ConfigError, Connection, Panel, overrides, parse_text, read
+from config import NEVER, ConfigError, Connection, Metrics, Panel, overrides, parse_text, read
 from config.reload import PLACED, wait_until_complete
-from config.tokens import TEST_PREFIX, is_test_name, new_token
+from config.tokens import TEST_PREFIX, is_test_name, new_hashed, new_token
 from fileio.atomic import replace_atomically
 from fileio.locks import locked
 
@@ -115,6 +115,20 @@ def set_password(path: Path, password: str) -> None:
         raise Refused(f"The password must have at least {MIN_PASSWORD} characters.")
     with changing(path) as document:
         _update_panel(document, _panel(password))
+
+
+def set_metrics_token(path: Path) -> tuple[str, Metrics]:
+    """Turn the metrics on with a new token; return it, and what there was before. Raises Refused."""
+    text, hashed = new_hashed(None)
+    with changing(path) as document:
+        previous = Metrics(**document.get("metrics", {}))
+        _update(document, "metrics", {"enabled": True, "sha256": hashed["sha256"]})
+    return text, previous
+
+
+def restore_metrics(path: Path, metrics: Metrics) -> None:
+    """Restore the metrics' token. Raises Refused."""
+    _set(path, "metrics", asdict(metrics))
 
 
 def restore_panel(path: Path, panel: Panel) -> None:

@@ -36,21 +36,27 @@ class Expiry:
 
 def expiring(config: Config) -> list[Expiry]:
     """Return the credentials that expire within 30 days, the first to expire first."""
-    found = [*_tokens(config), *(expiry for client in config.clients for expiry in _secrets(client))]
-    return sorted(found, key=lambda expiry: expiry.end)
+    return sorted((expiry for expiry in expiries(config) if _is_soon(expiry.end)), key=lambda expiry: expiry.end)
+
+
+def expiries(config: Config) -> Iterator[Expiry]:
+    """Yield every credential that expires or has expired: tokens, and the last secret of each client."""
+    yield from _tokens(config)
+    for client in config.clients:
+        yield from _secrets(client)
 
 
 def _tokens(config: Config) -> Iterator[Expiry]:
     for token in config.tokens:
-        if token.expires and _is_soon(token.expires) and not is_test_name(token.name):
+        if token.expires and not is_test_name(token.name):
             remedy = "If Entra uses it, create another token and enter it in Entra before then."
             yield Expiry(f"The token “{token.name}”", token.expires.astimezone(UTC), remedy)
 
 
 def _secrets(client: Client) -> Iterator[Expiry]:
-    """Yield the client's secret that expires last, if it expires soon: others have been replaced by it."""
+    """Yield the client's secret that expires last: others have been replaced by it."""
     last = max(client.secrets, key=lambda secret: _end(secret.expires), default=None)
-    if last and last.expires and _is_soon(last.expires) and not is_test_name(client.name):
+    if last and last.expires and not is_test_name(client.name):
         remedy = "Create another secret and enter it in Entra before then."
         yield Expiry(f"Secret {last.id} of the client “{client.name}”", last.expires.astimezone(UTC), remedy)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
-from config.options import NEVER
+from config.credentials import NEVER
 
 UNKNOWN = "is unknown"
 

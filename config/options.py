@@ -1,8 +1,7 @@
 """The options and their defaults, one frozen dataclass per table; `config.schema` validates them."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.checks import host_name, is_loopback
+from config.credentials import Client, RevokedToken, Token
 
-NEVER = "never"
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # by the address that stands for all
 
 
@@ -102,12 +101,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """[log]: the provisioning log."""
+    """[log]: the provisioning log, and the form of the lines on stderr."""
 
     path: str = "data/provisioning.jsonl"
     max_bytes: int = 20_000_000
     days: int = 90
     record_reads_until: str = ""
+    format: str = "text"
 
     @property
     def records_reads(self) -> bool:
@@ -116,103 +116,11 @@ class LogOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """One of [[tokens]]: a bearer token's name, hash and limits."""
-
-    name: str = ""
-    sha256: str = ""
-    created: datetime | None = None
-    expires: datetime | None = None
-    scope: str = "read-write"
-
-    @property
-    def read_only(self) -> bool:
-        """Whether the token may only read."""
-        return self.scope == "read-only"
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it has not expired."""
-        return _is_ahead(self.expires)
-
-
-@dataclass(frozen=True, slots=True)
-class RevokedToken:
-    """One of [[revoked_tokens]]: a token that no longer works. It grants nothing and explains why it is rejected."""
-
-    name: str = ""
-    sha256: str = ""
-    reason: str = "revoked"
-    ended: datetime | None = None
-
-
-def _is_ahead(moment: datetime | None) -> bool:
-    return moment is None or datetime.now(UTC) < moment
-
-
-@dataclass(frozen=True, slots=True)
 class OAuth:
     """[oauth]: how clients get access tokens."""
 
     token_endpoint: str = "/oauth2/token"  # noqa: S105  # a path
     access_token_minutes: int = 60
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """One of [[clients.secrets]]: its hash and limits."""
-
-    id: str = ""
-    sha256: str = ""
-    created: datetime | None = None
-    expires: datetime | None = None
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it has not expired."""
-        return _is_ahead(self.expires)
-
-
-@dataclass(frozen=True, slots=True)
-class Federation:
-    """[clients.federation]: the workload identity whose assertions sign the client in."""
-
-    issuer: str = ""
-    jwks_url: str = ""
-    subject: str = ""
-    audiences: tuple[str, ...] = ()
-    id: str = ""
-
-    @property
-    def credential(self) -> str:
-        """The id that access tokens are bound to; any change of the federation makes another."""
-        return f"federation-{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One of [[clients]]: an OAuth client with its secrets, or its workload identity."""
-
-    id: str = ""
-    name: str = ""
-    scope: str = "read-write"
-    secrets: tuple[ClientSecret, ...] = ()
-    federation: Federation | None = None
-
-    @property
-    def read_only(self) -> bool:
-        """Whether the client may only read."""
-        return self.scope == "read-only"
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it can sign in."""
-        return self.federation is not None or any(secret.is_valid for secret in self.secrets)
-
-    def has_credential(self, id: str) -> bool:
-        """Return whether the id is that of the federation, or of a secret that has not expired."""
-        is_federation = self.federation is not None and self.federation.credential == id
-        return is_federation or any(secret.id == id and secret.is_valid for secret in self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +142,14 @@ class Panel:
     def is_on(self) -> bool:
         """Whether there is a password to sign in with."""
         return bool(self.password_hash and self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """[metrics]: who may read /metrics; without a token, only this machine."""
+
+    enabled: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +176,7 @@ class Config:
     panel: Panel = Panel()
     attribute_names: AttributeNames = AttributeNames()
     oauth: OAuth = OAuth()
+    metrics: Metrics = Metrics()
     tokens: tuple[Token, ...] = ()
     revoked_tokens: tuple[RevokedToken, ...] = ()
     clients: tuple[Client, ...] = ()
@@ -295,4 +212,5 @@ TABLES: dict[str, Any] = {
     "panel": Panel,
     "attribute_names": AttributeNames,
     "oauth": OAuth,
+    "metrics": Metrics,
 }

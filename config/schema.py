@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from config import checks
-from config.credential_schemas import NO_TABLES, ClientSchema, RevokedTokenSchema, TokenSchema, tables
+from config.credential_schemas import NO_TABLES, ClientSchema, RevokedTokenSchema, TokenSchema, is_hash, tables
 from config.fields import UNKNOWN, Names, Number, Switch, TableSchema, Text
 from config.options import (
     AttributeNames,
@@ -16,6 +16,7 @@ from config.options import (
     Directory,
     Limits,
     LogOptions,
+    Metrics,
     OAuth,
     Panel,
     Server,
@@ -50,8 +51,9 @@ class ServerSchema(TableSchema):
         errors = {}
         if server.public_url.rstrip("/").endswith(server.base_path):
             errors["public_url"] = ["must not end in base_path, which is appended to it"]
-        if server.base_path.split("/")[1] == "panel":
-            errors["base_path"] = ["must not be under /panel, where the web panel is"]
+        if (top := server.base_path.split("/")[1]) in ("panel", "metrics"):
+            what = "the web panel is" if top == "panel" else "the metrics are"
+            errors["base_path"] = [f"must not be under /{top}, where {what}"]
         if errors:
             raise ValidationError(errors)
 
@@ -102,6 +104,7 @@ class LogSchema(TableSchema):
     max_bytes = Number(100_000, 200_000_000)
     days = Number(1, 3_650)
     record_reads_until = Text('a time like "2030-01-31T12:00:00Z"', lambda text: not text or checks.is_moment(text))
+    format = Text('"text" or "json"', lambda word: word in ("text", "json"))
 
 
 class ConnectionSchema(TableSchema):
@@ -143,6 +146,14 @@ class OAuthSchema(TableSchema):
     access_token_minutes = Number(60, 360)
 
 
+class MetricsSchema(TableSchema):
+    """[metrics]."""
+
+    target = Metrics
+    enabled = Switch()
+    sha256 = Text("what `flask metrics token` writes", lambda text: not text or is_hash(text), is_secret=True)
+
+
 class ConfigSchema(TableSchema):
     """The whole configuration; a file that grants access must also state the limits of it."""
 
@@ -156,6 +167,7 @@ class ConfigSchema(TableSchema):
     panel = fields.Nested(PanelSchema)
     attribute_names = fields.Nested(AttributeNamesSchema)
     oauth = fields.Nested(OAuthSchema)
+    metrics = fields.Nested(MetricsSchema)
     tokens = tables(TokenSchema)
     revoked_tokens = tables(RevokedTokenSchema)
     clients = tables(ClientSchema)
@@ -205,7 +217,7 @@ class ConfigSchema(TableSchema):
         """Check that the token endpoint has a path of its own."""
         server, oauth = data.get("server", Server()), data.get("oauth", OAuth())
         path = f"{oauth.token_endpoint}/"
-        if path.startswith((f"{server.base_path}/", "/panel/", "/healthz/", "/.well-known/")):
+        if path.startswith((f"{server.base_path}/", "/panel/", "/healthz/", "/metrics/", "/.well-known/")):
             raise ValidationError({"oauth": {"token_endpoint": ["must not be the path of another page"]}})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -12,13 +12,13 @@ PREFIX = "tscim_"
 
 def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
     """Return a new token of 256 random bits, and its [[tokens]] table."""
-    text, hashed = _new_hashed(lifetime)
+    text, hashed = new_hashed(lifetime)
     return text, {"name": name, **hashed, "scope": scope(read_only=read_only)}
 
 
 def new_client_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
     """Return a new client secret of 256 random bits, and its [[clients.secrets]] table."""
-    text, hashed = _new_hashed(lifetime)
+    text, hashed = new_hashed(lifetime)
     return text, {"id": f"{hashed['created']:%Y-%m-%d}-{secrets.token_hex(4)}", **hashed}
 
 
@@ -27,7 +27,8 @@ def scope(*, read_only: bool) -> str:
     return "read-only" if read_only else "read-write"
 
 
-def _new_hashed(lifetime: timedelta | None) -> tuple[str, dict[str, Any]]:
+def new_hashed(lifetime: timedelta | None) -> tuple[str, dict[str, Any]]:
+    """Return a new secret of 256 random bits, and what is stored of it."""
     text = PREFIX + secrets.token_urlsafe(32)
     created = datetime.now(UTC).replace(microsecond=0)
     expires = NEVER if lifetime is None else created + lifetime

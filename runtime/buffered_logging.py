@@ -1,10 +1,14 @@
 """The service's log on stderr: its format, and a handler that writes many lines with one system call."""
 
+import json
 import logging
 import sys
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 from runtime.background import BackgroundTask
 from runtime.redact import redact
@@ -25,6 +29,31 @@ class Formatter(logging.Formatter):
         return redact(super().format(record))
 
 
+class JsonFormatter(Formatter):
+    """Formats each record as one JSON object: the members of a request's line are members of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON, redacted."""
+        text = record.getMessage() + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "process": record.process,
+            "message": redact(text),
+        }
+        if isinstance(record.args, Mapping):
+            entry |= {name: redact(value) if isinstance(value, str) else value for name, value in record.args.items()}
+        return json.dumps(entry)
+
+
+def use_format(name: str) -> None:
+    """Give the service's own handlers the formatter of `[log] format`."""
+    for handler in logging.getLogger("tinyscim").handlers:
+        if isinstance(handler.formatter, Formatter):
+            handler.setFormatter(JsonFormatter() if name == "json" else Formatter())
+
+
 class BufferedStderrHandler(logging.Handler):
     """Writes records to stderr: warnings and errors at once, lesser ones a moment later, many in one system call.
 
@@ -32,9 +61,9 @@ class BufferedStderrHandler(logging.Handler):
     the interpreter's lock, and the request then waits to get it back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, formatter: Formatter) -> None:
         super().__init__()
-        self.setFormatter(Formatter())
+        self.setFormatter(formatter)
         self._waiting: deque[logging.LogRecord] = deque()
         self._writing = Lock()
         self._later = BackgroundTask("log", self.flush, before=PAUSE)

@@ -34,6 +34,16 @@ _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a la
 log = logging.getLogger("tinyscim.request")
 
 
+_LINE = "request=%(request)s client=%(client)s method=%(method)s path=%(path)s status=%(status)d ms=%(ms).1f by=%(by)s"
+
+
+class _Quoted(str):
+    """A text that a line of the log has in quotes, so that it cannot be taken for other members of the line."""
+
+    def __str__(self) -> str:
+        return json.dumps(self)
+
+
 class Request(flask.Request):
     """A request, and what the hooks and views note about it.
 
@@ -104,14 +114,16 @@ class Request(flask.Request):
     def log(self, status: int) -> None:
         """Log one line, without query, body or token: filters and bodies are about people."""
         log.info(
-            "request=%s client=%s method=%s path=%s status=%d ms=%.1f by=%s",
-            self.id,
-            json.dumps(self.client_request_id or "-"),
-            self.method if self.method.isalpha() else "-",
-            json.dumps(self.shown_path),
-            status,
-            self.milliseconds,
-            json.dumps(self.token_name) if self.token else "-",
+            _LINE,
+            {
+                "request": self.id,
+                "client": _Quoted(self.client_request_id or "-"),
+                "method": self.method if self.method.isalpha() else "-",
+                "path": _Quoted(self.shown_path),
+                "status": status,
+                "ms": round(self.milliseconds, 1),
+                "by": _Quoted(self.token_name) if self.token else "-",
+            },
         )
 
     def event(self, status: int, response: Any, **operation: Any) -> Event:
