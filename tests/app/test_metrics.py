@@ -1,5 +1,7 @@
 """`/metrics` for Prometheus: what it counts, who may read it, and that several workers count together."""
 
+import json
+import re
 import subprocess
 import sys
 
@@ -151,3 +153,17 @@ def test_workers_count_together_and_a_restart_begins_anew(tmp_path):
             assert answers[0]["tinyscim_journal_bytes",] > 0
             assert answers[0]["tinyscim_last_backup_timestamp_seconds",] == 0
         assert len(list((tmp_path / "data" / "tinyscim.metrics").iterdir())) == 1
+
+
+def test_the_dashboard_asks_only_for_metrics_that_there_are(metered):
+    metered.get("/Users/none")
+    _, table = new_token("dated")
+    table["expires"] = table["created"]
+    text = create_app({"tokens": [table], "metrics": {"enabled": True}}).test_client().get("/metrics").text
+    known = {name for name, *_ in [*read(metered), *samples(text)]}
+    known |= {"tinyscim_journal_bytes", "tinyscim_last_backup_timestamp_seconds"}  # of a service with files, see above
+    dashboard = json.loads((ROOT / "packaging" / "grafana" / "tinyscim.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {name for expression in expressions for name in re.findall(r"tinyscim_\w+", expression)}
+    assert asked <= known
+    assert asked >= {name for name in known if not name.endswith(("_created", "_sum", "_count"))}
