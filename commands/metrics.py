@@ -13,9 +13,10 @@ metrics = Group("metrics", help="Manage the token of /metrics.")
 
 @metrics.command("token")
 def token() -> None:
-    """Create the token of /metrics and print it; it replaces the previous one, which stops working at once.
+    """Create the token of /metrics and print it.
 
-    It is shown only once, because only its hash is stored, and it gives no access to users and groups.
+    It replaces the previous one, which stops working at once. It is shown only once, because only its hash is stored,
+    and it gives no access to users and groups.
     """
     check_stdout_open(NOT_CREATED)
     path = config_path()

@@ -1,6 +1,5 @@
 """`flask store`: check, repair, compact, back up, restore, export and import the data file."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,9 +8,9 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from commands.identity import check_not_redirectable
-from commands.output import STDOUT, Group, check_not_service_file, check_stdout_open, opened, to_file
-from commands.service_files import ServiceFiles
+from commands import backup as backups
+from commands.output import STDOUT, Group, check_stdout_open, opened, to_file
+from config import Config
 from fileio.csv_writer import write_table
 from storage.base import Index
 from storage.maintenance.repair import Salvage
@@ -96,29 +95,49 @@ def compact() -> None:
 
 
 @group.command()
-@click.argument("path", type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("path", type=click.Path(allow_dash=True))
 @click.option("--overwrite", is_flag=True, help="Replace PATH if it exists.")
-def backup(path: str, overwrite: bool) -> None:
+@click.option("--with-secrets", is_flag=True, help="Include the hashes of tokens and passwords.")
+@click.option("--keep", type=click.IntRange(1, 10_000), help="Write to a new file in the folder PATH; keep this many.")
+def backup(path: str, overwrite: bool, with_secrets: bool, keep: int | None) -> None:
     """Write a consistent backup to PATH, or to stdout for -.
 
-    The service may be running. The backup is a complete TinyDB file with all users, groups and memberships. It leaves
-    out the configuration, which holds the hashes of tokens and passwords, and the provisioning log.
+    The service may be running. The backup is a complete TinyDB file with all users, groups and memberships, which is
+    read again to verify it. The configuration is written beside it to PATH.toml, without secrets; it is not on stdout.
+    The provisioning log is left out.
     """
+    settings = current_app.extensions["tinyscim"].live_config.current
+    if path == STDOUT:
+        if keep or with_secrets:
+            raise click.UsageError("--keep and --with-secrets need a path")
+        _back_up_to_stdout()
+    else:
+        file = backups.new_copy(Path(path)) if keep else Path(path)
+        _back_up(settings, file, overwrite=overwrite, with_secrets=with_secrets)
+    backups.note(settings, path)
+    for old in backups.remove_copies(Path(path), keep) if keep else ():
+        click.echo(f"Removed {old}")
+    parts = backups.left_out(settings, has_configuration=path != STDOUT, with_secrets=with_secrets)
+    if missing := list(parts):
+        click.echo(f"Not in the backup: {' and '.join(missing)}. Copy separately what you need.", err=True)
+
+
+def _back_up_to_stdout() -> None:
+    check_stdout_open()
+    with open_store() as store, store.reading() as reader, click.open_file(STDOUT, "wb") as stdout:
+        stdout.writelines(backup_pieces(reader))
+
+
+def _back_up(settings: Config, file: Path, *, overwrite: bool, with_secrets: bool) -> None:
+    configuration = backups.configuration_of(file)
+    for path in (file, configuration):
+        backups.check_writable(path, overwrite=overwrite)
     with open_store() as store, store.reading() as reader:
-        if path == STDOUT:
-            check_stdout_open()
-            with click.open_file(STDOUT, "wb") as stdout:
-                stdout.writelines(backup_pieces(reader))
-        else:
-            file = Path(path)
-            check_not_service_file(file)
-            check_regular_file(file)
-            check_not_redirectable(file)
-            if os.path.lexists(file) and not overwrite:
-                raise click.ClickException(f"{path} exists. Choose another name, or replace it with --overwrite.")
-            click.echo(f"Wrote {_count(write_backup(reader, file), 'document')} to {path}")
-    if left_out := list(_left_out()):
-        click.echo(f"Not in the backup: {' and '.join(left_out)}. Copy separately what you need.", err=True)
+        number = write_backup(reader, file, indexes(), store.check)
+    click.echo(f"Wrote {_count(number, 'document')} to {file}")
+    if settings.path:
+        backups.write_configuration(settings.path, configuration, with_secrets=with_secrets)
+        click.echo(f"Wrote the configuration to {configuration}")
 
 
 @group.command()
@@ -159,26 +178,12 @@ def export(form: str, kind: str | None, output: str) -> None:
         if kind and kind not in there:
             raise click.ClickException(_no_documents(kind, there))
         if output != STDOUT:
-            check_regular_file(Path(output))
+            backups.check_regular_file(Path(output))
         with opened(output) as file:
             if kind and form == "csv":
                 write_table(file, export_rows(reader, kind))
             else:
                 file.writelines(f"{line}\n" for line in export_lines(reader, [kind] if kind else there))
-
-
-def _left_out() -> Iterator[str]:
-    settings = current_app.extensions["tinyscim"].live_config.current
-    if settings.path:
-        yield f"the configuration ({settings.path})"
-    if log := ServiceFiles(settings).log:
-        yield f"the provisioning log ({log.path})"
-
-
-def check_regular_file(path: Path) -> None:
-    """Refuse to write to anything but a regular file."""
-    if path.exists() and not path.is_file():
-        raise click.ClickException(f"{path} exists and is not a regular file")
 
 
 @group.command("import")

@@ -16,6 +16,7 @@ from werkzeug.security import generate_password_hash
 
 from config import NEVER, ConfigError, Connection, Metrics, Panel, overrides, parse_text, read
 from config.reload import PLACED, wait_until_complete
+from config.schema import SECRETS
 from config.tokens import TEST_PREFIX, is_test_name, new_hashed, new_token
 from fileio.atomic import replace_atomically
 from fileio.locks import locked
@@ -134,6 +135,24 @@ def restore_metrics(path: Path, metrics: Metrics) -> None:
 def restore_panel(path: Path, panel: Panel) -> None:
     """Restore the panel's password and secret. Raises Refused."""
     _set(path, "panel", {"password_hash": panel.password_hash, "secret": panel.secret})
+
+
+def without_secrets(text: str) -> str:
+    """Return a configuration without the hashes of tokens, secrets and passwords, and without comments."""
+    tables = tomllib.loads(text)
+    _strip(tables)
+    return tomlkit.dumps(tables)
+
+
+def _strip(table: dict[str, Any]) -> None:
+    for name, value in list(table.items()):
+        inner = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+        if name in SECRETS:
+            table[name] = ""
+        elif isinstance(value, list) and any(one.keys() & set(SECRETS) for one in inner):
+            del table[name]
+        for one in inner:
+            _strip(one)
 
 
 def _set(path: Path, name: str, values: Mapping[str, Any]) -> None:

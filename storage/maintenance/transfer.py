@@ -24,11 +24,21 @@ class Refused(StoreError):
     """A line cannot be imported; the batches before its own have been."""
 
 
-def backup(view: View, path: Path) -> int:
-    """Write one version as a standalone file; return how many documents it has."""
+def backup(view: View, path: Path, indexes: Iterable[Index] = (), check: CheckDocument = accept) -> int:
+    """Write one version as a standalone file, and read it again; return how many documents it has.
+
+    Raises StoreCorrupted if the file is not what was to be written.
+    """
     with os_errors_as_unavailable():
         replace_atomically(path, backup_pieces(view))
-    return sum(len(table.documents) for table in view.version.tables().values())
+    found = Salvage(Files(path), indexes, check)
+    for problem in found.problems:
+        raise StoreCorrupted(f"{problem}; the backup is unusable. Check the disk, and write another.")
+    for kind, table in view.version.tables().items():
+        there = found.tables.get(kind, {})
+        if there != {position: dump(decode(raw)) for position, raw in table.documents.items()}:
+            raise StoreCorrupted(f"{path}: its {kind} differ from the store. Check the disk, and write another backup.")
+    return sum(map(len, found.tables.values()))
 
 
 def backup_pieces(view: View) -> Iterator[bytes]:

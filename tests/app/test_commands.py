@@ -93,7 +93,8 @@ def test_a_backup_overwrites_only_on_request_and_says_what_it_leaves_out(config_
     copy = tmp_path / "copy.json"
     first = run(args=["store", "backup", str(copy)])
     log = config_path.parent / "data" / "provisioning.jsonl"
-    left_out = f"Not in the backup: the configuration ({config_path}) and the provisioning log ({log})."
+    secrets = "the secrets of the configuration (include them with --with-secrets)"
+    left_out = f"Not in the backup: {secrets} and the provisioning log ({log})."
     assert first.exit_code == 0
     assert left_out in first.stderr
     copy.write_text("mine")
@@ -102,6 +103,7 @@ def test_a_backup_overwrites_only_on_request_and_says_what_it_leaves_out(config_
     assert f"Error: {copy} exists. Choose another name, or replace it with --overwrite.\n" in refused.stderr
     assert run(args=["store", "backup", "--overwrite", str(copy)]).exit_code == 0
     assert copy.read_text() != "mine"
+    left_out = f"Not in the backup: the configuration ({config_path}) and the provisioning log ({log})."
     assert left_out in run(args=["store", "backup", "-"]).stderr
 
 

@@ -50,6 +50,10 @@ PLACES = [
     "logs/log.jsonl.lock",
     "backup",
     "backup.new",
+    "backup.toml",
+    "backup.toml.new",
+    "kept/data/tinyscim.backup.json",
+    "kept/data/tinyscim.backup.json.new",
     "export",
     "log-export",
 ]
