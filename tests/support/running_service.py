@@ -28,10 +28,11 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 @dataclass(frozen=True)
 class Running:
-    """A running service and a valid token."""
+    """A running service, a valid token, and the process that starts the workers."""
 
     url: str
     token: str
+    pid: int
 
     @property
     def scim(self) -> str:
@@ -74,7 +75,7 @@ def running(folder: Path, **tables: Any) -> Iterator[Running]:
     ):
         try:
             _wait(f"http://{bind}/healthz", process, folder / "log")
-            yield Running(f"http://{bind}", token)
+            yield Running(f"http://{bind}", token, process.pid)
         finally:
             process.terminate()
 
