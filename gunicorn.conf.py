@@ -18,6 +18,7 @@ import config as configuration
 from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
 from config.reload import wait_until_complete
+from runtime.buffered_logging import JsonFormatter
 from runtime.networks import with_free_port
 from runtime.redact import redact
 from runtime.worker import DeadlineWorker, Slots
@@ -57,7 +58,7 @@ if _config.log.format == "json":
     logconfig_dict = {
         "root": {},
         "loggers": {"gunicorn.error": {"handlers": ["error_console"], "propagate": False}},
-        "formatters": {"generic": {"()": "runtime.buffered_logging.JsonFormatter"}},
+        "formatters": {"generic": {"()": JsonFormatter}},
     }
 # prometheus-client keeps the counts of each worker here. Each start has a folder of its own.
 _metrics = ServiceFiles(_config).metrics / str(time.time_ns())

@@ -1,4 +1,4 @@
-"""The administrator's command line: `flask setup`, `token`, `client`, `panel`, `config`, `store`, `log` and `metrics`."""
+"""The administrator's command line: `flask setup`, `token`, `store` and others."""
 
 from flask import Flask
 

@@ -122,14 +122,14 @@ def set_metrics_token(path: Path) -> tuple[str, Metrics]:
     """Turn the metrics on with a new token; return it, and what there was before. Raises Refused."""
     text, hashed = new_hashed(None)
     with changing(path) as document:
-        previous = Metrics(**document.get("metrics", {}))
-        _update(document, "metrics", {"enabled": True, "sha256": hashed["sha256"]})
+        previous = read(path).metrics
+        _update(document, "metrics", {"sha256": hashed["sha256"]} | ({} if previous.enabled else {"enabled": True}))
     return text, previous
 
 
 def restore_metrics(path: Path, metrics: Metrics) -> None:
     """Restore the metrics' token. Raises Refused."""
-    _set(path, "metrics", asdict(metrics))
+    _set(path, "metrics", {"sha256": metrics.sha256} | ({} if metrics.enabled else {"enabled": False}))
 
 
 def restore_panel(path: Path, panel: Panel) -> None:
@@ -139,7 +139,7 @@ def restore_panel(path: Path, panel: Panel) -> None:
 
 def without_secrets(text: str) -> str:
     """Return a configuration without the hashes of tokens, secrets and passwords, and without comments."""
-    tables = tomllib.loads(text)
+    tables = tomlkit.parse(text).unwrap()
     _strip(tables)
     return tomlkit.dumps(tables)
 

@@ -1,6 +1,7 @@
 """`/metrics` for Prometheus: what it counts, who may read it, and that several workers count together."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tomlkit
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
+from config.edit import set_metrics_token
 from config.tokens import new_token
 from tests.support.running_service import running
 from tests.support.serving import ROOT
@@ -122,9 +124,11 @@ def test_it_is_off_by_default_and_then_nothing_of_it_is_imported(scim):
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def test_without_the_package_the_service_says_what_to_install():
-    code = "import sys, app; sys.modules['prometheus_client'] = None; app.create_app({'metrics': {'enabled': True}})"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+def test_without_the_package_the_service_says_what_to_install(config_path):
+    code = "import sys, app; sys.modules['prometheus_client'] = None; app.create_app()"
+    set_metrics_token(config_path)
+    environment = {**os.environ, "SCIM_CONFIG": str(config_path)}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (run.returncode, run.stderr.count("\n")) == (3, 1)
     assert "pip install prometheus-client" in run.stderr
 
