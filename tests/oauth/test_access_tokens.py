@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from config import client_edit, options
+from config import client_edit, credentials
 from config.reload import MAX_AGE
 from oauth import access_tokens
 from provisioning_log import activity_of
@@ -104,7 +104,7 @@ def test_tokens_end_with_the_secret_that_gave_them(client, monkeypatch):
     service = OAuthService(table)
     token = service.access_token(secret)
     assert service.get(token).status_code == 200
-    monkeypatch.setattr(options, "datetime", NextYear)
+    monkeypatch.setattr(credentials, "datetime", NextYear)
     assert service.get(token).status_code == 401
 
 
