@@ -20,7 +20,7 @@ from commands.service_files import ServiceFiles
 from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
-from oauth.keys import MAX_LIFETIME, KeyCache
+from oauth.keys import MAX_LIFETIME, SKEW, KeyCache
 from panel import lists
 from runtime import buffered_logging
 from runtime.expiry_warnings import ExpiryWarnings
@@ -194,7 +194,7 @@ def _token_endpoint(
     failures: Path | None = None, keys: Path | None = None, assertions: Path | None = None
 ) -> TokenEndpoint:
     throttle = Throttle(path=failures, shares_limit=False)
-    return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME))
+    return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME + SKEW))
 
 
 def _install_metrics(app: Flask, last_backup: Path | None) -> None:

@@ -42,7 +42,7 @@ def new(name: str, read_only: bool, days: int, as_json: bool) -> None:
     path = config_path()
     lifetime = timedelta(days=days)
     id, secret = _refusable(lambda: client_edit.add_client(path, name, read_only=read_only, lifetime=lifetime))
-    show(_form(id, secret, as_json=as_json), lambda: client_edit.remove_client(path, id))
+    show(_form(id, secret, as_json=as_json), lambda: client_edit.remove_client(path, id), "secret")
 
 
 @client.command("secret")
@@ -54,7 +54,7 @@ def secret(id: str, days: int, as_json: bool) -> None:
     check_stdout_open(NOT_CREATED)
     path = config_path()
     secret_id, text = _refusable(lambda: client_edit.add_secret(path, id, timedelta(days=days)))
-    show(_form(id, text, as_json=as_json), lambda: client_edit.remove_secret(path, id, secret_id))
+    show(_form(id, text, as_json=as_json), lambda: client_edit.remove_secret(path, id, secret_id), "secret")
 
 
 @client.command("list")
@@ -93,7 +93,7 @@ def _refusable(change: Callable[[], Result]) -> Result:
     try:
         return change()
     except edit.Refused as error:
-        raise click.ClickException(f"{error} List the clients with: flask client list") from None
+        raise click.ClickException(str(error)) from None
 
 
 def _form(id: str, secret: str, *, as_json: bool) -> str:

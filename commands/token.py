@@ -29,14 +29,14 @@ def new(name: str, read_only: bool) -> None:
         raise click.ClickException(str(error)) from None
 
 
-def show(text: str, revert: Callable[[], None]) -> None:
-    """Print the text with a new token; if that fails, remove the token again."""
+def show(text: str, revert: Callable[[], None], kind: str = "token") -> None:
+    """Print the text with a new token or secret; if that fails, remove it again."""
     try:
         click.echo(text)
     except BaseException as error:
         revert()
         if isinstance(error, OSError):
-            raise unwritten(error, "; the token was not shown, so it was removed again") from error
+            raise unwritten(error, f"; the {kind} was not shown, so it was removed again") from error
         raise
 
 

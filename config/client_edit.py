@@ -13,7 +13,7 @@ from tomlkit.items import Table
 
 from config import Federation
 from config.edit import Refused, append, changing, check_name, check_name_free, drop, find, has_expired, tables
-from config.tokens import new_client_secret, scope
+from config.tokens import is_test_name, new_client_secret, scope
 
 LIFETIME = timedelta(days=365)
 MAX_DAYS = 3 * 365
@@ -77,12 +77,19 @@ def _add(path: Path, name: str, read_only: bool, credentials: dict[str, Any]) ->
     id = str(uuid4())
     with changing(path) as document:
         check_name_free(document, name)
+        for one in [one for one in tables(document, "clients") if _is_left_over(one)]:
+            drop(document, "clients", one)
         append(document, "clients", {"id": id, "name": name, "scope": scope(read_only=read_only), **credentials})
     return id
 
 
+def _is_left_over(client: Table) -> bool:
+    """Return whether this is the client of a connection test that was interrupted."""
+    return is_test_name(client["name"]) and all(has_expired(secret) for secret in client["secrets"])
+
+
 def _client(document: TOMLDocument, id: str) -> Table:
-    return find(document, "clients", "id", id, f'No such client: "{id}".')
+    return find(document, "clients", "id", id, f'No such client: "{id}". List the clients with: flask client list')
 
 
 def _federation(federation: Federation) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from joserfc.jwk import JWKRegistry, Key
 from joserfc.jws import JWSRegistry
 
 from config import Federation
-from oauth.keys import ALGORITHMS, MAX_LIFETIME, KeyCache, UnknownKey
+from oauth.keys import ALGORITHMS, MAX_LIFETIME, SKEW, KeyCache, UnknownKey
 from oauth.token_request import OAuthError
 from runtime.shared_ids import SharedIds
 
-SKEW = 60  # seconds that the issuer's clock may differ
 _MAX_CHARACTERS = 8_192
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REASONS = {
@@ -56,6 +55,7 @@ def _signed_claims(assertion: str, jwks_url: str, keys: KeyCache) -> dict[str, A
 
     # Unknown header parameters are ignored, as RFC 7515 section 4 says, except those that `crit` lists.
     registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+    registry.max_header_length = _MAX_CHARACTERS
     try:
         return jwt.decode(assertion, find_key, registry=registry).claims
     except UnknownKey as error:
@@ -76,14 +76,16 @@ def _key_id(headers: dict[str, Any]) -> str:
 
 
 def _check_claims(claims: dict[str, Any], federation: Federation) -> None:
-    tenant = _UUID.search(federation.issuer)
+    expected = {"iss": federation.issuer, "sub": federation.subject}
+    if tenant := _UUID.search(federation.issuer):
+        expected["tid"] = tenant[0]
     registry = jwt.JWTClaimsRegistry(
         leeway=SKEW,
-        iss={"essential": True, "value": federation.issuer},
-        sub={"essential": True, "value": federation.subject},
         aud={"essential": True, "values": list(federation.audiences)},
         exp={"essential": True},
-        tid={"essential": True, "value": tenant[0]} if tenant else {},
+        iss={"essential": True},
+        sub={"essential": True},
+        tid={"essential": "tid" in expected},
     )
     try:
         registry.validate(claims)
@@ -93,12 +95,15 @@ def _check_claims(claims: dict[str, Any], federation: Federation) -> None:
         raise _invalid(f"it lacks {error.claim}") from None
     except InvalidClaimError as error:
         raise _invalid(_REASONS.get(error.claim, f"{error.claim} is not valid")) from None
+    for name, value in expected.items():
+        if claims.get(name) != value:  # the registry would accept a list with it
+            raise _invalid(_REASONS[name])
     if claims["exp"] > time.time() + MAX_LIFETIME:
         raise _invalid("it would work for more than a day")
 
 
 def _used_id(federation: Federation, id: str) -> str:
-    return hashlib.sha256(f"{federation.issuer} {id}".encode()).hexdigest()
+    return hashlib.sha256(f"{federation.issuer} {id}".encode(errors="surrogatepass")).hexdigest()
 
 
 def _invalid(reason: str) -> OAuthError:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # Asymmetric ones alone: with HS256, the public key would be the secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "Ed448")
-MAX_LIFETIME = 86_400  # seconds for which an assertion may work, and for which its jti is remembered
+MAX_LIFETIME = 86_400  # seconds for which an assertion may work
+SKEW = 60  # seconds that the issuer's clock may differ
 
 PAUSE = 60.0  # seconds between two fetches from one URL
 STALE = 86_400.0  # seconds after which keys are fetched again when they are needed, as one may have been withdrawn
@@ -172,10 +173,12 @@ def _is_usable(key: Any) -> bool:
     from joserfc.jwk import JWKRegistry
 
     try:
-        JWKRegistry.import_key(dict(_public(key)))
         is_long_enough = key["kty"] != "RSA" or len(key["n"]) >= _MIN_RSA_CHARACTERS
-        is_asymmetric = key["kty"] in ("RSA", "EC", "OKP")
-        return isinstance(key["kid"], str) and is_asymmetric and key.get("use", "sig") == "sig" and is_long_enough
+        is_for_signatures = key["kty"] in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"
+        if not (isinstance(key["kid"], str) and is_for_signatures and is_long_enough):
+            return False
+        JWKRegistry.import_key(dict(_public(key)))
+        return True
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return False
 

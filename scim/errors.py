@@ -116,6 +116,10 @@ class Forbidden(ScimError):
     status = 403
 
 
+class InsufficientScope(Forbidden):
+    """The token may only read."""
+
+
 class NotFound(ScimError):
     """The resource does not exist."""
 

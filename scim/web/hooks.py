@@ -17,6 +17,7 @@ from scim.directory.events import without_values
 from scim.directory.service import Service
 from scim.errors import (
     Forbidden,
+    InsufficientScope,
     InsufficientStorage,
     ScimError,
     ServiceUnavailable,
@@ -110,7 +111,7 @@ def _authorize(served: Service, config: Config) -> None:
     if not config.connection.enabled:
         raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
     if token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
-        raise Forbidden(f'The token "{token.name}" may only read.')
+        raise InsufficientScope(f'The token "{token.name}" may only read.')
 
 
 def finish_response(response: Response) -> Response:
@@ -132,6 +133,8 @@ def handle_scim_error(error: ScimError) -> Response:
         request.rejection = (error.reason, error.token)
         request.asks_for_renewal = isinstance(error, TokenExpired)
         headers.append(("WWW-Authenticate", _challenge(error)))
+    if isinstance(error, InsufficientScope):
+        headers.append(("WWW-Authenticate", 'Bearer realm="SCIM", error="insufficient_scope", scope="scim"'))
     if isinstance(error, ServiceUnavailable | InsufficientStorage):
         log.error("request=%s %s", request.id, error.__cause__)
         headers.append(("Retry-After", "5"))

@@ -150,12 +150,13 @@ class Request(flask.Request):
         media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED:
             raise UnsupportedMediaType(f"The body must be {MEDIA_TYPE}, not {shorten(media_type)}.")
-        raw = self._read()
+        raw = self.read_body()
         body = parse_json(raw)
         self.json_body = body if len(raw) <= _MAX_OBSERVED else None
         return body
 
-    def _read(self) -> bytes:
+    def read_body(self) -> bytes:
+        """Return the whole body. Raises InvalidSyntax, and RequestEntityTooLarge beyond `max_content_length`."""
         try:
             raw = self.get_data(cache=False)
             # Werkzeug stops reading a chunked body at the limit, and does not say whether there is more.

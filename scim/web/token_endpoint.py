@@ -5,7 +5,7 @@ import logging
 import math
 from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs, unquote_plus
 
 from flask import Flask, Response, abort, jsonify
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -17,6 +17,7 @@ from oauth.keys import ALGORITHMS, FetchError, KeyCache
 from oauth.token_request import SCOPES, OAuthError, TokenRequest, granted_scope, read_token_request
 from runtime.shared_ids import SharedIds
 from runtime.throttle import Throttle
+from scim.errors import InvalidSyntax
 from scim.web.request import request, service, token_url
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -111,9 +112,11 @@ def _form() -> dict[str, list[str]]:
         raise OAuthError("invalid_request", f"the body's type is not {_FORM}")
     request.max_content_length = MAX_BYTES
     try:
-        return request.form.to_dict(flat=False)
+        return parse_qs(request.read_body().decode(), keep_blank_values=True)
     except RequestEntityTooLarge:
         raise OAuthError("invalid_request", f"the body has more than {MAX_BYTES} bytes") from None
+    except (InvalidSyntax, ValueError):
+        raise OAuthError("invalid_request", "the body ended early, or is not valid UTF-8") from None
 
 
 def _basic() -> tuple[str, str] | None:

@@ -88,6 +88,7 @@ def test_errors_say_what_is_wrong(command):
         run = command(*words)
         assert run.exit_code != 0
         assert said in run.output
+        assert ("flask client list" in run.output) == ("nothing" in words)
 
 
 def test_a_token_cannot_take_a_clients_name(service, command):

@@ -9,7 +9,7 @@ import pytest
 
 from oauth import keys
 from runtime.throttle import FREE
-from tests.support.issuer import APP, AUDIENCES, ISSUER, SUBJECT, issuing, make_key
+from tests.support.issuer import APP, AUDIENCES, ISSUER, SUBJECT, TENANT, issuing, make_key
 from tests.support.oauth_service import OAuthService, make_client
 
 OTHER_TENANT = "11111111-2222-4333-8444-555555555555"
@@ -58,7 +58,9 @@ def test_each_configured_audience_is_accepted(service, issuer, audience):
         ({"aud": []}, "aud is not"),
         ({"aud": {AUDIENCES[0]: 1}}, "aud is not"),
         ({"aud": None}, "it lacks aud"),
+        ({"sub": [SUBJECT, "x"]}, "sub is not"),
         ({"tid": OTHER_TENANT}, "tid is not the tenant"),
+        ({"tid": [TENANT, "x"]}, "tid is not the tenant"),
         ({"tid": None}, "it lacks tid"),
         ({"exp": NOW - 61}, "it has expired: this server's clock is fast"),
         ({"exp": None}, "it lacks exp"),
@@ -146,7 +148,8 @@ def test_a_key_in_the_header_is_ignored(service, issuer):
 
 
 def test_unknown_header_parameters_are_ignored(service, issuer):
-    assert service.ask(issuer.form(issuer.assertion(header={"x5t": "abc", "nonce": "n"}))).status_code == 200
+    header = {"x5t": "abc", "nonce": "n", "typ": "a" * 1_000}
+    assert service.ask(issuer.form(issuer.assertion(header=header))).status_code == 200
 
 
 def test_an_assertion_with_a_jti_works_once(service, issuer, caplog):
@@ -157,6 +160,20 @@ def test_an_assertion_with_a_jti_works_once(service, issuer, caplog):
     assert service.ask(issuer.form(issuer.assertion(jti="second"))).status_code == 200
     again = issuer.assertion()
     assert [service.ask(issuer.form(again)).status_code for _ in range(2)] == [200, 200]
+
+
+def test_a_jti_is_remembered_for_as_long_as_its_assertion_works(tmp_path, issuer, monkeypatch):
+    service = OAuthService(issuer.client(), folder=tmp_path)
+    now = time.time()
+    first = issuer.form(issuer.assertion(jti="first", exp=int(now) + 86_395))
+    assert service.ask(first).status_code == 200
+    monkeypatch.setattr(time, "time", lambda: now + 86_430)
+    assert service.ask(issuer.form(issuer.assertion(jti="second"))).status_code == 200
+    assert service.ask(first).status_code == 401
+
+
+def test_a_jti_may_be_any_text(service, issuer):
+    assert service.ask(issuer.form(issuer.assertion(jti="\ud800"))).status_code == 200
 
 
 def test_wrong_assertions_are_throttled_and_the_right_one_is_not(service, issuer):

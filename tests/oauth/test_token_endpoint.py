@@ -116,7 +116,9 @@ def test_a_read_only_client_gets_a_token_that_reads(service):
     assert answer.json["scope"] == "scim.read"
     token = answer.json["access_token"]
     assert service.get(token).status_code == 200
-    assert service.post_user(token, "ada@example.com").status_code == 403
+    refusal = service.post_user(token, "ada@example.com")
+    assert refusal.status_code == 403
+    assert refusal.headers["WWW-Authenticate"] == 'Bearer realm="SCIM", error="insufficient_scope", scope="scim"'
 
 
 def test_a_client_that_asks_for_less_gets_less(service):

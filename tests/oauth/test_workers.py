@@ -1,7 +1,9 @@
 """Access tokens and failed sign-ins across gunicorn's workers, and across a restart."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ SECRET, CLIENT = make_client()
 ENDING = make_client("ending")[1]
 ENDING["secrets"][0]["expires"] = datetime.now(UTC) + timedelta(days=3)
 FORM = {"grant_type": "client_credentials", "client_id": "entra-id", "client_secret": SECRET}
+TEXT = urlencode(FORM)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,27 @@ def test_tokens_survive_a_restart_and_work_in_every_worker(service, token):
 
 def test_the_workers_warn_once_of_a_secret_that_expires(token, folder):
     assert (folder / "first.log").read_text().count("of the client “name of ending” expires on ") == 1
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        ("Transfer-Encoding: chunked", f"{len(TEXT):x}\r\n{TEXT}\r\n4000\r\n&x={'x' * 0x3FFD}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", f"{len(TEXT):x}\r\n{TEXT}\r\nnonsense\r\n"),
+        (f"Content-Length: {len(TEXT) + 1}", TEXT),
+        (f"Content-Length: {len(TEXT) + 1}", f"{TEXT}\xff"),
+    ],
+    ids=["too long", "malformed chunk", "ended early", "not UTF-8"],
+)
+def test_a_damaged_body_is_an_invalid_request(service, framing, body):
+    head = f"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n{framing}"
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(f"{head}\r\n\r\n{body}".encode("latin-1"))
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert '"error":"invalid_request"' in answer.replace(" ", "")
 
 
 def test_workers_count_failed_sign_ins_together(service):

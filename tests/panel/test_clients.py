@@ -1,5 +1,7 @@
 """Creating, listing and revoking OAuth clients in the panel, and the connection test that signs in as one."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -207,6 +209,15 @@ def test_the_connection_test_fetches_the_keys_of_a_federation(browser, issuer, n
 def test_a_failed_sign_in_is_explained(browser, made, network, status, text, words):
     network(httpx.MockTransport(lambda request: httpx.Response(status, text=text)))
     assert words in browser.post(TEST).text
+
+
+def test_the_client_of_an_interrupted_test_is_removed_with_the_next_one(make_browser):
+    clients = [make_client(f"id-{number}", name=f"connection-test-{number}")[1] for number in range(2)]
+    clients[0]["secrets"][0]["expires"] = datetime(2026, 1, 1, tzinfo=UTC)
+    browser = make_browser(clients=clients)
+    browser.sign_in()
+    browser.post(f"{CLIENTS}/new", NEW)
+    assert [client["name"] for client in browser.config["clients"]] == ["connection-test-1", "Entra"]
 
 
 def test_a_client_of_a_running_test_is_not_listed(make_browser):

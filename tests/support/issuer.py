@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
@@ -66,7 +66,7 @@ class Issuer:
         headers = {name: value for name, value in headers.items() if value is not None}
         known = {"x": HeaderParameter("an extension", "int")}
         registry = JWSRegistry(known, algorithms=[headers["alg"]], strict_check_header=False)
-        return jwt.encode(headers, given, key, registry=registry)
+        return jws.serialize_compact(headers, json.dumps(given), key, registry=registry)
 
     def form(self, assertion: str | None = None, **rest: str) -> dict[str, str]:
         """Return the form of a token request with an assertion."""
