@@ -97,6 +97,16 @@ _RULES = (
         "another client sent it, fix that client.",
     ),
     _Rule(
+        *(401, "", "The sign-in.*refused: the assertion.*clock"),
+        "Compare this server's clock with the real time, and let a time service such as chrony or systemd-timesyncd "
+        "set it. It may be off by a minute.",
+    ),
+    _Rule(
+        *(401, "", "The sign-in.*refused: the assertion.*(?:its key|signature)"),
+        "Compare the JWKS URL of the client with the one that Entra shows. If they are the same, the issuer has "
+        "changed its keys: they are fetched again within a minute.",
+    ),
+    _Rule(
         *(401, "", "The sign-in"),
         "Enter the client's ID and a valid secret (New secret under OAuth clients in the panel, or `flask client "
         f"secret ID`) in Entra's {portal.CONNECTIVITY}. Of a workload identity, compare the four values. Then select "
@@ -147,6 +157,16 @@ _RULES = (
     _Rule(415, "", "", "Configure the client to send JSON with the Content-Type application/scim+json."),
     _Rule(
         501, "", "", "No action needed: this service does not implement this SCIM endpoint, and Entra does not use it."
+    ),
+    _Rule(
+        *(429, "", "The sign-in"),
+        "Too many sign-ins failed before this one. The entries before it say why. A right secret or assertion is "
+        "accepted at once.",
+    ),
+    _Rule(
+        *(503, "", "The sign-in"),
+        "Let this server connect to the JWKS URL of the client, directly or through the proxy in HTTPS_PROXY. Entra "
+        "retries automatically.",
     ),
     _Rule(
         *(503, "", ""),

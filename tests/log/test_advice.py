@@ -162,3 +162,20 @@ def test_advice_is_linear_in_the_answer(piece, status):
     for scim_type in ("uniqueness", "invalidPath", "invalidValue", "mutability", ""):
         answer = {"scimType": scim_type, "detail": piece * (400_000 // len(piece))}
         assert advice(Entry("", "", ("failed",), status, response=answer)).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        (401, "the secret is wrong, or was revoked", "Enter the client's ID and a valid secret"),
+        (401, "the assertion was rejected: it has expired: this server's clock is fast", "Compare this server's clock"),
+        (401, "the assertion was rejected: its key is not among the 2 keys of x", "Compare the JWKS URL of the client"),
+        (401, "the assertion was rejected: its signature is wrong", "Compare the JWKS URL of the client"),
+        (401, "the assertion was rejected: sub is not the configured subject", "compare the four values"),
+        (429, "the secret is wrong, or was revoked; after too many failures", "The entries before it say why"),
+        (503, "the assertion was not verified: its key is not among the 0 keys of x", "connect to the JWKS URL"),
+    ],
+)
+def test_a_refused_sign_in_has_advice_for_its_reason(status, reason, words):
+    said = f'The sign-in of client "Entra" was refused: {reason}'
+    assert words in advice(Entry("", "", ("failed",), status, reason=said))

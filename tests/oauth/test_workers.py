@@ -1,6 +1,7 @@
 """Access tokens and failed sign-ins across gunicorn's workers, and across a restart."""
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -8,12 +9,15 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from config import client_edit
+from config.reload import MAX_AGE
 from runtime.throttle import FREE
 from tests.support.issuer import issuing
 from tests.support.oauth_service import make_client
 from tests.support.running_service import running
 
 SECRET, CLIENT = make_client()
+LEAVING_SECRET, LEAVING = make_client("leaving")
 ENDING = make_client("ending")[1]
 ENDING["secrets"][0]["expires"] = datetime.now(UTC) + timedelta(days=3)
 FORM = {"grant_type": "client_credentials", "client_id": "entra-id", "client_secret": SECRET}
@@ -36,13 +40,22 @@ def token(folder):
 
 @pytest.fixture(scope="module")
 def service(folder, token):
-    with running(folder, clients=[CLIENT], server={"workers": 2}) as service:
+    with running(folder, clients=[CLIENT, LEAVING], server={"workers": 2}) as service:
         yield service
 
 
 def test_tokens_survive_a_restart_and_work_in_every_worker(service, token):
     # Each request opens a connection, so the workers take turns.
     assert {service.send("GET", "/Users", token=token).status_code for _ in range(12)} == {200}
+
+
+def test_a_revocation_ends_tokens_in_every_worker(service, folder):
+    form = {**FORM, "client_id": "leaving", "client_secret": LEAVING_SECRET}
+    token = httpx.post(f"{service.url}/oauth2/token", data=form).json()["access_token"]
+    assert {service.send("GET", "/Users", token=token).status_code for _ in range(12)} == {200}
+    client_edit.remove_client(folder / "config.toml", "leaving")
+    time.sleep(MAX_AGE)
+    assert {service.send("GET", "/Users", token=token).status_code for _ in range(12)} == {401}
 
 
 def test_the_workers_warn_once_of_a_secret_that_expires(token, folder):

@@ -166,6 +166,14 @@ def test_an_audience_of_another_form_is_kept_as_it_was_typed(browser, issuer):
     assert browser.config["clients"][0]["federation"]["audiences"] == ["https://scim.example", APP]
 
 
+@pytest.mark.parametrize("path", ["new", "secret", "federation", "revoke"])
+def test_a_form_of_another_site_changes_nothing(browser, made, path):
+    before = browser.path.read_text()
+    form = {**NEW, "name": "Other", "id": made.value("client-id")}
+    assert browser.client.post(f"{CLIENTS}/{path}", data=form).status_code == 400
+    assert browser.path.read_text() == before
+
+
 @pytest.fixture
 def network(monkeypatch):
     """Send the connection test's requests to an app, or to a function in its place."""
