@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-find-links --custom-compile-command 'make lock' --upgrade
 PINNED := --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run demo test test-long fuzz lint lock audit dist release pictures bench clean
+.PHONY: run demo test test-long fuzz lint lock audit sbom dist release pictures bench clean
 
 run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
@@ -44,6 +44,10 @@ audit: $(VENV)/.dev
 	@found=$$($(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements-dev.txt 2>&1); \
 	status=$$?; case "$$status $$found" in "0 "* | *"Found "*) echo "$$found"; exit $$status;; esac; \
 	echo "The advisory database cannot be reached, so nothing was audited: $$(echo "$$found" | tail -1)" >&2; exit 2
+
+sbom: $(VENV)/.dev
+	@mkdir -p dist
+	@$(BIN)/python packaging/sbom.py > dist/sbom.json
 
 dist: $(VENV)/.dev
 	@rm -rf dist

@@ -38,8 +38,10 @@ def nginx(folder, upstream, port, certificate, key):
 
 def caddy(folder, upstream, port, certificate, key):
     site = (ROOT / "packaging" / "caddy" / "Caddyfile").read_text()
-    site = site.replace("scim.example.com {", f"https://localhost:{port} {{\n\ttls {certificate} {key}")
-    site = site.replace("127.0.0.1:8000", upstream)
+    site = site.replace(
+        "{$TINYSCIM_HOST:scim.example.com} {", f"https://localhost:{port} {{\n\ttls {certificate} {key}"
+    )
+    site = site.replace("{$TINYSCIM_UPSTREAM:127.0.0.1:8000}", upstream)
     (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{site}")
     return ["caddy", "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"]
 
