@@ -107,7 +107,11 @@ def test_the_directory_equals_the_tenant_after_each_day(server, flag):
     assert_equal_directory(job, tenant)
 
 
-@pytest.mark.parametrize("style", ["single", "complex", "assertive"])
+@pytest.mark.parametrize(
+    ("server", "style"),
+    [("token", "single"), ("token", "complex"), ("token", "assertive"), ("secret", "single"), ("federation", "single")],
+    indirect=["server"],
+)
 @pytest.mark.parametrize("flag", [False, True], ids="LF")
 def test_nothing_is_patched_again_after_a_restart(server, flag, style):
     tenant = generate(20, 2)

@@ -1,5 +1,6 @@
 """`flask client`."""
 
+import errno
 import json
 import tomllib
 
@@ -108,6 +109,14 @@ def test_a_secret_that_could_not_be_shown_is_removed(tmp_path, monkeypatch, word
     run = service.app.test_cli_runner().invoke(args=["client", *words])
     assert isinstance(run.exception, UnicodeError)
     assert clients(service) == before
+
+
+def test_the_error_says_that_the_secret_was_not_shown(command, monkeypatch):
+    def failing(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("click.echo", failing)
+    assert "the secret was not shown, so it was removed again" in command("new", "--name", "Entra").output
 
 
 def test_comments_stay_in_the_file(service, command):
