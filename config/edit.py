@@ -194,7 +194,7 @@ def changing(path: Path) -> Iterator[TOMLDocument]:
             parse_text(text, path)
             _replace(path.resolve(), text)
     except (OSError, ConfigError, tomlkit.exceptions.ParseError) as error:
-        raise Refused(f"{path} was not changed: {error}") from None
+        raise Refused(f"{path} was not changed: {str(error).removeprefix(f'{path}: ')}") from None
 
 
 def _ended(text: str) -> str:

@@ -254,6 +254,8 @@ def _names(event: Event) -> Iterator[str]:
         yield "requests"
     if event.rejection:
         yield "rejected"
+        if event.rejection[1] and not event.token:  # a token that was valid once, not a guess
+            yield "failed"
     elif event.status >= 400:
         yield "failed"
     elif event.outcome and event.outcome.changed:

@@ -107,7 +107,7 @@ def test_a_named_attribute_is_shown_by_its_name_everywhere(browser, people):
 def test_a_name_that_cannot_be_shown_is_refused(browser):
     page = browser.post("/panel/attributes", {"extraAttribute1": "x" * 61})
     assert page.status == 400
-    assert "at most 60 printable characters" in page.text
+    assert "was not changed: [attribute_names] extraAttribute1 must be at most 60 printable characters" in page.text
     assert "attribute_names" not in browser.config
 
 

@@ -150,7 +150,7 @@ def test_a_rejected_request_has_its_status_and_the_reason(browser):
 
 def test_the_advice_on_a_rejected_token_works_on_a_new_installation(browser):
     send(browser, "GET", "/Users", token="wrong")
-    command = re.search(r"`flask (token new [^`]+)`", entry(browser, "result=failure").text)[1]
+    command = re.search(r"<code>flask (token new [^<]+)</code>", entry(browser, "result=failure").html)[1]
     run = browser.command(*command.replace("NAME", "entra-2").split())
     assert run.exit_code == 0, run.output
     assert send(browser, "GET", "/Users", token=run.output.strip()).status_code == 200

@@ -87,6 +87,8 @@ def test_rejections_of_a_revoked_token_count_as_failures(logged):
     logged.scim("GET", "/Users", token="guess")
     page = logged.get(OVERVIEW)
     assert "2 Failures in 24 hours" in page.text
+    assert "failed 2" in page.text
+    assert "or <code>flask token new --name NAME</code>)" in page.html
     assert 'The token "entra" was revoked. 2 times, last just now' in page.text
 
 
