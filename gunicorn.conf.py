@@ -2,15 +2,17 @@
 
 import errno
 import gc
+import hashlib
 import logging
 import os
 import re
 import signal
 import socket
 import struct
-import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import app as application
@@ -18,6 +20,7 @@ import config as configuration
 from commands.service_files import ServiceFiles
 from config.ownership import owner_of, read_checked
 from config.reload import wait_until_complete
+from fileio.atomic import remove_folder
 from runtime.buffered_logging import JsonFormatter
 from runtime.networks import with_free_port
 from runtime.redact import redact
@@ -60,8 +63,11 @@ if _config.log.format == "json":
         "loggers": {"gunicorn.error": {"handlers": ["error_console"], "propagate": False}},
         "formatters": {"generic": {"()": JsonFormatter}},
     }
-# prometheus-client keeps the counts of each worker here. Each start has a folder of its own.
-_metrics = ServiceFiles(_config).metrics / str(time.time_ns())
+# prometheus-client maps files with the counts of each worker. On a full disk, a mapped page would end the worker, so
+# the folder is in memory if possible. Each start has its own folder, whose name no other user can guess.
+_memory, _tag = Path("/dev/shm"), hashlib.sha256(str(_config.path).encode()).hexdigest()[:16]  # noqa: S108
+_beside = _memory if os.access(_memory, os.W_OK) else ServiceFiles(_config).store.snapshot.parent
+_metrics = _beside / f"tinyscim-{_tag}-{token_hex(16)}"
 
 
 STALLED = 10  # seconds without a byte after which a connection is closed
@@ -80,6 +86,12 @@ def on_starting(server: Any) -> None:
         # Workers keep them. gunicorn's own initgroups would leave the workers in root's group.
         os.setgroups(_owner.groups())
         application.say_owner(_owner)
+
+
+def on_exit(_: Any) -> None:
+    """Remove the counts of the metrics. Root leaves that to the next start's workers, who own the folder."""
+    if not _owner:
+        remove_folder(_metrics)
 
 
 def _check_free(address: Any) -> None:

@@ -93,6 +93,14 @@ def close_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder of files, as far as that is possible."""
+    with suppress(OSError):
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+
+
 def copy_private(source: Path, copy: Path) -> None:
     """Copy a file and its modification time to a new file. Raises FileExistsError."""
     with open_to_read(source) as old:

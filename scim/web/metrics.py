@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from config import Config
 from config.checks import host_name, is_loopback
 from config.expiry import expiries
 from config.tokens import hash_token
-from fileio.atomic import make_folder
+from fileio.atomic import make_folder, remove_folder
 from scim.directory.service import Service
 from scim.web.request import request
 from storage.base import StoreError
@@ -43,14 +44,12 @@ def install(app: Flask, last_backup: Path | None) -> None:
 
 
 def _prepare(folder: Path) -> None:
-    """Create the folder of the workers' counts, and remove those of earlier starts."""
+    """Create the folder of the workers' counts, and remove those of earlier starts, which have the same prefix."""
     make_folder(folder)
-    for earlier in folder.parent.iterdir():
-        if earlier != folder:
-            with suppress(OSError):  # another worker removes it, too
-                for file in earlier.iterdir():
-                    file.unlink()
-                earlier.rmdir()
+    for earlier in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*"):
+        status = earlier.lstat()  # other users may create such names in /dev/shm
+        if earlier != folder and stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+            remove_folder(earlier)
 
 
 class Metrics:

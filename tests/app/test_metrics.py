@@ -1,10 +1,12 @@
 """`/metrics` for Prometheus: what it counts, who may read it, and that several workers count together."""
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -145,7 +147,20 @@ def test_the_command_creates_a_token_of_which_only_the_hash_is_stored(flask, con
     assert second.stdout.startswith("tscim_")
 
 
+def prefix(config_path):
+    return f"tinyscim-{hashlib.sha256(str(config_path).encode()).hexdigest()[:16]}"
+
+
+def folders_of_counts(config_path):
+    return list(Path("/dev/shm").glob(f"{prefix(config_path)}-*"))
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="this machine has no /dev/shm")
 def test_workers_count_together_and_a_restart_begins_anew(tmp_path):
+    config_path = tmp_path / "config.toml"
+    left = Path("/dev/shm") / f"{prefix(config_path)}-left"
+    left.mkdir(0o700)  # of a start that was killed
+    (left / "counter_1.db").touch()
     for _ in range(2):
         with running(tmp_path, metrics={"enabled": True}, server={"workers": 2}) as service:
             for _ in range(20):
@@ -156,7 +171,9 @@ def test_workers_count_together_and_a_restart_begins_anew(tmp_path):
             assert counts == {20}
             assert answers[0]["tinyscim_journal_bytes",] > 0
             assert answers[0]["tinyscim_last_backup_timestamp_seconds",] == 0
-        assert len(list((tmp_path / "data" / "tinyscim.metrics").iterdir())) == 1
+            (folder,) = folders_of_counts(config_path)
+            assert folder.stat().st_mode & 0o777 == 0o700
+        assert folders_of_counts(config_path) == []
 
 
 def test_the_dashboard_asks_only_for_metrics_that_there_are(metered):
