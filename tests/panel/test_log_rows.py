@@ -65,7 +65,8 @@ def test_other_clients_and_the_panel_have_headings_of_their_own(browser, cycle):
 def test_members_that_join_one_by_one_are_one_row_that_opens(browser, cycle):
     html = browser.get(LOG).html
     assert html.count('class="badge joined"') == 1
-    details = re.search(r"<details>\s*<summary>2 members joined Cooks</summary>(.*?)</details>", html, re.DOTALL)[1]
+    row = r'<summary><span class="http">20[04]</span> 2 members joined Cooks</summary>(.*?)</details>'
+    details = re.search(row, html, re.DOTALL)[1]
     assert re.findall(r">(Ann|Bob)</a>", details) == ["Bob", "Ann"]
 
 
