@@ -59,30 +59,30 @@ class Metrics:
         self._service, self._is_shared = service, is_shared
         self._state = State(service, last_backup)
         self._own = own = CollectorRegistry()
-        labels = ("method", "type")
-        self._requests = Counter("tinyscim_requests", "Requests.", (*labels, "status"), registry=own)
         self._seconds = Histogram(
-            "tinyscim_request_seconds", "Time to answer a request.", labels, buckets=_BUCKETS, registry=own
+            "tinyscim_request_seconds",
+            "Time to answer a request.",
+            ("method", "type", "status"),
+            buckets=_BUCKETS,
+            registry=own,
         )
-        self._routed: dict[_Key, tuple[Counter, Histogram]] = {}
+        self._routed: dict[_Key, Histogram] = {}
         self._failures = Counter("tinyscim_failures", "Requests that failed, by cause.", ("cause",), registry=own)
 
     def observe(self, response: Response) -> Response:
         """Count a request."""
         status = response.status_code
         key = (request.method, request.endpoint, status)
-        requests, seconds = self._routed.get(key) or self._add(key)
-        requests.inc()
+        seconds = self._routed.get(key) or self._add(key)
         seconds.observe(request.milliseconds / 1000)
         if status >= 400:
             self._failures.labels(_cause(response)).inc()
         return response
 
-    def _add(self, key: _Key) -> tuple[Counter, Histogram]:
-        """Return the metrics of such requests. Those with a route are kept: finding them by labels takes longer."""
+    def _add(self, key: _Key) -> Histogram:
+        """Return the histogram of such requests. Those with a route are kept: finding them by labels takes longer."""
         method, endpoint, status = key
-        labels = (method if method in _METHODS else "other", self._type())
-        found = self._requests.labels(*labels, status), self._seconds.labels(*labels)
+        found = self._seconds.labels(method if method in _METHODS else "other", self._type(), status)
         if endpoint:
             self._routed[key] = found
         return found
