@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -130,12 +131,20 @@ def warn_of_proxy(server: Server) -> None:
 
 
 def open_store(app: Flask) -> None:
-    """Open the store before the first request. A damaged store ends the process with one line."""
+    """Open the store before the first request. A store that cannot be opened ends the process with one line.
+
+    If other workers serve it, this one tries again: they may be writing a deleted file again, or the disk was full.
+    """
     service: Service = app.extensions["tinyscim"]
-    try:
-        service.open()
-    except StoreError as error:
-        refuse_to_start(str(error))
+    for pause in (1, 2, 4, 8, 0):
+        try:
+            return service.open()
+        except StoreError as error:
+            if not (isinstance(service.store, TinyDBStore) and service.store.is_served):
+                refuse_to_start(str(error))
+            logging.getLogger("tinyscim").error("This worker cannot start, while others serve: %s", error)
+            time.sleep(pause)
+    sys.exit(1)  # gunicorn starts another
 
 
 def buffer_request_log() -> None:

@@ -63,6 +63,14 @@ class FairLock:
         finally:
             self._queue.unlock()
 
+    def try_acquire(self) -> bool:
+        """Take the lock if no process holds it, and return whether it was taken. Raises OSError."""
+        try:
+            self._lock.lock(wait=False)
+        except BlockingIOError:
+            return False
+        return True
+
     def release(self) -> None:
         """Release the lock."""
         self._lock.unlock()
@@ -90,8 +98,8 @@ class _LockFile:
         if hasattr(self, "_descriptor"):
             os.close(self._descriptor)
 
-    def lock(self) -> None:
-        _flock(self._descriptor, fcntl.LOCK_EX, self._path)
+    def lock(self, *, wait: bool = True) -> None:
+        _flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), self._path)
 
     def unlock(self) -> None:
         _flock(self._descriptor, fcntl.LOCK_UN, self._path)

@@ -2,13 +2,15 @@
 
 import gc
 import logging
+import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 from typing import Literal
 
-from fileio.locks import Locked, lock, unlock
+from fileio.locks import Locked, lock, locked, unlock
 from storage.base import Index, StoreCorrupted, Unavailable
 from storage.engine.commit import CommitLog
 from storage.engine.corruption import CheckDocument, accept
@@ -40,7 +42,7 @@ class TinyDBStore:
         self.check = check
         self.durability, self.compact_after = durability, compact_after
         self._commit_log: CommitLog | None = None
-        self._open_lock = -1
+        self._open_lock = self._process = -1
         self._closing = Event()
         self._maintenance: Thread | None = None
 
@@ -57,7 +59,7 @@ class TinyDBStore:
             except BaseException:
                 unlock(open_lock)
                 raise
-        self._open_lock = open_lock
+        self._open_lock, self._process = open_lock, os.getpid()
         # A full garbage collection would stop every thread to traverse the loaded documents.
         gc.freeze()
         self._closing.clear()
@@ -91,27 +93,40 @@ class TinyDBStore:
         """Write a new snapshot now. Raises Unavailable, StoreCorrupted."""
         self._opened().compact(wait=True)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether another process has the store open."""
+        try:
+            with locked(self.files.lock("open"), wait=False):
+                return False
+        except Locked:
+            return True
+
     def _opened(self) -> CommitLog:
         if self._commit_log is None:
             raise RuntimeError("the store is not open")
+        if self._process != os.getpid():
+            raise RuntimeError("the store was opened before a fork: open it in each process")
         return self._commit_log
 
     def _run_maintenance(self) -> None:
         """Replay new lines, so that requests have few to replay, and compact when the journal is long."""
-        pause, commit_log = TICK, self._opened()
-        while not self._closing.wait(pause):
-            pause = TICK
+        commit_log, next_compaction = self._opened(), 0.0
+        while not self._closing.wait(TICK):
             try:
                 commit_log.refresh()
                 commit_log.retry_cut()
-                if commit_log.misses_snapshot:
-                    commit_log.compact(wait=False)
-                elif commit_log.needs_merge:  # for example, because the disk was full
-                    commit_log.finish_compaction()
-                elif commit_log.size > self.compact_after:
-                    commit_log.compact(wait=False)
+                if monotonic() >= next_compaction:
+                    next_compaction = monotonic() + PAUSE
+                    self._compact_if_needed(commit_log)
+                    next_compaction = 0.0
             except Locked:
-                pass  # another process compacts
+                next_compaction = 0.0  # another process compacts
             except (StoreCorrupted, Unavailable) as error:
                 log.error("the store could not be looked after: %s", error)
-                pause = PAUSE
+
+    def _compact_if_needed(self, commit_log: CommitLog) -> None:
+        if commit_log.needs_merge and not commit_log.misses_snapshot:  # for example, because the disk was full
+            commit_log.finish_compaction()
+        elif commit_log.misses_snapshot or commit_log.size > self.compact_after:
+            commit_log.compact(wait=False)

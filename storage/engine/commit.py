@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from threading import Lock
 
 from fileio.atomic import replace_atomically
@@ -17,8 +17,6 @@ from storage.engine.recovery import Checkpoint, check_journal_end, known_end, lo
 from storage.engine.shared_state import End, WalIndex, decode_end
 from storage.engine.tinydb_adapter import Transaction
 from storage.engine.versions import Version
-
-FAR = 1 << 17  # bytes of the journal that take long to read
 
 log = logging.getLogger("tinyscim.storage")
 
@@ -121,19 +119,38 @@ class CommitLog:
                 self._batch = self._batch or self._begin()
 
     def _start(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Read the journals for the first time. The first process after a boot decides where they end."""
+        """Read the journals for the first time, and decide where they end unless another process writes."""
         end = self._known_end(checkpoint)
-        with nullcontext() if end else self._write_lock:
-            end = end or self._known_end(checkpoint)  # another process may have been faster
-            return replay(self._files, checkpoint, end) if end else self._recover(checkpoint)
+        if end:
+            checkpoint = replay(self._files, checkpoint, end)
+            if not self._write_lock.try_acquire():
+                return checkpoint  # the writer has made sure of the end
+        else:
+            self._write_lock.acquire()
+        try:
+            end = self._known_end(checkpoint)
+            return self._recover(checkpoint, end)
+        except OSError as error:
+            if end is None:
+                raise
+            self._set_read_only(f"{checkpoint.journal.path} could not be cut back ({error.strerror})")
+            return replay(self._files, checkpoint, end)
+        finally:
+            self._write_lock.release()
 
     def _known_end(self, checkpoint: Checkpoint) -> End | None:
         return known_end(self._files, decode_end(self._wal_index.read()), checkpoint.journal.generation)
 
-    def _recover(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Read what may have been acknowledged, make it durable, and publish its end."""
-        found = replay(self._files, checkpoint, None)
-        tail = found.journal.read_after(found.position.offset)
+    def _recover(self, checkpoint: Checkpoint, end: End | None) -> Checkpoint:
+        """Read what may have been acknowledged, make it durable, and publish its end.
+
+        The wal-index is not synced: a file system that was detached and mounted again, without a boot, may have an
+        older one. So whole lines after the known end are kept, unless they are known to be refused.
+        """
+        found = replay(self._files, checkpoint, end, beyond=end is None or end.clean)
+        if end and end.clean and found.position == end.position and found.journal.size() == end.position.offset:
+            return found
+        tail = self._cut_off(found)
         found.journal.cut(found.position.offset)
         self._keep(tail, found)
         if not found.journal.states_end:  # an older version began it
@@ -145,7 +162,14 @@ class CommitLog:
         try:
             return replay(self._files, checkpoint._replace(version=checkpoint.version.fork()), end)
         except FileNotFoundError:  # compactions have removed journals
-            return load(self._files, self._indexes, self._start)
+            return load(self._files, self._indexes, self._reload)
+
+    def _reload(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Read the journals again. The caller may hold the write lock, which cannot be taken twice."""
+        end = self._known_end(checkpoint)
+        if end is None:
+            raise Unavailable(f"the end of {checkpoint.journal.path} is not known at the moment")
+        return replay(self._files, checkpoint, end)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -168,12 +192,9 @@ class CommitLog:
     def _begin(self) -> Batch:
         """Take the write lock, and read what other processes have written."""
         with os_errors_as_unavailable():
+            self.refresh()  # most of it while other processes may write
             self._write_lock.acquire()
             try:
-                if self._is_far_behind():  # other processes may write while this one reads
-                    self._write_lock.release()
-                    self.refresh()
-                    self._write_lock.acquire()
                 self._check_end()
             except BaseException:
                 self._write_lock.release()
@@ -181,25 +202,34 @@ class CommitLog:
         self._batch = Batch(self._durable, self._durable.position.offset)
         return self._batch
 
-    def _is_far_behind(self) -> bool:
-        end = decode_end(self._wal_index.read())
-        return end is not None and abs(end.position.offset - self._durable.position.offset) > FAR
-
     def _check_end(self) -> None:
-        """Cut off what a process has written and not made durable."""
-        self._write_lock.check()
-        end, size = self.refresh(), self._durable.journal.size()
-        if not end:
-            with self._mutex:
-                self._durable = self._recover(self._durable._replace(version=self._durable.version.fork()))
-        elif size < end.position.offset:
-            refuse(Problem(self._durable.journal.path, end.position.line, "the journal has become shorter"))
-        elif size > end.position.offset or not end.clean:
-            tail = self._durable.journal.read_after(end.position.offset)
-            self._cut()
-            self._keep(tail, self._durable)
-        else:
-            self._set_read_only("")
+        """Cut off what a process has written and not made durable. If that fails, this process is read-only."""
+        try:
+            self._write_lock.check()
+            end, size = self.refresh(), self._durable.journal.size()
+            if not end:
+                with self._mutex:
+                    fork = self._durable._replace(version=self._durable.version.fork())
+                    self._durable = self._recover(fork, None)
+            elif size < end.position.offset:
+                refuse(Problem(self._durable.journal.path, end.position.line, "the journal has become shorter"))
+            elif size > end.position.offset or not end.clean:
+                tail = self._cut_off(self._durable)
+                self._cut()
+                self._keep(tail, self._durable)
+        except (OSError, StoreError) as error:
+            self._set_read_only(self.read_only or str(error))
+            raise
+        self._set_read_only("")
+
+    @staticmethod
+    def _cut_off(checkpoint: Checkpoint) -> bytes:
+        """Return what follows a checkpoint in its journal, empty if it cannot be read."""
+        try:
+            return checkpoint.journal.read_after(checkpoint.position.offset)
+        except OSError as error:
+            log.warning("%s: the end that is cut off could not be read (%s)", checkpoint.journal.path, error.strerror)
+            return b""
 
     def _end_batch(self, batch: Batch) -> None:
         """Make the batch durable, and let another process write."""
@@ -221,7 +251,7 @@ class CommitLog:
         try:
             with os_errors_as_unavailable(journal.path):
                 journal.write(b"".join(batch.lines), self._durable.position.offset)
-                if self._fsync:
+                if self._fsync or batch.head.journal is not journal:  # the next journal is already durable
                     journal.sync()
                 journal.size()  # raises if it was deleted
                 with self._mutex:
@@ -236,7 +266,8 @@ class CommitLog:
         """Remove what follows the durable lines. Raises OSError; then this process writes nothing until it succeeds."""
         end, journal = self._durable.end, self._durable.journal
         try:
-            self._wal_index.write(end._replace(clean=False))  # for the case that the cut does not become durable
+            with suppress(OSError):  # for the case that the cut does not become durable
+                self._wal_index.write(end._replace(clean=False))
             journal.cut(end.position.offset)
             self._wal_index.write(end)
         except OSError as error:

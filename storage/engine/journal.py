@@ -172,6 +172,11 @@ class Journal:
     def _header(self) -> bytes:
         return os.pread(self._descriptor, HEADER, 0).partition(b"\n")[0]
 
+    @property
+    def length(self) -> int:
+        """The length of the file, which may have been deleted since it was opened."""
+        return os.fstat(self._descriptor).st_size
+
     def size(self) -> int:
         """Return the length of the file. Raises OSError if it was deleted, since no process would find a write."""
         status = os.fstat(self._descriptor)
@@ -180,13 +185,13 @@ class Journal:
         return status.st_size
 
     def read_from(
-        self, start: JournalPosition, length: int | None = None, problem: OnProblem = refuse
+        self, start: JournalPosition, length: int | None = None, problem: OnProblem = refuse, acknowledged: int = 0
     ) -> Iterator[Record]:
         """Yield the lines after a position. If the acknowledged length is known, all of it is read and nothing else.
 
-        Raises StoreCorrupted.
+        Without a length, at least `acknowledged` bytes are read. Raises StoreCorrupted.
         """
-        return records(self.path, self._lines(start.offset, length), start, problem, length or 0)
+        return records(self.path, self._lines(start.offset, length), start, problem, length or acknowledged)
 
     def _lines(self, offset: int, end: int | None) -> Iterator[bytes]:
         rest = b""

@@ -6,8 +6,9 @@ from fileio.atomic import close_folder, copy_private, make_folder, sync_folder
 from fileio.locks import locked
 from storage.base import StoreCorrupted
 from storage.engine.corruption import CheckDocument, accept
-from storage.engine.journal import create, has_more_than_header
+from storage.engine.journal import Journal, create, has_more_than_header
 from storage.engine.paths import Files
+from storage.engine.shared_state import read_end
 from storage.engine.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
 
 
@@ -54,10 +55,16 @@ def _keep_copy(path: Path, copy: Path) -> None:
 def _check_no_journals(files: Files) -> None:
     for generation in files.generations():
         path = files.journal(generation)
-        # The first may exist, empty, if creating the files was interrupted.
-        if generation > 1 or has_more_than_header(path):
+        # The first may exist, empty and never opened, if creating the files was interrupted.
+        if generation > 1 or has_more_than_header(path) or (_was_opened(files, path) and not files.snapshot.exists()):
             says = "does not say so" if files.snapshot.exists() else "is missing"
             raise StoreCorrupted(
-                f"{path} continues {files.snapshot}, which {says}: bring the right file back,"
-                " or move the journal away if its changes are not wanted."
+                f"{path} continues {files.snapshot}, which {says}. Bring the right file back. If there is none, run"
+                " `flask store restore` with a backup, or `flask store repair` to keep what the journal has."
             )
+
+
+def _was_opened(files: Files, path: Path) -> bool:
+    """Return whether a process has served the store with this journal."""
+    end = read_end(files.lock("write"))
+    return end is not None and end.journal == Journal(path).id

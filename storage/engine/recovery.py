@@ -49,15 +49,18 @@ def load(files: Files, indexes: Iterable[Index], follow: Callable[[Checkpoint], 
             # A compaction has replaced the snapshot meanwhile.
 
 
-def replay(files: Files, checkpoint: Checkpoint, end: End | None) -> Checkpoint:
+def replay(files: Files, checkpoint: Checkpoint, end: End | None, *, beyond: bool = False) -> Checkpoint:
     """Apply the lines after a checkpoint up to the end of the durable journal, and return the new checkpoint.
 
-    Without an end, what follows the last line that may have been acknowledged is left out. Raises StoreCorrupted.
+    Without an end, or `beyond` it, everything that may have been acknowledged is read. Raises StoreCorrupted.
     """
     version, journal, position = checkpoint
     while True:
         following = 0
-        for record in journal.read_from(position, _known_length(files, journal, end)):
+        is_bounded = end is not None and (not beyond or journal.generation < end.generation)
+        length = _known_length(files, journal, end if is_bounded else None)
+        acknowledged = end.position.offset if end and end.generation == journal.generation else 0
+        for record in journal.read_from(position, length, acknowledged=acknowledged):
             _apply(version, journal, record)
             position, following = record.end, record.body.get("next", 0)
         if not position.line:
@@ -65,10 +68,10 @@ def replay(files: Files, checkpoint: Checkpoint, end: End | None) -> Checkpoint:
         if not following:
             break
         journal, position = Journal(files.journal(following)), start_position(position.sequence)
-    if not end:
-        check_journal_end(files, journal)
-    elif end.generation != journal.generation:
+    if end and (journal.generation < end.generation or not (beyond or journal.generation == end.generation)):
         refuse_lost_end(files, journal)
+    if beyond or not end:
+        check_journal_end(files, journal)
     return Checkpoint(version, journal, position)
 
 
@@ -116,7 +119,7 @@ def _known_length(files: Files, journal: Journal, end: End | None) -> int | None
     if end and end.generation == journal.generation:
         return end.position.offset
     has_ended = end or has_more_than_header(files.journal(journal.generation + 1))
-    return journal.size() if has_ended else None
+    return journal.length if has_ended else None
 
 
 def _apply(version: Version, journal: Journal, record: Record) -> None:

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import re
+import signal
+import time
 
 import pytest
 
 from storage.tinydb_store import TinyDBStore
+from tests.support.running_service import running
 from tests.support.urns import USER
 
 
@@ -61,3 +65,27 @@ def test_a_full_disk_refuses_writes_with_507_and_reads_go_on(stored, error):
         full.undo()
     assert new(stored, "b").status == 201
     assert stored.get("/Users").body["totalResults"] == 2
+
+
+def test_a_worker_that_dies_after_the_snapshot_was_deleted_is_replaced(tmp_path):
+    with running(tmp_path, store={"path": "data.json"}) as service:
+        assert service.send("POST", "/Users", {"schemas": [USER], "userName": "ann"}).status_code == 201
+        first, *_ = booted(tmp_path / "log")
+        (tmp_path / "data.json").unlink()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: len(booted(tmp_path / "log")) == 3)
+        wait_until((tmp_path / "data.json").exists)
+        assert {service.send("GET", "/Users").json()["totalResults"] for _ in range(10)} == {1}
+
+
+def booted(log):
+    """Return the process ids of all workers that were started."""
+    return [int(id) for id in re.findall(r"Booting worker with pid: (\d+)", log.read_text())]
+
+
+def wait_until(condition):
+    for _ in range(300):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError

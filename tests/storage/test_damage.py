@@ -1,6 +1,7 @@
 """Damaged, missing and misplaced files stop the start, with a message that names file and line."""
 
 import contextlib
+import json
 
 import pytest
 
@@ -181,7 +182,16 @@ def journal_number(path):
 
 def test_a_missing_snapshot_stops_the_start(filled):
     filled.unlink()
-    assert "is missing" in refusal(filled)
+    assert "is missing. Bring the right file back." in refusal(filled)
+    assert "flask store repair" in refusal(filled)
+
+
+def test_a_missing_snapshot_of_a_new_store_starts_no_empty_one(path):
+    path.parent.mkdir()
+    path.write_text(json.dumps({"User": {"1": user(1)}}))  # all of it is in the snapshot, once that is converted
+    opened(path).close()
+    path.unlink()
+    assert "is missing" in refusal(path)
 
 
 def test_a_layout_from_the_future_stops_the_start(filled):

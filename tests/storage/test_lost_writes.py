@@ -1,5 +1,6 @@
 """A disk that fails: acknowledged writes are kept, refused ones are gone, and no process writes behind damage."""
 
+import errno
 import logging
 import os
 import random
@@ -9,9 +10,10 @@ from itertools import count
 import pytest
 
 from storage.base import Unavailable
+from storage.engine.shared_state import WalIndex
 from tests.support.commits import fail, wait_for
 from tests.support.processes import end, start
-from tests.support.storage import insert, opened, reboot, state, user_ids
+from tests.support.storage import insert, journal_of, opened, reboot, state, user_ids
 
 
 def attempt(store, number):
@@ -154,3 +156,21 @@ def test_three_processes_on_a_failing_disk_keep_exactly_what_they_answered(path,
     assert there == outcomes["kept"]
     reboot(path)
     assert {document["id"] for _, document in state(path)["User"]} >= outcomes["kept"]
+
+
+def test_a_refused_write_is_cut_off_even_if_the_index_cannot_be_written(path, open_store, monkeypatch):
+    store = open_store()
+    insert(store, 1)
+    durable = journal_of(path).read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(WalIndex, "write", failing)
+        with pytest.raises(Unavailable):
+            insert(store, 2)
+        assert journal_of(path).read_bytes() == durable
+        assert "could not be cut back" in store.read_only
+    insert(store, 3)
+    assert user_ids(store) == user_ids(open_store()) == ["u1", "u3"]
+
+
+def failing(*_):
+    raise OSError(errno.EIO, "Input/output error")
