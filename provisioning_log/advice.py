@@ -133,7 +133,8 @@ _RULES = (
     _Rule(403, "", "", "Change the request in the client: this service never allows it."),
     _Rule(
         *(404, "", r"There is no \w+ with the id"),
-        f"Select {portal.RESTART} in Entra so that it matches all objects again: it uses the ID of a deleted object.",
+        "Entra uses the ID of a deleted object. Restart its job with Microsoft Graph and the resetScope Full, as "
+        f"docs/entra.md describes: {portal.RESTART} alone keeps such links.",
     ),
     _Rule(
         *(404, "", ""),

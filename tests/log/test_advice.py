@@ -48,7 +48,7 @@ FAILURES = {
         401,
         "as the Secret Token into Entra's Provisioning > Connectivity",
     ),
-    "a link to who is gone": (lambda scim, user: scim.get("/Users/gone"), 404, "Select Restart provisioning in Entra"),
+    "a link to who is gone": (lambda scim, user: scim.get("/Users/gone"), 404, "Restart its job with Microsoft Graph"),
     "a wrong address": (lambda scim, user: scim.get("/Usres"), 404, "Tenant URL"),
     "a wrong method": (lambda scim, user: scim.put("/Users", {}), 405, "Tenant URL"),
     "a version": (
