@@ -6,7 +6,7 @@ from config import Config
 from panel.page import ago, moment
 from provisioning_log.activity import HOUR, Activity, Rejection
 
-SILENT = 2 * HOUR  # Entra calls about every 40 minutes, even if nothing changed
+SILENT_AFTER = 2 * HOUR  # Entra calls about every 40 minutes, even if nothing changed
 MISSED = HOUR  # without a request of Entra, a rejected one with an unknown token counts as Entra's
 
 
@@ -35,8 +35,8 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
         return Status("refused", tone, "Refused", _explain(config, rejection), last)
     if not last:
         return Status("waiting", "calm", "Waiting for the first request", _waiting(config, activity))
-    if now - last > SILENT:
-        return Status("silent", "bad", "Silent", _SILENT.format(ago(last)), last)
+    if now - last > SILENT_AFTER:
+        return Status("silent", "bad", "Silent", _SILENT_DETAIL.format(ago(last)), last)
     cycle = activity.entra_cycles[-1]
     name = cycle.client.token
     if name not in _valid_names(config):
@@ -53,7 +53,7 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
     return Status("connected", "good", "Connected", detail, last)
 
 
-_SILENT = (
+_SILENT_DETAIL = (
     "The last request came {}. Entra calls about every 40 minutes, even if nothing changed. Check in Entra that "
     "provisioning is on and not in quarantine, and that the proxy forwards its requests."
 )
@@ -79,14 +79,14 @@ def _rejection_of_entra(config: Config, activity: Activity, now: float) -> Rejec
     last = activity.last_request
     rejections = [one for one in activity.entra_rejections() if one.last > last]
     is_heard = now - last <= MISSED and not _valid_names(config).isdisjoint(activity.probed_tokens)
-    telling = [one for one in rejections if one.token or not is_heard]
-    return max(telling, key=lambda one: (bool(one.token), one.last), default=None)
+    relevant = [one for one in rejections if one.token or not is_heard]
+    return max(relevant, key=lambda one: (bool(one.token), one.last), default=None)
 
 
 def _explain(config: Config, rejection: Rejection) -> str:
     """Return since when and how often requests were rejected, why, and what to do."""
     often = f"{rejection.count:,} times" if rejection.count > 1 else "once"
-    since = f"Entra's requests are rejected (401) since {moment(rejection.first)}, {often} so far"
+    since = f"Entra's requests have been rejected (401) since {moment(rejection.first)}, {often} so far"
     if rejection.token:
         reason, is_client = _end(config, rejection.token), _is_client(config, rejection.token)
     else:

@@ -28,7 +28,7 @@ _TOOLS = ("curl", "mozilla", "postman", "insomnia", "wget", "httpie", "powershel
 _LIBRARIES = ("python", "werkzeug", "go-http", "java", "node", "axios")
 
 
-class Client(NamedTuple):
+class Caller(NamedTuple):
     """The token of a request, and `via`: "tool" or a library by its User-Agent; "probe" or "stranger" if rejected.
 
     Changes that the service makes itself have no token; their `via` is their cause.
@@ -42,7 +42,7 @@ class Client(NamedTuple):
 class Cycle:
     """Requests of one client without a long pause. The names of the counts are those of `Activity`."""
 
-    client: Client
+    client: Caller
     start: float
     end: float
     counts: Counter[str] = field(default_factory=Counter)
@@ -94,10 +94,10 @@ class Activity:
     `probed` has the clients of which Entra's probe came, and when it came last.
     """
 
-    counts: Counter[tuple[int, Client, str]] = field(default_factory=Counter)
+    counts: Counter[tuple[int, Caller, str]] = field(default_factory=Counter)
     cycles: list[Cycle] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-    probed: dict[Client, float] = field(default_factory=dict)
+    probed: dict[Caller, float] = field(default_factory=dict)
 
     def note(self, event: Event) -> None:
         """Count an event."""
@@ -126,7 +126,7 @@ class Activity:
             self._add_rejection(copy(rejection))
         self._prune()
 
-    def is_entra(self, client: Client) -> bool:
+    def is_entra(self, client: Caller) -> bool:
         """Return whether a client is Entra: it has sent Entra's probe, or a token with which the probe once came."""
         if client.via == "stranger":
             return client.token in self.probed_tokens
@@ -157,10 +157,10 @@ class Activity:
 
     def entra_rejections(self) -> list[Rejection]:
         """Return the rejected requests that are Entra's: its probe, and tokens with which its probe once came."""
-        return [one for one in self.rejections if self.is_entra(Client(one.token, one.via))]
+        return [one for one in self.rejections if self.is_entra(Caller(one.token, one.via))]
 
     def cycle_at(self, token: str, moment: float) -> Cycle | None:
-        """Return the cycle in which a token was used at a moment, rather that of Entra than that of a tool."""
+        """Return the cycle in which a token was used at a moment, preferring Entra's to a tool's."""
         found = [one for one in self.cycles if one.client.token == token and one.includes(moment)]
         return min(found, key=lambda one: one.client.via, default=None)
 
@@ -184,7 +184,7 @@ class Activity:
             "probed": [[*client, moment] for client, moment in self.probed.items()],
         }
 
-    def _cycle(self, client: Client, start: float, end: float) -> Cycle:
+    def _cycle(self, client: Caller, start: float, end: float) -> Cycle:
         """Return the cycle of a client that includes a span: one that it continues, or a new one."""
         for cycle in reversed(self.cycles):
             if cycle.client == client and cycle.extend(start, end):
@@ -220,13 +220,13 @@ def read_activity(body: Any) -> Activity:
     return Activity(
         Counter(
             {
-                (int(hour), Client(str(token), str(via)), str(name)): int(count)
+                (int(hour), Caller(str(token), str(via)), str(name)): int(count)
                 for hour, token, via, name, count in islice(body["counts"], _MAX_ROWS)
             }
         ),
         [
             Cycle(
-                Client(str(token), str(via)),
+                Caller(str(token), str(via)),
                 float(start),
                 float(end),
                 Counter({str(name): int(count) for name, count in counts.items()}),
@@ -234,19 +234,19 @@ def read_activity(body: Any) -> Activity:
             for token, via, start, end, counts in islice(body["cycles"], _MAX_CYCLES)
         ],
         [Rejection(**one) for one in body["rejections"]],
-        {Client(str(token), str(via)): float(moment) for token, via, moment in islice(body["probed"], _MAX_NAMES)},
+        {Caller(str(token), str(via)): float(moment) for token, via, moment in islice(body["probed"], _MAX_NAMES)},
     )
 
 
-def _client(event: Event) -> Client:
+def _client(event: Event) -> Caller:
     agent = event.user_agent.lower()
     is_tool = agent.startswith(_TOOLS)
     if event.token:
         library = next((name for name in _LIBRARIES if agent.startswith(name)), "")
-        return Client(event.token, "tool" if is_tool else library)
+        return Caller(event.token, "tool" if is_tool else library)
     if event.cause:
-        return Client("", event.cause)
-    return Client("", "probe" if event.is_probe and not is_tool else "stranger")
+        return Caller("", event.cause)
+    return Caller("", "probe" if event.is_probe and not is_tool else "stranger")
 
 
 def _names(event: Event) -> Iterator[str]:

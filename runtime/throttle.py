@@ -14,7 +14,7 @@ from fileio.atomic import make_folder, replace_atomically
 from fileio.locks import Locked, locked
 from runtime.networks import client_network
 
-FREE = 4  # failures without a wait, for typing errors
+FREE = 4  # failures after which one has to wait
 MAX_WAIT = 300.0  # seconds
 FORGOTTEN_AFTER = 3600.0
 # Shared by all networks without a recent sign-in.

@@ -33,9 +33,9 @@ from scim.web.request import MEDIA_TYPE, request, service
 from storage.base import StoreCorrupted, StoreError, Unavailable
 
 HEALTH = "/healthz"
-_DRAINED = 32 * 1024 * 1024  # bytes
-_READING = ("GET", "HEAD", "OPTIONS")
-_SHOWN_NAMES = 20
+_MAX_DRAINED_BYTES = 32 * 1024 * 1024  # bytes
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_MAX_LOGGED_NAMES = 20
 
 log = logging.getLogger("tinyscim")
 
@@ -47,7 +47,7 @@ def install(app: Flask) -> None:
     app.before_request(authenticate_request)
     app.after_request(finish_response)
     app.register_error_handler(ScimError, handle_scim_error)
-    # These come from opening the store alone: later ones are ScimErrors already, as Bulk needs them.
+    # Raised only while the store is opened. Inside a transaction they are ScimErrors, which Bulk reports per operation.
     app.register_error_handler(Unavailable, handle_store_error)
     app.register_error_handler(StoreCorrupted, handle_store_error)
     app.register_error_handler(HTTPException, handle_http_error)
@@ -69,7 +69,7 @@ def log_unknown_attributes(names: Iterable[str]) -> None:
     """Log the names of attributes that were dropped because no schema has them."""
     listed = list(names)
     if listed:
-        shown = json.dumps([cut(without_values(name), 100) for name in listed[:_SHOWN_NAMES]])
+        shown = json.dumps([cut(without_values(name), 100) for name in listed[:_MAX_LOGGED_NAMES]])
         log.warning("request=%s left out %d unknown attributes: %s", request.id, len(listed), shown)
 
 
@@ -97,7 +97,7 @@ def authenticate_request() -> Response | None:
     except (Unauthorized, Forbidden):
         _authorize(served, live_config.current)  # the token may just have been created
     if live_config.problem:
-        log.error("the configuration's change is not in force: %s", live_config.problem)
+        log.error("the changed configuration is not in use: %s", live_config.problem)
     return None
 
 
@@ -110,7 +110,7 @@ def _authorize(served: Service, config: Config) -> None:
         log.warning('request=%s the word "Bearer" was pasted along with the token', request.id)
     if not config.connection.enabled:
         raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
-    if token.read_only and request.method not in _READING and not request.path.endswith("/.search"):
+    if token.read_only and request.method not in _SAFE_METHODS and not request.path.endswith("/.search"):
         raise InsufficientScope(f'The token "{token.name}" may only read.')
 
 
@@ -185,7 +185,9 @@ _DETAILS = {
 def _drain() -> None:
     """Discard the rest of the body, within limits: a client that is still sending would not read the response."""
     length = request.content_length
-    left = _DRAINED if length is None else min(length, _DRAINED)  # some servers wait for more at the end
+    left = (
+        _MAX_DRAINED_BYTES if length is None else min(length, _MAX_DRAINED_BYTES)
+    )  # some servers wait for more at the end
     stream = request.environ["wsgi.input"]
     with suppress(Exception):  # the connection may break, and servers raise exceptions of their own
         while left > 0 and (chunk := stream.read(min(left, 65_536))):

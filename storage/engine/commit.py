@@ -40,7 +40,7 @@ class CommitLog:
         self._waiting = set[object]()  # threads that wait for it
         self._batch: Batch | None = None
         self._mutex = Lock()  # protects the two below
-        self._seen = b""  # the wal-index that `_durable` corresponds to
+        self._seen_index = b""  # the wal-index that `_durable` corresponds to
         self.read_only = ""
         self._durable = load(files, self._indexes, self._start)
 
@@ -63,7 +63,7 @@ class CommitLog:
     def latest(self) -> Version:
         """Return the newest durable version of all processes."""
         with suppress(OSError):  # then it is not known whether there is a newer one
-            if self._wal_index.read() != self._seen:
+            if self._wal_index.read() != self._seen_index:
                 self.refresh()
         return self._durable.version
 
@@ -74,7 +74,7 @@ class CommitLog:
             end = decode_end(seen)
             if end and end.position != self._durable.position:
                 self._durable = self._follow(self._durable, end)
-            self._seen = seen
+            self._seen_index = seen
             return end
 
     @contextmanager
@@ -85,7 +85,7 @@ class CommitLog:
         """
         batch: Batch | None = None
         try:
-            with self._turn():
+            with self._exclusive():
                 batch = self._batch or self._begin()
                 transaction = Transaction(batch.head.version)
                 yield transaction
@@ -115,7 +115,7 @@ class CommitLog:
     def retry_cut(self) -> None:
         """Cut the journal back, if that has failed."""
         if self.read_only:
-            with self._turn():
+            with self._exclusive():
                 self._batch = self._batch or self._begin()
 
     def _start(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -152,7 +152,7 @@ class CommitLog:
             return found
         tail = self._cut_off(found)
         found.journal.cut(found.position.offset)
-        self._keep(tail, found)
+        self._save_tail(tail, found)
         if not found.journal.states_end:  # an older version began it
             found = found._replace(position=found.journal.state_end(found.position))
         self._wal_index.write(found.end)
@@ -172,7 +172,7 @@ class CommitLog:
         return replay(self._files, checkpoint, end)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Run alone in this process; the last one of those that wait ends the batch."""
         me = object()
         self._waiting.add(me)
@@ -216,7 +216,7 @@ class CommitLog:
             elif size > end.position.offset or not end.clean:
                 tail = self._cut_off(self._durable)
                 self._cut()
-                self._keep(tail, self._durable)
+                self._save_tail(tail, self._durable)
         except (OSError, StoreError) as error:
             self._set_read_only(self.read_only or str(error))
             raise
@@ -255,7 +255,7 @@ class CommitLog:
                     journal.sync()
                 journal.size()  # raises if it was deleted
                 with self._mutex:
-                    self._seen = self._wal_index.write(batch.head.end)
+                    self._seen_index = self._wal_index.write(batch.head.end)
                     self._durable = batch.head
         except BaseException:
             with suppress(OSError):
@@ -282,7 +282,7 @@ class CommitLog:
             log.warning("the journal was cut back, so the store can be written again")
         self.read_only = reason
 
-    def _keep(self, tail: bytes, checkpoint: Checkpoint) -> None:
+    def _save_tail(self, tail: bytes, checkpoint: Checkpoint) -> None:
         """Copy what was cut off to a file of its own."""
         if not tail:
             return
@@ -296,8 +296,8 @@ class CommitLog:
         log.warning(what, checkpoint.journal.path, len(tail), kept)
 
     def _end_journal(self) -> Checkpoint:
-        """End the journal, so that every process continues in the following one, and return its beginning."""
-        with self._turn():
+        """End the journal, so that every process continues in the next one, and return its first checkpoint."""
+        with self._exclusive():
             if self._batch:
                 self._end_batch(self._batch)
             batch = self._begin()

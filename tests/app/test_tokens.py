@@ -123,7 +123,7 @@ def test_an_invalid_file_changes_nothing(flask, config_path, caplog):
     app = create_app(config_path, store=MemoryStore())
     config_path.write_text(config_path.read_text() + "\n[oops")
     assert status(app, token) == 200
-    assert "not in force" in caplog.text
+    assert "is not in use" in caplog.text
 
 
 def test_without_a_token_every_request_is_refused(config_path):

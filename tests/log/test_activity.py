@@ -10,7 +10,7 @@ import pytest
 
 from config.tokens import new_test_name, new_token
 from provisioning_log import activity_of
-from provisioning_log.activity import CYCLE_GAP, HOUR, SPANS, Activity, Client, read_activity
+from provisioning_log.activity import CYCLE_GAP, HOUR, SPANS, Activity, Caller, read_activity
 from provisioning_log.activity_file import ActivityFile
 from scim.directory.events import Event
 from tests.support.urns import USER
@@ -240,10 +240,10 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path):
         process.join()
     counts = ActivityFile(path).read().counts
     assert {
-        client: counts[int(NOW // HOUR), client, "requests"] for client in (Client("token-0"), Client("token-1"))
+        client: counts[int(NOW // HOUR), client, "requests"] for client in (Caller("token-0"), Caller("token-1"))
     } == {
-        Client("token-0"): 400,
-        Client("token-1"): 400,
+        Caller("token-0"): 400,
+        Caller("token-1"): 400,
     }
 
 
