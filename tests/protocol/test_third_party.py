@@ -5,11 +5,15 @@ from httpx2 import Client
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 
+from config.tokens import new_token
+
 
 @pytest.fixture
-def client(live):
-    base_url = f"{live.url}{live.base_path}"
-    with Client(base_url=base_url, headers={"Authorization": f"Bearer {live.token}"}) as http:
+def client(serve, tmp_path):
+    """A client of a service of its own: the checks look for what they created on the first page of all resources."""
+    token, table = new_token("checks")
+    with serve(tmp_path, table) as (_, url), Client(base_url=f"{url}/api/scim/v2") as http:
+        http.headers["Authorization"] = f"Bearer {token}"
         yield SyncSCIMClient(http)
 
 
