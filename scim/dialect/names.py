@@ -1,4 +1,4 @@
-"""Rewrites attribute names and filters (RFC 7644 section 3.4.2.2)."""
+"""Rewrites attribute names, filters and booleans (RFC 7644 section 3.4.2.2)."""
 
 from functools import partial
 from typing import Any

@@ -123,7 +123,7 @@ class Snapshot:
         for row in self.rows():
             try:
                 document = decode(row.data)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 self.report(row.line, f"this is not a document: {error}", row.data)
                 continue
             if not (isinstance(document, dict) and isinstance(document.get("id"), str)):
@@ -131,7 +131,7 @@ class Snapshot:
                 continue
             try:
                 check(row.kind, document)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 self.report(row.line, f"{row.kind} {row.position} cannot be served: {error}", row.data)
                 continue
             yield row, document
@@ -216,14 +216,22 @@ class Snapshot:
         for text, position in sorted(positions.items(), key=itemgetter(1)):
             try:
                 data = dump(rows[text])
-            except ValueError as error:  # json.loads accepts NaN, which is not JSON
-                self.report(1, f"{kind} {position} is not a document: {error}", json.dumps(rows[text]).encode())
+            except (ValueError, RecursionError) as error:  # json.loads accepts NaN, which is not JSON
+                self.report(1, f"{kind} {position} is not a document: {error}", _text_of(rows[text]))
                 continue
             yield Row(kind, position, data, 1)
         for text in rows:
             if text not in positions:
                 what = f"{kind} {text[:20]!r} has no position from 1 to {MAX_POSITION}"
-                self.report(1, what, json.dumps(rows[text]).encode())
+                self.report(1, what, _text_of(rows[text]))
+
+
+def _text_of(value: object) -> bytes:
+    """Return the value as JSON for a report, empty if it is nested too deeply."""
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        return b""
 
 
 def _is_position(text: str) -> bool:
