@@ -133,8 +133,9 @@ _RULES = (
     _Rule(403, "", "", "Change the request in the client: this service never allows it."),
     _Rule(
         *(404, "", r"There is no \w+ with the id"),
-        "Entra uses the ID of a deleted object. Restart its job with Microsoft Graph and the resetScope Full, as "
-        f"docs/entra.md describes: {portal.RESTART} alone keeps such links.",
+        "Entra uses the ID of a deleted object. Restart its job with Microsoft Graph: `POST "
+        '/servicePrincipals/ID/synchronization/jobs/JOB-ID/restart` with `{{"criteria": {{"resetScope": "Full"}}}}`. '
+        f"{portal.RESTART} alone keeps such links.",
     ),
     _Rule(
         *(404, "", ""),
