@@ -21,7 +21,8 @@ def ada():
 
 def go(page, *links):
     for link in links:
-        page.get_by_role("link", name=link, exact=True).first.click()
+        with page.expect_event("load"):  # boxes are measured with the stylesheet only after it
+            page.get_by_role("link", name=link, exact=True).first.click()
 
 
 def test_the_first_day(open_page, service, faults):
