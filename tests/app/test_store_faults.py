@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +72,7 @@ def test_a_full_disk_refuses_writes_with_507_and_reads_go_on(stored, error):
 def test_a_worker_that_dies_after_the_snapshot_was_deleted_is_replaced(tmp_path):
     with running(tmp_path, store={"path": "data.json"}) as service:
         assert service.send("POST", "/Users", {"schemas": [USER], "userName": "ann"}).status_code == 201
+        wait_until(lambda: sum(has_read(id, "data.json") for id in booted(tmp_path / "log")) == 2)
         first, *_ = booted(tmp_path / "log")
         (tmp_path / "data.json").unlink()
         os.kill(first, signal.SIGKILL)
@@ -81,6 +84,13 @@ def test_a_worker_that_dies_after_the_snapshot_was_deleted_is_replaced(tmp_path)
 def booted(log):
     """Return the process ids of all workers that were started."""
     return [int(id) for id in re.findall(r"Booting worker with pid: (\d+)", log.read_text())]
+
+
+def has_read(id, store):
+    """Return whether a worker has opened the store's journal."""
+    with suppress(OSError):  # a descriptor that was closed meanwhile
+        return any(f"{store}.journal." in str(each.readlink()) for each in Path(f"/proc/{id}/fd").iterdir())
+    return False
 
 
 def wait_until(condition):
