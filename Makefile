@@ -38,6 +38,7 @@ lint: $(VENV)/.dev
 lock: $(VENV)/.dev
 	@$(LOCK) pyproject.toml --output-file requirements.txt
 	@$(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(LOCK) pyproject.toml --all-extras --constraints requirements-dev.txt --output-file packaging/docker/requirements.txt
 
 # Fails, too, if nothing could be compared: the advisories are on the network.
 audit: $(VENV)/.dev

@@ -8,8 +8,10 @@ import pytest
 from tests.support.serving import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-GROUPS = {"run": PROJECT["project"]["dependencies"], **PROJECT["dependency-groups"]}
-FILES = {"run": "requirements.txt", "dev": "requirements-dev.txt"}
+EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+SERVED = PROJECT["project"]["dependencies"]
+GROUPS = {"run": SERVED, **PROJECT["dependency-groups"], "image": [*SERVED, *EXTRAS]}
+FILES = {"run": "requirements.txt", "dev": "requirements-dev.txt", "image": "packaging/docker/requirements.txt"}
 
 
 def pinned(group):
@@ -33,7 +35,7 @@ def test_all_that_is_asked_for_is_pinned(group):
 
 def test_development_uses_the_versions_that_are_served():
     everything = pinned("dev")
-    for name, entry in pinned("run").items():
+    for name, entry in (pinned("run") | pinned("image")).items():
         assert without_marker(everything[name]) == without_marker(entry), name
 
 
