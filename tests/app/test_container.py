@@ -109,7 +109,7 @@ def test_it_starts_is_healthy_stops_on_a_signal_and_keeps_its_data(image, tmp_pa
             process.send_signal(signal.SIGTERM)
         assert process.returncode == 0
     assert (data / "config.toml").stat().st_mode & 0o777 == 0o600
-    assert {path.name for path in data.iterdir()} == {"config.toml", "data"}
+    assert {path.name for path in data.iterdir()} == {"config.toml", "config.toml.lock", "data"}
 
 
 @pytest.mark.long
