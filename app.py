@@ -85,7 +85,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
     said = own.warnings if settings.path else None
     app.extensions["tinyscim.expiry_warnings"] = ExpiryWarnings(service.live_config, said)
-    app.extensions["tinyscim.purge"] = Purge(service, own.purge_lock if settings.path else None)
+    app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))

@@ -23,10 +23,9 @@ class ServiceFiles:
         self.keys, self.assertions = path.with_suffix(".keys.json"), path.with_suffix(".assertions.json")
         self.warnings = path.with_suffix(".warnings.json")
         self.last_backup = path.with_suffix(".backup.json")
-        self.purge_lock = path.with_suffix(".purge.lock")
         is_on = log.path and (settings.path or log.path.startswith("/"))
         self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
-        single = [self.secret, self.counts, self.sessions, self.failures, self.purge_lock]
+        single = [self.secret, self.counts, self.sessions, self.failures]
         single += [self.client_failures, self.keys, self.assertions, self.warnings, self.last_backup]
         single += filter(None, [settings.path])
         # Each may have its lock and its replacement beside it.

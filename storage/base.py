@@ -76,6 +76,14 @@ class Unavailable(StoreError):
         self.full = full
 
 
+class Busy(StoreError):
+    """Another process, or another thread of this one, does this work."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is being done elsewhere")
+        self.name = name
+
+
 class StoreCorrupted(StoreError):
     """A file is damaged; the message names the file, the line and the remedy."""
 
@@ -139,6 +147,13 @@ class Store(Protocol):
 
     def writing(self) -> AbstractContextManager[Writer]:
         """Open the one writer: all its changes are kept or, after an exception, none. Raises Unavailable."""
+
+    def exclusive(self, name: str) -> AbstractContextManager[Callable[[], bool]]:
+        """Do the work of this name alone among all threads, processes and hosts of the store.
+
+        Yields a function that returns whether that is still so: a connection to a server may be lost meanwhile. The
+        end of the process ends the work. Raises Busy at once if another does it, and Unavailable.
+        """
 
     def close(self) -> None:
         """Release files and threads."""

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
 
-from storage.base import Document, Duplicate, Index, Missing, StoredDocument
+from storage.base import Busy, Document, Duplicate, Index, Missing, StoredDocument
 
 
 class _Table:
@@ -62,6 +62,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._exclusive: set[str] = set()
         self._indexes: list[Index] = []
         self._tables: dict[str, _Table] = {}
         self._undo: list[Callable[[], object]] | None = None
@@ -94,6 +95,18 @@ class MemoryStore:
                 raise
             finally:
                 self._undo = None
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[Callable[[], bool]]:
+        """Keep other threads from the work of this name. Raises Busy."""
+        with self._lock:
+            if name in self._exclusive:
+                raise Busy(name)
+            self._exclusive.add(name)
+        try:
+            yield lambda: True
+        finally:
+            self._exclusive.remove(name)
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""

@@ -3,15 +3,15 @@
 import gc
 import logging
 import os
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Literal
 
 from fileio.locks import Locked, lock, locked, unlock
-from storage.base import Index, StoreCorrupted, Unavailable
+from storage.base import Busy, Index, StoreCorrupted, Unavailable
 from storage.engine.commit import CommitLog
 from storage.engine.corruption import CheckDocument, accept
 from storage.engine.migration import migrate
@@ -83,6 +83,17 @@ class TinyDBStore:
     def writing(self) -> AbstractContextManager[Transaction]:
         """Open the one writer of all processes: all its changes are kept or none. Raises Unavailable."""
         return self._opened().transaction()
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[Callable[[], bool]]:
+        """Hold a lock file of this name. Raises Busy, Unavailable."""
+        with ExitStack() as held:
+            try:
+                with os_errors_as_unavailable():
+                    held.enter_context(locked(self.files.lock(f"{name}.exclusive"), wait=False))
+            except Locked:
+                raise Busy(name) from None
+            yield lambda: True
 
     @property
     def read_only(self) -> str:

@@ -2,17 +2,14 @@
 
 import logging
 import time
-from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
 
-from fileio.atomic import make_folder
-from fileio.locks import Locked, locked
 from scim.directory.service import Service
 from scim.errors import NotFound, PreconditionFailed, ScimError
 from scim.protocol.preconditions import dated
 from scim.schema.resource_types import ResourceType
+from storage.base import Busy, StoreError
 
 EVERY = 3_600.0  # seconds
 USER = "User"
@@ -21,10 +18,10 @@ log = logging.getLogger("tinyscim")
 
 
 class Purge:
-    """Runs every hour, in one worker at a time. `lock` is None if there is only one process."""
+    """Runs every hour, in one worker of all hosts at a time."""
 
-    def __init__(self, service: Service, lock: Path | None) -> None:
-        self._service, self._lock = service, lock
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     def start(self) -> None:
         """Start the thread; each run reads the current configuration."""
@@ -35,10 +32,11 @@ class Purge:
         days = self._service.live_config.current.directory.purge_disabled_after_days
         if not days:
             return 0
+        self._service.open()
         try:
-            with self._exclusive():
+            with self._service.store.exclusive("purge"):
                 return self._delete_all(days)
-        except Locked:
+        except Busy:
             return 0
 
     def _delete_all(self, days: int) -> int:
@@ -60,15 +58,8 @@ class Purge:
                 purged = self.run()
                 if purged:
                     log.info("purged %d users that had been disabled for long enough", purged)
-            except (ScimError, OSError) as error:
+            except (ScimError, StoreError, OSError) as error:
                 log.error("disabled users could not be purged: %s", error)
             except Exception:  # the thread must survive: the cause may be gone in an hour
                 log.exception("disabled users could not be purged")
             time.sleep(EVERY)
-
-    def _exclusive(self) -> AbstractContextManager[None]:
-        """Hold the lock. Raises Locked."""
-        if self._lock is None:
-            return nullcontext()
-        make_folder(self._lock.parent)
-        return locked(self._lock, wait=False)

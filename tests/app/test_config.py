@@ -152,8 +152,7 @@ def test_every_option_stands_in_the_documentation():
                 "data/tinyscim.sessions.json.lock",
                 "data/tinyscim.signin.json",
                 "data/tinyscim.signin.json.lock",
-                "data/tinyscim.purge.lock",
-                "data/tinyscim.purge",  # whose lock has that name
+                "data/tinyscim.json.locks/purge.exclusive",
                 ".",
                 "data",
             )

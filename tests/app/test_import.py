@@ -157,7 +157,6 @@ BESIDE_STORE = (
     "counts.json.lock",
     "sessions.json",
     "sessions.json.lock",
-    "purge.lock",
     "clients.json",
     "keys.json",
     "assertions.json",

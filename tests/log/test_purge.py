@@ -110,14 +110,12 @@ def test_no_user_is_purged_when_off(logged):
     assert logged.scim.get(f"/Users/{ann['id']}").status == 200
 
 
-def test_only_one_worker_purges_at_a_time(kept, tmp_path):
-    service = kept.app.extensions["tinyscim"]
-    one, other = (Purge(service, tmp_path / "purge.lock") for _ in range(2))
+def test_only_one_worker_purges_at_a_time(kept):
     ann = kept.scim.create_user(active=False)
     age(kept, ann)
-    with one._exclusive():
-        assert other.run() == 0
-    assert other.run() == 1
+    with kept.store.exclusive("purge"):
+        assert purge(kept).run() == 0
+    assert purge(kept).run() == 1
 
 
 def test_deleting_who_was_disabled_leaves_nothing_behind(logged):

@@ -1,11 +1,12 @@
 """The contract of every store: transactions and threads."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from storage.base import Duplicate
-from tests.support.storage import data_of, ids_of, membership, user
+from storage.base import Busy, Duplicate
+from tests.support.storage import data_of, ids_of, insert, membership, user, user_ids
 
 
 def test_an_exception_undoes_all_changes(full):
@@ -135,3 +136,18 @@ def test_readers_never_see_half_a_transaction(store, hasty_threads):
     for thread in readers:
         thread.join()
     assert torn == []
+
+
+def test_exclusive_work_is_done_once_at_a_time(store):
+    with store.exclusive("purge") as is_held:
+        assert is_held()
+        with pytest.raises(Busy, match="purge"), store.exclusive("purge"):
+            pass
+        with ThreadPoolExecutor() as pool, pytest.raises(Busy):
+            pool.submit(store.exclusive("purge").__enter__).result()
+        with store.exclusive("other"):
+            insert(store, 1)
+    with pytest.raises(ZeroDivisionError), store.exclusive("purge"):
+        raise ZeroDivisionError
+    with store.exclusive("purge"):
+        assert user_ids(store) == ["u1"]

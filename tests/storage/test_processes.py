@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from storage.base import Duplicate
-from tests.support.processes import end, start
+from storage.base import Busy, Duplicate
+from tests.support.processes import end, kill, start
 from tests.support.storage import data_of, ids_of, membership, opened, user
 
 
@@ -199,3 +199,22 @@ def test_threads_share_the_disk(open_store, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(syncs) < 40
+
+
+def test_exclusive_work_ends_with_its_process(path, open_store):
+    source, report = os.pipe()
+
+    def work():
+        with opened(path).exclusive("purge"):
+            os.write(report, b"begun\n")
+            time.sleep(60)
+
+    other, process = open_store(), start(work)
+    os.close(report)
+    with os.fdopen(source) as lines:
+        assert lines.readline() == "begun\n"
+    with pytest.raises(Busy), other.exclusive("purge"):
+        pass
+    kill(process)
+    with other.exclusive("purge"):
+        pass
