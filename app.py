@@ -79,12 +79,12 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     hooks.install(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
-    of_clients = (own.client_failures, own.keys, own.assertions) if settings.path else ()
-    _token_endpoint(*of_clients).init_app(app, settings.oauth.token_endpoint)
+    of_clients = (own.client_failures, own.keys) if settings.path else ()
+    _token_endpoint(service, *of_clients).init_app(app, settings.oauth.token_endpoint)
     provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
-    panel.install(app, service, *((own.sessions, own.failures) if settings.path else ()))
-    said = own.warnings if settings.path else None
-    app.extensions["tinyscim.expiry_warnings"] = ExpiryWarnings(service.live_config, said)
+    panel.install(app, service, own.failures if settings.path else None)
+    warnings = ExpiryWarnings(service.live_config, lambda: service.state("warnings"))
+    app.extensions["tinyscim.expiry_warnings"] = warnings
     app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path else None)
@@ -199,11 +199,10 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     return Service(live_config, types, declared, store, own.secret, dialect=ENTRA)
 
 
-def _token_endpoint(
-    failures: Path | None = None, keys: Path | None = None, assertions: Path | None = None
-) -> TokenEndpoint:
+def _token_endpoint(service: Service, failures: Path | None = None, keys: Path | None = None) -> TokenEndpoint:
     throttle = Throttle(path=failures, shares_limit=False)
-    return TokenEndpoint(throttle, KeyCache(keys), SharedIds(assertions, MAX_LIFETIME + SKEW))
+    used = SharedIds(lambda: service.state("assertions"), MAX_LIFETIME + SKEW)
+    return TokenEndpoint(throttle, KeyCache(keys), used)
 
 
 def _install_metrics(app: Flask, last_backup: Path | None) -> None:

@@ -9,6 +9,9 @@ from config import Config, ConfigError
 from provisioning_log.archive import Archive
 from storage.engine.paths import Files
 
+STATES = ("assertions", "sessions", "warnings")
+"""The names that are given to `Store.state`."""
+
 
 class ServiceFiles:
     """The configuration, the store with the files beside it, and the log, which is None if it is off."""
@@ -18,15 +21,13 @@ class ServiceFiles:
         self._settings = settings
         self.store = store or Files(path)
         self.secret = path.with_suffix(".secret")
-        self.sessions, self.failures = path.with_suffix(".sessions.json"), path.with_suffix(".signin.json")
-        self.counts, self.client_failures = path.with_suffix(".counts.json"), path.with_suffix(".clients.json")
-        self.keys, self.assertions = path.with_suffix(".keys.json"), path.with_suffix(".assertions.json")
-        self.warnings = path.with_suffix(".warnings.json")
+        self.failures, self.client_failures = path.with_suffix(".signin.json"), path.with_suffix(".clients.json")
+        self.counts, self.keys = path.with_suffix(".counts.json"), path.with_suffix(".keys.json")
         self.last_backup = path.with_suffix(".backup.json")
         is_on = log.path and (settings.path or log.path.startswith("/"))
         self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
-        single = [self.secret, self.counts, self.sessions, self.failures]
-        single += [self.client_failures, self.keys, self.assertions, self.warnings, self.last_backup]
+        single = [self.secret, self.counts, self.failures, self.client_failures, self.keys, self.last_backup]
+        single += [path.with_suffix(f".{state}.json") for state in STATES]
         single += filter(None, [settings.path])
         # Each may have its lock and its replacement beside it.
         self._single = {_placed(one.with_name(one.name + end)) for one in single for end in ("", ".lock", ".new")}

@@ -22,12 +22,9 @@ from scim.directory.service import Service
 ENTRA = "/integrations/entra"
 
 
-def install(app: Flask, served: Service, revoked_path: Path | None = None, failures_path: Path | None = None) -> None:
-    """Register the panel and redirect the root to it.
-
-    All workers share two files: the sessions that were signed out, and failed sign-ins.
-    """
-    revoked = SharedIds(revoked_path, MAX_LIFETIME)
+def install(app: Flask, served: Service, failures_path: Path | None = None) -> None:
+    """Register the panel and redirect the root to it. All workers of this host share the file of failed sign-ins."""
+    revoked = SharedIds(lambda: served.state("sessions"), MAX_LIFETIME)
     panel = Blueprint("panel", __name__, static_folder="static", template_folder="templates")
     PanelSecurity(served, revoked).init_app(app, panel)
     panel.register_error_handler(Exception, page.show_error)

@@ -2,13 +2,14 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from config.expiry import expiring
 from config.reload import ReloadingConfig
 from runtime.background import BackgroundTask
 from runtime.shared_ids import SharedIds
+from storage.base import State
 
 EVERY = 3_600.0  # seconds between two looks of one worker
 _DAY = 86_400.0
@@ -17,10 +18,10 @@ log = logging.getLogger("tinyscim")
 
 
 class ExpiryWarnings:
-    """Looks each hour; a file that all workers share keeps what was logged today."""
+    """Looks each hour; a state that all workers share keeps what was logged today."""
 
-    def __init__(self, config: ReloadingConfig, path: Path | None) -> None:
-        self._config, self._logged = config, SharedIds(path, 2 * _DAY)
+    def __init__(self, config: ReloadingConfig, find: Callable[[], State]) -> None:
+        self._config, self._logged = config, SharedIds(find, 2 * _DAY)
         self._task = BackgroundTask("expiry warnings", self.run, every=EVERY)
 
     def start(self) -> None:

@@ -132,6 +132,19 @@ class Writer(Reader, Protocol):
         """Delete documents. Raises Missing before any is deleted."""
 
 
+class State(Protocol):
+    """A small JSON object beside the documents, shared by all threads, processes and hosts of the store."""
+
+    def read(self) -> Document:
+        """Return the object, which is empty at first. Callers never change it. Raises Unavailable."""
+
+    def changing(self) -> AbstractContextManager[Document]:
+        """Yield a copy that replaces the object unless there is an exception; changes are made one at a time.
+
+        Raises Unavailable, or OSError if the object is a file of this host.
+        """
+
+
 class Store(Protocol):
     """Keeps documents. The constructor does no I/O, so that `open` can be called after a fork."""
 
@@ -154,6 +167,9 @@ class Store(Protocol):
         Yields a function that returns whether that is still so: a connection to a server may be lost meanwhile. The
         end of the process ends the work. Raises Busy at once if another does it, and Unavailable.
         """
+
+    def state(self, name: str) -> State:
+        """Return the object of a name, which is not part of any version."""
 
     def close(self) -> None:
         """Release files and threads."""

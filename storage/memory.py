@@ -6,6 +6,7 @@ from itertools import islice
 from threading import RLock
 
 from storage.base import Busy, Document, Duplicate, Index, Missing, StoredDocument
+from storage.state import MemoryState
 
 
 class _Table:
@@ -63,6 +64,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = RLock()
         self._exclusive: set[str] = set()
+        self._states: dict[str, MemoryState] = {}
         self._indexes: list[Index] = []
         self._tables: dict[str, _Table] = {}
         self._undo: list[Callable[[], object]] | None = None
@@ -107,6 +109,10 @@ class MemoryStore:
             yield lambda: True
         finally:
             self._exclusive.remove(name)
+
+    def state(self, name: str) -> MemoryState:
+        """Return the object of a name."""
+        return self._states.setdefault(name, MemoryState())
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""

@@ -17,6 +17,7 @@ from storage.engine.corruption import CheckDocument, accept
 from storage.engine.migration import migrate
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.tinydb_adapter import Transaction, View
+from storage.state import FileState
 
 TICK = 1.0  # seconds between two refreshes
 PAUSE = 60.0  # seconds to wait after a failed compaction
@@ -38,7 +39,7 @@ class TinyDBStore:
         compact_after: int = 16 * 1024 * 1024,
         check: CheckDocument = accept,
     ) -> None:
-        self.files = Files.at(Path(path))
+        self.files, self._path = Files.at(path), path
         self.check = check
         self.durability, self.compact_after = durability, compact_after
         self._commit_log: CommitLog | None = None
@@ -94,6 +95,10 @@ class TinyDBStore:
             except Locked:
                 raise Busy(name) from None
             yield lambda: True
+
+    def state(self, name: str) -> FileState:
+        """Return the object in a file beside the store."""
+        return FileState(self._path.with_suffix(f".{name}.json"))
 
     @property
     def read_only(self) -> str:

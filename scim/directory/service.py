@@ -18,11 +18,11 @@ from scim.directory.indexes import Indexes
 from scim.directory.lists import Lists
 from scim.directory.rendering import RenderCache
 from scim.directory.resources import Resources
-from scim.directory.shared_secret import shared_secret
+from scim.directory.shared_secret import file_secret, stored_secret
 from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
-from storage.base import Document, Store
+from storage.base import Document, State, Store
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # such as ids made here, which need no quoting
 _SEGMENT = "!$&'()*+,;=:@"  # allowed unquoted in a path segment (RFC 3986 section 3.3)
@@ -34,7 +34,8 @@ log = logging.getLogger("tinyscim")
 class Service:
     """What one application serves. The store is opened when first needed, after any fork.
 
-    `secret_path` is the file of the secret that all workers share. `observers` receive each event.
+    `secret_path` is the file of the secret that all workers share; without one it is in the store. `observers` receive
+    each event.
     """
 
     live_config: ReloadingConfig
@@ -61,9 +62,15 @@ class Service:
             with self._lock:
                 if not self._is_open:
                     self.store.open(self.indexes.all)
-                    self._secret = shared_secret(self.secret_path)
+                    path = self.secret_path
+                    self._secret = file_secret(path) if path else stored_secret(self.store.state("secret"))
                     atexit.register(self.store.close)
                     self._is_open = True
+
+    def state(self, name: str) -> State:
+        """Return the state of a name, which all workers share. Raises StoreCorrupted, Unavailable."""
+        self.open()
+        return self.store.state(name)
 
     def check_document(self, kind: str, document: Document) -> None:
         """Raise ValueError, with the reason, if a document could not have been stored here."""

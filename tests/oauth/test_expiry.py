@@ -100,7 +100,7 @@ def test_the_last_week_is_marked_as_a_problem(make_browser):
 
 def test_the_log_warns_once_a_day_for_all_workers(make_browser, caplog, monkeypatch):
     browser = make_browser(client(20))
-    workers = [browser.app, create_app(browser.path, store=MemoryStore())]
+    workers = [browser.app, create_app(browser.path, store=browser.app.extensions["tinyscim"].store)]
     for worker in workers * 3:
         worker.extensions["tinyscim.expiry_warnings"].run()
     assert caplog.text.count(" expires on ") == 1

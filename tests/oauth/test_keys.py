@@ -10,6 +10,7 @@ import pytest
 
 from oauth import keys
 from oauth.keys import MAX_BYTES, PAUSE, STALE, FetchError, KeyCache, UnknownKey
+from storage.tinydb_store import TinyDBStore
 from tests.support.issuer import issuing, make_key
 from tests.support.oauth_service import OAuthService
 
@@ -226,8 +227,10 @@ def test_a_folder_that_cannot_be_written_only_costs_more_fetches(tmp_path, clock
 
 
 def test_two_apps_share_keys_and_used_assertions(tmp_path, issuer, caplog):
-    first = OAuthService(issuer.client(), folder=tmp_path)
-    second = OAuthService(issuer.client(), folder=tmp_path)
+    first, second = (
+        OAuthService(issuer.client(), folder=tmp_path, store=TinyDBStore(tmp_path / "data" / "tinyscim.json"))
+        for _ in range(2)
+    )
     assertion = issuer.assertion(jti="one")
     with caplog.at_level(logging.INFO):
         assert first.ask(issuer.form(assertion)).status_code == 200

@@ -14,7 +14,7 @@ from config import edit
 from panel import sessions
 from panel.sessions import MAX_LIFETIME
 from runtime.shared_ids import SharedIds
-from storage.memory import MemoryStore
+from storage.state import FileState
 from tests.support.panel_browser import PASSWORD, Browser, Page, fields
 from tests.support.serving import rewrite
 
@@ -247,7 +247,8 @@ def test_a_session_ends_twelve_hours_after_signing_in(browser, monkeypatch):
 
 
 def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
-    other = Browser(create_app(browser.path, store=MemoryStore()), browser.path, browser.token)
+    store = browser.app.extensions["tinyscim"].store
+    other = Browser(create_app(browser.path, store=store), browser.path, browser.token)
     cookie = browser.client.get_cookie("tinyscim_panel", path="/panel").value
     second = Browser(other.app, browser.path, browser.token)
     second.sign_in()
@@ -262,11 +263,11 @@ def test_signing_out_ends_copies_of_the_session_in_every_worker(browser):
 
 def test_a_revoked_session_is_forgotten_when_it_expires(tmp_path):
     path = tmp_path / "ended.json"
-    SharedIds(path, MAX_LIFETIME).add("long ago", time.time() - MAX_LIFETIME - 1)
-    SharedIds(path, MAX_LIFETIME).add("just now", time.time())
+    SharedIds(lambda: FileState(path), MAX_LIFETIME).add("long ago", time.time() - MAX_LIFETIME - 1)
+    SharedIds(lambda: FileState(path), MAX_LIFETIME).add("just now", time.time())
     assert list(json.loads(path.read_text())) == ["just now"]
     path.write_text("{")
-    assert "just now" not in SharedIds(path, MAX_LIFETIME)
+    assert "just now" not in SharedIds(lambda: FileState(path), MAX_LIFETIME)
 
 
 def test_the_cookie_is_secure_if_the_public_url_is_https(make_browser):

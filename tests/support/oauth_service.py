@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from config.tokens import new_client_secret, new_token
+from storage.base import Store
 from storage.memory import MemoryStore
 
 YEAR = timedelta(days=365)
@@ -26,14 +27,16 @@ def make_client(id: str = "entra-id", **rest: Any) -> tuple[str, dict[str, Any]]
 class OAuthService:
     """An app with its clients; with a folder, its configuration is a file there."""
 
-    def __init__(self, *clients: dict[str, Any], folder: Path | None = None, **tables: Any) -> None:
+    def __init__(
+        self, *clients: dict[str, Any], folder: Path | None = None, store: Store | None = None, **tables: Any
+    ) -> None:
         self.token, table = new_token("static")
         given = {"connection": {"enabled": True}, "tokens": [table], "clients": list(clients), **tables}
         self.path = folder / "config.toml" if folder else None
         if self.path:
             self.path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
             self.path.chmod(0o600)
-        self.app = create_app(self.path or given, store=MemoryStore())
+        self.app = create_app(self.path or given, store=store or MemoryStore())
 
     def ask(self, form: Any, headers: Any = None, **options: Any) -> TestResponse:
         """Send a token request; `grant_type` is added to a form without one."""
