@@ -189,6 +189,7 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
             settings.schemas,
             unique_group_names=settings.directory.unique_group_names,
             lengths=Lengths(limits.max_text_length, limits.max_binary_length),
+            roles=settings.roles,
         )
         declared = indexes.declare(types, settings.directory.indexed_attributes)
     except DefinitionError as error:

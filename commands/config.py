@@ -16,7 +16,7 @@ from config import TABLES, overrides, read_text
 from config.schema import SECRETS
 
 config = Group("config", help="Show the configuration.")
-ARRAYS = ("tokens", "revoked_tokens", "clients", "schemas")
+ARRAYS = ("tokens", "revoked_tokens", "clients", "schemas", "roles")
 
 
 @config.command("show")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from config.checks import host_name, is_loopback
 from config.credentials import Client, RevokedToken, Token
+from config.roles import Role
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # by the address that stands for all
 
@@ -181,6 +182,7 @@ class Config:
     revoked_tokens: tuple[RevokedToken, ...] = ()
     clients: tuple[Client, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
+    roles: tuple[Role, ...] = ()
     path: Path | None = None
 
     def resolve(self, name: str) -> Path:

@@ -22,6 +22,7 @@ from config.options import (
     Server,
     StoreOptions,
 )
+from config.roles import RoleSchema
 
 Messages = dict[Any, Any]
 
@@ -171,6 +172,7 @@ class ConfigSchema(TableSchema):
     tokens = tables(TokenSchema)
     revoked_tokens = tables(RevokedTokenSchema)
     clients = tables(ClientSchema)
+    roles = tables(RoleSchema)
     schemas = fields.List(fields.Dict(error_messages={"invalid": "must be a table"}), error_messages=NO_TABLES)
 
     def __init__(self, *, is_file: bool = False) -> None:
@@ -229,7 +231,8 @@ class ConfigSchema(TableSchema):
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> Config:
         """Return the configuration."""
-        data |= {name: tuple(data.get(name, ())) for name in ("tokens", "revoked_tokens", "clients", "schemas")}
+        arrays = (name for name, field in self.fields.items() if isinstance(field, fields.List))
+        data |= {name: tuple(data.get(name, ())) for name in arrays}
         return Config(**data)
 
 

@@ -1,70 +1,32 @@
-"""Attributes derived from other documents: members, groups, references such as manager, and meta.
+"""Attributes derived from other documents: members, groups, roles, references such as manager, and meta.
 
 They are not stored, so they are never stale. The derived attributes of a type are determined once.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
-from scim.directory import memberships
+from scim.directory import memberships, roles
+from scim.directory.context import ReadContext
 from scim.directory.indexes import is_reference
 from scim.filters import read_values
 from scim.protocol.leniency import Element
+from scim.schema.attributes import fold
 from scim.schema.resource_types import GROUP, Registry, ResourceType, Target
 from storage.base import Document, Reader, StoredDocument
 
-ResourceUrl = Callable[[ResourceType, str], str]
-"""Returns the URL of the resource of a type with an id."""
-
-V = TypeVar("V")
-
 AttributeKey = tuple[str | None, str]
 """The extension's URN or None, and the attribute's name."""
-
-
-class GroupCache:
-    """The parents (group ids) and names of groups in one version of the store, since many users share groups."""
-
-    def __init__(self) -> None:
-        self.parents: dict[str, list[str]] = {}
-        self.names: dict[str, str] = {}
-        self._free = GROUP_CACHE_BYTES
-
-    def put(self, cache: dict[str, V], id: str, value: V, size: int) -> None:
-        """Add a value of about this many bytes if there is room."""
-        if size + _OVERHEAD <= self._free:
-            self._free -= size + _OVERHEAD
-            cache[id] = value
-
-
-GROUP_CACHE_BYTES = 16_000_000
-_OVERHEAD = 300  # bytes that an entry takes beside its value
-
-
-class ReadContext:
-    """The sources of derived values: a reader, the registry, URLs, and a cache of groups."""
-
-    def __init__(
-        self, reader: Reader, registry: Registry, resource_url: ResourceUrl, groups: GroupCache | None = None
-    ) -> None:
-        self.reader, self.registry, self.resource_url = reader, registry, resource_url
-        self.groups = groups or GroupCache()
-
-    def find(self, types: Iterable[str], id: str) -> tuple[ResourceType, Document] | None:
-        """Return the resource of one of these types with this id."""
-        for name in types:
-            type = self.registry.types.get(name)
-            stored = self.reader.get(name, id) if type else None
-            if type and stored:
-                return type, stored.data
-        return None
 
 
 class DerivedAttribute:
     """A derived attribute of a type: how its value is derived from its stored part and from other documents."""
 
     shown_if_empty = False
+    key: Callable[[str], str] = staticmethod(str)
+    """From a value in a filter to what `values` contains."""
 
     def __init__(self, type: ResourceType, extension: str | None, name: str) -> None:
         self.type, self.extension, self.name = type, extension, name
@@ -82,6 +44,10 @@ class DerivedAttribute:
     def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
         """Return the documents with such an element, or None if that takes a scan."""
         return None
+
+    def steps(self, context: ReadContext, document: Document) -> int:
+        """Return how many documents are read beside one for each element."""
+        return 0
 
     def element(self, context: ReadContext, stored: Element) -> Element:
         """Return an element as clients see it."""
@@ -170,19 +136,43 @@ class _Groups(DerivedAttribute):
     """`groups` of a user: direct groups first, then the groups that contain those, each once."""
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        return (_group(context, id, distance) for id, distance in _groups_of(context, document["id"]).items())
+        return (_group(context, id, distance) for id, distance in context.groups_of(document["id"]).items())
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
-        return _groups_of(context, document["id"])
+        return context.groups_of(document["id"])
 
     def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
-        found, waiting = dict[str, None](), [value]
-        for group in waiting:
-            for one in memberships.of_group(context.reader, group):
-                if one["member"] not in found:
-                    found[one["member"]] = None
-                    waiting.append(one["member"])
-        return _in_order(context.reader, self.type, found)
+        return _in_order(context.reader, self.type, memberships.below(context.reader, [value]))
+
+
+class _Roles(DerivedAttribute):
+    """`roles` of a user: the stored ones, then those that `[[roles]]` gives to members of the user's groups."""
+
+    key = staticmethod(fold)
+
+    def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
+        yield from roles.stored(self.read(document))
+        for role in roles.from_groups(context, document["id"]):
+            yield {"value": role, "type": roles.FROM_GROUP}
+
+    def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return {fold(value) for one in self.elements(context, document) if isinstance(value := one.get("value"), str)}
+
+    def find(self, context: ReadContext, value: str) -> Iterable[StoredDocument] | None:
+        members = memberships.below(context.reader, roles.groups_with(context, value))
+        stored = context.reader.lookup(self.type.name, roles.INDEX, fold(value))
+        ids = chain(members, (one.data["id"] for one in stored))
+        return _in_order(context.reader, self.type, ids)
+
+    def steps(self, context: ReadContext, document: Document) -> int:
+        return len(context.groups_of(document["id"]))
+
+    def strip_derived(self, resource: Document) -> list[Element]:
+        if self.name in resource:
+            resource[self.name] = roles.stored(resource[self.name])
+            if not resource[self.name]:
+                del resource[self.name]
+        return []
 
 
 @lru_cache(maxsize=256)
@@ -204,6 +194,8 @@ def _kind(type: ResourceType, target: Target, registry: Registry) -> Callable[..
         return _Members
     if attribute.mutability == "readOnly" and attribute.refers_to == (GROUP,):
         return _Groups
+    if registry.roles and roles.is_roles(type, target):
+        return _Roles
     return _Reference if is_reference(target, registry) else None
 
 
@@ -218,43 +210,14 @@ def _stored_reference(value: Any) -> Any:
 _FOLLOWING = ("$ref", "display", "displayName")  # sub-attributes derived from the referenced resource
 
 
-def _groups_of(context: ReadContext, id: str) -> dict[str, int]:
-    """Return the distance of each group by its id, the nearest first. Cycles are visited once."""
-    distances = dict.fromkeys(_parents(context, id), 1)
-    waiting = list(distances)
-    for group in waiting:
-        parents = context.groups.parents.get(group)
-        if parents is None:
-            parents = _parents(context, group)
-            context.groups.put(context.groups.parents, group, parents, 100 * len(parents))
-        for parent in parents:
-            if parent not in distances:
-                distances[parent] = distances[group] + 1
-                waiting.append(parent)
-    return distances
-
-
-def _parents(context: ReadContext, id: str) -> list[str]:
-    return [one["group"] for one in memberships.of_member(context.reader, id)]
-
-
 def _group(context: ReadContext, id: str, distance: int) -> Element:
     """Return a group as an element of `groups`."""
     return {
         "value": id,
         "$ref": context.resource_url(context.registry.types[GROUP], id),
-        "display": _group_name(context, id),
+        "display": context.name_of(id),
         "type": "direct" if distance == 1 else "indirect",
     }
-
-
-def _group_name(context: ReadContext, id: str) -> str:
-    name = context.groups.names.get(id)
-    if name is None:
-        group = context.reader.get(GROUP, id)
-        name = str(group.data.get("displayName", "")) if group else ""
-        context.groups.put(context.groups.names, id, name, 4 * len(name))
-    return name
 
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[StoredDocument]:

@@ -57,12 +57,10 @@ def _look_up(
     indexes: IndexNames,
     find_derived: FindDerived,
 ) -> Iterable[StoredDocument] | None:
-    found = _indexed(target, value, type, reader, indexes)
-    if found is not None:
-        return found
     assert target.attribute
     source = find_derived(target.extension, target.attribute.name)
-    return source.find(value) if source and target.sub and target.sub.name == "value" else None
+    found = source.find(value) if source and target.sub and target.sub.name == "value" else None
+    return _indexed(target, value, type, reader, indexes) if found is None else found
 
 
 def _indexed(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from scim.directory import memberships
+from scim.directory import memberships, roles
 from scim.directory.index_lookup import IndexNames
 from scim.filters import read_values
 from scim.schema.attributes import DefinitionError
@@ -22,7 +22,7 @@ class Indexes:
 def declare(registry: Registry, names: Iterable[str] = ()) -> Indexes:
     """Return the indexes of unique attributes, references and the named attributes. Raises DefinitionError."""
     targets = [(type, target) for type in registry.types.values() for target in _needed(type, registry)]
-    targets += _named(registry, names)
+    targets += _named(registry, [*names, *(roles.INDEXED if registry.roles else ())])
     by_type: dict[str, dict[tuple[str | None, str, str | None], Index]] = {name: {} for name in registry.types}
     for type, target in targets:
         assert target.attribute

@@ -57,6 +57,17 @@ def of_member(reader: Reader, member: str) -> Iterable[Document]:
     return (stored.data for stored in reader.lookup(MEMBERSHIP, "member", member))
 
 
+def below(reader: Reader, groups: Iterable[str]) -> dict[str, None]:
+    """Return the ids of the direct and indirect members of groups, the nearest first. Cycles are visited once."""
+    found, waiting = dict[str, None](), list(groups)
+    for group in waiting:
+        for one in of_group(reader, group):
+            if one["member"] not in found:
+                found[one["member"]] = None
+                waiting.append(one["member"])
+    return found
+
+
 def has(reader: Reader, group: str, member: str) -> bool:
     """Return whether the member is a direct member of the group."""
     return reader.get(MEMBERSHIP, membership_id(group, member)) is not None

@@ -6,7 +6,8 @@ from itertools import chain
 from typing import Any
 
 from scim.budget import Budget
-from scim.directory.derived import AttributeKey, DerivedAttribute, ReadContext, derived_attributes
+from scim.directory.context import ReadContext
+from scim.directory.derived import AttributeKey, DerivedAttribute, derived_attributes
 from scim.filters import FindDerived, remember_last
 from scim.protocol.leniency import Element
 from scim.protocol.projection import AttributeSelection
@@ -68,13 +69,14 @@ class _BoundDerived:
         self._values = remember_last(self._all_values)
 
     def has(self, document: Document, value: str) -> bool:
-        return value in self._values(document)
+        return self._derived.key(value) in self._values(document)
 
     def find(self, value: str) -> Iterable[StoredDocument] | None:
         return self._derived.find(self._relations, value)
 
     def _elements(self, document: Document) -> list[Element]:
         found = []
+        self._budget.spend(_STEPS * self._derived.steps(self._relations, document))
         for element in self._derived.elements(self._relations, document):
             self._budget.spend(_STEPS)  # before deriving the next one: there may be many
             found.append(element)
@@ -82,7 +84,8 @@ class _BoundDerived:
 
     def _all_values(self, document: Document) -> Container[str]:
         values = self._derived.values(self._relations, document)
-        self._budget.spend(_STEPS * len(values) if isinstance(values, Sized) else 0)
+        steps = self._derived.steps(self._relations, document) + (len(values) if isinstance(values, Sized) else 0)
+        self._budget.spend(_STEPS * steps)
         return values
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from scim.directory.derived import GroupCache, ResourceUrl
+from scim.directory.context import GroupCache, ResourceUrl
 from scim.directory.relations import Relations
 from scim.protocol.leniency import Leniency
 from scim.protocol.preconditions import version_of

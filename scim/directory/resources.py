@@ -12,8 +12,8 @@ import orjson
 
 from scim.budget import Budget
 from scim.directory import disabled, memberships
+from scim.directory.context import ResourceUrl
 from scim.directory.delete import delete_resource, remove_references
-from scim.directory.derived import ResourceUrl
 from scim.directory.indexes import Indexes
 from scim.directory.lists import ListQuery, Lists
 from scim.directory.relations import Relations, strip_derived

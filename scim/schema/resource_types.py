@@ -9,8 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from config.roles import Role
 from scim.schema.attributes import COMMON, LONGEST_NAME, Attribute, AttributeMap, DefinitionError, Lengths, Schema, fold
 from scim.schema.definitions import read_schema
+from scim.schema.roles import RoleMap
 
 _LENGTHS = Lengths()
 MEMBERSHIP, DISABLED = "Membership", "Disabled"  # documents that are not resources
@@ -144,9 +146,10 @@ def _find(extension: str | None, names: AttributeMap, name: str) -> Target | Non
 
 
 class Registry:
-    """All resource types, by endpoint and by name."""
+    """All resource types, by endpoint and by name, and the roles that groups give."""
 
-    def __init__(self, types: Iterable[ResourceType]) -> None:
+    def __init__(self, types: Iterable[ResourceType], roles: RoleMap) -> None:
+        self.roles = roles
         self.types = {type.name: type for type in types}
         self._by_endpoint = {fold(type.endpoint.strip("/")): type for type in self.types.values()}
 
@@ -161,7 +164,11 @@ class Registry:
 
 
 def load(
-    tables: Iterable[Mapping[str, Any]] = (), *, unique_group_names: bool = True, lengths: Lengths = _LENGTHS
+    tables: Iterable[Mapping[str, Any]] = (),
+    *,
+    unique_group_names: bool = True,
+    lengths: Lengths = _LENGTHS,
+    roles: Iterable[Role] = (),
 ) -> Registry:
     """Return the registry of the built-in schemas and of further tables in the same notation. Raises DefinitionError.
 
@@ -181,7 +188,7 @@ def load(
         if item.extends and item.extends not in types:
             raise DefinitionError(f'{item.schema.id} extends "{item.extends}"; there are {", ".join(types)}')
     common = tuple(attribute.within(lengths) for attribute in COMMON)
-    return Registry(
+    loaded = (
         ResourceType(
             name=name,
             endpoint=item.endpoint,
@@ -194,6 +201,7 @@ def load(
         )
         for name, item in types.items()
     )
+    return Registry(loaded, RoleMap(roles))
 
 
 def _configured(tables: Iterable[Mapping[str, Any]]) -> "list[_Declared]":

@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from config import ConfigError
-from scim.directory import derived
+from scim.directory import context
 from tests.support.urns import ENT, USER
 
 HALF = '{"value":"\\ud800"}'
@@ -127,10 +127,10 @@ def test_a_malformed_host_is_refused(scim, host):
 
 
 def test_the_cache_of_groups_is_bounded(monkeypatch, make_scim):
-    monkeypatch.setattr(derived, "GROUP_CACHE_BYTES", 5_000)
+    monkeypatch.setattr(context, "GROUP_CACHE_BYTES", 5_000)
     found = []
-    init = derived.GroupCache.__init__
-    monkeypatch.setattr(derived.GroupCache, "__init__", lambda self: found.append(self) or init(self))
+    init = context.GroupCache.__init__
+    monkeypatch.setattr(context.GroupCache, "__init__", lambda self: found.append(self) or init(self))
     scim = make_scim()
     user = scim.create_user()
     for _ in range(20):
