@@ -38,11 +38,12 @@ from scim.schema.resource_types import Registry
 from scim.web import discovery, hooks, views
 from scim.web.request import Request
 from scim.web.token_endpoint import TokenEndpoint
-from storage.base import Store, StoreError
+from storage.base import Store, StoreError, Unavailable
 from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
+_OTHER_THREADS = 2  # of a worker that use the store beside requests, at a time
 WORKER_BOOT_ERROR = 3  # the exit status at which gunicorn gives up instead of restarting the worker
 
 
@@ -133,9 +134,12 @@ def warn_of_proxy(server: Server) -> None:
 def open_store(app: Flask) -> None:
     """Open the store before the first request. A store that cannot be opened ends the process with one line.
 
-    If other workers serve it, this one tries again: they may be writing a deleted file again, or the disk was full.
+    If other workers serve it, this one tries again: they may be writing a deleted file again, or the disk was full. A
+    database that cannot be reached may come back: each request tries to open it.
     """
     service: Service = app.extensions["tinyscim"]
+    if service.startup_config.store.url:
+        return _open_database(service)
     for pause in (1, 2, 4, 8, 0):
         try:
             return service.open()
@@ -145,6 +149,15 @@ def open_store(app: Flask) -> None:
             logging.getLogger("tinyscim").error("This worker cannot start, while others serve: %s", error)
             time.sleep(pause)
     sys.exit(1)  # gunicorn starts another
+
+
+def _open_database(service: Service) -> None:
+    try:
+        service.open()
+    except Unavailable as error:
+        logging.getLogger("tinyscim").error("The store is unavailable, and requests get 503 until it is: %s", error)
+    except StoreError as error:
+        refuse_to_start(str(error))
 
 
 def buffer_request_log() -> None:
@@ -197,7 +210,8 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
     if store:
         return Service(ReloadingConfig(settings), types, declared, store, dialect=ENTRA)
     live_config, store = ReloadingConfig(settings), _configured_store(settings, types)
-    return Service(live_config, types, declared, store, own.secret, dialect=ENTRA)
+    secret = None if settings.store.url else own.secret  # hosts share it in the database
+    return Service(live_config, types, declared, store, secret, dialect=ENTRA)
 
 
 def _token_endpoint(service: Service, failures: Path | None = None, keys: Path | None = None) -> TokenEndpoint:
@@ -217,10 +231,25 @@ def _install_metrics(app: Flask, last_backup: Path | None) -> None:
 
 
 def _configured_store(settings: Config, types: Registry) -> Store:
+    if settings.store.url:
+        return _postgres_store(settings)
     options, check = settings.store, partial(check_importable, types)
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     path, compact_after = settings.resolve(options.path), options.compact_after
     return TinyDBStore(path, durability=durability, compact_after=compact_after, check=check)
+
+
+def _postgres_store(settings: Config) -> Store:
+    try:
+        from storage.postgres_store import PostgresStore
+    except ImportError:
+        raise ConfigError(
+            "[store] url needs packages that are missing. Run: pip install 'tinyscim[postgres]'"
+        ) from None
+    try:
+        return PostgresStore(settings.store.url, settings.server.threads + _OTHER_THREADS)
+    except StoreError as error:
+        raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
 
 
 def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:

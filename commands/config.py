@@ -13,6 +13,7 @@ from commands.identity import Group
 from commands.output import print_table
 from commands.paths import config_path
 from config import TABLES, overrides, read_text
+from config.checks import without_password
 from config.schema import SECRETS
 
 config = Group("config", help="Show the configuration.")
@@ -40,7 +41,9 @@ def _options(current: Any, written: dict[str, Any], given: dict[Any, Any]) -> It
 
 
 def _shown(option: str, value: Any) -> str:
-    return "(hidden)" if option in SECRETS and value else json.dumps(value, ensure_ascii=False)
+    if option in SECRETS and value:
+        return "(hidden)"
+    return json.dumps(without_password(value, ":***") if option == "url" else value, ensure_ascii=False)
 
 
 def _arrays(current: Any) -> Iterator[tuple[str, str, str]]:

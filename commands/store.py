@@ -1,9 +1,10 @@
-"""`flask store`: check, repair, compact, back up, restore, export and import the data file."""
+"""`flask store`: check, repair, compact, back up, restore, export and import the data file or the database."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
@@ -11,8 +12,9 @@ from flask import current_app
 from commands import backup as backups
 from commands.output import STDOUT, Group, check_stdout_open, opened, to_file
 from config import Config
+from config.checks import without_password
 from fileio.csv_writer import write_table
-from storage.base import Index
+from storage.base import Index, Store
 from storage.maintenance.repair import Salvage
 from storage.maintenance.repair import check as check_files
 from storage.maintenance.repair import repair as repair_files
@@ -21,16 +23,33 @@ from storage.maintenance.transfer import backup_pieces, export_lines, export_row
 from storage.maintenance.transfer import restore as restore_files
 from storage.tinydb_store import TinyDBStore
 
-group = Group("store", is_all=True, help="Check, repair, back up, export and import the data file.")
+if TYPE_CHECKING:  # it needs packages that only a database needs
+    from storage.postgres_store import PostgresStore
+
+group = Group("store", is_all=True, help="Check, repair, back up, export and import the data file or the database.")
+PG_DUMP = "Back it up with pg_dump, or with the database service's own backups; `flask store export` also works."
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def closed_store() -> TinyDBStore:
-    """Return the configured store, which is not open yet."""
+def closed_store(instead: str = "") -> TinyDBStore:
+    """Return the configured store, which is not open yet. For a database the error says what to do instead."""
     store = current_app.extensions["tinyscim"].store
-    if not isinstance(store, TinyDBStore):
-        raise click.ClickException("There is no data file: the service stores its data in memory.")
-    return store
+    if isinstance(store, TinyDBStore):
+        return store
+    if database():
+        raise click.ClickException(f"There is no data file: the service stores its data in {shown_url()}. {instead}")
+    raise click.ClickException("There is no data file: the service stores its data in memory.")
+
+
+def database() -> "PostgresStore | None":
+    """Return the configured database, which is not open yet, or None if the store is another."""
+    service = current_app.extensions["tinyscim"]
+    return service.store if shown_url() and not isinstance(service.store, TinyDBStore) else None
+
+
+def shown_url() -> str:
+    """Return the URL of the configured database without its password."""
+    return without_password(current_app.extensions["tinyscim"].live_config.current.store.url)
 
 
 def indexes() -> list[Index]:
@@ -39,22 +58,35 @@ def indexes() -> list[Index]:
 
 
 @contextmanager
-def open_store() -> Iterator[TinyDBStore]:
-    """Open the store for one command."""
-    store = closed_store()
-    store.open(indexes())
-    try:
+def open_file(instead: str = "") -> Iterator[TinyDBStore]:
+    """Open the data file for one command. For a database the error says what to do instead."""
+    with closing(closed_store(instead)) as store:
+        store.open(indexes())
         yield store
-    finally:
-        store.close()
+
+
+@contextmanager
+def open_store() -> Iterator[Store]:
+    """Open the store for one command."""
+    found = database()
+    if found is None:
+        with open_file() as store:
+            yield store
+    else:
+        with closing(found):
+            found.attach(indexes())
+            yield found
 
 
 @group.command()
 def check() -> None:
-    """Check all files for damage without changing them.
+    """Check all files for damage without changing them, or a database's indexes.
 
-    The service may be running. The exit status is 1 if a file is damaged.
+    The service may be running. The exit status is 1 if there is damage.
     """
+    if found := database():
+        _check_database(found)
+        return
     store = closed_store()
     salvage = check_files(store.files, indexes(), store.check)
     for note in [*salvage.notes, *salvage.shared_keys(indexes())]:
@@ -63,7 +95,16 @@ def check() -> None:
         click.echo(problem)
     if salvage.problems:
         raise click.ClickException("The store is damaged. Stop the service and run `flask store repair`.")
-    click.echo(f"OK: {contents(salvage)}")
+    click.echo(f"OK: {contents(_counts(salvage))}")
+
+
+def _check_database(store: "PostgresStore") -> None:
+    found = store.check(indexes())
+    for problem in found.problems:
+        click.echo(problem)
+    if found.problems:
+        raise click.ClickException(f"{shown_url()} is damaged. Stop the service and run `flask store repair`.")
+    click.echo(f"OK: {contents(found.counts)} in {shown_url()}")
 
 
 @group.command()
@@ -71,16 +112,20 @@ def repair() -> None:
     """Recover the intact records of damaged files.
 
     The service must be stopped. The damaged files and the unreadable lines are kept in a folder beside them, and
-    every record that is lost is listed. Undamaged files are not changed.
+    every record that is lost is listed. Undamaged files are not changed. In a database the indexes are built again.
     """
+    if found := database():
+        found.repair(indexes())
+        click.echo(f"Built the indexes of {shown_url()} again. Start the service, or restart it on every host.")
+        return
     store = closed_store()
     salvage, folder = repair_files(store.files, indexes(), store.check)
     if folder is None:
-        click.echo(f"Nothing to repair: {contents(salvage)}")
+        click.echo(f"Nothing to repair: {contents(_counts(salvage))}")
         return
     for outcome in salvage.outcomes():
         click.echo(outcome)
-    click.echo(f"Recovered: {contents(salvage)}")
+    click.echo(f"Recovered: {contents(_counts(salvage))}")
     click.echo(f"The damaged files are kept in {folder}")
 
 
@@ -90,7 +135,7 @@ def compact() -> None:
 
     TinyDB can then read all of it. The service may be running; it also does this by itself when the journal is long.
     """
-    with open_store() as store:
+    with open_file("PostgreSQL cleans up by itself (autovacuum).") as store:
         store.compact()
 
 
@@ -106,6 +151,7 @@ def backup(path: str, overwrite: bool, with_secrets: bool, keep: int | None) -> 
     read again to verify it. The configuration is written beside it to PATH.toml, without secrets; it is not on stdout.
     The provisioning log is left out.
     """
+    closed_store(PG_DUMP)
     settings = current_app.extensions["tinyscim"].live_config.current
     if path == STDOUT:
         if keep or with_secrets:
@@ -124,7 +170,7 @@ def backup(path: str, overwrite: bool, with_secrets: bool, keep: int | None) -> 
 
 def _back_up_to_stdout() -> None:
     check_stdout_open()
-    with open_store() as store, store.reading() as reader, click.open_file(STDOUT, "wb") as stdout:
+    with open_file() as store, store.reading() as reader, click.open_file(STDOUT, "wb") as stdout:
         stdout.writelines(backup_pieces(reader))
 
 
@@ -132,7 +178,7 @@ def _back_up(settings: Config, file: Path, *, overwrite: bool, with_secrets: boo
     configuration = backups.configuration_of(file)
     for path in (file, configuration):
         backups.check_writable(path, overwrite=overwrite)
-    with open_store() as store, store.reading() as reader:
+    with open_file() as store, store.reading() as reader:
         number = write_backup(reader, file, indexes(), store.check)
     click.echo(f"Wrote {_count(number, 'document')} to {file}")
     if settings.path:
@@ -149,7 +195,7 @@ def restore(path: Path) -> None:
     The service must be stopped. PATH may also be a file that TinyDB wrote. The previous files are kept in a folder
     beside the store.
     """
-    store = closed_store()
+    store = closed_store("Use pg_restore, or the database service's own backups.")
     number, folder = restore_files(store.files, path, indexes(), store.check)
     click.echo(f"Restored {_count(number, 'document')}" + (f"; the previous files are in {folder}" if folder else ""))
 
@@ -174,7 +220,7 @@ def export(form: str, kind: str | None, output: str) -> None:
     if form == "csv" and kind is None:
         raise click.UsageError("CSV contains one resource type: add, for example, --type User")
     with open_store() as store, store.reading() as reader:
-        there = sorted(reader.version.tables())
+        there = reader.kinds()
         if kind and kind not in there:
             raise click.ClickException(_no_documents(kind, there))
         if output != STDOUT:
@@ -215,9 +261,13 @@ def _no_documents(kind: str, there: list[str]) -> str:
     return f'Unknown resource type "{kind}" (try {", ".join(alike or there)})'
 
 
-def contents(salvage: Salvage) -> str:
+def _counts(salvage: Salvage) -> dict[str, int]:
+    return {kind: len(table) for kind, table in salvage.tables.items()}
+
+
+def contents(found: Mapping[str, int]) -> str:
     """Return how many documents of each kind there are, such as "2 users (1 disabled), 1 group"."""
-    counts = {kind: len(table) for kind, table in sorted(salvage.tables.items())}
+    counts = dict(sorted(found.items()))
     disabled = counts.pop("Disabled", 0)
     named = [
         (counts.pop(kind, 0), noun)

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _LABEL = r"\w(?:[\w-]{0,61}\w)?"
 
@@ -34,6 +34,23 @@ def is_public_url(text: str) -> bool:
 def is_file(text: str) -> bool:
     """Return whether a path ends in a file's name."""
     return Path(text).name not in ("", "..")
+
+
+def is_database(url: str) -> bool:
+    """Return whether it is empty or the URL of a PostgreSQL database, which several servers may have."""
+    return not url or bool(re.fullmatch(r"postgres(ql)?://[^\s/?]*(/[^\s/?]*)?(\?\S*)?", url, re.ASCII))
+
+
+def without_password(url: str, instead: str = "") -> str:
+    """Return the URL of a database without its secrets; other texts stay as they are."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        return url
+    before, mark, options = re.sub(r"(?<=://)([^:@]*):.*@", rf"\1{instead}@", url).partition("?")
+    return before + mark + "&".join(one for one in options.split("&") if not _is_secret(one))
+
+
+def _is_secret(option: str) -> bool:
+    return re.search("password|secret|scram", unquote(option.partition("=")[0])) is not None
 
 
 def is_host(name: str) -> bool:

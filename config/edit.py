@@ -15,6 +15,7 @@ from tomlkit.items import AoT, Table
 from werkzeug.security import generate_password_hash
 
 from config import NEVER, ConfigError, Connection, Metrics, Panel, overrides, parse_text, read
+from config.checks import without_password
 from config.reload import PLACED, wait_until_complete
 from config.schema import SECRETS
 from config.tokens import TEST_PREFIX, is_test_name, new_hashed, new_token
@@ -149,6 +150,8 @@ def _strip(table: dict[str, Any]) -> None:
         inner = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
         if name in SECRETS:
             table[name] = ""
+        elif isinstance(value, str):
+            table[name] = without_password(value)
         elif isinstance(value, list) and any(one.keys() & set(SECRETS) for one in inner):
             del table[name]
         for one in inner:

@@ -69,6 +69,7 @@ class StoreOptions:
     """[store]: where and how resources are stored."""
 
     path: str = "data/tinyscim.json"
+    url: str = ""
     durability: str = "fsync"
     compact_after: int = 16_000_000
 

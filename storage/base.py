@@ -38,7 +38,8 @@ class Index:
     """An index that the store maintains, from keys to the documents of one kind that have them.
 
     If all keys come from one member of the document, `member` names it: the store need not compute the keys again while
-    it is unchanged.
+    it is unchanged. `definition` differs wherever `keys` would return other keys for the same document: a store that
+    keeps the entries of an index builds it again then.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Index:
     keys: Callable[[Document], Iterable[str]]
     unique: bool = False
     member: str = ""
+    definition: str = ""
 
 
 class StoreError(Exception):
@@ -69,11 +71,14 @@ class Duplicate(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store cannot be read or written now, and nothing changed. `full` is true if the disk is full."""
+    """The store cannot be read or written now, and nothing changed. `full` is true if the disk is full.
 
-    def __init__(self, reason: str, *, full: bool = False) -> None:
+    If `is_unknown` is true, the transaction may have been committed all the same.
+    """
+
+    def __init__(self, reason: str, *, full: bool = False, is_unknown: bool = False) -> None:
         super().__init__(reason)
-        self.full = full
+        self.full, self.is_unknown = full, is_unknown
 
 
 class Busy(StoreError):
@@ -111,6 +116,9 @@ class Reader(Protocol):
 
         Documents without a key come last, or first if the order is descending. Equal keys are in order of creation.
         """
+
+    def kinds(self) -> list[str]:
+        """Return the kinds that have documents, in order."""
 
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation, from 1 on; none is used twice. Raises Missing."""

@@ -143,6 +143,10 @@ class MemoryStore:
             [table.stored(position) for position in islice(order, offset, None if limit is None else offset + limit)]
         )
 
+    def kinds(self) -> list[str]:
+        """Return the kinds that have documents, in order."""
+        return sorted(kind for kind, table in self._tables.items() if table.documents)
+
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation. Raises Missing."""
         try:

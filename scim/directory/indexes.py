@@ -10,6 +10,8 @@ from scim.schema.attributes import DefinitionError
 from scim.schema.resource_types import Registry, ResourceType, Target
 from storage.base import Document, Index
 
+_KEYS = 1  # rises when `Attribute.key` returns another key for a value: stores then build their indexes again
+
 
 @dataclass(frozen=True)
 class Indexes:
@@ -69,7 +71,9 @@ def _is_stored(type: ResourceType, target: Target) -> bool:
 def _index(type: ResourceType, target: Target) -> Index:
     assert target.attribute
     member = target.extension or target.attribute.name
-    return Index(type.name, str(target), _keys(target), target.leaf.uniqueness != "none", member)
+    leaf = target.leaf
+    definition = f"{_KEYS} {leaf.type} {leaf.compares_exactly}"
+    return Index(type.name, str(target), _keys(target), leaf.uniqueness != "none", member, definition)
 
 
 def _keys(target: Target) -> Callable[[Document], Iterable[str]]:

@@ -27,6 +27,8 @@ def _scim_error(error: Duplicate | Unavailable | StoreCorrupted) -> ScimError:
     if isinstance(error, Duplicate):
         return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
     kind = InsufficientStorage if isinstance(error, Unavailable) and error.full else ServiceUnavailable
+    if isinstance(error, Unavailable) and error.is_unknown:
+        return kind("The store was lost while it saved the change; read the resource before you try again.")
     return kind("The store cannot be used at the moment and nothing was changed; try again later.")
 
 

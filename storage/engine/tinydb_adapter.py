@@ -69,6 +69,10 @@ class View(Storage):
         """Yield documents in order of their key in the index, of which each has at most one."""
         return self.version.table(kind).scan_sorted(index, descending, offset, limit)
 
+    def kinds(self) -> list[str]:
+        """Return the kinds that have documents, in order."""
+        return sorted(kind for kind, table in self.version.tables().items() if len(table.documents))
+
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation. Raises Missing."""
         return self.version.table(kind).position(id)

@@ -5,7 +5,9 @@ import pytest
 
 from storage.base import Unavailable
 from storage.memory import MemoryStore
+from storage.postgres_store import PostgresStore
 from storage.tinydb_store import TinyDBStore
+from tests.support import postgres
 from tests.support.storage import INDEXES, insert, opened, user
 
 
@@ -14,10 +16,25 @@ def path(tmp_path) -> Path:
     return tmp_path / "data" / "tinyscim.json"
 
 
-@pytest.fixture(params=["memory", "tinydb", "tinydb-os"])
+@pytest.fixture(scope="module")
+def database():
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(database):
+    """Give the URL of an empty database."""
+    yield database
+    postgres.empty(database)
+
+
+@pytest.fixture(params=["memory", "tinydb", "tinydb-os", "postgres"])
 def store(request, path):
     if request.param == "memory":
         store = MemoryStore()
+    elif request.param == "postgres":
+        store = PostgresStore(request.getfixturevalue("postgres_url"))
     else:
         store = TinyDBStore(path, durability="os" if request.param == "tinydb-os" else "fsync")
     store.open(INDEXES)

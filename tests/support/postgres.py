@@ -169,14 +169,20 @@ def shared() -> str:
 
 
 @contextmanager
-def database(server: str = "") -> Iterator[str]:
+def database(server: str = "", encoding: str = "UTF8") -> Iterator[str]:
     """Give the URL of an empty database, of the shared server or the one that the URL names; drop it at the end."""
     server, name = server or shared(), f"tinyscim_{secrets.token_hex(8)}"
-    _administer(server, "CREATE DATABASE {} TEMPLATE template0", name)
+    _administer(server, f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING {encoding} LOCALE 'C'", name)
     try:
         yield conninfo_url(server, name)
     finally:
         _administer(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def empty(database: str) -> None:
+    """Drop the store's tables."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS tinyscim CASCADE")
 
 
 def conninfo_url(server: str, name: str) -> str:

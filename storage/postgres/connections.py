@@ -1,0 +1,190 @@
+"""Connections to the database: made when a transaction needs one, and kept for the next."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.string import ByteaBinaryLoader
+
+from storage.base import StoreCorrupted, StoreError, Unavailable
+
+WAIT = 10.0  # seconds for a connection of this process to become free
+# Unless the URL has others. A server that vanished without a word is given up after some seconds.
+PARAMETERS = {
+    "application_name": "tinyscim",
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "8000",
+}
+# Every statement of this package has an index. A plan that was made while a table was small must not scan a large one.
+SESSION = """
+SET client_encoding = 'UTF8';
+SET statement_timeout = '30s';
+SET lock_timeout = '10s';
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET jit = off
+"""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Connections:
+    """At most `size` connections, for the threads of one process."""
+
+    def __init__(self, url: str, size: int) -> None:
+        try:
+            given = conninfo.conninfo_to_dict(url)
+            self._url = conninfo.make_conninfo(url, **{k: v for k, v in PARAMETERS.items() if k not in given})
+        except psycopg.ProgrammingError:  # its message would quote the URL
+            raise StoreError("[store] url is not valid: libpq cannot read it") from None
+        self._free = BoundedSemaphore(size)
+        self._idle: list[Connection] = []
+        self._process = 0
+        self.read_only = ""
+
+    def open(self) -> None:
+        """Let this process make connections."""
+        self._process = os.getpid()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+        self._process = 0
+
+    @contextmanager
+    def begun(self, begin: str) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
+        """Run the statements that begin a transaction; give the connection and the row of the last one.
+
+        A transaction that is still open at the end is rolled back. Raises Unavailable, StoreCorrupted.
+        """
+        self._check_process()
+        if not self._free.acquire(timeout=WAIT):
+            raise Unavailable("every connection to the database is in use: raise threads under [server]")
+        try:
+            with errors_as_unavailable():
+                connection, row = self._begin(begin)
+                try:
+                    yield connection, row
+                finally:
+                    self._keep(connection)
+        finally:
+            self._free.release()
+
+    @contextmanager
+    def own(self) -> Iterator[Connection]:
+        """Make a connection for this use alone. Raises Unavailable."""
+        with errors_as_unavailable(), self._connect() as connection:
+            yield connection
+
+    def _connect(self) -> Connection:
+        connection: Connection = psycopg.connect(self._url, autocommit=True)
+        connection.adapters.register_dumper(int, Int8BinaryDumper)  # else each size has a statement of its own
+        connection.adapters.register_loader("text", ByteaBinaryLoader)  # as documents are decoded from bytes
+        try:
+            connection.execute(SESSION)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_process(self) -> None:
+        if not self._process:
+            raise RuntimeError("the store is not open")
+        if self._process != os.getpid():
+            raise RuntimeError("the store was opened before a fork: open it in each process")
+
+    def _begin(self, begin: str) -> tuple[Connection, tuple[Any, ...]]:
+        """Begin a transaction. If the connection was lost since it was last used, make a new one, once."""
+        with suppress(IndexError):
+            connection = self._idle.pop()
+            try:
+                return connection, self._last_row(connection, begin)
+            except psycopg.Error:
+                if not connection.closed:
+                    raise
+                self._drop_idle()  # the others are likely to be lost, too
+        connection = self._connect()
+        return connection, self._last_row(connection, begin)
+
+    def _last_row(self, connection: Connection, begin: str) -> tuple[Any, ...]:
+        try:
+            cursor = connection.execute(begin, prepare=False)  # several statements in one round trip
+            while cursor.nextset():
+                pass
+            self.read_only = _read_only(connection)
+            if row := cursor.fetchone():
+                return row
+            raise StoreCorrupted("the table tinyscim.store is empty: restore the database from a backup")
+        except BaseException:
+            self._keep(connection)
+            raise
+
+    def _keep(self, connection: Connection) -> None:
+        """Roll back what is open, and keep the connection for the next transaction if it still works."""
+        with suppress(psycopg.Error):
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")
+        if connection.info.transaction_status == TransactionStatus.IDLE and self._process:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _drop_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+
+def _read_only(connection: Connection) -> str:
+    """Return why the server refuses writes, or an empty text. It reports both settings by itself."""
+    if connection.info.parameter_status("in_hot_standby") == "on":
+        return "the database server is a standby"
+    if connection.info.parameter_status("default_transaction_read_only") == "on":
+        return "the database is set to read-only"
+    return ""
+
+
+def commit(connection: Connection) -> None:
+    """Commit. Raises Unavailable, which says so if it is not known whether the database did."""
+    notices: list[object] = []
+    connection.add_notice_handler(notices.append)
+    try:
+        cursor = connection.execute("COMMIT")
+    except psycopg.OperationalError as error:
+        if connection.closed:
+            raise Unavailable(f"the connection was lost during a commit: {error}", is_unknown=True) from error
+        raise
+    finally:
+        connection.remove_notice_handler(notices.append)
+    if cursor.statusmessage != "COMMIT":
+        raise Unavailable("the database rolled the transaction back")
+    if notices:  # a warning: no standby has confirmed the commit
+        raise Unavailable("the database did not wait for its standby", is_unknown=True)
+
+
+@contextmanager
+def errors_as_unavailable() -> Iterator[None]:
+    """Turn the errors of the database into those of a store."""
+    try:
+        yield
+    except (errors.DataCorrupted, errors.IndexCorrupted) as error:
+        raise StoreCorrupted(f"the database is damaged: {_reason(error)}. Restore it from a backup.") from error
+    except psycopg.Error as error:
+        raise Unavailable(f"the database: {_reason(error)}", full=isinstance(error, errors.DiskFull)) from error
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return the server's message without its details, which may have values of documents, or the client's."""
+    return error.diag.message_primary or "; ".join(line.strip() for line in str(error).splitlines() if line.strip())

@@ -1,0 +1,113 @@
+"""The reader: statements in one read-only transaction, which sees one version of everything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from storage.base import Missing, StoredDocument
+from storage.engine.encoding import decode
+from storage.postgres.connections import Connection
+from storage.postgres.keys import DeclaredIndexes, as_bytes
+
+PAGE = 500  # documents in memory at a time
+
+GET = "SELECT document FROM tinyscim.documents WHERE kind = %s AND id = %s"
+POSITION = "SELECT position FROM tinyscim.documents WHERE kind = %s AND id = %s"
+COUNT = "SELECT count FROM tinyscim.kinds WHERE kind = %s"
+LAST = "SELECT last, count FROM tinyscim.kinds WHERE kind = %s"
+SCAN = """
+SELECT position, document FROM tinyscim.documents WHERE kind = %s AND position > %s ORDER BY position LIMIT %s
+"""
+# An index alone skips the documents before the page.
+SKIP = "SELECT position FROM tinyscim.documents WHERE kind = %s AND position > %s ORDER BY position OFFSET %s LIMIT 1"
+LOOKUP = """
+SELECT e.position, d.document FROM tinyscim.entries e
+JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
+WHERE e.number = %s AND e.key = %s AND e.position > %s ORDER BY e.position LIMIT %s
+"""
+SORTED = """
+SELECT d.document
+FROM (
+    SELECT key, position FROM tinyscim.entries WHERE number = %s ORDER BY key {order}, position OFFSET %s LIMIT %s
+) e
+JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
+ORDER BY e.key {order}, e.position
+"""
+ASCENDING, DESCENDING = SORTED.format(order="ASC"), SORTED.format(order="DESC")
+
+
+class PostgresReader:
+    """Reads what the transaction of a connection sees."""
+
+    def __init__(self, connection: Connection, indexes: DeclaredIndexes, version: object) -> None:
+        self._connection, self._indexes, self.version = connection, indexes, version
+
+    def get(self, kind: str, id: str) -> StoredDocument | None:
+        """Return the document, or None."""
+        row = self._row(GET, as_bytes(kind), as_bytes(id))
+        return StoredDocument(row[0], decode) if row else None
+
+    def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
+        """Yield the documents that have the key in the index, in order of creation."""
+        return self._pages(LOOKUP, (as_bytes(kind), self._indexes.number(kind, index), as_bytes(key)))
+
+    def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
+        """Yield documents in order of creation, from the first whose position is above `after`."""
+        if offset:
+            after = self._skipped(kind, after, offset)
+        return self._pages(SCAN, (as_bytes(kind),), after, limit)
+
+    def scan_sorted(
+        self, kind: str, index: str, *, descending: bool = False, offset: int = 0, limit: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yield documents in order of their key in the index, of which each has at most one."""
+        statement, number = DESCENDING if descending else ASCENDING, self._indexes.number(kind, index)
+        while limit is None or limit > 0:
+            size = PAGE if limit is None else min(PAGE, limit)
+            rows = self._rows(statement, number, offset, size, as_bytes(kind))
+            yield from (StoredDocument(row[0], decode) for row in rows)
+            if len(rows) < size:
+                return
+            offset, limit = offset + size, None if limit is None else limit - size
+
+    def kinds(self) -> list[str]:
+        """Return the kinds that have documents, in order."""
+        rows = self._rows("SELECT kind FROM tinyscim.kinds WHERE count > 0")
+        return sorted(row[0].decode("utf-8", "surrogatepass") for row in rows)
+
+    def position(self, kind: str, id: str) -> int:
+        """Return the position in order of creation. Raises Missing."""
+        row = self._row(POSITION, as_bytes(kind), as_bytes(id))
+        if row is None:
+            raise Missing(kind, id)
+        return int(row[0])
+
+    def count(self, kind: str) -> int:
+        """Return how many documents of the kind there are."""
+        row = self._row(COUNT, as_bytes(kind))
+        return int(row[0]) if row else 0
+
+    def _skipped(self, kind: str, after: int, offset: int) -> int:
+        """Return the position after which the rest begins if documents are skipped."""
+        row = self._row(LAST, as_bytes(kind))
+        if row is None or row[0] == row[1]:  # none was ever deleted, so none is missing between the positions
+            return after + offset
+        first = self._row(SKIP, as_bytes(kind), after, offset)
+        return int(first[0]) - 1 if first else int(row[0])
+
+    def _pages(
+        self, statement: str, values: tuple[Any, ...], after: int = 0, limit: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """Yield the documents of a statement that takes a position to begin after and a number of rows."""
+        while limit is None or limit > 0:
+            size = PAGE if limit is None else min(PAGE, limit)
+            rows = self._rows(statement, *values, after, size)
+            yield from (StoredDocument(row[1], decode) for row in rows)
+            if len(rows) < size:
+                return
+            after, limit = rows[-1][0], None if limit is None else limit - size
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(statement, values, prepare=True, binary=True).fetchall()
+
+    def _row(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
+        return self._connection.execute(statement, values, prepare=True, binary=True).fetchone()

@@ -1,0 +1,162 @@
+"""PostgreSQL: lost connections, timeouts, and databases that cannot be used."""
+
+import threading
+
+import psycopg
+import pytest
+
+from storage.base import StoreError, Unavailable
+from storage.postgres_store import PostgresStore
+from tests.support import postgres
+from tests.support.storage import INDEXES, insert, user, user_ids
+
+OURS = "application_name = 'tinyscim' AND datname = current_database()"
+
+
+@pytest.fixture
+def store(postgres_url):
+    store = PostgresStore(postgres_url, size=3)
+    store.open(INDEXES)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def administrator(postgres_url):
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        yield connection
+
+
+def terminate(administrator, which="true"):
+    """End the store's connections, and wait until the server has."""
+    rows = administrator.execute(
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {OURS} AND {which}"
+    )
+    assert {ended for (ended,) in rows} == {True}
+
+
+def test_after_lost_connections_the_next_transactions_work(store, administrator):
+    insert(store, 1)
+    with store.reading(), store.reading(), store.reading():
+        pass
+    terminate(administrator)
+    assert user_ids(store) == ["u1"]
+    terminate(administrator)
+    insert(store, 2)
+    assert user_ids(store) == ["u1", "u2"]
+
+
+def test_a_connection_lost_within_a_transaction_changes_nothing(store, administrator):
+    def lose():
+        with store.writing() as tx:
+            tx.insert("User", user(1))
+            terminate(administrator)
+            tx.insert("User", user(2))
+
+    with pytest.raises(Unavailable) as caught:
+        lose()
+    assert not caught.value.is_unknown
+    assert user_ids(store) == []
+    insert(store, 1)
+
+
+def test_a_connection_lost_in_a_commit_leaves_its_outcome_unknown(store, administrator):
+    def lose():
+        with store.writing() as tx:
+            tx.insert("User", user(1))
+            terminate(administrator)
+
+    with pytest.raises(Unavailable) as caught:
+        lose()
+    assert caught.value.is_unknown
+
+
+def test_a_failed_statement_cannot_be_committed(store, administrator):
+    def fail_and_go_on():
+        with store.writing() as tx:
+            tx.insert("User", user(1))
+            administrator.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            )
+            with pytest.raises(psycopg.Error):
+                tx._connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(Unavailable, match="rolled"):
+        fail_and_go_on()
+    assert user_ids(store) == []
+
+
+def test_a_writer_that_waits_too_long_is_refused(postgres_url, monkeypatch):
+    hasty = "storage.postgres.connections.SESSION"
+    monkeypatch.setattr(hasty, "SET lock_timeout = '100ms'")
+    store = PostgresStore(postgres_url)
+    store.open(INDEXES)
+    with store.writing(), pytest.raises(Unavailable, match="lock timeout"):
+        insert(store, 1)
+    insert(store, 2)
+    assert user_ids(store) == ["u2"]
+    store.close()
+
+
+def test_a_process_has_no_more_connections_than_its_size(store, monkeypatch):
+    monkeypatch.setattr("storage.postgres.connections.WAIT", 0.1)
+    with store.reading(), store.reading(), store.reading(), pytest.raises(Unavailable, match="threads"):
+        user_ids(store)
+    assert user_ids(store) == []
+
+
+def test_a_store_that_is_not_open_is_an_error(postgres_url):
+    store = PostgresStore(postgres_url)
+    with pytest.raises(RuntimeError, match="not open"), store.reading():
+        pass
+
+
+def test_a_database_set_to_read_only_is_reported(postgres_url, administrator):
+    name = administrator.info.dbname
+    store = PostgresStore(postgres_url)
+    store.open(INDEXES)
+    assert store.read_only == ""
+    store.close()
+    administrator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        store.attach(INDEXES)
+        assert user_ids(store) == []
+        assert "read-only" in store.read_only
+        with pytest.raises(Unavailable, match="read-only"):
+            insert(store, 1)
+        store.close()
+    finally:
+        with psycopg.connect(
+            postgres_url, autocommit=True, options="-cdefault_transaction_read_only=off"
+        ) as connection:
+            connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+
+def test_a_database_that_cannot_be_reached_is_unavailable(postgres_url):
+    port = psycopg.conninfo.conninfo_to_dict(postgres_url)["port"]
+    for url in (postgres_url.replace(f":{port}", ":1"), postgres_url + "_missing", "postgresql://nobody.invalid/x"):
+        with pytest.raises(Unavailable) as caught:
+            PostgresStore(url).open(INDEXES)
+        assert "postgres:" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_url_that_libpq_cannot_read_is_refused_without_showing_it():
+    with pytest.raises(StoreError, match="url") as caught:
+        PostgresStore("postgresql://ann:s3cret%zz@localhost/x")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_database_of_another_encoding_is_refused():
+    with postgres.database(encoding="SQL_ASCII") as url, pytest.raises(StoreError, match="UTF8"):
+        PostgresStore(url).open(INDEXES)
+
+
+def test_transactions_in_many_threads_share_the_connections(store):
+    store._connections._free = threading.BoundedSemaphore(3)
+    threads = [threading.Thread(target=insert, args=(store, number)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(user_ids(store)) == 20
