@@ -7,6 +7,7 @@ journal of a generation, and the checksum of the line before it, which shows tha
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from fileio.atomic import move
-from storage.base import Document, Expired, Retention
+from storage.base import Document, Expired, Retention, StoreCorrupted
 from storage.engine.encoding import decode
 from storage.engine.journal import TAIL, Journal, tail_of
 from storage.engine.paths import Files
@@ -69,13 +70,11 @@ class Log:
         length = end.offset if start.generation == end.generation else journal.length
         if start.offset > length or not journal.follows(start.offset, start.checksum):
             raise Expired(f"{journal.path} is not the file that the cursor is of")
-        generation, offset, checksum = start
-        for line in journal.lines(offset, length):
-            offset, checksum = offset + len(line), crc32(line[:-TAIL], checksum)
-            if line[-TAIL:] != tail_of(checksum):
-                log.error("%s is damaged before byte %d: readers cannot go on from there", journal.path, offset)
-                raise Expired(f"{journal.path} is damaged before byte {offset}")
-            yield Cursor(generation, offset, checksum), decode(line[:-TAIL])
+        try:
+            yield from ((cursor, decode(data)) for cursor, data in _checked(journal, start, length))
+        except StoreCorrupted as error:
+            log.error("%s", error)
+            raise Expired(str(error)) from error
 
     def _journal(self, generation: int) -> Journal:
         if generation == self.end.generation:
@@ -91,6 +90,27 @@ class Log:
         while first - 1 in kept:
             first -= 1
         return first
+
+
+def damage(files: Files) -> Iterator[str]:
+    """Yield a line for each file of the log that is damaged."""
+    for generation in files.logs():
+        try:
+            with suppress(FileNotFoundError):
+                journal = Journal(files.log(generation))
+                deque(_checked(journal, Cursor(generation), journal.length), maxlen=0)
+        except StoreCorrupted as error:
+            yield str(error)
+
+
+def _checked(journal: Journal, start: Cursor, length: int) -> Iterator[tuple[Cursor, bytes]]:
+    """Yield the JSON of each line after a cursor, with the cursor after it. Raises StoreCorrupted."""
+    generation, offset, checksum = start
+    for line in journal.lines(offset, length):
+        offset, checksum = offset + len(line), crc32(line[:-TAIL], checksum)
+        if line[-TAIL:] != tail_of(checksum):
+            raise StoreCorrupted(f"{journal.path} is damaged before byte {offset}: the log cannot be read across that")
+        yield Cursor(generation, offset, checksum), line[:-TAIL]
 
 
 def _parse(text: str) -> Cursor:

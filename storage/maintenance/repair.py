@@ -13,7 +13,7 @@ from storage.base import NOTHING, Document, Index, Unavailable
 from storage.engine.corruption import CheckDocument, Problem, accept
 from storage.engine.encoding import dump
 from storage.engine.journal import JournalPosition, create, decode_changes, records, start_position, stated_sequence
-from storage.engine.log import prune
+from storage.engine.log import damage, prune
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.recovery import acknowledged_length
 from storage.engine.snapshot import UNSURE, Meta, Row, Snapshot, is_ours, save
@@ -145,7 +145,9 @@ def check(files: Files, indexes: Iterable[Index] = (), check_document: CheckDocu
     """
     compact = files.lock("compact")
     with os_errors_as_unavailable(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
-        return Salvage(files, indexes, check_document)
+        salvage = Salvage(files, indexes, check_document)
+        salvage.notes += damage(files)
+        return salvage
 
 
 def repair(
