@@ -21,6 +21,7 @@ from commands.service_files import ServiceFiles
 from config import Config, ConfigError, Server
 from config.ownership import Owner, check_folders, read_checked, warning
 from config.reload import ReloadingConfig
+from config.shared import SharedConfig
 from oauth.keys import MAX_LIFETIME, SKEW, KeyCache
 from panel import lists
 from runtime import buffered_logging
@@ -39,6 +40,7 @@ from scim.web import discovery, hooks, views
 from scim.web.request import Request
 from scim.web.token_endpoint import TokenEndpoint
 from storage.base import Store, StoreError, Unavailable
+from storage.state import FileState
 from storage.tinydb_store import TinyDBStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -86,6 +88,11 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     panel.install(app, service, own.failures if settings.path else None)
     warnings = ExpiryWarnings(service.live_config, lambda: service.state("warnings"))
     app.extensions["tinyscim.expiry_warnings"] = warnings
+    if settings.path and settings.store.url:
+        shared = SharedConfig(
+            settings.path, FileState(own.agreed_config), lambda: service.store.state("config"), service.open
+        )
+        service.prepare, app.extensions["tinyscim.shared_config"] = shared.agree, shared
     app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path else None)
@@ -175,16 +182,11 @@ def prepare_panel(app: Flask) -> None:
         Thread(target=lists.prepare, args=(service,), name="lists", daemon=True).start()
 
 
-def start_expiry_warnings(app: Flask) -> None:
-    """Let this worker log which tokens and client secrets expire soon."""
-    warnings: ExpiryWarnings = app.extensions["tinyscim.expiry_warnings"]
-    warnings.start()
-
-
-def start_purge(app: Flask) -> None:
-    """Start deleting users who have been disabled for too long, if it is configured."""
-    purge: Purge = app.extensions["tinyscim.purge"]
-    purge.start()
+def start_background(app: Flask) -> None:
+    """Start what this worker does beside requests: warn of expiry, purge, and follow other hosts' configuration."""
+    for name in ("expiry_warnings", "purge", "shared_config"):
+        if part := app.extensions.get(f"tinyscim.{name}"):
+            part.start()
 
 
 def _configuration(given: Config | Mapping[str, Any] | Path | str | None) -> Config:

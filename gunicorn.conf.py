@@ -156,8 +156,7 @@ def post_fork(_: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)
-    application.start_purge(worker.wsgi)
-    application.start_expiry_warnings(worker.wsgi)
+    application.start_background(worker.wsgi)
     application.prepare_panel(worker.wsgi)
     application.buffer_request_log()
     worker.wsgi.wsgi_app = Slots(worker.wsgi.wsgi_app, _server.threads)

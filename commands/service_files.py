@@ -9,7 +9,7 @@ from config import Config, ConfigError
 from provisioning_log.archive import Archive
 from storage.engine.paths import Files
 
-STATES = ("assertions", "sessions", "warnings")
+STATES = ("assertions", "config", "secret", "sessions", "warnings")
 """The names that are given to `Store.state`."""
 
 
@@ -23,10 +23,12 @@ class ServiceFiles:
         self.secret = path.with_suffix(".secret")
         self.failures, self.client_failures = path.with_suffix(".signin.json"), path.with_suffix(".clients.json")
         self.counts, self.keys = path.with_suffix(".counts.json"), path.with_suffix(".keys.json")
+        self.agreed_config = path.with_suffix(".agreed.json")
         self.last_backup = path.with_suffix(".backup.json")
         is_on = log.path and (settings.path or log.path.startswith("/"))
         self.log = Archive(settings.resolve(log.path), log.max_bytes, log.days) if is_on else None
         single = [self.secret, self.counts, self.failures, self.client_failures, self.keys, self.last_backup]
+        single += [self.agreed_config]
         single += [path.with_suffix(f".{state}.json") for state in STATES]
         single += filter(None, [settings.path])
         # Each may have its lock and its replacement beside it.

@@ -192,10 +192,12 @@ def changing(path: Path) -> Iterator[TOMLDocument]:
             wait_until_complete(path)  # editors do not use the lock
             read(path)  # report existing errors first
             document = tomlkit.parse(_ended(path.read_text(encoding="utf-8-sig")))
+            before = tomlkit.dumps(document)
             yield document
             text = _ended(tomlkit.dumps(document))
-            parse_text(text, path)
-            _replace(path.resolve(), text)
+            if text != before:
+                parse_text(text, path)
+                _replace(path.resolve(), text)
     except (OSError, ConfigError, tomlkit.exceptions.ParseError) as error:
         raise Refused(f"{path} was not changed: {str(error).removeprefix(f'{path}: ')}") from None
 

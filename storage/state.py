@@ -58,4 +58,5 @@ class FileState:
         with locked(self._path.with_name(self._path.name + ".lock")):
             value = copy.deepcopy(self.read())
             yield value
-            replace_atomically(self._path, [json.dumps(value).encode()])
+            if value != self.read():
+                replace_atomically(self._path, [json.dumps(value).encode()])

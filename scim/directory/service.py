@@ -5,6 +5,7 @@ import hmac
 import logging
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +36,7 @@ class Service:
     """What one application serves. The store is opened when first needed, after any fork.
 
     `secret_path` is the file of the secret that all workers share; without one it is in the store. `observers` receive
-    each event.
+    each event. `prepare` is called with the store open, before its first use.
     """
 
     live_config: ReloadingConfig
@@ -45,6 +46,7 @@ class Service:
     secret_path: Path | None = None
     observers: list[Observer] = field(default_factory=list)
     dialect: Leniency = STRICT
+    prepare: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.startup_config = (
@@ -64,6 +66,7 @@ class Service:
                     self.store.open(self.indexes.all)
                     path = self.secret_path
                     self._secret = file_secret(path) if path else stored_secret(self.store.state("secret"))
+                    self.prepare()
                     atexit.register(self.store.close)
                     self._is_open = True
 

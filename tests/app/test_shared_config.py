@@ -1,0 +1,209 @@
+"""Several hosts with a configuration file each: what is changed on one is changed on all."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+import tomlkit
+
+from app import create_app
+from config import client_edit, edit, read
+from config.shared import SharedConfig
+from config.tokens import new_token
+from storage.base import Unavailable
+from storage.memory import MemoryStore
+from storage.state import FileState
+
+
+class Host:
+    """A host of the store, with its own file and folder."""
+
+    def __init__(self, folder, store, **tables):
+        folder.mkdir(exist_ok=True)
+        self.path = folder / "config.toml"
+        if not self.path.exists():
+            self.path.write_text(tomlkit.dumps({"server": {"bind": f"127.0.0.1:{len(folder.name)}"}, **tables}))
+            self.path.chmod(0o600)
+        self.shared = SharedConfig(
+            self.path, FileState(folder / "shared.json"), lambda: store.state("config"), lambda: None
+        )
+        self.agree = self.shared.agree
+
+    @property
+    def config(self):
+        return read(self.path)
+
+    @property
+    def tokens(self):
+        return sorted(token.name for token in self.config.tokens)
+
+
+def agree(*hosts):
+    for host in hosts * 2:
+        host.agree()
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def hosts(tmp_path, store):
+    _, table = new_token("entra")
+    one = Host(tmp_path / "one", store, connection={"enabled": True}, tokens=[table])
+    other = Host(tmp_path / "other", store)
+    agree(one, other)
+    return one, other
+
+
+def test_a_new_host_takes_over_what_the_others_have(hosts):
+    one, other = hosts
+    assert other.tokens == ["entra"]
+    assert other.config.tokens == one.config.tokens
+    assert other.config.server.bind == "127.0.0.1:5"
+
+
+def test_a_new_host_brings_none_of_its_own_tokens(hosts, tmp_path, store):
+    _, stale = new_token("stale")
+    third = Host(tmp_path / "third", store, connection={"enabled": False}, tokens=[stale])
+    agree(third, *hosts)
+    assert [host.tokens for host in (third, *hosts)] == [["entra"]] * 3
+    assert third.config.connection.enabled
+
+
+def test_what_the_panel_and_the_commands_change_is_changed_on_all_hosts(hosts):
+    one, other = hosts
+    edit.add_token(one.path, "second", lifetime=timedelta(days=9))
+    id, _ = client_edit.add_client(one.path, "client")
+    client_edit.add_secret(one.path, id)
+    edit.set_enabled(one.path, False)
+    edit.set_password(one.path, "correct horse battery")
+    edit.set_attribute_names(one.path, {"extraAttribute1": "Cost centre"})
+    edit.set_metrics_token(one.path)
+    agree(one, other)
+    for table in ("tokens", "clients", "connection", "panel", "attribute_names", "metrics"):
+        assert getattr(other.config, table) == getattr(one.config, table), table
+    assert other.config.server.bind == "127.0.0.1:5"
+    edit.revoke_token(other.path, "second")
+    client_edit.remove_client(other.path, id)
+    edit.set_enabled(other.path, True)
+    agree(other, one)
+    assert one.tokens == ["entra"]
+    assert one.config.revoked_tokens == other.config.revoked_tokens != ()
+    assert one.config.clients == ()
+    assert one.config.connection.enabled
+
+
+def test_changes_of_two_hosts_at_once_are_both_kept(hosts):
+    one, other = hosts
+    edit.add_token(one.path, "first")
+    edit.add_token(other.path, "second")
+    edit.set_enabled(other.path, False)
+    agree(one, other)
+    assert one.tokens == other.tokens == ["entra", "first", "second"]
+    assert not one.config.connection.enabled
+
+
+def test_a_token_that_one_host_revoked_is_not_kept_by_a_change_on_another(hosts):
+    one, other = hosts
+    edit.add_token(other.path, "new", replaces="entra", overlap=timedelta(hours=1))  # which changes both
+    edit.revoke_token(one.path, "entra")
+    agree(one, other)
+    assert one.tokens == other.tokens == ["new"]
+
+
+def test_a_host_that_was_away_learns_what_was_changed_meanwhile(hosts, tmp_path, store):
+    one, other = hosts
+    edit.revoke_token(one.path, "entra")
+    for number in range(22):
+        edit.add_token(one.path, f"token {number}")
+        edit.revoke_token(one.path, f"token {number}")
+        one.agree()
+    back = Host(other.path.parent, store)
+    agree(back)
+    assert back.tokens == []
+    assert set(back.config.revoked_tokens) == set(one.config.revoked_tokens)
+
+
+def test_comments_and_options_of_a_host_stay(hosts):
+    one, other = hosts
+    other.path.write_text(f"# of this host\n{other.path.read_text()}\n# at the end\n[limits]\npage_size = 7\n")
+    time.sleep(1)
+    edit.add_token(one.path, "second")
+    agree(one, other)
+    text = other.path.read_text()
+    assert text.startswith("# of this host\n")
+    assert "# at the end\n[limits]\npage_size = 7\n" in text
+    assert one.config.limits.page_size != 7
+
+
+def test_an_unchanged_file_is_not_written_again(hosts):
+    before = [(host.path.stat(), host.shared._agreed._path.stat()) for host in hosts]
+    agree(*hosts)
+    assert [(host.path.stat(), host.shared._agreed._path.stat()) for host in hosts] == before
+
+
+def test_a_file_with_an_error_changes_nothing_elsewhere(hosts):
+    one, other = hosts
+    sound = one.path.read_text()
+    one.path.write_text("[[tokens]]\n")
+    edit.add_token(other.path, "second")
+    other.agree()
+    with pytest.raises(Unavailable, match="was not changed"):
+        one.agree()
+    assert other.tokens == ["entra", "second"]
+    one.path.write_text(sound)
+    agree(one, other)
+    assert one.tokens == ["entra", "second"]
+
+
+def test_what_only_a_newer_version_shares_is_left_alone(hosts, store):
+    one, other = hosts
+    with store.state("config").changing() as value:
+        value["entries"]["later thing"] = "thing = 1\n"
+    edit.add_token(one.path, "second")
+    agree(one, other)
+    assert store.state("config").read()["entries"]["later thing"] == "thing = 1\n"
+    assert "thing" not in other.path.read_text()
+
+
+def test_hosts_that_change_their_files_without_a_pause_agree_in_the_end(hosts):
+    def change(host, name):
+        for number in range(5):
+            edit.add_token(host.path, f"{name} {number}")
+            host.agree()
+
+    threads = [threading.Thread(target=change, args=(host, host.path.parent.name)) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    agree(*hosts)
+    assert hosts[0].tokens == hosts[1].tokens
+    assert len(hosts[0].tokens) == 11
+
+
+def test_a_running_service_uses_what_another_host_changed(hosts, store):
+    one, other = hosts
+    app = create_app(other.path, store=store)
+    text = edit.add_token(one.path, "second")
+
+    def status():
+        return app.test_client().get("/api/scim/v2/Users", headers={"Authorization": f"Bearer {text}"}).status_code
+
+    assert status() == 401
+    agree(one, other)
+    assert status() == 200
+    edit.revoke_token(one.path, "second")
+    agree(one, other)
+    assert status() == 401
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_is_left_alone(hosts, monkeypatch):
+    one, other = hosts
+    edit.add_token(one.path, "second")
+    monkeypatch.setattr("config.shared.os.access", lambda path, _: path != one.path.parent)
+    agree(one, other)
+    assert other.tokens == ["entra"]
