@@ -28,11 +28,12 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 @dataclass(frozen=True)
 class Running:
-    """A running service, a valid token, and the process that starts the workers."""
+    """A running service, a valid token, the process that starts the workers, and the folder."""
 
     url: str
     token: str
     pid: int
+    folder: Path
 
     @property
     def scim(self) -> str:
@@ -75,7 +76,7 @@ def running(folder: Path, **tables: Any) -> Iterator[Running]:
     ):
         try:
             _wait(f"http://{bind}/healthz", process, folder / "log")
-            yield Running(f"http://{bind}", token, process.pid)
+            yield Running(f"http://{bind}", token, process.pid, folder)
         finally:
             process.terminate()
 
