@@ -126,6 +126,12 @@ def replace_atomically(
     sync_folder(path.parent)
 
 
+def move(path: Path, to: Path) -> None:
+    """Rename a file within its folder, unless another process has done that already."""
+    with suppress(FileNotFoundError):
+        path.replace(to)
+
+
 def create_atomically(path: Path, data: bytes) -> None:
     """Create a file with its contents, unless another process has created it first."""
     new = path.with_name(f"{path.name}.{token_hex(8)}.new")

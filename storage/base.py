@@ -89,8 +89,23 @@ class Busy(StoreError):
         self.name = name
 
 
+class Expired(StoreError):
+    """The log does not have everything that came after a cursor."""
+
+
 class StoreCorrupted(StoreError):
     """A file is damaged; the message names the file, the line and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long a store keeps its log at least, and up to how many bytes. By default it keeps nothing."""
+
+    days: float = 0
+    bytes: int = 0
+
+
+NOTHING = Retention()
 
 
 class Reader(Protocol):
@@ -126,6 +141,18 @@ class Reader(Protocol):
     def count(self, kind: str) -> int:
         """Return how many documents of the kind there are."""
 
+    @property
+    def end(self) -> str:
+        """The cursor after the last entry of the log in this version."""
+
+    def entries(self, after: str) -> Iterator[tuple[str, Document]]:
+        """Yield the entries of the log after a cursor, each with the cursor after it, in the order of their commits.
+
+        The empty cursor stands for the oldest entry that is kept. A cursor consists of letters, digits and hyphens.
+        Raises Expired if entries after the cursor were removed, or if a transaction after it has changed documents
+        without an entry. Raises ValueError if the text is not a cursor of this kind of store.
+        """
+
 
 class Writer(Reader, Protocol):
     """A reader that sees its own changes; others see them once the transaction has committed."""
@@ -138,6 +165,12 @@ class Writer(Reader, Protocol):
 
     def delete(self, kind: str, *ids: str) -> None:
         """Delete documents. Raises Missing before any is deleted."""
+
+    def append(self, entry: Document) -> None:
+        """Append the entry of this transaction to the log. It is kept if the changes are, and only readers see it.
+
+        Raises RuntimeError if the transaction has an entry already.
+        """
 
 
 class State(Protocol):

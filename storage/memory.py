@@ -1,11 +1,12 @@
 """The reference store: dictionaries behind one lock."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
 
-from storage.base import Busy, Document, Duplicate, Index, Missing, StoredDocument
+from storage.base import Busy, Document, Duplicate, Expired, Index, Missing, StoredDocument
 from storage.state import MemoryState
 
 
@@ -56,6 +57,31 @@ class _Table:
                         raise Duplicate(index.kind, name, key)
 
 
+class _Log:
+    """The entries of all transactions, which are never removed."""
+
+    def __init__(self) -> None:
+        self.last = self.gap = 0  # numbers of transactions: the last one, and the last one without an entry
+        self.entries: list[tuple[int, Document]] = []
+
+    def add(self, entry: Document | None) -> None:
+        """Add a transaction with its entry, or without one."""
+        self.last += 1
+        if entry is None:
+            self.gap = self.last
+        else:
+            self.entries.append((self.last, entry))
+
+    def after(self, cursor: str) -> Iterator[tuple[str, Document]]:
+        """Return the entries after a cursor. Raises Expired, ValueError."""
+        if not re.fullmatch("[0-9]{0,18}", cursor):
+            raise ValueError("this is not a cursor")
+        number = int(cursor or 0)
+        if cursor and not self.gap <= number <= self.last:
+            raise Expired("the log does not have everything after this cursor")
+        return iter([(str(last), entry) for last, entry in self.entries if last > number])
+
+
 class MemoryStore:
     """Keeps documents in the memory of this process, for tests."""
 
@@ -68,6 +94,8 @@ class MemoryStore:
         self._indexes: list[Index] = []
         self._tables: dict[str, _Table] = {}
         self._undo: list[Callable[[], object]] | None = None
+        self._log = _Log()
+        self._entry: Document | None = None
         self.version = object()
 
     def open(self, indexes: Iterable[Index]) -> None:
@@ -87,10 +115,12 @@ class MemoryStore:
     def writing(self) -> Iterator["MemoryStore"]:
         """Hold the lock, and undo every change if an exception ends the transaction."""
         with self._lock:
-            self._undo = []
+            self._undo, self._entry = [], None
             self.version = object()
             try:
                 yield self
+                if self._undo or self._entry:
+                    self._log.add(self._entry)
             except BaseException:
                 for undo in reversed(self._undo):
                     undo()
@@ -158,6 +188,15 @@ class MemoryStore:
         """Return how many documents of the kind there are."""
         return len(self._table(kind).documents)
 
+    @property
+    def end(self) -> str:
+        """The cursor after the last entry of the log."""
+        return str(self._log.last)
+
+    def entries(self, after: str) -> Iterator[tuple[str, Document]]:
+        """Return the entries of the log after a cursor. Raises Expired, ValueError."""
+        return self._log.after(after)
+
     def insert(self, kind: str, document: Document) -> None:
         """Add a document. Raises Duplicate."""
         table = self._table(kind)
@@ -178,6 +217,12 @@ class MemoryStore:
         """Delete documents. Raises Missing before any is deleted."""
         for position in [self.position(kind, id) for id in ids]:
             self._drop(self._table(kind), position)
+
+    def append(self, entry: Document) -> None:
+        """Append the entry of this transaction to the log. Raises RuntimeError if it has one."""
+        if self._undo is None or self._entry is not None:
+            raise RuntimeError("an entry needs a transaction of its own")
+        self._entry = entry
 
     def _drop(self, table: _Table, position: int) -> None:
         before = table.documents[position]

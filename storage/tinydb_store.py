@@ -11,9 +11,10 @@ from time import monotonic
 from typing import Literal
 
 from fileio.locks import Locked, lock, locked, unlock
-from storage.base import Busy, Index, StoreCorrupted, Unavailable
+from storage.base import NOTHING, Busy, Index, Retention, StoreCorrupted, Unavailable
 from storage.engine.commit import CommitLog
 from storage.engine.corruption import CheckDocument, accept
+from storage.engine.log import prune
 from storage.engine.migration import migrate
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.tinydb_adapter import Transaction, View
@@ -28,7 +29,7 @@ log = logging.getLogger("tinyscim.storage")
 class TinyDBStore:
     """Keeps documents in a TinyDB file. Writes survive a crash of the process, with "fsync" also of the machine.
 
-    `check` is called with each document of a file that another program wrote.
+    `retention` is that of the log. `check` is called with each document of a file that another program wrote.
     """
 
     def __init__(
@@ -37,11 +38,12 @@ class TinyDBStore:
         *,
         durability: Literal["fsync", "os"] = "fsync",
         compact_after: int = 16 * 1024 * 1024,
+        retention: Retention = NOTHING,
         check: CheckDocument = accept,
     ) -> None:
         self.files, self._path = Files.at(path), path
         self.check = check
-        self.durability, self.compact_after = durability, compact_after
+        self.durability, self.compact_after, self.retention = durability, compact_after, retention
         self._commit_log: CommitLog | None = None
         self._open_lock = self._process = -1
         self._closing = Event()
@@ -56,7 +58,7 @@ class TinyDBStore:
             migrate(self.files, self.check)
             open_lock = lock(self.files.lock("open"), shared=True)
             try:
-                self._commit_log = CommitLog(self.files, indexes, fsync=self.durability == "fsync")
+                self._commit_log = CommitLog(self.files, indexes, self.retention, fsync=self.durability == "fsync")
             except BaseException:
                 unlock(open_lock)
                 raise
@@ -79,7 +81,7 @@ class TinyDBStore:
 
     def reading(self) -> AbstractContextManager[View]:
         """Open a reader of the newest version. It holds no lock, and its version never changes."""
-        return nullcontext(View(self._opened().latest()))
+        return nullcontext(self._opened().reader())
 
     def writing(self) -> AbstractContextManager[Transaction]:
         """Open the one writer of all processes: all its changes are kept or none. Raises Unavailable."""
@@ -144,5 +146,6 @@ class TinyDBStore:
     def _compact_if_needed(self, commit_log: CommitLog) -> None:
         if commit_log.needs_merge and not commit_log.misses_snapshot:  # for example, because the disk was full
             commit_log.finish_compaction()
-        elif commit_log.misses_snapshot or commit_log.size > self.compact_after:
+        elif commit_log.misses_snapshot or commit_log.size > self.compact_after or commit_log.is_day_old:
             commit_log.compact(wait=False)
+        prune(self.files, self.retention)

@@ -1,22 +1,23 @@
 """The commit log: the durable version that readers get, and the batches of transactions that advance it."""
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 
 from fileio.atomic import replace_atomically
 from fileio.locks import FairLock, locked
-from storage.base import Index, StoreError, Unavailable
+from storage.base import Index, Retention, StoreError, Unavailable
 from storage.engine.batch import Batch
 from storage.engine.compaction import merge, write_version
 from storage.engine.corruption import Problem, refuse
 from storage.engine.journal import create, encode_changes, start_position
+from storage.engine.log import DAY, Log
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.recovery import Checkpoint, check_journal_end, known_end, load, replay
 from storage.engine.shared_state import End, WalIndex, decode_end
-from storage.engine.tinydb_adapter import Transaction
-from storage.engine.versions import Version
+from storage.engine.tinydb_adapter import Transaction, View
 
 log = logging.getLogger("tinyscim.storage")
 
@@ -32,8 +33,9 @@ class CommitLog:
     Locks are taken in this order: `_writer`, write lock, `_mutex`.
     """
 
-    def __init__(self, files: Files, indexes: Iterable[Index], *, fsync: bool) -> None:
+    def __init__(self, files: Files, indexes: Iterable[Index], retention: Retention, *, fsync: bool) -> None:
         self._files, self._indexes, self._fsync = files, list(indexes), fsync
+        self._retention = retention
         self._write_lock = FairLock(files.lock("write"))
         self._wal_index = WalIndex(files.lock("write"))  # in the lock's own file, so the two are always shared together
         self._writer = Lock()  # one transaction at a time in this process
@@ -50,6 +52,14 @@ class CommitLog:
         return self._durable.position.offset
 
     @property
+    def is_day_old(self) -> bool:
+        """Return whether the journal has entries of the log for a day, which are to be removed in time."""
+        if not self._retention.days or self._durable.position.line == 1:
+            return False
+        with os_errors_as_unavailable():
+            return time.time() - self._files.snapshot.stat().st_mtime > DAY  # it was written when the journal began
+
+    @property
     def needs_merge(self) -> bool:
         """Return whether an ended journal is not in the snapshot yet, or not removed."""
         with os_errors_as_unavailable():
@@ -60,12 +70,13 @@ class CommitLog:
         """Return whether the snapshot was deleted, without which no other process can open the store."""
         return not self._files.snapshot.exists()
 
-    def latest(self) -> Version:
-        """Return the newest durable version of all processes."""
+    def reader(self) -> View:
+        """Return a reader of the newest durable version of all processes."""
         with suppress(OSError):  # then it is not known whether there is a newer one
             if self._wal_index.read() != self._seen_index:
                 self.refresh()
-        return self._durable.version
+        durable = self._durable
+        return View(durable.version, Log(self._files, durable))
 
     def refresh(self) -> End | None:
         """Read up to the end of the durable journal, and return the end if it is known."""
@@ -87,10 +98,11 @@ class CommitLog:
         try:
             with self._exclusive():
                 batch = self._batch or self._begin()
-                transaction = Transaction(batch.head.version)
+                transaction = Transaction(batch.head.version, Log(self._files, self._durable))
                 yield transaction
-                if changes := transaction.changes():
-                    batch.add(transaction.version, encode_changes(changes))
+                changes, entry = transaction.changes(), transaction.entry
+                if changes or entry:
+                    batch.add(transaction.version, encode_changes(changes, entry))
         finally:
             if batch:
                 batch.wait()
@@ -102,15 +114,15 @@ class CommitLog:
             first = self._end_journal()
             if is_missing:
                 log.warning("%s was deleted, so it is written again from memory", self._files.snapshot)
-                write_version(self._files, first.version, first.journal.generation, first.position.sequence)
+                write_version(self._files, first, self._retention)
             else:
-                merge(self._files, first.journal.generation)
+                merge(self._files, first.journal.generation, self._retention)
 
     def finish_compaction(self) -> None:
         """Merge ended journals into the snapshot without starting a generation. Raises Locked."""
         with os_errors_as_unavailable(), locked(self._files.lock("compact"), wait=False):
             self.refresh()
-            merge(self._files, self._durable.journal.generation)
+            merge(self._files, self._durable.journal.generation, self._retention)
 
     def retry_cut(self) -> None:
         """Cut the journal back, if that has failed."""

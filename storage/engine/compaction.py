@@ -1,7 +1,7 @@
 """Compaction: merge the ended journals into a new snapshot.
 
 Lines are merged as bytes, not parsed, to use little CPU time of a serving process. A crash at any step leaves files
-that open to the same state: the snapshot names the journal that continues it, and the old journals are removed only
+that open to the same state: the snapshot names the journal that continues it, and the old journals are put away only
 after the new snapshot is in place.
 """
 
@@ -10,9 +10,12 @@ from itertools import groupby
 from time import monotonic, sleep
 from typing import TypeVar
 
+from storage.base import Retention
 from storage.engine.encoding import decode, dump
 from storage.engine.journal import Journal, decode_changes, start_position
+from storage.engine.log import put_away
 from storage.engine.paths import Files
+from storage.engine.recovery import Checkpoint
 from storage.engine.snapshot import Meta, Row, Snapshot, known_meta, save
 from storage.engine.versions import Version
 
@@ -22,22 +25,23 @@ Changed = dict[str, dict[int, bytes | None]]
 """By kind and position: the document as JSON, None if it was deleted."""
 
 
-def merge(files: Files, generation: int) -> None:
-    """Merge the journals before a generation into the snapshot, and remove them."""
+def merge(files: Files, generation: int, retention: Retention) -> None:
+    """Merge the journals before a generation into the snapshot, and put them away."""
     meta = known_meta(files.snapshot)
     if meta.generation < generation:
         changed, sequence = collect(files, meta, generation)
         last = meta.last | {kind: max([meta.last.get(kind, 0), *positions]) for kind, positions in changed.items()}
         rows = throttled(merged(Snapshot(files.snapshot).rows(), changed))
         save(files.snapshot, rows, Meta(generation, sequence, last))
-    _remove_before(files, generation)
+    put_away(files, generation, retention)
 
 
-def write_version(files: Files, version: Version, generation: int, sequence: int) -> None:
-    """Write a snapshot of a version that a generation continues, and remove the journals before it."""
-    last = {kind: table.last for kind, table in version.tables().items()}
-    save(files.snapshot, throttled(rows_of(version)), Meta(generation, sequence, last))
-    _remove_before(files, generation)
+def write_version(files: Files, first: Checkpoint, retention: Retention) -> None:
+    """Write a snapshot of the version that a generation begins with, and put the journals before it away."""
+    last = {kind: table.last for kind, table in first.version.tables().items()}
+    generation = first.journal.generation
+    save(files.snapshot, throttled(rows_of(first.version)), Meta(generation, first.position.sequence, last))
+    put_away(files, generation, retention)
 
 
 def rows_of(version: Version) -> Iterator[Row]:
@@ -45,12 +49,6 @@ def rows_of(version: Version) -> Iterator[Row]:
     for kind, table in version.tables().items():
         for position, raw in table.documents.items():
             yield Row(kind, position, dump(decode(raw)), 0)
-
-
-def _remove_before(files: Files, generation: int) -> None:
-    for old in files.generations():
-        if old < generation:
-            files.journal(old).unlink(missing_ok=True)
 
 
 def collect(files: Files, meta: Meta, generation: int) -> tuple[Changed, int]:

@@ -52,11 +52,15 @@ class Record(NamedTuple):
     end: JournalPosition
 
 
-def encode_changes(changes: Sequence[Written]) -> bytes:
-    """Return the changes of a transaction as a member of a line's object; it begins with `ODD` if a document does."""
+def encode_changes(changes: Sequence[Written], entry: bytes | None = None) -> bytes:
+    """Return the changes of a transaction, and its entry in the log, as members of a line's object.
+
+    They begin with `ODD` if a document or the entry does.
+    """
     rows = [b"[%s,%d,%s]" % (_name(kind), position, data or b"null") for kind, position, data in changes]
-    odd = any(data is not None and data.startswith(ODD) for _, _, data in changes)
-    return b'%s"changes":[%s]' % (ODD if odd else b"", b",".join(rows))
+    odd = any(data is not None and data.startswith(ODD) for data in (entry, *(data for _, _, data in changes)))
+    logged = b"" if entry is None else b'"entry":%s,' % entry
+    return b'%s%s"changes":[%s]' % (ODD if odd else b"", logged, b",".join(rows))
 
 
 _name = lru_cache(dump)
@@ -67,7 +71,7 @@ def encode_line(position: JournalPosition, durable: int, member: bytes) -> tuple
     odd = ODD if member.startswith(ODD) else b""
     data = b'%s{"sequence":%d,"durable":%d,%s}' % (odd, position.sequence + 1, durable, member)
     checksum = crc32(data, position.checksum)
-    line = data + _tail(checksum)
+    line = data + tail_of(checksum)
     return line, JournalPosition(position.offset + len(line), position.line + 1, checksum, position.sequence + 1)
 
 
@@ -87,7 +91,7 @@ def records(
     while line := next(rest, b""):
         body, tail = line[:-TAIL], line[-TAIL:]
         checksum = crc32(body, end.checksum)
-        if tail != _tail(checksum):
+        if tail != tail_of(checksum):
             following = list(rest)
             known, rest = max([known, *map(_stated_end, following)]), iter(following)
             # Before lines stated the end, a line with a newline had been finished.
@@ -191,9 +195,16 @@ class Journal:
 
         Without a length, at least `acknowledged` bytes are read. Raises StoreCorrupted.
         """
-        return records(self.path, self._lines(start.offset, length), start, problem, length or acknowledged)
+        return records(self.path, self.lines(start.offset, length), start, problem, length or acknowledged)
 
-    def _lines(self, offset: int, end: int | None) -> Iterator[bytes]:
+    def follows(self, offset: int, checksum: int) -> bool:
+        """Return whether the line with this checksum ends at an offset."""
+        if not offset:
+            return not checksum
+        return os.pread(self._descriptor, TAIL, max(offset - TAIL, 0)) == tail_of(checksum)
+
+    def lines(self, offset: int, end: int | None) -> Iterator[bytes]:
+        """Yield the lines from an offset on, up to the end if it is given."""
         rest = b""
         while piece := os.pread(self._descriptor, PIECE if end is None else min(PIECE, end - offset), offset):
             *lines, rest = (rest + piece).split(b"\n")
@@ -247,7 +258,8 @@ def create(path: Path, sequence: int) -> Journal:
     return journal
 
 
-def _tail(checksum: int) -> bytes:
+def tail_of(checksum: int) -> bytes:
+    """Return what follows a line's object: its checksum and the newline."""
     return b" %08x\n" % checksum
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from fileio.atomic import close_folder, copy_private, make_folder, sync_folder
 from fileio.locks import locked
-from storage.base import StoreCorrupted
+from storage.base import NOTHING, StoreCorrupted
 from storage.engine.corruption import CheckDocument, accept
 from storage.engine.journal import Journal, create, has_more_than_header
+from storage.engine.log import prune
 from storage.engine.paths import Files
 from storage.engine.shared_state import read_end
 from storage.engine.snapshot import Meta, Row, Snapshot, is_ours, read_meta, save
@@ -42,6 +43,7 @@ def _convert(files: Files, check: CheckDocument) -> None:
     meta = snapshot.meta or Meta()
     if not meta.generation:
         _check_no_journals(files)
+        prune(files, NOTHING)
         create(files.journal(1), meta.sequence)
     save(files.snapshot, rows, Meta(meta.generation or 1, meta.sequence, meta.last))
 

@@ -13,7 +13,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The snapshot, the journals that follow it, and the folder of locks, all beside each other."""
+    """The snapshot, the journals that follow it, those kept as the log, and the folder of locks, beside each other."""
 
     snapshot: Path
     link: Path | None = None
@@ -42,10 +42,15 @@ class Files:
 
     def generations(self) -> list[int]:
         """Return the generations whose journals exist, in order."""
-        first = self._beside(".journal.").name
-        folder = self.snapshot.parent
-        names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
-        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdecimal())
+        return self._numbers(".journal.")
+
+    def log(self, generation: int) -> Path:
+        """Return the journal of a generation that is in the snapshot, and kept for its entries."""
+        return self._beside(f".log.{generation}")
+
+    def logs(self) -> list[int]:
+        """Return the generations that are kept for their entries, in order."""
+        return self._numbers(".log.")
 
     def exist(self) -> bool:
         """Return whether any of them exists."""
@@ -58,7 +63,8 @@ class Files:
     def owns(self, path: Path) -> bool:
         """Return whether a path has the name of one of these files."""
         own = self.snapshot.name
-        ours = path.name in (own, f"{own}.new") or path.name.startswith((f"{own}.journal.", f"{own}.locks"))
+        families = tuple(f"{own}.{family}" for family in ("journal.", "log.", "locks"))
+        ours = path.name in (own, f"{own}.new") or path.name.startswith(families)
         return ours and os.path.realpath(path.parent) == os.path.realpath(self.snapshot.parent)
 
     def aside(self, label: str) -> Path:
@@ -76,6 +82,11 @@ class Files:
                 path = self.aside(label)
                 path.mkdir(0o700)
                 return path
+
+    def _numbers(self, suffix: str) -> list[int]:
+        first, folder = self._beside(suffix).name, self.snapshot.parent
+        names = [path.name for path in folder.iterdir() if path.name.startswith(first)] if folder.exists() else []
+        return sorted(int(name[len(first) :]) for name in names if name[len(first) :].isdecimal())
 
     def _beside(self, suffix: str) -> Path:
         return self.snapshot.with_name(self.snapshot.name + suffix)

@@ -8,7 +8,8 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 
 from storage.base import Document, StoredDocument
-from storage.engine.encoding import decode
+from storage.engine.encoding import decode, encode
+from storage.engine.log import Log
 from storage.engine.versions import META, SLICE, Table, Version, Written
 
 
@@ -32,10 +33,10 @@ class TableView(Mapping[str, Document]):
 
 
 class View(Storage):
-    """A reader of one version, which is also a TinyDB storage."""
+    """A reader of one version, and of the log up to it, which is also a TinyDB storage."""
 
-    def __init__(self, version: Version) -> None:
-        self.version = version
+    def __init__(self, version: Version, log: Log) -> None:
+        self.version, self._log = version, log
 
     @property
     def database(self) -> TinyDB:
@@ -81,15 +82,25 @@ class View(Storage):
         """Return how many documents of the kind there are."""
         return len(self.version.table(kind).documents)
 
+    @property
+    def end(self) -> str:
+        """The cursor after the last entry of the log in this version."""
+        return str(self._log.end)
+
+    def entries(self, after: str) -> Iterator[tuple[str, Document]]:
+        """Yield the entries of the log after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+        return self._log.entries(after)
+
 
 class Transaction(View):
     """The writer: a fork of a base version, and the positions that were changed."""
 
-    def __init__(self, base: Version) -> None:
-        super().__init__(base.fork())
+    def __init__(self, base: Version, log: Log) -> None:
+        super().__init__(base.fork(), log)
         self.base = base
         self._read: dict[tuple[str, int], StoredDocument] = {}  # likely to be replaced, so decoded only once
         self._changed: dict[tuple[str, int], None] = {}
+        self.entry: bytes | None = None
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
@@ -119,6 +130,12 @@ class Transaction(View):
         for position in positions:
             self._read.pop((kind, position), None)
             self._changed[kind, position] = None
+
+    def append(self, entry: Document) -> None:
+        """Append the entry of this transaction to the log. Raises RuntimeError if it has one."""
+        if self.entry is not None:
+            raise RuntimeError("the transaction has an entry already")
+        self.entry = encode(entry)
 
     def _apply(self, kind: str, position: int, document: Document | None) -> None:
         read = self._read.pop((kind, position), None)

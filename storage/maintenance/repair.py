@@ -9,10 +9,11 @@ from pathlib import Path
 
 from fileio.atomic import copy_private, create_private, make_folder, open_to_read, sync_folder
 from fileio.locks import Locked, locked
-from storage.base import Document, Index, Unavailable
+from storage.base import NOTHING, Document, Index, Unavailable
 from storage.engine.corruption import CheckDocument, Problem, accept
 from storage.engine.encoding import dump
 from storage.engine.journal import JournalPosition, create, decode_changes, records, start_position, stated_sequence
+from storage.engine.log import damage, prune
 from storage.engine.paths import Files, os_errors_as_unavailable
 from storage.engine.recovery import acknowledged_length
 from storage.engine.snapshot import UNSURE, Meta, Row, Snapshot, is_ours, save
@@ -144,7 +145,9 @@ def check(files: Files, indexes: Iterable[Index] = (), check_document: CheckDocu
     """
     compact = files.lock("compact")
     with os_errors_as_unavailable(), locked(compact, shared=True) if compact.parent.exists() else nullcontext():
-        return Salvage(files, indexes, check_document)
+        salvage = Salvage(files, indexes, check_document)
+        salvage.notes += damage(files)
+        return salvage
 
 
 def repair(
@@ -186,10 +189,14 @@ def keep_originals(files: Files, problems: Iterable[Problem] = ()) -> Path:
 
 
 def replace_all(files: Files, rows: Iterable[Row], last: dict[str, int], sequence: int) -> None:
-    """Replace all documents by these, in a new generation."""
-    generation = max([0, *files.generations()]) + 1
+    """Replace all documents by these, in a new generation.
+
+    One generation is left out: so the log before it has no continuation, and no cursor in it is valid any more.
+    """
+    generation = max([0, *files.generations(), *files.logs()]) + 2
     create(files.journal(generation), sequence)
     save(files.snapshot, rows, Meta(generation, sequence, last))
     for old in files.generations():
         if old < generation:
             files.journal(old).unlink()
+    prune(files, NOTHING)

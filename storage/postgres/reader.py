@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from storage.base import Missing, StoredDocument
+from storage.base import Document, Expired, Missing, StoredDocument
 from storage.engine.encoding import decode
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
@@ -85,6 +85,15 @@ class PostgresReader:
         """Return how many documents of the kind there are."""
         row = self._row(COUNT, as_bytes(kind))
         return int(row[0]) if row else 0
+
+    @property
+    def end(self) -> str:
+        """The cursor after the last entry of the log, which this store does not keep yet."""
+        return "0"
+
+    def entries(self, after: str) -> Iterator[tuple[str, Document]]:
+        """Raise Expired: there is no log."""
+        raise Expired("the PostgreSQL store keeps no log")
 
     def _skipped(self, kind: str, after: int, offset: int) -> int:
         """Return the position after which the rest begins if documents are skipped."""

@@ -128,6 +128,9 @@ class PostgresWriter(PostgresReader):
                 self._read.pop((kind, id), None)
             self.changed = True
 
+    def append(self, entry: Document) -> None:
+        """Leave the entry out: there is no log yet."""
+
     def _put(
         self, statement: str, kind: str, document: Document, gained: dict[Entry, str], lost: Collection[Entry] = ()
     ) -> None:

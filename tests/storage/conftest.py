@@ -8,7 +8,7 @@ from storage.memory import MemoryStore
 from storage.postgres_store import PostgresStore
 from storage.tinydb_store import TinyDBStore
 from tests.support import postgres
-from tests.support.storage import INDEXES, insert, opened, user
+from tests.support.storage import INDEXES, KEPT, insert, opened, user
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def open_store(path):
     stores = []
 
     def opened(**options):
-        store = TinyDBStore(path, **options)
+        store = TinyDBStore(path, **{"retention": KEPT, **options})
         store.open(INDEXES)
         stores.append(store)
         return store

@@ -12,7 +12,7 @@ from storage.base import Unavailable
 from storage.engine.paths import Files
 from storage.maintenance.repair import Salvage
 from tests.support.processes import die_at_step, end, kill, run, start
-from tests.support.storage import ids_of, membership, opened, reboot, state, user
+from tests.support.storage import entries_of, ids_of, membership, opened, reboot, state, user
 
 
 def write_pairs(path, worker, report, options):
@@ -22,6 +22,7 @@ def write_pairs(path, worker, report, options):
         with store.writing() as tx:
             tx.insert("User", user(f"{worker}-{number}"))
             tx.insert("Membership", membership(f"g{worker}", number))
+            tx.append({"id": f"u{worker}-{number}"})
         os.write(report, f"{worker}-{number}\n".encode())
 
 
@@ -45,7 +46,18 @@ def test_reported_writes_survive_kill_9_of_all_writers(path, durability):
         assert reported <= users
         assert users == members
         assert len({place for place, _ in kept["User"]}) == len(users)
+        assert [entry["id"] for entry in log(path)] == [document["id"] for _, document in kept["User"]]
     assert len(reported) > 20
+
+
+def log(path, after=""):
+    """Open the files, and return the entries of the log after a cursor."""
+    store = opened(path)
+    try:
+        with store.reading() as reader:
+            return entries_of(reader, after)
+    finally:
+        store.close()
 
 
 def write_twice_and_die(path, step):
@@ -54,9 +66,11 @@ def write_twice_and_die(path, step):
     with store.writing() as tx:
         tx.insert("User", user(2))
         tx.insert("Group", {"id": "g", "displayName": "g"})
+        tx.append({"step": 1})
     with store.writing() as tx:
         tx.delete("User", "u1")
         tx.delete("Group", "g")
+        tx.append({"step": 2})
 
 
 def test_a_kill_at_each_step_of_a_write_leaves_the_state_before_or_after(path):
@@ -65,15 +79,25 @@ def test_a_kill_at_each_step_of_a_write_leaves_the_state_before_or_after(path):
         tx.insert("User", user(1))
     store.close()
     for step in itertools.count(1):
+        start = end_of_log(path)
         status = run(write_twice_and_die, path, step)
         now = state(path)
         users = [document["id"] for _, document in now["User"]]
-        assert (users, len(now["Group"])) in [(["u1"], 0), (["u1", "u2"], 1), (["u2"], 0)]
+        steps = [entry["step"] for entry in log(path, start)]
+        assert (users, len(now["Group"]), steps) in [(["u1"], 0, []), (["u1", "u2"], 1, [1]), (["u2"], 0, [1, 2])]
         if status == 0:
             break
         restore(path, users, now)
     assert users == ["u2"]
     assert step > 4
+
+
+def end_of_log(path):
+    store = opened(path)
+    with store.reading() as reader:
+        end = reader.end
+    store.close()
+    return end
 
 
 def restore(path, users, now):
@@ -99,14 +123,16 @@ def test_a_kill_at_each_step_of_a_compaction_loses_nothing(path):
     for number in range(50):
         with store.writing() as tx:
             tx.insert("User", user(number))
+            tx.append({"number": number})
     with store.writing() as tx:
         tx.delete("User", "u7")
         tx.delete("User", "u49")
     store.close()
-    expected = state(path)
+    expected, entries = state(path), log(path)
     for step in itertools.count(1):
         status = run(compact_and_die, path, step)
         assert state(path) == expected
+        assert log(path) == entries
         write_and_take_back(path)
         assert Salvage(Files(path)).problems == []
         if status == 0:

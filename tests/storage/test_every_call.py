@@ -9,14 +9,14 @@ from storage.base import Unavailable
 from storage.engine.paths import Files
 from storage.maintenance.repair import check
 from tests.support.faults import Faults
-from tests.support.storage import insert, reboot, state, user_ids
+from tests.support.storage import entries_of, reboot, state, user, user_ids
 
 
 @pytest.fixture
 def stores(open_store, monkeypatch):
     monkeypatch.setattr("storage.tinydb_store.TICK", 60)
     stores = open_store(), open_store()
-    insert(stores[0], "first")
+    put(stores[0], "first")
     return stores
 
 
@@ -39,6 +39,12 @@ def each_call(request, faults):
     return numbers
 
 
+def put(store, number):
+    with store.writing() as tx:
+        tx.insert("User", user(number))
+        tx.append({"id": f"u{number}"})
+
+
 def attempt(faults, function, *args):
     """Return whether the operation succeeded; an error says whether the disk is full."""
     full = []
@@ -53,6 +59,9 @@ def attempt(faults, function, *args):
 def agree(stores, kept):
     """Check that all processes, and one that starts, have these users."""
     assert [user_ids(store) for store in stores] == [kept] * 2
+    for store in stores:
+        with store.reading() as reader:
+            assert [entry["id"] for entry in entries_of(reader)] == kept
     assert [document["id"] for _, document in state(stores[0].files.snapshot)["User"]] == kept
 
 
@@ -60,11 +69,11 @@ def test_a_write_is_kept_or_refused_whichever_call_fails(stores, faults, each_ca
     kept = ["ufirst"]
     for number in each_call():
         with faults:
-            if attempt(faults, insert, stores[0], number):
+            if attempt(faults, put, stores[0], number):
                 kept.append(f"u{number}")
             if faults.for_ever:
                 assert user_ids(stores[0]) == kept
-        insert(stores[number % 2], f"after{number}")
+        put(stores[number % 2], f"after{number}")
         kept.append(f"uafter{number}")
         agree(stores, kept)
     assert number > 8
@@ -77,7 +86,7 @@ def test_a_compaction_loses_nothing_whichever_call_fails(stores, faults, each_ca
     for number in each_call():
         with faults:
             attempt(faults, stores[0].compact)
-        insert(stores[number % 2], number)
+        put(stores[number % 2], number)
         kept.append(f"u{number}")
         agree(stores, kept)
         stores[1].compact()

@@ -12,9 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from storage.base import Duplicate, Missing
 from storage.engine.cow import Pages
-from storage.tinydb_store import TinyDBStore
 from tests.support.processes import die_at_step, run
-from tests.support.storage import INDEXES, data_of
+from tests.support.storage import data_of, entries_of, opened
 
 MEMORY = Path("/dev/shm")
 ids = st.sampled_from([f"u{number}" for number in range(8)])
@@ -80,16 +79,14 @@ class Stores(RuleBasedStateMachine):
         # In memory where there is such a folder: only processes crash here, and each step has its fsyncs.
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.exists() else None))
         self.model = Model()
-        self.highest = 0
+        self.highest, self.entries = 0, []
         self.stores = []
         self.reopen()
 
     def reopen(self):
         for store in self.stores:
             store.close()
-        self.stores = [TinyDBStore(self.folder / "data.json", durability="os") for _ in range(2)]
-        for store in self.stores:
-            store.open(INDEXES)
+        self.stores = [opened(self.folder / "data.json", durability="os") for _ in range(2)]
 
     @rule(store=stores, transaction=transactions, abort=st.booleans())
     def write(self, store, transaction, abort):
@@ -98,10 +95,11 @@ class Stores(RuleBasedStateMachine):
             with self.stores[store].writing() as tx:
                 for change in transaction:
                     assert outcome(apply, tx, change) == outcome(model.apply, change)
+                tx.append({"transaction": transaction})
                 self.highest = max([self.highest, *self.check(tx, model)]) if not abort else self.highest
                 if abort:
                     raise Abort
-            self.model = model
+            self.model, self.entries = model, [*self.entries, transaction]
         except Abort:
             pass
 
@@ -132,7 +130,9 @@ class Stores(RuleBasedStateMachine):
             outcome(after.apply, change)
         with self.stores[0].reading() as reader:
             users = data_of(reader.scan("User"))
-        assert users in [list(self.model.documents.values()), list(after.documents.values())]
+            is_kept = len(entries_of(reader)) > len(self.entries)
+        assert users == list((after if is_kept else self.model).documents.values())
+        self.entries = [*self.entries, transaction] if is_kept else self.entries
         self.model = Model({document["id"]: document for document in users})
 
     @invariant()
@@ -140,6 +140,8 @@ class Stores(RuleBasedStateMachine):
         for store in self.stores:
             with store.reading() as reader:
                 positions = self.check(reader, self.model)
+                kept = [[tuple(change) for change in entry["transaction"]] for entry in entries_of(reader)]
+            assert kept == self.entries
         self.highest = max([self.highest, *positions])
 
     def check(self, reader, model):
@@ -166,12 +168,12 @@ class Stores(RuleBasedStateMachine):
 
 
 def write_and_die(path, transaction, compact, step):
-    store = TinyDBStore(path)
-    store.open(INDEXES)
+    store = opened(path)
     die_at_step(step)
     with store.writing() as tx:
         for change in transaction:
             outcome(apply, tx, change)
+        tx.append({"transaction": transaction})
     if compact:
         store.compact()
 

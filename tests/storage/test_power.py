@@ -11,7 +11,7 @@ import pytest
 from storage.base import Unavailable
 from tests.support.commits import queue_up
 from tests.support.power import Disk, states
-from tests.support.storage import data_of, membership, opened, reboot, user
+from tests.support.storage import data_of, entries_of, membership, opened, reboot, user
 
 MEMORY = Path("/dev/shm")
 
@@ -30,6 +30,7 @@ def put(disk, store, number, size):
         with store.writing() as tx:
             tx.insert("User", user(number, title="x" * size))
             tx.insert("Membership", membership("g", number))
+            tx.append({"id": f"u{number}"})
     except Unavailable:
         if not store.read_only:  # else the change may have been kept
             disk.refused.add(f"u{number}")
@@ -44,6 +45,7 @@ def put_together(disk, store, number, chance):
         with store.writing() as tx:
             tx.insert("User", user(number))
             tx.insert("Membership", membership("g", number))
+            tx.append({"id": f"u{number}"})
             threads = [queue_up(store, put, disk, store, f"{number}-{n}", chance.randrange(2_000)) for n in range(3)]
         disk.kept.add(f"u{number}")
     except Unavailable:
@@ -74,7 +76,7 @@ def compact(store):
         store.compact()
 
 
-def check(folder, files, moment):
+def check(folder, files, moment, start):
     """Start from the files that a power failure left, and compare them with the answers that clients had."""
     path = folder / "data.json"
     for name, content in files.items():
@@ -85,12 +87,15 @@ def check(folder, files, moment):
         store = opened(path)
         with store.reading() as reader:
             users = {document["id"] for document in data_of(reader.scan("User"))}
+            entries = [entry["id"] for entry in entries_of(reader, start)]
             members = {f"u{document['member']}" for document in data_of(reader.scan("Membership"))}
         assert moment.kept <= users
         assert not moment.refused & users
         assert users - {"uafter0"} == members
+        assert sorted(entries) == sorted(users)
         with store.writing() as tx:
             tx.insert("User", user(f"after{turn}"))
+            tx.append({"id": f"uafter{turn}"})
         store.close()
         if not turn:
             reboot(path)
@@ -103,6 +108,8 @@ def test_after_a_power_failure_at_any_step_everything_acknowledged_is_there(fold
     chance, count = Random(f"{failing} {steps}"), 0
     (folder / "data").mkdir()
     store = opened(folder / "data" / "data.json")
+    with store.reading() as reader:
+        start = reader.end
     store.close()
     with monkeypatch.context() as patch:
         disk = Disk(folder / "data", patch, chance, failing)
@@ -112,6 +119,6 @@ def test_after_a_power_failure_at_any_step_everything_acknowledged_is_there(fold
             count += 1
             place = folder / f"{number}-{count}"
             place.mkdir()
-            check(place, files, moment)
+            check(place, files, moment, start)
             shutil.rmtree(place)
     assert count > (1_000 if times > 1 else 50)

@@ -1,8 +1,10 @@
 """Documents, indexes and short ways to read and write, for the tests of the stores."""
 
-from storage.base import Index
+from storage.base import Index, Retention
 from storage.engine.shared_state import decode_end
 from storage.tinydb_store import TinyDBStore
+
+KEPT = Retention(days=7, bytes=1 << 40)
 
 
 def optional(*names):
@@ -28,7 +30,7 @@ def membership(group, member):
 
 
 def opened(path, **options):
-    store = TinyDBStore(path, **options)
+    store = TinyDBStore(path, **{"retention": KEPT, **options})
     store.open(INDEXES)
     return store
 
@@ -40,6 +42,10 @@ def data_of(found):
 
 def ids_of(found):
     return [stored.data["id"] for stored in found]
+
+
+def entries_of(reader, after=""):
+    return [entry for _, entry in reader.entries(after)]
 
 
 def insert(store, number, **rest):
