@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+import orjson
+
 MAX_TEXT = 2_000
 MAX_ELEMENTS = 1_000
 MAX_DEPTH = 16
@@ -73,4 +75,7 @@ def _list(value: list[Any] | tuple[Any, ...], budget: Budget, depth: int) -> lis
 
 def _size(value: Any) -> int:
     """Return the size of a scalar in bytes of JSON."""
-    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:  # an integer over 64 bits, or half a surrogate pair
+        return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
