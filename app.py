@@ -34,10 +34,10 @@ from scim.directory.import_check import check_importable
 from scim.directory.purge import Purge
 from scim.directory.service import Service
 from scim.schema import resource_types
-from scim.schema.attributes import DefinitionError, Lengths
+from scim.schema.attributes import DefinitionError, Lengths, fold
 from scim.schema.resource_types import Registry
 from scim.web import discovery, hooks, views
-from scim.web.request import Request
+from scim.web.request import request_class
 from scim.web.token_endpoint import TokenEndpoint
 from storage.base import Store, StoreError, Unavailable
 from storage.state import FileState
@@ -74,12 +74,12 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     serve_as_owner(own.paths() if settings.path else [])
     service = _service(settings, store, own)
     app = Flask(__name__)
-    app.request_class = Request
+    app.request_class = request_class(service)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
     app.url_map.strict_slashes = app.url_map.redirect_defaults = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
-    hooks.install(app)
+    hooks.init_app(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
     of_clients = (own.client_failures, own.keys) if settings.path else ()
@@ -98,7 +98,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
         _install_metrics(app, own.last_backup if settings.path else None)
     app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
-    endpoints = {"/" + rule.split("/")[1] for rule in rules}
+    endpoints = {fold(name): name for name in (rule.split("/")[1] for rule in rules)}
     app.wsgi_app = _middleware(app.wsgi_app, settings, endpoints)  # type: ignore[assignment, method-assign]
     register_commands(app)
     return app
@@ -254,7 +254,7 @@ def _postgres_store(settings: Config) -> Store:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
 
 
-def _middleware(app: WsgiApp, settings: Config, endpoints: set[str]) -> WsgiApp:
+def _middleware(app: WsgiApp, settings: Config, endpoints: Mapping[str, str]) -> WsgiApp:
     """Return the application behind URL normalisation and the configured number of trusted proxies."""
     base_path = settings.server.base_path
 

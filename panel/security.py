@@ -98,15 +98,17 @@ class PanelSecurity:
             WTF_CSRF_TIME_LIMIT=None,  # a form is valid as long as the session
         )
         app.jinja_env.globals["csrf_token"] = _csrf_token
-        app.before_request(self.check_network)
-        app.before_request(self.handle_unrouted)
+        app.before_request(self.check_request)
         panel.before_request(self.require_login)
         panel.after_request(self.reload_configuration)
         app.after_request(set_security_headers)
 
-    def check_network(self) -> ResponseReturnValue | None:
-        """Reject clients outside the networks of [panel] allow, also for static files and unknown paths."""
-        allow = self._service.live_config.current.panel.allow if _is_panel(request.path) else ()
+    def check_request(self) -> ResponseReturnValue | None:
+        """Reject clients outside the networks of [panel] allow, and answer unknown paths below the prefix."""
+        return (self._check_network() or self._handle_unrouted()) if _is_panel(request.path) else None
+
+    def _check_network(self) -> ResponseReturnValue | None:
+        allow = self._service.live_config.current.panel.allow
         if not allow:
             return None
         if "X-Forwarded-For" in request.headers and not self._service.startup_config.server.trusted_proxies:
@@ -118,10 +120,9 @@ class PanelSecurity:
             return Forbidden(f"[panel] allow does not include {address[:100] or 'this address'}.").get_response()
         return None
 
-    def handle_unrouted(self) -> ResponseReturnValue | None:
-        """Respond to unknown paths and methods under the panel's prefix."""
+    def _handle_unrouted(self) -> ResponseReturnValue | None:
         error = request.routing_exception
-        if not isinstance(error, NotFound | MethodNotAllowed) or not _is_panel(request.path):
+        if not isinstance(error, NotFound | MethodNotAllowed):
             return None
         return self._reject() or error_page(error)
 

@@ -1,15 +1,15 @@
 """Rewrites URLs and Authorization headers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from scim.protocol.messages import parameter_name
 from scim.schema.attributes import fold
 
 
-def normalise_url(path: str, query: str, base_path: str, endpoints: Iterable[str] = ()) -> tuple[str, str]:
-    """Return the path and query that the client meant.
+def normalise_url(path: str, query: str, base_path: str, endpoints: Mapping[str, str]) -> tuple[str, str]:
+    """Return the path and query that the client meant; `endpoints` has each endpoint by its folded name.
 
     A Tenant URL that ends in a slash gives `//Users`, and Microsoft's Postman collection sends `/Users/?filter=` and
     `/users`. If the Tenant URL ends in a flag, the path follows it: `?aadOptscim062020/Users?filter=`.
@@ -22,12 +22,12 @@ def normalise_url(path: str, query: str, base_path: str, endpoints: Iterable[str
     return _spelled(cleaned, base_path, endpoints), query
 
 
-def _spelled(path: str, base_path: str, endpoints: Iterable[str]) -> str:
+def _spelled(path: str, base_path: str, endpoints: Mapping[str, str]) -> str:
     """Return the path with its endpoint as it is spelled here."""
-    rest = path[len(base_path) :] if path.startswith(f"{base_path}/") else ""
-    found = (one for one in endpoints if fold(rest[: len(one) + 1]).rstrip("/") == fold(one))
-    spelled = next(found, "")
-    return base_path + spelled + rest[len(spelled) :] if spelled else path
+    if not path.startswith(f"{base_path}/"):
+        return path
+    endpoint, slash, rest = path[len(base_path) + 1 :].partition("/")
+    return f"{base_path}/{endpoints.get(fold(endpoint), endpoint)}{slash}{rest}"
 
 
 def _with_single_slashes(path: str) -> str:

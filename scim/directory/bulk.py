@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+from scim.budget import Budget
 from scim.directory.resources import Resources, WriteResult, new_id
 from scim.errors import Conflict, InternalError, InvalidSyntax, NotFound, ScimError, shorten
 from scim.protocol.bulk import BULK_RESPONSE, BulkOperation
@@ -21,10 +22,6 @@ _WHOLE = re.compile(r"bulkId:(\S+)")
 _IN_PATH = re.compile(r"""(?<=["'/])bulkId:([^"'/\s]+)""")
 
 
-ExecuteWrite = Callable[[str, ResourceType, str | None, Mapping[str, Any], Preconditions], tuple[int, WriteResult]]
-"""Carries out one write, given its method, type, id, data and preconditions; returns its status and result. For POST
-the id is the one reserved for the new resource."""
-
 Report = Callable[[BulkOperation, float, WriteResult | None, Mapping[str, Any]], None]
 """Called after each operation, with the operation (bulkIds resolved), its milliseconds, write result and response."""
 
@@ -32,10 +29,8 @@ Report = Callable[[BulkOperation, float, WriteResult | None, Mapping[str, Any]],
 class Bulk:
     """One bulk request. The ids of all new resources are reserved at the start, so that references may be circular."""
 
-    def __init__(self, resources: Resources, execute_write: ExecuteWrite, report: Report) -> None:
-        self._resources = resources
-        self._execute_write = execute_write
-        self._report = report
+    def __init__(self, resources: Resources, budget: Budget, report: Report) -> None:
+        self._resources, self._budget, self._report = resources, budget, report
         self._operations: list[BulkOperation] = []
         self._reserved_ids: dict[str, str] = {}
         self._failed: set[str] = set()
@@ -98,7 +93,7 @@ class Bulk:
         try:
             resolved = self._resolved(operation)
             type, id = _destination(self._resources.registry, resolved)
-            if operation.method != "POST" and id:
+            if id:
                 location = self._resources.resource_url(type, id)
             status, written = self._run(resolved, type, id)
         except ScimError as error:
@@ -115,13 +110,20 @@ class Bulk:
         self._report(resolved, (time.perf_counter() - started) * 1000, written, result)
         return result
 
-    def _run(self, operation: BulkOperation, type: ResourceType, id: str | None) -> tuple[int, WriteResult]:
-        if operation.method == "POST":
-            if not operation.bulk_id:
+    def _run(self, operation: BulkOperation, type: ResourceType, id: str) -> tuple[int, WriteResult]:
+        """Carry out the write of an operation, and return its status and result."""
+        resources, data, conditions = self._resources, operation.data, Preconditions(if_match=operation.version)
+        match operation.method:
+            case "POST" if operation.bulk_id:
+                return 201, resources.create(type, data, id=self._reserved_ids[operation.bulk_id])
+            case "POST":
                 raise InvalidSyntax("A POST in a bulk request needs a bulkId.")
-            id = self._reserved_ids[operation.bulk_id]
-        conditions = Preconditions(if_match=operation.version)
-        return self._execute_write(operation.method, type, id, operation.data, conditions)
+            case "PUT":
+                return 200, resources.replace(type, id, data, conditions)
+            case "PATCH":
+                status = 200 if resources.leniency.answers_patch_with_resource(type) else 204
+                return status, resources.patch(type, id, data, self._budget, conditions)
+        return 204, resources.delete(type, id, conditions)
 
     def _failure(
         self, operation: BulkOperation, result: dict[str, Any], location: str, error: ScimError
@@ -154,7 +156,7 @@ class Bulk:
         return value
 
 
-def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str | None]:
+def _destination(registry: Registry, operation: BulkOperation) -> tuple[ResourceType, str]:
     endpoint, _, id = operation.path.strip("/").partition("/")
     type = registry.at(endpoint)
     if type is None or "/" in id or (operation.method == "POST" and id):
@@ -162,7 +164,7 @@ def _destination(registry: Registry, operation: BulkOperation) -> tuple[Resource
     id = unquote(id)
     if operation.method != "POST" and not id:
         raise InvalidSyntax(f"{operation.method} needs the path of a resource, such as /Users/ID.")
-    return type, id or None
+    return type, id
 
 
 def _references(operation: BulkOperation) -> Iterator[str]:

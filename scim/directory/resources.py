@@ -72,7 +72,7 @@ class Resources:
 
     def create(self, type: ResourceType, body: Mapping[str, Any], *, id: str | None = None) -> WriteResult:
         """Create a resource, with the reserved id if given. Raises InvalidValue, InvalidSyntax, Uniqueness."""
-        document, unknown = load_resource(type, body)
+        document, unknown = load_resource(type, self.leniency.resource(type, body))
         moment = now()
         meta = {
             "resourceType": type.name,
@@ -153,7 +153,7 @@ class Resources:
 
         Raises what `create` does, and NotFound, PreconditionFailed, Mutability.
         """
-        loaded, unknown = load_resource(type, body)
+        loaded, unknown = load_resource(type, self.leniency.resource(type, body))
         with self._writing() as writer:
             before = existing(writer, type, id, conditions)
             kept = {"schemas": [], "id": id, **loaded, "meta": before["meta"]}

@@ -8,13 +8,11 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app
-from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, SecurityError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from config import Config
 from runtime.redact import cut
 from scim.directory.events import without_values
-from scim.directory.service import Service
 from scim.errors import (
     Forbidden,
     InsufficientScope,
@@ -28,19 +26,17 @@ from scim.errors import (
     shorten,
 )
 from scim.web import cors
-from scim.web.auth import authenticate
-from scim.web.request import MEDIA_TYPE, request, service
+from scim.web.request import MEDIA_TYPE, request
 from storage.base import StoreCorrupted, StoreError, Unavailable
 
 HEALTH = "/healthz"
 _MAX_DRAINED_BYTES = 32 * 1024 * 1024  # bytes
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_LOGGED_NAMES = 20
 
 log = logging.getLogger("tinyscim")
 
 
-def install(app: Flask) -> None:
+def init_app(app: Flask) -> None:
     """Register the hooks and error handlers."""
     cors.install(app, app.extensions["tinyscim"].startup_config.server.cors_origins)
     app.before_request(check_host)
@@ -74,11 +70,19 @@ def log_unknown_attributes(names: Iterable[str]) -> None:
 
 
 def check_host() -> WerkzeugResponse | None:
-    """Refuse hosts that `[server] hosts` does not list."""
-    # A load balancer asks each machine for its health by address, and the answer depends on no host.
-    if request.path == HEALTH or service().startup_config.server.answers_for(request.host):
+    """Refuse what is not the name of a host, and hosts that `[server] hosts` does not list."""
+    if request.path == HEALTH:  # a load balancer asks each machine by address, and the answer depends on no host
         return None
-    detail = f'"{request.host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.'
+    try:
+        host = request.host
+    except SecurityError:
+        return _refuse_host("The Host header is not the name of a host.")
+    if request.service.startup_config.server.answers_for(host):
+        return None
+    return _refuse_host(f'"{host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.')
+
+
+def _refuse_host(detail: str) -> WerkzeugResponse:
     if request.is_scim:
         raise ScimError(detail)
     return BadRequest(detail).get_response()
@@ -88,41 +92,25 @@ def authenticate_request() -> Response | None:
     """Authenticate and authorize a SCIM request. Raises Unauthorized, Forbidden."""
     if not request.is_scim:
         return None
-    served = service()
-    live_config = served.live_config
-    if cors.is_preflight(served.startup_config.server.cors_origins):
+    served = request.service
+    live_config, origins = served.live_config, served.startup_config.server.cors_origins
+    if origins and cors.is_preflight(origins):
         return Response(status=204)
     try:
-        _authorize(served, live_config.cached)
+        request.authorize(live_config.cached)
     except (Unauthorized, Forbidden):
-        _authorize(served, live_config.current)  # the token may just have been created
+        request.authorize(live_config.current)  # the token may just have been created
     if live_config.problem:
         log.error("the changed configuration is not in use: %s", live_config.problem)
     return None
 
 
-def _authorize(served: Service, config: Config) -> None:
-    request.connection_enabled = config.connection.enabled
-    text, doubled = served.dialect.bearer_token(request.headers.get("Authorization", ""))
-    token = request.token = authenticate(text, config, served.access_token_key)
-    request.rejection = None if request.connection_enabled else ("off", token.name)
-    if doubled:
-        log.warning('request=%s the word "Bearer" was pasted along with the token', request.id)
-    if not config.connection.enabled:
-        raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
-    if token.read_only and request.method not in _SAFE_METHODS and not request.path.endswith("/.search"):
-        raise InsufficientScope(f'The token "{token.name}" may only read.')
-
-
 def finish_response(response: Response) -> Response:
-    """Add the headers of every response, log the request, and emit its event."""
-    status = response.status_code
+    """Add the headers of every response, and report the request."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Request-Id"] = request.id
-    request.log(status)
-    if request.is_scim and not request.asks_for_renewal:
-        service().emit_event(request.event(status, response.get_json(silent=True) if status >= 400 else None))
+    request.report(response)
     return response
 
 
@@ -143,7 +131,7 @@ def handle_scim_error(error: ScimError) -> Response:
 
 def _challenge(error: Unauthorized) -> str:
     """Return the challenge, with the error if there was a token (RFC 6750 section 3.1)."""
-    text, _ = service().dialect.bearer_token(request.headers.get("Authorization", ""))
+    text, _ = request.service.dialect.bearer_token(request.headers.get("Authorization", ""))
     return 'Bearer realm="SCIM"' + (f', error="invalid_token", error_description="{error.detail}"' if text else "")
 
 
@@ -176,7 +164,6 @@ def handle_unexpected_error(_: Exception) -> Response:
 
 
 _DETAILS = {
-    400: "The request is malformed: perhaps its Host header is not the name of a host.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
 }

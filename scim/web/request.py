@@ -5,34 +5,39 @@ import logging
 import random
 import re
 import time
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import flask
-from flask import current_app
+from flask import Response
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.utils import cached_property
 
-from config import Token
+from config import Config, Token
 from runtime.redact import cut
 from scim.directory.events import Event
-from scim.directory.resources import WriteResult
+from scim.directory.resources import Resources, WriteResult
 from scim.directory.service import Service
-from scim.errors import InvalidSyntax, UnsupportedMediaType, shorten
+from scim.errors import Forbidden, InsufficientScope, InvalidSyntax, InvalidValue, UnsupportedMediaType, shorten
 from scim.protocol.json_body import parse_json
+from scim.protocol.messages import load_projection, parameter_name
 from scim.protocol.preconditions import Preconditions
+from scim.protocol.projection import DEFAULT_PROJECTION, Projection
+from scim.web.auth import authenticate
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MEDIA_TYPE = "application/scim+json"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _ACCEPTED = (MEDIA_TYPE, "application/json", "text/json", "")
 _ENDED_EARLY = "The body ended early, or its length is not the one that was announced."
 _LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")  # any other belongs to what a proxy has quoted already
 _MAX_OBSERVED = 64_000  # bytes: events wait in memory, so they do not hold a larger body
 
-log = logging.getLogger("tinyscim.request")
-
+log = logging.getLogger("tinyscim")
+request_log = logging.getLogger("tinyscim.request")
 
 _LINE = "request=%(request)s client=%(client)s method=%(method)s path=%(path)s status=%(status)d ms=%(ms).1f by=%(by)s"
 
@@ -49,8 +54,10 @@ class Request(flask.Request):
 
     `connection_enabled`: the connection was on when the request came. `asks_for_renewal`: its access token has expired,
     so the client gets another. `json_body` is kept for the provisioning log, `write_result` is what the request has
-    changed, and `rejection` why its token was rejected.
+    changed, and `rejection` why its token was rejected. `request_class` sets the service.
     """
+
+    service: Service
 
     def __init__(self, environ: "WSGIEnvironment", populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
@@ -76,7 +83,7 @@ class Request(flask.Request):
     @cached_property
     def is_scim(self) -> bool:
         """Return whether the path is the base path of the endpoints, or below it."""
-        base_path = service().startup_config.server.base_path
+        base_path = self.service.startup_config.server.base_path
         return self.path == base_path or self.path.startswith(f"{base_path}/")
 
     @cached_property
@@ -87,7 +94,21 @@ class Request(flask.Request):
     @cached_property
     def client_request_id(self) -> str:
         """Return the client's own id of the request as logs have it, or ""."""
-        return cut(self.headers.get("client-request-id", ""), 100)
+        sent = self.headers.get("client-request-id")
+        return cut(sent, 100) if sent else ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the URL. Raises InvalidValue if one is given twice."""
+        for name, values in self.args.lists():
+            if len(values) > 1 and parameter_name(name):
+                raise InvalidValue(f"{name} appears twice in the URL.")
+        return self.args.to_dict()
+
+    @property
+    def projection(self) -> Projection:
+        """The attributes that the URL selects. Raises InvalidValue."""
+        return load_projection(self.parameters) if self.query_string else DEFAULT_PROJECTION
 
     @property
     def preconditions(self) -> Preconditions:
@@ -103,7 +124,7 @@ class Request(flask.Request):
     @property
     def service_origin(self) -> str:
         """The address below which everything is served. Raises InvalidSyntax."""
-        server = service().startup_config.server
+        server = self.service.startup_config.server
         if server.public_url:
             return server.origin()
         if not self.host:
@@ -111,9 +132,34 @@ class Request(flask.Request):
         prefix = quote(_LONE_PERCENT.sub("%25", self.root_path), "/%") if self.root_path else ""
         return f"{self.scheme}://{self.host}{prefix}"
 
-    def log(self, status: int) -> None:
+    @cached_property
+    def resources(self) -> Resources:
+        """The resources, with URLs for this client. Raises InvalidSyntax, StoreCorrupted, Unavailable."""
+        return self.service.resources(self.service.startup_config.server.url(self.service_origin))
+
+    def authorize(self, config: Config) -> None:
+        """Check the token and what it may do. Raises Unauthorized, Forbidden."""
+        self.connection_enabled = config.connection.enabled
+        text, doubled = self.service.dialect.bearer_token(self.headers.get("Authorization", ""))
+        token = self.token = authenticate(text, config, self.service.access_token_key)
+        self.rejection = None if self.connection_enabled else ("off", token.name)
+        if doubled:
+            log.warning('request=%s the word "Bearer" was pasted along with the token', self.id)
+        if not self.connection_enabled:
+            raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
+        if token.read_only and self.method not in _SAFE_METHODS and not self.path.endswith("/.search"):
+            raise InsufficientScope(f'The token "{token.name}" may only read.')
+
+    def report(self, response: Response) -> None:
+        """Log the request and, if it is one of SCIM, emit its event."""
+        status = response.status_code
+        self._log(status)
+        if self.is_scim and not self.asks_for_renewal:
+            self.service.emit_event(self.event(status, response.get_json(silent=True) if status >= 400 else None))
+
+    def _log(self, status: int) -> None:
         """Log one line, without query, body or token: filters and bodies are about people."""
-        log.info(
+        request_log.info(
             _LINE,
             {
                 "request": self.id,
@@ -129,21 +175,23 @@ class Request(flask.Request):
     def event(self, status: int, response: Any, **operation: Any) -> Event:
         """Return an event about this request, or about an operation in it, whose own fields are given."""
         parameters = self.args if self.query_string else {}
-        about: dict[str, Any] = {
-            "method": self.method,
-            "path": self.shown_path,
-            "milliseconds": self.milliseconds,
-            "outcome": self.write_result,
-            "request": self.json_body,
-            "request_id": self.id,
-            "client_request_id": self.client_request_id,
-            "token": self.token_name,
-            "query": parameters,
-            "rejection": self.rejection,
-            "user_agent": self.headers.get("User-Agent", "")[:100],
-            "is_probe": service().dialect.is_probe(parameters.get("filter", "")),
-        }
-        return Event(status=status, response=response, **about | operation)
+        event = Event(
+            self.method,
+            self.shown_path,
+            status,
+            milliseconds=self.milliseconds,
+            request_id=self.id,
+            client_request_id=self.client_request_id,
+            token=self.token_name,
+            query=parameters,
+            outcome=self.write_result,
+            request=self.json_body,
+            response=response,
+            rejection=self.rejection,
+            user_agent=self.headers.get("User-Agent", "")[:100],
+            is_probe="filter" in parameters and self.service.dialect.is_probe(parameters["filter"]),
+        )
+        return replace(event, **operation) if operation else event
 
     def get_scim_json(self) -> dict[str, Any]:
         """Return the JSON object in the body. Raises UnsupportedMediaType, InvalidSyntax, InvalidValue, TooLarge."""
@@ -178,10 +226,14 @@ class Request(flask.Request):
 request = cast(Request, flask.request)
 
 
+def request_class(served: Service) -> type[Request]:
+    """Return the class of the requests to a service."""
+    return type("Request", (Request,), {"service": served})
+
+
 def service() -> Service:
     """Return what this application serves."""
-    found: Service = current_app.extensions["tinyscim"]
-    return found
+    return request.service
 
 
 def base_url() -> str:

@@ -1,7 +1,6 @@
 """The endpoints of resources, the same for every resource type (RFC 7644 section 3.2)."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response
@@ -11,16 +10,16 @@ from werkzeug.routing import BaseConverter
 from runtime.redact import cut
 from scim.budget import Budget
 from scim.directory.bulk import Bulk
-from scim.directory.resources import Resources, WriteResult
-from scim.errors import InvalidValue, NotImplementedHere
+from scim.directory.resources import WriteResult
+from scim.errors import NotImplementedHere
 from scim.protocol import patch
 from scim.protocol.bulk import BulkOperation, load_bulk
-from scim.protocol.messages import load_projection, load_query, parameter_name
-from scim.protocol.preconditions import UNCONDITIONAL, Preconditions, version_of
+from scim.protocol.messages import load_query
+from scim.protocol.preconditions import version_of
 from scim.protocol.projection import DEFAULT_PROJECTION, Projection
 from scim.schema.resource_types import Registry, ResourceType
 from scim.web.hooks import json_response, log_unknown_attributes
-from scim.web.request import base_url, request, service
+from scim.web.request import request
 
 
 class ResourceIdConverter(BaseConverter):
@@ -44,12 +43,12 @@ class CollectionView(ScimView):
 
     def get(self) -> Response:
         """List the resources (RFC 7644 section 3.4.2)."""
-        return _query_response([self._type], _parameters())
+        return _query_response([self._type], request.parameters)
 
     def post(self) -> Response:
         """Create a resource (RFC 7644 section 3.3)."""
-        projection = _projection()
-        return _write_response(*_write("POST", self._type, None, request.get_scim_json()), projection)
+        projection = request.projection
+        return _write_response(201, request.resources.create(self._type, request.get_scim_json()), projection)
 
 
 class ResourceView(ScimView):
@@ -60,27 +59,28 @@ class ResourceView(ScimView):
 
     def get(self, id: str) -> Response:
         """Return the resource (RFC 7644 section 3.4.1)."""
-        resources = _resources()
-        answer = resources.get(self._type, id, _projection(), request.preconditions)
+        resources = request.resources
+        answer = resources.get(self._type, id, request.projection, request.preconditions)
         headers = [("ETag", answer.version), ("Location", resources.resource_url(self._type, id))]
         return json_response(answer.text, 200 if answer.text else 304, headers)
 
     def put(self, id: str) -> Response:
         """Replace the resource (RFC 7644 section 3.5.1)."""
-        projection = _projection()
-        return _write_response(*_write("PUT", self._type, id, request.get_scim_json()), projection)
+        projection = request.projection
+        result = request.resources.replace(self._type, id, request.get_scim_json(), request.preconditions)
+        return _write_response(200, result, projection)
 
     def patch(self, id: str) -> Response:
         """Change the resource (RFC 7644 section 3.5.2)."""
-        projection = _projection()
-        status, result = _write("PATCH", self._type, id, request.get_scim_json())
-        if projection != DEFAULT_PROJECTION or request.preference == "representation":
-            status = 200
-        return _write_response(status, result, projection)
+        projection, resources = request.projection, request.resources
+        result = resources.patch(self._type, id, request.get_scim_json(), _patch_budget(), request.preconditions)
+        wants_resource = projection != DEFAULT_PROJECTION or request.preference == "representation"
+        has_resource = wants_resource or resources.leniency.answers_patch_with_resource(self._type)
+        return _write_response(200 if has_resource else 204, result, projection)
 
     def delete(self, id: str) -> Response:
         """Delete the resource (RFC 7644 section 3.6)."""
-        _write("DELETE", self._type, id, {})
+        request.write_result = request.resources.delete(self._type, id, request.preconditions)
         return json_response(None, 204)
 
 
@@ -92,7 +92,7 @@ class RootView(ScimView):
 
     def get(self) -> Response:
         """List the resources of all types (RFC 7644 section 3.4.2.1)."""
-        return _query_response(self._types, _parameters())
+        return _query_response(self._types, request.parameters)
 
 
 class SearchView(ScimView):
@@ -111,10 +111,9 @@ class BulkView(ScimView):
 
     def post(self) -> Response:
         """Carry out the operations of a BulkRequest (RFC 7644 section 3.7)."""
-        resources = _resources()
-        limit = service().startup_config.limits.max_bulk_operations
+        limit = request.service.startup_config.limits.max_bulk_operations
         operations, fail_on_errors = load_bulk(request.get_scim_json(), max_operations=limit)
-        bulk = Bulk(resources, partial(execute_write, resources, _patch_budget()), _emit_operation)
+        bulk = Bulk(request.resources, _patch_budget(), _report_operation)
         return json_response(bulk.run(operations, fail_on_errors))
 
 
@@ -148,44 +147,12 @@ def _add(scim: Blueprint, path: str, view: type[ScimView], *about: Any) -> None:
     scim.add_url_rule(path, view_func=view.as_view(path.replace(".", "_"), *about))
 
 
-def execute_write(
-    resources: Resources,
-    budget: Budget,
-    method: str,
-    type: ResourceType,
-    id: str | None,
-    body: Mapping[str, Any],
-    conditions: Preconditions = UNCONDITIONAL,
-) -> tuple[int, WriteResult]:
-    """Carry out the write of a request, or one of a bulk request, and return its status and result.
-
-    The budget is that of the whole request. Raises what `Resources` does.
-    """
-    dialect = service().dialect
-    if method == "POST":
-        status, result = 201, resources.create(type, dialect.resource(type, body), id=id)
-    elif method == "PUT":
-        status, result = 200, resources.replace(type, id or "", dialect.resource(type, body), conditions)
-    elif method == "PATCH":
-        status = 200 if dialect.answers_patch_with_resource(type) else 204
-        result = resources.patch(type, id or "", body, budget, conditions)
-    else:
-        status, result = 204, resources.delete(type, id or "", conditions)
-    log_unknown_attributes(result.unknown)
-    return status, result
-
-
-def _write(method: str, type: ResourceType, id: str | None, body: Mapping[str, Any]) -> tuple[int, WriteResult]:
-    """Carry out the one write of a request, under its preconditions."""
-    conditions = UNCONDITIONAL if method == "POST" else request.preconditions
-    status, request.write_result = execute_write(_resources(), _patch_budget(), method, type, id, body, conditions)
-    return status, request.write_result
-
-
 def _write_response(status: int, result: WriteResult, projection: Projection) -> Response:
     """Answer a write; `Prefer: return=` may ask for less or more than usual (RFC 7240 section 4.2)."""
     assert result.after
-    resources, preference = _resources(), request.preference
+    request.write_result = result
+    log_unknown_attributes(result.unknown)
+    resources, preference = request.resources, request.preference
     headers = [("Location", resources.resource_url(result.type, result.id)), ("ETag", version_of(result.after))]
     if preference:
         headers.append(("Preference-Applied", f"return={preference}"))
@@ -197,7 +164,7 @@ def _write_response(status: int, result: WriteResult, projection: Projection) ->
 def _query_response(
     types: list[ResourceType], parameters: dict[str, Any], *, is_search_request: bool = False
 ) -> Response:
-    limits = service().startup_config.limits
+    limits = request.service.startup_config.limits
     query, projection = load_query(
         parameters,
         default_count=limits.page_size,
@@ -205,14 +172,15 @@ def _query_response(
         max_steps=limits.max_query_steps,
         is_search_request=is_search_request,
     )
-    secret = b"" if query.cursor is None else service().cursor_secret(request.token_name)
-    return json_response(_resources().query(types, query, secret, projection))
+    secret = b"" if query.cursor is None else request.service.cursor_secret(request.token_name)
+    return json_response(request.resources.query(types, query, secret, projection))
 
 
-def _emit_operation(
+def _report_operation(
     operation: BulkOperation, milliseconds: float, result: WriteResult | None, answer: Mapping[str, Any]
 ) -> None:
-    path = f"{service().startup_config.server.base_path}/{operation.path.strip('/')}"
+    log_unknown_attributes(result.unknown if result else ())
+    path = f"{request.service.startup_config.server.base_path}/{operation.path.strip('/')}"
     event = request.event(
         int(answer["status"]),
         answer.get("response"),
@@ -223,24 +191,8 @@ def _emit_operation(
         request=operation.data,
         is_operation=True,
     )
-    service().emit_event(event)
+    request.service.emit_event(event)
 
 
 def _patch_budget() -> Budget:
-    return Budget(service().startup_config.limits.max_patch_steps, patch.ADVICE)
-
-
-def _resources() -> Resources:
-    return service().resources(base_url())
-
-
-def _parameters() -> dict[str, str]:
-    """Return the parameters of the URL. Raises InvalidValue if one is given twice."""
-    for name, values in request.args.lists():
-        if len(values) > 1 and parameter_name(name):
-            raise InvalidValue(f"{name} appears twice in the URL.")
-    return request.args.to_dict()
-
-
-def _projection() -> Projection:
-    return load_projection(_parameters()) if request.query_string else DEFAULT_PROJECTION
+    return Budget(request.service.startup_config.limits.max_patch_steps, patch.ADVICE)
