@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from random import randint
 
 import psycopg
 
-from storage.base import Busy, Index, Unavailable
+from storage.base import NOTHING, Busy, Index, Retention, Unavailable
 from storage.postgres.building import declare, declared
 from storage.postgres.checking import Check, mend
 from storage.postgres.connections import Connection, Connections, commit
 from storage.postgres.keys import DeclaredIndexes
+from storage.postgres.log import Pruning
 from storage.postgres.migration import maintaining, migrate
 from storage.postgres.reader import PostgresReader
 from storage.postgres.state import PostgresState
@@ -23,15 +25,20 @@ READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT version, indexes
 WRITE = """
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL idle_in_transaction_session_timeout = '10s';
-UPDATE tinyscim.store SET version = version + 1 + (random() * 16000000)::bigint RETURNING version, indexes
+UPDATE tinyscim.store SET version = version + {rise} RETURNING version, indexes
 """
+MOST = 1 << 24  # that the version rises by
 
 
 class PostgresStore:
-    """Keeps documents in a PostgreSQL database. `size` is how many connections one process has at most."""
+    """Keeps documents in a PostgreSQL database. `size` is how many connections one process has at most.
 
-    def __init__(self, url: str, size: int = 5) -> None:
+    `retention` is that of the log.
+    """
+
+    def __init__(self, url: str, size: int = 5, retention: Retention = NOTHING) -> None:
         self._connections = Connections(url, size)
+        self._pruning = Pruning(retention)
         self._indexes: DeclaredIndexes | None = None
         self._version: int = 0
 
@@ -76,15 +83,19 @@ class PostgresStore:
     def reading(self) -> Iterator[PostgresReader]:
         """Open a reader of the newest version, which takes no lock."""
         with self._connections.begun(READ) as (connection, (version, stamp)):
-            yield PostgresReader(connection, self._current(stamp), self._shared(int(version)))
+            number = int(version)
+            yield PostgresReader(connection, self._current(stamp), number, self._shared(number))
+            connection.execute("COMMIT", prepare=True)  # after ROLLBACK, psycopg prepares every statement again
 
     @contextmanager
     def writing(self) -> Iterator[PostgresWriter]:
         """Open the one writer of all hosts: all its changes are kept or none. Raises Unavailable."""
-        with self._connections.begun(WRITE) as (connection, (version, stamp)):
-            writer = PostgresWriter(connection, self._current(stamp), int(version))
+        rise = randint(1, MOST)  # noqa: S311  # not for a secret
+        with self._connections.begun(WRITE.format(rise=rise)) as (connection, (version, stamp)):
+            writer = PostgresWriter(connection, self._current(stamp), int(version) - rise, int(version))
             yield writer
             if writer.changed:
+                self._pruning.prune(connection)
                 commit(connection)
 
     @contextmanager

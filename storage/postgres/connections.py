@@ -161,7 +161,7 @@ def commit(connection: Connection) -> None:
     notices: list[object] = []
     connection.add_notice_handler(notices.append)
     try:
-        cursor = connection.execute("COMMIT")
+        cursor = connection.execute("COMMIT", prepare=True)
     except psycopg.OperationalError as error:
         if connection.closed:
             raise Unavailable(f"the connection was lost during a commit: {error}", is_unknown=True) from error

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from storage.base import Document, Expired, Missing, StoredDocument
+from storage.base import Document, Missing, StoredDocument
 from storage.engine.encoding import decode
+from storage.postgres import log
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
 
@@ -38,8 +39,8 @@ ASCENDING, DESCENDING = SORTED.format(order="ASC"), SORTED.format(order="DESC")
 class PostgresReader:
     """Reads what the transaction of a connection sees."""
 
-    def __init__(self, connection: Connection, indexes: DeclaredIndexes, version: object) -> None:
-        self._connection, self._indexes, self.version = connection, indexes, version
+    def __init__(self, connection: Connection, indexes: DeclaredIndexes, number: int, version: object) -> None:
+        self._connection, self._indexes, self._number, self.version = connection, indexes, number, version
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
@@ -88,12 +89,12 @@ class PostgresReader:
 
     @property
     def end(self) -> str:
-        """The cursor after the last entry of the log, which this store does not keep yet."""
-        return "0"
+        """The cursor after the last entry of the log in this version."""
+        return str(self._number)
 
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
-        """Raise Expired: there is no log."""
-        raise Expired("the PostgreSQL store keeps no log")
+        """Yield the entries of the log after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+        return log.entries(self._connection, after, self._number)
 
     def _skipped(self, kind: str, after: int, offset: int) -> int:
         """Return the position after which the rest begins if documents are skipped."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.base import Document, Duplicate, Missing, StoredDocument
 from storage.engine.encoding import decode, encode
+from storage.postgres import log
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, Entry, as_bytes
 from storage.postgres.reader import PostgresReader
@@ -15,7 +16,7 @@ SLICE = 1_000  # documents that one statement deletes
 # The new entries of a document, and those of them whose key another document has.
 _GIVEN = """
 given AS (
-    SELECT * FROM unnest(%(numbers)s::bigint[], %(keys)s::bytea[], %(unique)s::boolean[])
+    SELECT * FROM unnest(%(numbers)b::bigint[], %(keys)b::bytea[], %(unique)b::boolean[])
     AS entry (number, key, is_unique)
 ),
 taken AS (
@@ -51,7 +52,7 @@ place AS (
 ),
 lost AS (
     DELETE FROM tinyscim.entries e
-    USING place, unnest(%(lost_numbers)s::bigint[], %(lost_keys)s::bytea[]) AS lost (number, key)
+    USING place, unnest(%(lost_numbers)b::bigint[], %(lost_keys)b::bytea[]) AS lost (number, key)
     WHERE e.number = lost.number AND e.key = lost.key AND e.position = place.position
 ),
 entered AS (
@@ -63,24 +64,25 @@ SELECT number, key FROM taken
 UPDATE = """
 UPDATE tinyscim.documents SET version = %(version)s, document = %(document)s WHERE kind = %(kind)s AND id = %(id)s
 """
-FIND = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%s)"
+FIND = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%b)"
 DELETE = """
-WITH documents AS (DELETE FROM tinyscim.documents WHERE kind = %(kind)s AND position = ANY(%(positions)s)),
+WITH documents AS (DELETE FROM tinyscim.documents WHERE kind = %(kind)s AND position = ANY(%(positions)b)),
 lost AS (
     DELETE FROM tinyscim.entries e
-    USING unnest(%(numbers)s::bigint[], %(keys)s::bytea[], %(places)s::bigint[]) AS lost (number, key, position)
+    USING unnest(%(numbers)b::bigint[], %(keys)b::bytea[], %(places)b::bigint[]) AS lost (number, key, position)
     WHERE e.number = lost.number AND e.key = lost.key AND e.position = lost.position
 )
-UPDATE tinyscim.kinds SET count = count - cardinality(%(positions)s) WHERE kind = %(kind)s
+UPDATE tinyscim.kinds SET count = count - cardinality(%(positions)b) WHERE kind = %(kind)s
 """
 
 
 class PostgresWriter(PostgresReader):
-    """Reads and writes in the transaction of a connection; `number` is the version that it makes."""
+    """Reads and writes in the transaction of a connection, which makes one version of another."""
 
-    def __init__(self, connection: Connection, indexes: DeclaredIndexes, number: int) -> None:
-        super().__init__(connection, indexes, object())
-        self._number = number
+    def __init__(self, connection: Connection, indexes: DeclaredIndexes, previous: int, number: int) -> None:
+        super().__init__(connection, indexes, previous, object())
+        self._made = number
+        self._has_entry = False
         self._read: dict[tuple[str, str], StoredDocument] = {}  # likely to be replaced
         self.changed = False
 
@@ -129,7 +131,11 @@ class PostgresWriter(PostgresReader):
             self.changed = True
 
     def append(self, entry: Document) -> None:
-        """Leave the entry out: there is no log yet."""
+        """Append the entry of this transaction to the log. Raises RuntimeError if it has one."""
+        if self._has_entry:
+            raise RuntimeError("the transaction has an entry already")
+        log.append(self._connection, self._made, self._number, entry)
+        self._has_entry = self.changed = True
 
     def _put(
         self, statement: str, kind: str, document: Document, gained: dict[Entry, str], lost: Collection[Entry] = ()
@@ -137,7 +143,7 @@ class PostgresWriter(PostgresReader):
         values = {
             "kind": as_bytes(kind),
             "id": as_bytes(document["id"]),
-            "version": self._number,
+            "version": self._made,
             "document": encode(document).decode(),
             "numbers": [entry.number for entry in gained],
             "keys": [entry.key for entry in gained],

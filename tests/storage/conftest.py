@@ -34,7 +34,7 @@ def store(request, path):
     if request.param == "memory":
         store = MemoryStore()
     elif request.param == "postgres":
-        store = PostgresStore(request.getfixturevalue("postgres_url"))
+        store = PostgresStore(request.getfixturevalue("postgres_url"), retention=KEPT)
     else:
         store = TinyDBStore(path, durability="os" if request.param == "tinydb-os" else "fsync")
     store.open(INDEXES)

@@ -10,12 +10,6 @@ from storage.base import Expired
 from tests.support.storage import entries_of, insert, user, user_ids
 
 
-@pytest.fixture(autouse=True)
-def keeps_a_log(request):
-    if "postgres" in request.node.name:
-        pytest.skip("the PostgreSQL store keeps no log yet")
-
-
 def write(store, number):
     with store.writing() as tx:
         tx.insert("User", user(number))
