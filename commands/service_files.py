@@ -9,8 +9,8 @@ from config import Config, ConfigError
 from provisioning_log.archive import Archive
 from storage.engine.paths import Files
 
-STATES = ("assertions", "config", "secret", "sessions", "warnings")
-"""The names that are given to `Store.state`."""
+STATES = ("assertions", "sessions", "warnings")
+"""The names that are given to `Store.state` of a TinyDB store, which has a file for each."""
 
 
 class ServiceFiles:

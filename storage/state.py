@@ -1,11 +1,12 @@
 """Small JSON objects that the processes of a service share, beside its documents."""
 
 import copy
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+
+import orjson
 
 from fileio.atomic import make_folder, open_to_read, replace_atomically
 from fileio.locks import locked
@@ -37,18 +38,16 @@ class FileState:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: tuple[tuple[int, int], Document] = (0, 0), {}
+        self._known: tuple[object, Document] = None, {}
 
     def read(self) -> Document:
         """Return the object; the file is read only if it was replaced."""
-        with suppress(OSError, ValueError, RecursionError):
+        with suppress(OSError):
             status = self._path.stat()
             stamp = status.st_mtime_ns, status.st_ino
-            if stamp != self._read[0]:
-                with open_to_read(self._path) as file:
-                    value = json.load(file)
-                self._read = stamp, value if isinstance(value, dict) else {}
-            return self._read[1]
+            if stamp != self._known[0]:
+                self._known = stamp, _parsed(self._load())
+            return self._known[1]
         return {}
 
     @contextmanager
@@ -56,7 +55,20 @@ class FileState:
         """Yield the object for changes, while no other process changes it. Raises OSError."""
         make_folder(self._path.parent)
         with locked(self._path.with_name(self._path.name + ".lock")):
-            value = copy.deepcopy(self.read())
+            before = self._load()
+            value = _parsed(before)
             yield value
-            if value != self.read():
-                replace_atomically(self._path, [json.dumps(value).encode()])
+            if (data := orjson.dumps(value)) != before:
+                replace_atomically(self._path, [data])
+
+    def _load(self) -> bytes:
+        with suppress(OSError), open_to_read(self._path) as file:
+            return file.read()
+        return b""
+
+
+def _parsed(data: bytes) -> Document:
+    with suppress(ValueError):
+        value = orjson.loads(data)
+        return value if isinstance(value, dict) else {}
+    return {}

@@ -44,6 +44,7 @@ class TinyDBStore:
         self.files, self._path = Files.at(path), path
         self.check = check
         self.durability, self.compact_after, self.retention = durability, compact_after, retention
+        self._states: dict[str, FileState] = {}
         self._commit_log: CommitLog | None = None
         self._open_lock = self._process = -1
         self._closing = Event()
@@ -100,7 +101,7 @@ class TinyDBStore:
 
     def state(self, name: str) -> FileState:
         """Return the object in a file beside the store."""
-        return FileState(self._path.with_suffix(f".{name}.json"))
+        return self._states.setdefault(name, FileState(self._path.with_suffix(f".{name}.json")))
 
     @property
     def read_only(self) -> str:

@@ -8,11 +8,14 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from app import create_app
 from config.tokens import new_test_name, new_token
 from provisioning_log import activity_of
 from provisioning_log.activity import CYCLE_GAP, HOUR, SPANS, Activity, Caller, read_activity
-from provisioning_log.activity_file import ActivityFile
+from provisioning_log.shared_activity import SharedActivity
 from scim.directory.events import Event
+from storage.memory import MemoryStore
+from storage.state import FileState
 from tests.support.urns import USER
 
 ENTRA = {"User-Agent": ""}  # it may send none
@@ -179,11 +182,11 @@ def test_old_counts_are_dropped_and_the_size_is_bounded():
 
 def test_counts_survive_a_restart(tmp_path):
     path = tmp_path / "data" / "counts.json"
-    before = ActivityFile(path)
+    before = SharedActivity(lambda: FileState(path))
     before.observe(event(is_probe=True))
     before.observe(event(status=401, token="", rejection=("revoked", "old")))
     before.flush()
-    assert ActivityFile(path).read() == before.read()
+    assert SharedActivity(lambda: FileState(path)).read() == before.read()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -202,7 +205,7 @@ DAMAGED = (
 def test_a_damaged_file_counts_as_empty_and_is_replaced(tmp_path, content):
     path = tmp_path / "counts.json"
     path.write_bytes(content)
-    counted = ActivityFile(path)
+    counted = SharedActivity(lambda: FileState(path))
     counted.observe(event())
     assert counted.read().counts.total() == 1
     counted.flush()
@@ -212,18 +215,18 @@ def test_a_damaged_file_counts_as_empty_and_is_replaced(tmp_path, content):
 def test_counts_wait_while_the_file_cannot_be_written(tmp_path, caplog):
     folder = tmp_path / "data"
     folder.write_text("")
-    counted = ActivityFile(folder / "counts.json")
+    counted = SharedActivity(lambda: FileState(folder / "counts.json"))
     counted.observe(event())
     counted.flush()
-    assert "counts.json" in caplog.text
+    assert "the counts of requests are kept in memory" in caplog.text
     folder.unlink()
     counted.observe(event())
     counted.flush()
-    assert ActivityFile(folder / "counts.json").read().counts.total() == 2
+    assert SharedActivity(lambda: FileState(folder / "counts.json")).read().counts.total() == 2
 
 
 def count_in_a_process(path, name):
-    counted = ActivityFile(path)
+    counted = SharedActivity(lambda: FileState(path))
     for _ in range(10):
         for _ in range(20):
             counted.observe(event(token=name))
@@ -238,7 +241,7 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path):
         process.start()
     for process in processes:
         process.join()
-    counts = ActivityFile(path).read().counts
+    counts = SharedActivity(lambda: FileState(path)).read().counts
     assert {
         client: counts[int(NOW // HOUR), client, "requests"] for client in (Caller("token-0"), Caller("token-1"))
     } == {
@@ -268,3 +271,15 @@ def test_failures_are_grouped_by_cause(logged):
     assert "a matching attribute" in taken.advice
     assert (missing.title, missing.count) == ("userName is required.", 1)
     assert logged.log.failures("2999") == []
+
+
+def test_hosts_of_one_database_count_together():
+    token, table = new_token("entra")
+    tables = {"tokens": [table], "store": {"url": "postgresql://db.example.com/tinyscim"}}
+    store = MemoryStore()
+    one, other = (create_app(tables, store=store) for _ in range(2))
+    headers = {"Authorization": f"Bearer {token}"}
+    one.test_client().get("/api/scim/v2/Users", headers=headers)
+    activity_of(one).flush()
+    other.test_client().get("/api/scim/v2/Users", headers=headers)
+    assert total(activity_of(other).read())["requests"] == 2
