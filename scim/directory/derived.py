@@ -151,9 +151,7 @@ class _Roles(DerivedAttribute):
     key = staticmethod(fold)
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        yield from roles.stored(self.read(document))
-        for role in roles.from_groups(context, document["id"]):
-            yield {"value": role, "type": roles.FROM_GROUP}
+        return iter(roles.of_user(context, document))
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return {fold(value) for one in self.elements(context, document) if isinstance(value := one.get("value"), str)}

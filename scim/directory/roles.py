@@ -6,6 +6,7 @@ from scim.directory.context import ReadContext
 from scim.protocol.leniency import Element
 from scim.schema.attributes import fold
 from scim.schema.resource_types import GROUP, ResourceType, Target
+from storage.base import Document
 
 FROM_GROUP = "group"
 """The `type` of derived roles. Requests cannot write roles of this type: a role must not outlive the membership."""
@@ -21,10 +22,11 @@ def is_roles(type: ResourceType, target: Target) -> bool:
     return type.name == "User" and target.extension is None and target.leaf.name == "roles"
 
 
-def from_groups(context: ReadContext, user: str) -> list[str]:
-    """Return the roles that a user has as a direct or indirect member of groups."""
-    groups = context.groups_of(user)
-    return sorted({role for group in groups for role in context.roles_given_by(group)})
+def of_user(context: ReadContext, user: Document) -> list[Element]:
+    """Return the roles of a stored user: the stored ones, then those of direct and indirect groups."""
+    groups = context.groups_of(user["id"])
+    given = sorted({role for group in groups for role in context.roles_given_by(group)})
+    return [*stored(user.get("roles", ())), *({"value": role, "type": FROM_GROUP} for role in given)]
 
 
 def stored(elements: Iterable[Element]) -> list[Element]:
