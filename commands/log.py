@@ -141,4 +141,7 @@ def _log() -> ProvisioningLog:
 
 
 def _criteria(given: Mapping[str, str | None]) -> Criteria:
-    return Criteria(**{name: value for name, value in given.items() if value})
+    criteria = Criteria(**{name: value for name, value in given.items() if value})
+    if criteria.is_reversed:
+        raise click.UsageError("--since is later than --until, so no entry can match. Swap them.")
+    return criteria

@@ -11,13 +11,12 @@ from config import edit
 from panel import log_entry
 from panel.page import config_path, form_field, refuse
 from provisioning_log import ProvisioningLog, activity_of, log_of
-from provisioning_log.entries import ACTIONS, Entry
-from provisioning_log.grouping import GroupedPage
+from provisioning_log.entries import ACTIONS
+from provisioning_log.grouping import GroupedPage, Row
 from provisioning_log.search import Criteria, Totals, read_time, record_until
 from scim.web.request import service
 from storage.base import Document
 
-HISTORY = 50
 log = logging.getLogger("tinyscim.panel")
 RANGES = {"1h": "Hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "": "Any time"}
 
@@ -95,19 +94,20 @@ def _log() -> ProvisioningLog:
 
 
 def _criteria(given: dict[str, str]) -> tuple[Criteria, str]:
-    """Return the search criteria, or the reason why a date is invalid."""
+    """Return the search criteria, or the reason why its dates are invalid."""
     times = {}
     for name in given.keys() & {"since", "until"}:
         try:
             times[name] = read_time(given[name])
         except (ValueError, OverflowError):
             return Criteria(), f"“{given[name]}” is not a date. Use 2026-01-31 or 2026-01-31T12:00 (UTC)."
-    return Criteria(**(given | times)), ""
+    criteria = Criteria(**(given | times))
+    return criteria, "“From” is later than “To”, so no entry can match. Swap them." if criteria.is_reversed else ""
 
 
-def _history(id: str) -> list[Entry]:
+def _history(id: str) -> list[Row]:
     found = log_of(current_app)
-    return found.history(id, HISTORY) if found else []
+    return found.history(id, activity_of(current_app).read()) if found else []
 
 
 def _disabled_since(type: str, document: Document) -> str:

@@ -17,6 +17,7 @@ from provisioning_log import activity_of, log_of
 from provisioning_log.activity import HOUR, SPANS, Activity, Bucket, Rejection
 from provisioning_log.entries import timestamp
 from provisioning_log.failures import Cause
+from provisioning_log.search import Criteria, read_time
 from scim.web.request import base_url, service
 
 _LABELS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
@@ -63,11 +64,11 @@ def overview() -> ResponseReturnValue:
     span = span if span in SPANS else "24h"
     status = current_status(service().live_config.current, activity, now)
     log = log_of(current_app)
-    causes = log.failures(timestamp(now - 24 * HOUR)) if log else []
+    causes = log.failures(timestamp(now - 24 * HOUR), activity) if log else []
     return render_template(
         "panel/overview.html",
         status=status,
-        numbers=_numbers(activity, causes),
+        numbers=_numbers(activity),
         checklist=_checklist(activity),
         chart=chart.draw(activity.buckets(span)),
         span=span,
@@ -79,13 +80,16 @@ def overview() -> ResponseReturnValue:
     )
 
 
-def _numbers(activity: Activity, causes: list[Cause]) -> list[Number]:
+def _numbers(activity: Activity) -> list[Number]:
     types, counted = service().registry.types, resources()
     active, disabled = counted.count(types["User"])
     groups, _ = counted.count(types["Group"])
-    # The counts outlive the log's entries, and the log has requests whose token had ended as well.
-    counted_failures = sum(bucket.counts["failed"] for bucket in activity.buckets("24h"))
-    failed = max(counted_failures, sum(cause.count for cause in causes))
+    log = log_of(current_app)
+    failed = (
+        log.totals(Criteria(since=read_time("24h"))).failures  # as its list has them
+        if log
+        else sum(bucket.counts["failed"] for bucket in activity.buckets("24h"))
+    )
     return [
         Number(active, "Active users", url_for("panel.listing", kind="Users", state="active")),
         Number(disabled, "Disabled users", url_for("panel.listing", kind="Users", state="disabled")),
@@ -112,7 +116,7 @@ def _rejected(activity: Activity, status: Status) -> Iterator[Concern]:
     """Yield requests with an unknown token that may be Entra's, unless the status says so already."""
     rejected = [one for one in activity.entra_rejections() if not one.token]
     if rejected and status.name != "refused":
-        yield Concern(_REJECTED, _PASTE_AGAIN, url_for("panel.log", result="failure"), "Failures", *_often(rejected))
+        yield Concern(_REJECTED, _PASTE_AGAIN, url_for("panel.log", result="rejected"), "Rejected", *_often(rejected))
 
 
 def _logged(causes: list[Cause]) -> Iterator[Concern]:

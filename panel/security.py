@@ -150,7 +150,8 @@ class PanelSecurity:
         is_current = request_secret() == panel.secret
         if (is_current and sessions.is_signed_in(self._revoked)) or request.endpoint in PUBLIC:
             return None
-        return redirect(url_for("panel.sign_in", next=None if is_form_submission() else request.full_path))
+        wanted = None if is_form_submission() else request.full_path.removesuffix("?")
+        return redirect(url_for("panel.sign_in", next=wanted))
 
 
 def check_form(limit: int) -> None:

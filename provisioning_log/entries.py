@@ -81,7 +81,14 @@ class Entry(NamedTuple):
     @property
     def is_change(self) -> bool:
         """Whether the request changed something, or should have: entries may be lost."""
-        return not self.failed and self.actions != ("read",)
+        return self.result == "success"
+
+    @property
+    def result(self) -> str:
+        """One of "success", "failure", "rejected" and "read"; any stranger can send a request that is rejected."""
+        if self.failed:
+            return "rejected" if self.status == 401 and not (self.by or self.cause) else "failure"
+        return "read" if self.actions == ("read",) else "success"
 
     @property
     def people(self) -> Iterator[Subject]:

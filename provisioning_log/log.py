@@ -1,7 +1,7 @@
 """The provisioning log: observes events and answers queries."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from config.tokens import is_test_name
@@ -10,7 +10,7 @@ from provisioning_log.archive import Archive
 from provisioning_log.entries import Entry, Subject
 from provisioning_log.failures import Cause, by_cause
 from provisioning_log.from_event import make_entry, subject_of
-from provisioning_log.grouping import GroupedPage, group
+from provisioning_log.grouping import GroupedPage, Row, group
 from provisioning_log.redaction import Secrets
 from provisioning_log.search import Criteria, Totals, matching, newest, totals
 from provisioning_log.unknown_attributes import Unknown, unknown_attributes
@@ -61,10 +61,11 @@ class ProvisioningLog:
         lines = (line for line in self._newest() if needle in line)
         return next((entry for entry in matching(lines, Criteria()) if entry.id == id), None)
 
-    def history(self, id: str, limit: int = 100) -> list[Entry]:
+    def history(self, id: str, activity: Activity) -> list[Row]:
         """Return the changes and failures of a user or group, newest first, including changes of membership."""
         found = newest(self._newest(), Criteria(id=id))
-        return list(islice((entry for entry in found if entry.failed or entry.is_change), limit))
+        page = group((entry for entry in found if entry.result != "read"), activity)
+        return list(chain.from_iterable(section.rows for section in page.sections))
 
     def warnings(self) -> list[Unknown]:
         """Return the unknown attributes that clients sent; the files are read only if they have changed."""
@@ -74,9 +75,9 @@ class ProvisioningLog:
             self._warned = (state, unknown_attributes(self.files.newest_first(), self._service))
         return self._warned[1]
 
-    def failures(self, since: str) -> list[Cause]:
-        """Return the failures since a time by their cause, the most frequent first."""
-        return by_cause(self._newest(), since)
+    def failures(self, since: str, activity: Activity) -> list[Cause]:
+        """Return the failures since a time that are not solved by their cause, the most frequent first."""
+        return by_cause(self._newest, since, activity)
 
     def _records(self, event: Event) -> bool:
         """Return whether a read is to be recorded."""

@@ -16,8 +16,8 @@ from provisioning_log.segments import time_of
 from scim.schema.attributes import fold
 
 MAX_RECORDING = timedelta(days=7)
-RESULTS = ("success", "failure")
-_HEAD = 220  # bytes at the beginning of a line that have its time, id and actions
+RESULTS = ("success", "failure", "rejected")
+_HEAD = 220  # bytes at the beginning of a line that have its time, id, actions and status
 _AGO = re.compile(r"(\d{1,5})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -33,18 +33,23 @@ class Criteria:
     until: str = ""
     id: str = ""
 
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the beginning is later than the end, so that nothing matches."""
+        return bool(self.until) and self.since > self.until
+
     def matches(self, entry: Entry) -> bool:
         """Return whether an entry matches, except for its time."""
         return (
             (not self.action or self.action in entry.actions)
-            and (not self.result or (entry.failed if self.result == "failure" else entry.is_change))
+            and (not self.result or self.result == entry.result)
             and (not self.id or any(who.id == self.id for who in entry.people))
             and (not self.person or _is_about(entry, fold(self.person)))
         )
 
     def may_match(self, line: bytes) -> bool:
         """Return whether a line may match, without parsing it, which takes ten times as long."""
-        if self.result and (self.result == "failure") != is_failure(line):
+        if self.result and self.result != result_of(line):
             return False
         if any(text and f'"{text}"'.encode() not in line for text in (self.action, self.id)):
             return False
@@ -52,11 +57,12 @@ class Criteria:
 
 
 class Totals(NamedTuple):
-    """The number of entries: all, those of changes, and those of failures."""
+    """The number of entries: all, those of changes, of failures, and of requests without a known token."""
 
     all: int = 0
     changes: int = 0
     failures: int = 0
+    rejected: int = 0
 
 
 def newest(lines: Iterable[bytes], criteria: Criteria, before: str = "") -> Iterator[Entry]:
@@ -69,25 +75,21 @@ def totals(lines: Iterable[bytes], criteria: Criteria) -> Totals:
     wanted = replace(criteria, result="")
     kinds: Counter[str] = Counter()
     if wanted.person or wanted.action or wanted.id:
-        kinds.update(
-            "failed" if entry.failed else "change" if entry.is_change else "" for entry in newest(lines, wanted)
-        )
+        kinds.update(entry.result for entry in newest(lines, wanted))
     else:
         until = wanted.until.encode()
         for line in _since(lines, wanted):
             if not until or time_of(line) <= until:
-                kinds["failed" if is_failure(line) else "" if is_read(line) else "change"] += 1
-    return Totals(kinds.total(), kinds["change"], kinds["failed"])
+                kinds[result_of(line)] += 1
+    return Totals(kinds.total(), *(kinds[result] for result in RESULTS))
 
 
-def is_failure(line: bytes) -> bool:
-    """Return whether a line is the entry of a failure: the last of the actions at its beginning."""
-    return line.find(b'"failed"]', 0, _HEAD) > 0
-
-
-def is_read(line: bytes) -> bool:
-    """Return whether a line is the entry of a recorded read."""
-    return line.find(b'"actions":["read"]', 0, _HEAD) > 0
+def result_of(line: bytes) -> str:
+    """Return the result of a line's entry without parsing it; "failed" is the last of its actions."""
+    if line.find(b'"failed"]', 0, _HEAD) > 0:
+        is_known = line.find(b'"status":401,', 0, _HEAD) < 0 or b'"by":"' in line or b'"cause":"' in line
+        return "failure" if is_known else "rejected"
+    return "read" if line.find(b'"actions":["read"]', 0, _HEAD) > 0 else "success"
 
 
 def matching(lines: Iterable[bytes], criteria: Criteria) -> Iterator[Entry]:

@@ -44,6 +44,23 @@ def test_times_are_in_the_readers_zone_with_utc_on_hover(open_page, faults):
     assert faults == []
 
 
+def test_times_on_other_pages_are_in_the_readers_zone_too(open_page, faults):
+    page = open_page(timezone_id="Asia/Tehran")
+    page.goto("/panel/integrations/entra")
+    created = page.locator("td[data-label=Created] time").first
+    hour, minute = map(int, re.search(r", (\d\d):(\d\d) UTC$", created.get_attribute("title")).groups())
+    shifted = (hour * 60 + minute + 210) % 1440
+    assert re.search(rf" at {shifted // 60:02}:{shifted % 60:02} GMT\+3:30$", created.inner_text())
+    page.goto("/panel/")
+    bar = page.locator(".chart a").first
+    assert "GMT+3:30: 3 created" in bar.get_attribute("aria-label")
+    assert "GMT+3:30: 3 created" in bar.locator("title").text_content()
+    page.goto("/panel/directory/Users")
+    page.get_by_role("link", name="Ann").click()
+    assert "GMT+3:30" in page.locator("dt", has_text="Created").locator("+ dd").inner_text()
+    assert faults == []
+
+
 def test_without_javascript_times_are_in_utc(open_page):
     page = show(open_page(java_script_enabled=False, timezone_id="Asia/Tehran"))
     time = page.locator("tbody th time[data-local=row]").first

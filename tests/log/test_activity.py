@@ -16,7 +16,6 @@ from provisioning_log.shared_activity import SharedActivity
 from scim.directory.events import Event
 from storage.memory import MemoryStore
 from storage.state import FileState
-from tests.support.urns import USER
 
 ENTRA = {"User-Agent": ""}  # it may send none
 NOW = 1_800_000_000.0
@@ -257,20 +256,6 @@ def test_requests_of_the_panels_connection_test_are_neither_counted_nor_logged(m
     assert logged.scim.get("/Nothing").status == 404
     assert total(activity_of(logged.app).read()) == {}
     assert logged.entries() == []
-
-
-def test_failures_are_grouped_by_cause(logged):
-    scim = logged.scim
-    for name in ("ann", "ann", "ann", "bob", "bob"):
-        scim.post("/Users", {"schemas": [USER], "userName": name})
-    scim.post("/Users", {"schemas": [USER]})
-    scim.get("/Users", headers={"Authorization": "Bearer wrong"})
-    taken, missing = logged.log.failures("")
-    assert (taken.title, taken.count) == ('Another User has the userName "…".', 3)
-    assert taken.example.who.user_name == "bob"
-    assert "a matching attribute" in taken.advice
-    assert (missing.title, missing.count) == ("userName is required.", 1)
-    assert logged.log.failures("2999") == []
 
 
 def test_hosts_of_one_database_count_together():

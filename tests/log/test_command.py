@@ -72,6 +72,7 @@ def test_tail_and_export_choose_by_person_action_result_and_time(day, filters, c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["tail", "--since", "1d", "--until", "2d"], "--since is later than --until"),
         (["tail", "--since", "yesterday"], '"yesterday" is not a date. Use 2026-01-31'),
         (["tail", "--action", "jumped"], "'jumped' is not one of 'created'"),
         (["export", "--format", "xml"], "'xml' is not one of 'jsonl', 'csv'"),

@@ -3,6 +3,7 @@
 import pytest
 
 from provisioning_log import log_of
+from provisioning_log.activity import Activity
 from provisioning_log.entries import Entry, Subject
 from provisioning_log.entry_reader import read_entry
 from provisioning_log.export import as_exchange, as_row, summary
@@ -234,7 +235,7 @@ def test_the_history_of_a_user_has_the_groups_too(logged):
         add = {"op": "Add", "path": "members", "value": [{"value": user["id"]}]}
         logged.scim.patch_op(f"/Groups/{group['id']}", add)
     logged.scim.patch_op(f"/Users/{ann['id']}", {"op": "Replace", "path": "active", "value": "False"})
-    actions = [entry.actions for entry in logged.log.history(ann["id"])]
+    actions = [row.entry.actions for row in logged.log.history(ann["id"], Activity())]
     assert actions == [("disabled",), ("joined",), ("created",)]
 
 

@@ -1,5 +1,6 @@
 """Recording of reads: off by default, and with an end."""
 
+from provisioning_log.activity import Activity
 from provisioning_log.shares import owner_of
 from tests.support.urns import USER
 
@@ -22,7 +23,7 @@ def test_a_recording_has_each_get_with_its_filter(make_logged):
     assert (query.actions, query.status, query.method, query.type) == (("read",), 200, "GET", "User")
     assert query.query == {"filter": 'userName eq "ann"', "attributes": "id"}
     assert read.who.name == "Ann"
-    assert [entry.actions for entry in logged.log.history(ann["id"])] == [("created",)]
+    assert [row.entry.actions for row in logged.log.history(ann["id"], Activity())] == [("created",)]
     assert schemas.path.endswith("/Schemas")
     assert search.method == "POST"
     assert logged.run("tail", "--action", "read", "-n", "9").output.count(" 200 read ") == 4

@@ -3,6 +3,7 @@
 import time
 from types import SimpleNamespace
 
+from provisioning_log.activity import Activity
 from provisioning_log.search import Criteria
 from scim.directory.events import Event
 
@@ -41,7 +42,7 @@ def test_a_day_of_requests_evicts_no_other_entries(make_logged, tmp_path, monkey
             logged.log.observe(Event("GET", "/api/scim/v2/Users/" + "x" * 400, 401, query={"filter": "y" * 500}))
         logged.log.flush()
     logged.scim.patch_op(f"/Users/{ann['id']}", {"op": "Replace", "path": "title", "value": "Cook"})
-    assert [entry.actions for entry in logged.log.history(ann["id"])] == [("updated",), ("created",)]
+    assert [row.entry.actions for row in logged.log.history(ann["id"], Activity())] == [("updated",), ("created",)]
     newest = logged.log.search(Criteria())
     assert [entry.actions for entry in newest[:3]] == [("updated",), ("lost",), ("failed",)]
     assert sum(path.stat().st_size for path in paths("*-refused*.jsonl")) <= 50_000

@@ -79,6 +79,12 @@ def test_an_invalid_date_is_explained(browser, day):
     assert "“yesterday” is not a date" in browser.get(f"{LOG}?since=yesterday").text
 
 
+def test_dates_in_the_wrong_order_are_explained(browser, day):
+    page = browser.get(f"{LOG}?since=2026-02-01&until=2026-01-31")
+    assert "“From” is later than “To”, so no entry can match. Swap them." in page.text
+    assert "No entries match" not in page.text
+
+
 def test_pages_continue_where_the_last_one_ended(browser):
     for number in range(60):
         browser.create_user(userName=f"user-{number}")

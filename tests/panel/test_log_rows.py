@@ -70,6 +70,13 @@ def test_members_that_join_one_by_one_are_one_row_that_opens(browser, cycle):
     assert re.findall(r">(Ann|Bob)</a>", details) == ["Bob", "Ann"]
 
 
+def test_the_history_of_a_group_has_one_row_for_its_members(browser, cycle):
+    html = browser.get(f"/panel/directory/Groups/{cycle['group']}").html.partition('id="history"')[2]
+    assert re.search(r"<summary>.*2 members joined Cooks</summary>", html)
+    assert re.findall(r'class="badge (\w+)"', html) == ["joined", "created"]
+    assert re.findall(r">(Ann|Bob)</a>", html) == ["Bob", "Ann"]
+
+
 def test_a_page_counts_rows_instead_of_members(browser, cycle):
     for number in range(60):
         id = browser.create_user(userName=f"user-{number}")["id"]
@@ -146,12 +153,12 @@ def test_a_rejected_request_has_its_status_and_the_reason(browser):
     send(browser, "GET", "/Users", token="wrong")
     page = browser.get(LOG)
     assert "401 The token is unknown." in page.text
-    assert "The token is unknown." in entry(browser, "result=failure").text
+    assert "The token is unknown." in entry(browser, "result=rejected").text
 
 
 def test_the_advice_on_a_rejected_token_works_on_a_new_installation(browser):
     send(browser, "GET", "/Users", token="wrong")
-    command = re.search(r"<code>flask (token new [^<]+)</code>", entry(browser, "result=failure").html)[1]
+    command = re.search(r"<code>flask (token new [^<]+)</code>", entry(browser, "result=rejected").html)[1]
     run = browser.command(*command.replace("NAME", "entra-2").split())
     assert run.exit_code == 0, run.output
     assert send(browser, "GET", "/Users", token=run.output.strip()).status_code == 200

@@ -144,3 +144,37 @@ def test_the_page_refreshes_itself_with_and_without_scripts(browser):
     assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.html
     assert 'data-refresh="60"' in page.html
     assert "http-equiv" not in browser.get("/panel/directory/Users").html
+
+
+def test_strangers_do_not_count_as_failures_on_the_overview_or_in_its_list(logged):
+    logged.entra("POST", "/Users", {**USER})
+    for _ in range(2):
+        logged.scim("GET", "/Users", token="guess")
+    page = logged.get(OVERVIEW)
+    ((address, count),) = [(address, count) for address, count, label in links(page) if label.startswith("Failures")]
+    listed = logged.get(address.replace("&amp;", "&"))
+    assert count == "1"
+    assert listed.html.count('<tr class="failure"') == 1
+    assert "Failures 1 Rejected 2" in listed.text
+    rejected = logged.get("/panel/log?result=rejected")
+    assert rejected.html.count('<tr class="failure"') == 2
+
+
+def test_a_failure_that_is_solved_needs_no_attention(logged):
+    logged.entra("POST", "/Users", {**USER, "userName": "ada", "active": "perhaps"})
+    assert "Needs attention" in logged.get(OVERVIEW).text
+    logged.entra("POST", "/Users", {**USER, "userName": "ada"})
+    page = logged.get(OVERVIEW)
+    assert "Needs attention" not in page.text
+    assert "1 Failures in 24 hours" in page.text
+
+
+def test_a_new_token_solves_the_rejections_of_the_old_one(logged):
+    logged.probe()
+    page = logged.post("/panel/integrations/entra/tokens/new", {"name": "next", "replaces": "", "overlap": "day"})
+    logged.post("/panel/integrations/entra/tokens/revoke?name=entra")
+    logged.probe()
+    assert "was revoked. last just now" in logged.get(OVERVIEW).text
+    token = re.search(r"tscim_[\w-]+", page.html)[0]
+    assert logged.probe(token) == 200
+    assert "Needs attention" not in logged.get(OVERVIEW).text

@@ -27,9 +27,8 @@ def test_every_page_requires_signing_in(anonymous, path):
 
 def test_signing_in_redirects_to_the_requested_page(anonymous):
     asked = anonymous.get("/panel/integrations/entra")
-    assert anonymous.post(asked.location, {"password": "correct horse battery"}).location.rstrip("?") == (
-        "/panel/integrations/entra"
-    )
+    assert asked.location == "/panel/sign-in?next=/panel/integrations/entra"
+    assert anonymous.post(asked.location, {"password": "correct horse battery"}).location == "/panel/integrations/entra"
 
 
 @pytest.mark.parametrize(
