@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal, NoReturn
 
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as configuration
@@ -96,7 +96,6 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path else None)
-    app.add_url_rule(hooks.HEALTH, "healthz", lambda: _healthz(service))
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
     endpoints = {fold(name): name for name in (rule.split("/")[1] for rule in rules)}
     app.wsgi_app = _middleware(app.wsgi_app, settings, endpoints)  # type: ignore[assignment, method-assign]
@@ -269,19 +268,6 @@ def _middleware(app: WsgiApp, settings: Config, endpoints: Mapping[str, str]) ->
 
     count = settings.server.trusted_proxies
     return ProxyFix(cleaned, x_for=count, x_proto=count, x_host=count, x_prefix=count) if count else cleaned
-
-
-def _healthz(service: Service) -> Response:
-    """Report to load balancers whether the service can answer requests."""
-    try:
-        service.open()
-        with service.store.reading():
-            pass
-    except (StoreError, OSError):
-        logging.getLogger("tinyscim").exception("the store is unavailable")
-        return Response("not ok\n", 503, mimetype="text/plain")
-    text = "read-only: the store's disk fails or is full, see the log\n" if service.store.read_only else "ok\n"
-    return Response(text, mimetype="text/plain")
 
 
 def set_up_log(form: str = "") -> None:

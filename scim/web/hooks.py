@@ -26,7 +26,7 @@ from scim.errors import (
     shorten,
 )
 from scim.web import cors
-from scim.web.request import MEDIA_TYPE, request
+from scim.web.request import MEDIA_TYPE, request, service
 from storage.base import StoreCorrupted, StoreError, Unavailable
 
 HEALTH = "/healthz"
@@ -38,6 +38,7 @@ log = logging.getLogger("tinyscim")
 
 def init_app(app: Flask) -> None:
     """Register the hooks and error handlers."""
+    app.add_url_rule(HEALTH, "healthz", report_health)
     cors.install(app, app.extensions["tinyscim"].startup_config.server.cors_origins)
     app.before_request(check_host)
     app.before_request(authenticate_request)
@@ -48,6 +49,19 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StoreCorrupted, handle_store_error)
     app.register_error_handler(HTTPException, handle_http_error)
     app.register_error_handler(Exception, handle_unexpected_error)
+
+
+def report_health() -> Response:
+    """Report to load balancers whether the service can answer requests."""
+    try:
+        service().open()
+        with service().store.reading():
+            pass
+    except (StoreError, OSError):
+        log.exception("the store is unavailable")
+        return Response("not ok\n", 503, mimetype="text/plain")
+    text = "read-only: the store's disk fails or is full, see the log\n" if service().store.read_only else "ok\n"
+    return Response(text, mimetype="text/plain")
 
 
 def json_response(
