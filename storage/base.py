@@ -4,7 +4,7 @@ It knows JSON documents, and indexes that its user declares over them; no filter
 tests/storage/test_contract*.py.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -111,9 +111,18 @@ NOTHING = Retention()
 class Reader(Protocol):
     """One consistent version: all transactions that had committed when the reader was opened."""
 
+    is_remote: bool
+    """Whether each call is a round trip to a server, so that `prefetch` is worth its work."""
+
     @property
     def version(self) -> object:
         """An object that two readers share (`is`) only if nothing was written between them."""
+
+    def prefetch(self, kind: str, keys: Collection[str], index: str = "") -> None:
+        """Read at once what `get` of these ids, or `lookup` of these keys in an index, will return.
+
+        At most a few thousand documents are kept for that, and a change of one may drop them.
+        """
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
@@ -157,8 +166,8 @@ class Reader(Protocol):
 class Writer(Reader, Protocol):
     """A reader that sees its own changes; others see them once the transaction has committed."""
 
-    def insert(self, kind: str, document: Document) -> None:
-        """Add a document. Raises Duplicate."""
+    def insert(self, kind: str, *documents: Document) -> None:
+        """Add documents, or none: raises Duplicate if one has an id or a unique key that another one has."""
 
     def replace(self, kind: str, document: Document) -> None:
         """Replace the document with the same id. Raises Missing, Duplicate."""

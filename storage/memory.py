@@ -1,7 +1,7 @@
 """The reference store: dictionaries behind one lock."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from threading import RLock
@@ -86,6 +86,7 @@ class MemoryStore:
     """Keeps documents in the memory of this process, for tests."""
 
     read_only = ""
+    is_remote = False
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -144,6 +145,9 @@ class MemoryStore:
         """Return the object of a name."""
         return self._states.setdefault(name, MemoryState())
 
+    def prefetch(self, kind: str, keys: Collection[str], index: str = "") -> None:
+        """Do nothing: everything is in memory."""
+
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
         table = self._table(kind)
@@ -197,8 +201,16 @@ class MemoryStore:
         """Return the entries of the log after a cursor. Raises Expired, ValueError."""
         return self._log.after(after)
 
-    def insert(self, kind: str, document: Document) -> None:
-        """Add a document. Raises Duplicate."""
+    def insert(self, kind: str, *documents: Document) -> None:
+        """Add documents, or none. Raises Duplicate."""
+        for number, document in enumerate(documents):
+            try:
+                self._insert(kind, document)
+            except Duplicate:
+                self.delete(kind, *(one["id"] for one in documents[:number]))
+                raise
+
+    def _insert(self, kind: str, document: Document) -> None:
         table = self._table(kind)
         if document["id"] in table.positions:
             raise Duplicate(kind, "id", document["id"])

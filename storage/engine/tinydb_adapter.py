@@ -1,13 +1,13 @@
 """The reader and the writer over one version of the documents. A reader is a TinyDB storage, too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from time import sleep
 from typing import Any, NoReturn, cast
 
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
-from storage.base import Document, StoredDocument
+from storage.base import Document, Duplicate, StoredDocument
 from storage.engine.encoding import decode, encode
 from storage.engine.log import Log
 from storage.engine.versions import META, SLICE, Table, Version, Written
@@ -35,6 +35,8 @@ class TableView(Mapping[str, Document]):
 class View(Storage):
     """A reader of one version, and of the log up to it, which is also a TinyDB storage."""
 
+    is_remote = False
+
     def __init__(self, version: Version, log: Log) -> None:
         self.version, self._log = version, log
 
@@ -51,6 +53,9 @@ class View(Storage):
     def write(self, data: dict[str, dict[str, Any]]) -> NoReturn:
         """Raise RuntimeError: TinyDB would rewrite all documents, and use the positions of deleted ones again."""
         raise RuntimeError("use insert, replace or delete of a writer: TinyDB only reads the store")
+
+    def prefetch(self, kind: str, keys: Collection[str], index: str = "") -> None:
+        """Do nothing: everything is in memory."""
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
@@ -112,11 +117,16 @@ class Transaction(View):
             self._read[kind, position] = StoredDocument(table.documents.get(position), decode)
         return self._read[kind, position]
 
-    def insert(self, kind: str, document: Document) -> None:
-        """Add a document. Raises Duplicate."""
+    def insert(self, kind: str, *documents: Document) -> None:
+        """Add documents, or none. Raises Duplicate."""
         if not kind or kind == META:
             raise ValueError(f"{kind!r} is not a valid kind")
-        self._apply(kind, self.version.table(kind).last + 1, document)
+        for number, document in enumerate(documents):
+            try:
+                self._apply(kind, self.version.table(kind).last + 1, document)
+            except Duplicate:
+                self.delete(kind, *(one["id"] for one in documents[:number]))
+                raise
 
     def replace(self, kind: str, document: Document) -> None:
         """Replace the document with the same id. Raises Missing, Duplicate."""

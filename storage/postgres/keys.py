@@ -30,6 +30,7 @@ class DeclaredIndexes:
     def __init__(self, numbered: Iterable[tuple[int, Index]], stamp: str) -> None:
         self.stamp = stamp
         self._by_name = {(index.kind, index.name): (number, index) for number, index in numbered}
+        self._names = {number: index.name for number, index in self._by_name.values()}
         self._by_kind: dict[str, list[tuple[int, Index]]] = {}
         for number, index in self._by_name.values():
             self._by_kind.setdefault(index.kind, []).append((number, index))
@@ -37,6 +38,10 @@ class DeclaredIndexes:
     def number(self, kind: str, name: str) -> int:
         """Return the number of an index. Raises KeyError if it is not declared."""
         return self._by_name[kind, name][0]
+
+    def name(self, number: int) -> str:
+        """Return the name of an index."""
+        return self._names[number]
 
     def of_kind(self, kind: str) -> list[tuple[int, Index]]:
         """Return the indexes of a kind with their numbers."""

@@ -1,6 +1,6 @@
 """The reader: statements in one read-only transaction, which sees one version of everything."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from storage.base import Document, Missing, StoredDocument
@@ -10,6 +10,8 @@ from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
 
 PAGE = 500  # documents in memory at a time
+
+PREFETCHED = 5_000  # documents that are kept
 
 GET = "SELECT document FROM tinyscim.documents WHERE kind = %s AND id = %s"
 POSITION = "SELECT position FROM tinyscim.documents WHERE kind = %s AND id = %s"
@@ -25,6 +27,12 @@ SELECT e.position, d.document FROM tinyscim.entries e
 JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
 WHERE e.number = %s AND e.key = %s AND e.position > %s ORDER BY e.position LIMIT %s
 """
+GET_ALL = "SELECT id, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%b)"
+LOOKUP_ALL = """
+SELECT e.key, d.document FROM tinyscim.entries e
+JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
+WHERE e.number = %s AND e.key = ANY(%b) ORDER BY e.position LIMIT %s
+"""
 SORTED = """
 SELECT d.document
 FROM (
@@ -39,16 +47,46 @@ ASCENDING, DESCENDING = SORTED.format(order="ASC"), SORTED.format(order="DESC")
 class PostgresReader:
     """Reads what the transaction of a connection sees."""
 
+    is_remote = True
+
     def __init__(self, connection: Connection, indexes: DeclaredIndexes, number: int, version: object) -> None:
         self._connection, self._indexes, self._number, self.version = connection, indexes, number, version
+        self._documents: dict[tuple[str, str], StoredDocument | None] = {}
+        self._lookups: dict[tuple[str, str, str], list[StoredDocument]] = {}
+
+    def prefetch(self, kind: str, keys: Collection[str], index: str = "") -> None:
+        """Read at once what `get` of these ids, or `lookup` of these keys in an index, will return."""
+        if not keys:
+            return
+        if len(self._documents) + len(self._lookups) + len(keys) > PREFETCHED:
+            self._documents.clear()
+            self._lookups.clear()
+        by_bytes = {as_bytes(key): key for key in keys}
+        if index:
+            self._prefetch_lookups(kind, index, by_bytes)
+        else:
+            found = dict(self._rows(GET_ALL, as_bytes(kind), list(by_bytes)))
+            for id, key in by_bytes.items():
+                self._documents[kind, key] = StoredDocument(found[id], decode) if id in found else None
+
+    def _prefetch_lookups(self, kind: str, index: str, keys: dict[bytes, str]) -> None:
+        rows = self._rows(LOOKUP_ALL, as_bytes(kind), self._indexes.number(kind, index), list(keys), PREFETCHED)
+        if len(rows) < PREFETCHED:  # otherwise each is looked up when it is needed
+            self._lookups |= {(kind, index, key): [] for key in keys.values()}
+            for key, raw in rows:
+                self._lookups[kind, index, keys[key]].append(StoredDocument(raw, decode))
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
+        if (kind, id) in self._documents:
+            return self._documents[kind, id]
         row = self._row(GET, as_bytes(kind), as_bytes(id))
         return StoredDocument(row[0], decode) if row else None
 
     def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
         """Yield the documents that have the key in the index, in order of creation."""
+        if (kind, index, key) in self._lookups:
+            return iter(self._lookups[kind, index, key])
         return self._pages(LOOKUP, (as_bytes(kind), self._indexes.number(kind, index), as_bytes(key)))
 
     def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:

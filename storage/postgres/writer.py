@@ -1,7 +1,8 @@
 """The writer: each change is one statement, which checks and changes documents and entries."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from storage.base import Document, Duplicate, Missing, StoredDocument
@@ -11,13 +12,14 @@ from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, Entry, as_bytes
 from storage.postgres.reader import PostgresReader
 
-SLICE = 1_000  # documents that one statement deletes
+SLICE = 1_000  # documents that one statement inserts or deletes
+KNOWN = 0  # stands for the ids among the numbers of indexes
 
-# The new entries of a document, and those of them whose key another document has.
+# The new entries of documents, by their number in the statement, and those whose key another document has.
 _GIVEN = """
 given AS (
-    SELECT * FROM unnest(%(numbers)b::bigint[], %(keys)b::bytea[], %(unique)b::boolean[])
-    AS entry (number, key, is_unique)
+    SELECT * FROM unnest(%(places)b::bigint[], %(numbers)b::bigint[], %(keys)b::bytea[], %(unique)b::boolean[])
+    AS entry (place, number, key, is_unique)
 ),
 taken AS (
     SELECT number, key FROM given
@@ -26,22 +28,26 @@ taken AS (
 """
 INSERT = f"""
 WITH {_GIVEN},
-known AS (SELECT position FROM tinyscim.documents WHERE kind = %(kind)s AND id = %(id)s),
-place AS (
-    INSERT INTO tinyscim.kinds AS kinds (kind, last, count)
-    SELECT %(kind)s, 1, 1 WHERE NOT EXISTS (SELECT FROM taken) AND NOT EXISTS (SELECT FROM known)
-    ON CONFLICT (kind) DO UPDATE SET last = kinds.last + 1, count = kinds.count + 1
-    RETURNING last
+documents AS (SELECT * FROM unnest(%(ids)b::bytea[], %(documents)b::text[]) WITH ORDINALITY AS d (id, document, place)),
+known AS (
+    SELECT id FROM documents
+    WHERE EXISTS (SELECT FROM tinyscim.documents k WHERE kind = %(kind)s AND k.id = documents.id)
 ),
-document AS (
+before AS (
+    INSERT INTO tinyscim.kinds AS kinds (kind, last, count)
+    SELECT %(kind)s, %(size)s, %(size)s WHERE NOT EXISTS (SELECT FROM taken) AND NOT EXISTS (SELECT FROM known)
+    ON CONFLICT (kind) DO UPDATE SET last = kinds.last + %(size)s, count = kinds.count + %(size)s
+    RETURNING last - %(size)s AS position
+),
+inserted AS (
     INSERT INTO tinyscim.documents (kind, position, id, version, document)
-    SELECT %(kind)s, last, %(id)s, %(version)s, %(document)s FROM place
+    SELECT %(kind)s, position + place, id, %(version)s, document FROM documents CROSS JOIN before
 ),
 entered AS (
     INSERT INTO tinyscim.entries (number, key, position, is_unique)
-    SELECT number, key, last, is_unique FROM given CROSS JOIN place
+    SELECT number, key, position + place, is_unique FROM given CROSS JOIN before
 )
-SELECT 0, ''::bytea FROM known UNION ALL SELECT number, key FROM taken
+SELECT {KNOWN}, id FROM known UNION ALL SELECT number, key FROM taken
 """  # noqa: S608  # of constants alone
 REPLACE = f"""
 WITH {_GIVEN},
@@ -83,24 +89,22 @@ class PostgresWriter(PostgresReader):
         super().__init__(connection, indexes, previous, object())
         self._made = number
         self._has_entry = False
-        self._read: dict[tuple[str, str], StoredDocument] = {}  # likely to be replaced
         self.changed = False
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
-        if (kind, id) not in self._read:
-            found = super().get(kind, id)
-            if found is None:
-                return None
-            self._read[kind, id] = found
-        return self._read[kind, id]
+        found = super().get(kind, id)
+        self._documents[kind, id] = found  # likely to be replaced
+        return found
 
-    def insert(self, kind: str, document: Document) -> None:
-        """Add a document. Raises Duplicate."""
-        id = document.get("id")
-        if not isinstance(id, str):
-            raise TypeError(f'a document needs an "id" that is a string, not {id!r}')
-        self._put(INSERT, kind, document, self._indexes.entries(kind, document))
+    def insert(self, kind: str, *documents: Document) -> None:
+        """Add documents, or none. Raises Duplicate."""
+        for start in range(0, len(documents), SLICE):
+            try:
+                self._insert(kind, documents[start : start + SLICE])
+            except Duplicate:
+                self.delete(kind, *(one["id"] for one in documents[:start]))
+                raise
 
     def replace(self, kind: str, document: Document) -> None:
         """Replace the document with the same id. Raises Missing, Duplicate."""
@@ -109,26 +113,25 @@ class PostgresWriter(PostgresReader):
             raise Missing(kind, document["id"])
         had, has = self._indexes.entries(kind, before.data), self._indexes.entries(kind, document)
         gained, lost = {entry: has[entry] for entry in has.keys() - had.keys()}, had.keys() - has.keys()
-        self._put(REPLACE if gained or lost else UPDATE, kind, document, gained, lost)
+        values = self._values(kind, ((0, entry) for entry in gained)) | {
+            "id": as_bytes(document["id"]),
+            "document": encode(document).decode(),
+            "lost_numbers": [entry.number for entry in lost],
+            "lost_keys": [entry.key for entry in lost],
+        }
+        self._put(REPLACE if gained or lost else UPDATE, values, kind, gained)
+        self._forget(kind, [document["id"]])
 
     def delete(self, kind: str, *ids: str) -> None:
         """Delete documents. Raises Missing before any is deleted."""
         for part in list(self._found(kind, ids)):
             lost = [
-                (entry.number, entry.key, position)
+                (position, entry)
                 for position, document in part.values()
                 for entry in self._indexes.entries(kind, document)
             ]
-            numbers, keys, places = zip(*lost, strict=True) if lost else ((), (), ())
-            positions = [position for position, _ in part.values()]
-            self._run(
-                DELETE,
-                {"kind": as_bytes(kind), "positions": positions, "numbers": list(numbers)}
-                | {"keys": list(keys), "places": list(places)},
-            )
-            for id in part:
-                self._read.pop((kind, id), None)
-            self.changed = True
+            self._run(DELETE, self._values(kind, lost) | {"positions": [position for position, _ in part.values()]})
+            self._forget(kind, part)
 
     def append(self, entry: Document) -> None:
         """Append the entry of this transaction to the log. Raises RuntimeError if it has one."""
@@ -137,26 +140,50 @@ class PostgresWriter(PostgresReader):
         log.append(self._connection, self._made, self._number, entry)
         self._has_entry = self.changed = True
 
+    def _insert(self, kind: str, documents: Sequence[Document]) -> None:
+        ids = {as_bytes(document["id"]): document["id"] for document in documents}
+        given: dict[Entry, str] = {}
+        placed: list[tuple[int, Entry]] = []
+        for place, document in enumerate(documents, 1):
+            entries = self._indexes.entries(kind, document)
+            for entry in entries:
+                if entry.is_unique and entry in given:
+                    raise Duplicate(kind, self._indexes.name(entry.number), entries[entry])
+            given |= entries
+            placed += [(place, entry) for entry in entries]
+        if len(ids) < len(documents):
+            raise Duplicate(kind, "id", documents[0]["id"])
+        texts = [encode(document).decode() for document in documents]
+        values = self._values(kind, placed) | {"ids": list(ids), "documents": texts, "size": len(ids)}
+        self._put(INSERT, values, kind, given, ids)
+        self._forget(kind, ids.values())
+
+    def _values(self, kind: str, placed: Iterable[tuple[int, Entry]]) -> dict[str, Any]:
+        """Return the parameters for entries, each with a number of its document."""
+        rows = [(place, *entry) for place, entry in placed]
+        names = "places", "numbers", "keys", "unique"
+        columns = map(list, zip(*rows, strict=True)) if rows else ([], [], [], [])
+        return {"kind": as_bytes(kind), "version": self._made, **dict(zip(names, columns, strict=True))}
+
     def _put(
-        self, statement: str, kind: str, document: Document, gained: dict[Entry, str], lost: Collection[Entry] = ()
+        self,
+        statement: str,
+        values: dict[str, Any],
+        kind: str,
+        given: Mapping[Entry, str],
+        ids: Mapping[bytes, str] = MappingProxyType({}),
     ) -> None:
-        values = {
-            "kind": as_bytes(kind),
-            "id": as_bytes(document["id"]),
-            "version": self._made,
-            "document": encode(document).decode(),
-            "numbers": [entry.number for entry in gained],
-            "keys": [entry.key for entry in gained],
-            "unique": [entry.is_unique for entry in gained],
-            "lost_numbers": [entry.number for entry in lost],
-            "lost_keys": [entry.key for entry in lost],
-        }
-        taken = self._run(statement, values)
-        if taken is not None:
-            names = {number: index.name for number, index in self._indexes.of_kind(kind)}
-            keys = {(entry.number, entry.key): (names[entry.number], text) for entry, text in gained.items()}
-            raise Duplicate(kind, *keys.get(taken, ("id", document["id"])))
-        self._read.pop((kind, document["id"]), None)
+        """Run a statement that returns what is taken. Raises Duplicate."""
+        if taken := self._run(statement, values):
+            number, key = taken
+            if number == KNOWN:
+                raise Duplicate(kind, "id", ids[key])
+            raise Duplicate(kind, self._indexes.name(number), given[Entry(number, key, is_unique=True)])
+
+    def _forget(self, kind: str, ids: Iterable[str]) -> None:
+        for id in ids:
+            self._documents.pop((kind, id), None)
+        self._lookups.clear()
         self.changed = True
 
     def _found(self, kind: str, ids: Iterable[str]) -> Iterator[dict[str, tuple[int, Document]]]:
