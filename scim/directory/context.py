@@ -1,12 +1,12 @@
 """The sources of derived attributes: a reader, the registry, URLs, and what is known about groups."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from typing import TypeVar
 
 from scim.directory import memberships
 from scim.filters import remember_last
-from scim.schema.resource_types import GROUP, Registry, ResourceType
+from scim.schema.resource_types import GROUP, MEMBERSHIP, Registry, ResourceType
 from storage.base import Document, Reader
 
 ResourceUrl = Callable[[ResourceType, str], str]
@@ -52,6 +52,19 @@ class ReadContext:
             if type and stored:
                 return type, stored.data
         return None
+
+    def prefetch_all(self, types: Iterable[str], ids: Collection[str]) -> None:
+        """Read ahead what `find` of these ids returns."""
+        for name in types:
+            if name in self.registry.types and self.reader.is_remote:
+                self.reader.prefetch(name, ids)
+
+    def prefetch_groups(self, members: Collection[str]) -> None:
+        """Read ahead the groups of these members, and the groups that contain those."""
+        self.reader.prefetch(MEMBERSHIP, members, "member")
+        groups = {group for member in members for group in self.parents(member)}
+        self.reader.prefetch(MEMBERSHIP, groups - self.groups.parents.keys(), "member")
+        self.reader.prefetch(GROUP, groups - self.groups.names.keys())
 
     @cached_property
     def groups_of(self) -> Callable[[str], dict[str, int]]:

@@ -21,7 +21,9 @@ def delete_resource(
 
 def remove_references(writer: Writer, registry: Registry, indexes: Indexes, type: ResourceType, id: str) -> None:
     """Remove the id from groups and from attributes such as manager."""
-    for group_id in memberships.remove_references(writer, id):
+    groups = memberships.remove_references(writer, id)
+    writer.prefetch(GROUP, groups)
+    for group_id in groups:
         group = writer.get(GROUP, group_id)
         if group:
             save(writer, registry.types[GROUP], group.data, group.data, members_changed=True)

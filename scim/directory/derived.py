@@ -3,7 +3,7 @@
 They are not stored, so they are never stale. The derived attributes of a type are determined once.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -36,6 +36,9 @@ class DerivedAttribute:
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         """Yield the elements of the attribute's value; a single-valued attribute has one."""
         raise NotImplementedError
+
+    def prefetch(self, context: ReadContext, documents: Sequence[Document]) -> None:
+        """Read ahead what the elements of some documents need."""
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         """Return a container of the elements' `value`s, without deriving the elements."""
@@ -75,7 +78,13 @@ class _Reference(DerivedAttribute):
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (self.element(context, stored) for stored in self.read(document))
 
+    def prefetch(self, context: ReadContext, documents: Sequence[Document]) -> None:
+        context.prefetch_all(self.attribute.refers_to, {id for document in documents for id in self._ids(document)})
+
     def values(self, context: ReadContext, document: Document) -> Container[str]:
+        return self._ids(document)
+
+    def _ids(self, document: Document) -> set[str]:
         return {value for stored in self.read(document) if isinstance(value := stored.get("value"), str)}
 
     def element(self, context: ReadContext, stored: Element) -> Element:
@@ -109,7 +118,9 @@ class _Members(DerivedAttribute):
     shown_if_empty = True  # clients compare them with their own: authentik does not if they are absent
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
-        return (self.element(context, one) for one in memberships.of_group(context.reader, document["id"]))
+        for members in memberships.parts(memberships.of_group(context.reader, document["id"])):
+            context.prefetch_all(self.attribute.refers_to, [one["member"] for one in members])
+            yield from (self.element(context, one) for one in members)
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return memberships.Values(context.reader, document["id"])
@@ -138,6 +149,9 @@ class _Groups(DerivedAttribute):
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return (_group(context, id, distance) for id, distance in context.groups_of(document["id"]).items())
 
+    def prefetch(self, context: ReadContext, documents: Sequence[Document]) -> None:
+        context.prefetch_groups([document["id"] for document in documents])
+
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return context.groups_of(document["id"])
 
@@ -152,6 +166,9 @@ class _Roles(DerivedAttribute):
 
     def elements(self, context: ReadContext, document: Document) -> Iterator[Element]:
         return iter(roles.of_user(context, document))
+
+    def prefetch(self, context: ReadContext, documents: Sequence[Document]) -> None:
+        context.prefetch_groups([document["id"] for document in documents])
 
     def values(self, context: ReadContext, document: Document) -> Container[str]:
         return {fold(value) for one in self.elements(context, document) if isinstance(value := one.get("value"), str)}
@@ -220,5 +237,8 @@ def _group(context: ReadContext, id: str, distance: int) -> Element:
 
 def _in_order(reader: Reader, type: ResourceType, ids: Iterable[str]) -> list[StoredDocument]:
     """Return the existing documents among these ids, in order of creation."""
-    found = {reader.position(type.name, id): stored for id in ids if (stored := reader.get(type.name, id))}
+    found: dict[int, StoredDocument] = {}
+    for part in memberships.parts(ids):
+        reader.prefetch(type.name, part)
+        found |= {reader.position(type.name, id): stored for id in part if (stored := reader.get(type.name, id))}
     return [found[position] for position in sorted(found)]

@@ -1,9 +1,10 @@
 """Group memberships. Each is a document, so joining a large group costs no more than joining a small one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from scim.budget import Budget
 from scim.errors import Mutability
@@ -22,7 +23,11 @@ INDEXES = (
 
 _NO_BUDGET = Budget(0, "")  # for changes that need no filter
 
+_PART = 250
 LISTED = 1_000  # members that an event names; the rest are only counted
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -45,6 +50,13 @@ class MembershipChanges:
         self.count += 1
         if len(members) < LISTED:
             members.append(member)
+
+
+def parts(items: Iterable[T]) -> Iterator[list[T]]:
+    """Yield the items in lists of a few hundred, for which a store can be asked at once."""
+    rest = iter(items)
+    while part := list(islice(rest, _PART)):
+        yield part
 
 
 def of_group(reader: Reader, group: str) -> Iterable[Document]:
@@ -99,6 +111,11 @@ def split(type: ResourceType, operations: list[Operation]) -> tuple[list[Operati
     return own, members
 
 
+def add_members(writer: Writer, group: str, elements: Iterable[Element]) -> MembershipChanges:
+    """Add members to the group."""
+    return _Group(writer, group).add(elements)
+
+
 def set_members(writer: Writer, group: str, elements: Iterable[Element]) -> MembershipChanges:
     """Make these the members of the group."""
     return _Group(writer, group).set_members(elements)
@@ -131,11 +148,10 @@ def apply(
 
 def remove_references(writer: Writer, id: str) -> list[str]:
     """Remove an id from every group, and all members from it; return the groups that it was a member of."""
-    groups = [membership["group"] for membership in of_member(writer, id)]
-    for group in groups:
-        _Group(writer, group).remove(id)
+    left = list(of_member(writer, id))
+    writer.delete(MEMBERSHIP, *(membership["id"] for membership in left))
     set_members(writer, id, [])
-    return groups
+    return [membership["group"] for membership in left]
 
 
 class _Group:
@@ -148,9 +164,7 @@ class _Group:
     def set_members(self, elements: Iterable[Element]) -> MembershipChanges:
         new = {element["value"]: element for element in elements if "value" in element}
         self._remove([one for one in of_group(self._writer, self._id) if one["member"] not in new])
-        for element in new.values():
-            self.add(element)
-        return self.changes
+        return self.add(new.values())
 
     def apply(self, operation: Operation, make_missing_element: MakeMissingElement) -> None:
         if operation.filter is not None:
@@ -158,8 +172,7 @@ class _Group:
         elif operation.target.sub is not None:
             raise Mutability(f"{operation.target} is immutable: add and remove members as a whole.")
         elif operation.op == "add":
-            for element in operation.value:
-                self.add(element)
+            self.add(operation.value)
         else:
             self.set_members([] if operation.op == "remove" else operation.value)
 
@@ -175,7 +188,7 @@ class _Group:
         elif operation.op != "remove":
             element = make_missing_element(attribute, filter, operation.target.sub, operation.value)
             matches = partial(self._would_match, attribute, filter)
-            self.add(filled_element(operation.target, element, matches))
+            self.add([filled_element(operation.target, element, matches)])
 
     def _selected(self, attribute: Attribute, filter: Filter) -> list[str]:
         """Return the members that a filter selects; a member named by its value is looked up."""
@@ -203,12 +216,19 @@ class _Group:
     def _would_match(self, attribute: Attribute, filter: Filter, element: Element) -> bool:
         return "value" in element and bool(self._matching(attribute, filter, [self._membership(element)]))
 
-    def add(self, element: Mapping[str, Any]) -> None:
-        member = element.get("value")
-        if not member or has(self._writer, self._id, member):
-            return
-        self._writer.insert(MEMBERSHIP, self._membership(element))
-        self.changes.note_joined(member)
+    def add(self, elements: Iterable[Mapping[str, Any]]) -> MembershipChanges:
+        """Add the elements that are not members yet."""
+        wanted: dict[str, Document] = {}
+        for element in elements:
+            if element.get("value"):
+                wanted.setdefault(element["value"], self._membership(element))
+        for part in parts(wanted.values()):
+            self._writer.prefetch(MEMBERSHIP, [membership["id"] for membership in part])
+            new = [membership for membership in part if self._writer.get(MEMBERSHIP, membership["id"]) is None]
+            self._writer.insert(MEMBERSHIP, *new)
+            for membership in new:
+                self.changes.note_joined(membership["member"])
+        return self.changes
 
     def _membership(self, element: Mapping[str, Any]) -> Document:
         member, type = element["value"], {"type": element["type"]} if element.get("type") else {}

@@ -1,6 +1,6 @@
 """Adds derived attributes to stored resources and to filters, and removes them before a write."""
 
-from collections.abc import Container, Iterable, Sized
+from collections.abc import Container, Iterable, Sequence, Sized
 from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any
@@ -28,6 +28,12 @@ class Relations(ReadContext):
     def wanted_attributes(self, type: ResourceType, wanted: AttributeSelection) -> tuple[DerivedAttribute, ...]:
         """Return the selected derived attributes of a type, for `complete`."""
         return _wanted(type, self.registry, wanted)
+
+    def prefetch(self, documents: Sequence[Document], wanted: Iterable[DerivedAttribute]) -> None:
+        """Read ahead what the derived attributes of some documents need, if that saves round trips."""
+        if self.reader.is_remote:
+            for derived in wanted:
+                derived.prefetch(self, documents)
 
     def complete(self, document: Document, wanted: Iterable[DerivedAttribute]) -> Document:
         """Return the resource with these derived attributes added."""

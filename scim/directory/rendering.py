@@ -1,12 +1,14 @@
 """Renders resources as JSON text and caches the text until the store changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from threading import Lock
 from typing import NamedTuple
 
 import orjson
 
 from scim.directory.context import GroupCache, ResourceUrl
+from scim.directory.memberships import parts
 from scim.directory.relations import Relations
 from scim.protocol.leniency import Leniency
 from scim.protocol.preconditions import version_of
@@ -83,6 +85,7 @@ class ResourceRenderer:
         """Render a resource without the cache."""
         selection = projection.bind(type, self._leniency)
         derived = self.relations.wanted_attributes(type, selection)
+        self.relations.prefetch([document], derived)
         body = selection.project(self.relations.complete(document, derived))
         body |= {one.name: [] for one in derived if one.shown_if_empty and one.name not in body}
         # A copy, since orjson's own buffer has 8 KB or more to spare.
@@ -97,12 +100,22 @@ class ResourceRenderer:
 
     def texts(self, type: ResourceType, found: Iterable[StoredDocument], projection: Projection) -> list[bytes]:
         """Render several stored resources of a type."""
-        if projection != DEFAULT_PROJECTION:
-            return [self.render(type, stored.data, projection).text for stored in found]
-        return [self._cached(type, stored).text for stored in found]
+        return list(chain.from_iterable(self._texts(type, part, projection) for part in parts(found)))
+
+    def _texts(self, type: ResourceType, found: list[StoredDocument], projection: Projection) -> Iterator[bytes]:
+        is_default = projection == DEFAULT_PROJECTION
+        if self.relations.reader.is_remote:
+            new = (stored for stored in found if not (is_default and self._cache.get(self._key(type, stored))))
+            derived = self.relations.wanted_attributes(type, projection.bind(type, self._leniency))
+            self.relations.prefetch([stored.data for stored in new], derived)
+        for stored in found:
+            yield (self._cached(type, stored) if is_default else self.render(type, stored.data, projection)).text
+
+    def _key(self, type: ResourceType, stored: StoredDocument) -> CacheKey:
+        return self._base_url, type.name, stored.raw
 
     def _cached(self, type: ResourceType, stored: StoredDocument) -> RenderedResource:
-        key = self._base_url, type.name, stored.raw
+        key = self._key(type, stored)
         rendered = self._cache.get(key)
         if rendered is None:
             rendered = self.render(type, stored.data, DEFAULT_PROJECTION)

@@ -84,7 +84,7 @@ class Resources:
         with self._writing() as writer:
             writer.insert(type.name, document)
             disabled.track(writer, document["id"], None, document)
-            changes = memberships.set_members(writer, document["id"], joining)
+            changes = memberships.add_members(writer, document["id"], joining)
             return self._result(writer, type, None, document, unknown, changes)
 
     def get(
@@ -246,6 +246,7 @@ class Resources:
             return ()
         kinds = self.registry.types[GROUP].attribute(None, MEMBERS).refers_to
         relations = self._relations(reader)
+        relations.prefetch_all(kinds, ids)
         return tuple(found[1] if (found := relations.find(kinds, id)) else {"id": id} for id in ids)
 
     def _strip_derived(self, type: ResourceType, document: Document) -> tuple[Document, list[dict[str, Any]]]:

@@ -2,13 +2,16 @@
 
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 from scim.budget import Budget
 from scim.directory.index_lookup import exact_index_lookup, index_candidates
 from scim.directory.indexes import Indexes
+from scim.directory.memberships import parts
 from scim.directory.relations import Relations
 from scim.errors import InvalidValue, shorten
 from scim.filters import FindDerived, compile_filter, read_values
@@ -157,9 +160,7 @@ class Search:
             for stored in self._in_slices(found):
                 document = stored.data
                 if matches(document):
-                    hit = _Hit(place, type, document["id"], key(document))
-                    if not after or self._position(hit) > after:
-                        yield hit
+                    yield _Hit(place, type, document["id"], key(document))
 
     def _in_slices(self, found: Iterable[StoredDocument]) -> Iterator[StoredDocument]:
         """Yield the documents, and let other threads run after each slice of work.
@@ -183,7 +184,12 @@ class Search:
         derived = self._derived[type.name]
         matches = compile_filter(tree, type, derived, lenient=len(self._types) > 1, budget=self._budget)
         found = index_candidates(tree, type, self._reader, self._indexes.by_type[type.name], derived)
-        return (self._reader.scan(type.name, after=after) if found is None else found), matches
+        if found is None:
+            return self._reader.scan(type.name, after=after), matches
+        return filter(partial(self._is_after, type, after), found) if after else found, matches
+
+    def _is_after(self, type: ResourceType, position: int, stored: StoredDocument) -> bool:
+        return self._reader.position(type.name, stored.data["id"]) > position
 
     def _position(self, hit: _Hit) -> int:
         return self._reader.position(hit.type.name, hit.id)
@@ -191,9 +197,13 @@ class Search:
     def _by_type(self, hits: list[_Hit]) -> list[tuple[ResourceType, list[StoredDocument]]]:
         """Return the documents of a page, which the hits do not keep: there may be many more hits."""
         return [
-            (type, [found for hit in those if (found := self._reader.get(type.name, hit.id))])
+            (type, [found for part in parts(those) for found in self._read(type, part)])
             for type, those in groupby(hits, lambda hit: hit.type)
         ]
+
+    def _read(self, type: ResourceType, hits: list[_Hit]) -> Iterable[StoredDocument]:
+        self._reader.prefetch(type.name, [hit.id for hit in hits])
+        return filter(None, (self._reader.get(type.name, hit.id) for hit in hits))
 
     def _counted(self, hits: Iterable[_Hit]) -> Iterator[_Hit]:
         """Yield the matching resources, and set `_matches` to their number."""
@@ -203,7 +213,9 @@ class Search:
     def _sorted(self, hits: Iterable[_Hit], limit: int) -> list[_Hit]:
         """Return the first resources by the sort key. Equal keys are in order of creation in both directions."""
         if self._query.sort_by is None:
-            return list(hits)
+            page = list(islice(hits, limit))
+            deque(hits, maxlen=0)  # only counted
+            return page
         if limit > _HEAP_LIMIT:
             return sorted(hits, key=_key_of, reverse=self._query.descending)
         first = heapq.nlargest if self._query.descending else heapq.nsmallest

@@ -13,8 +13,7 @@ PAGE = 500  # documents in memory at a time
 
 PREFETCHED = 5_000  # documents that are kept
 
-GET = "SELECT document FROM tinyscim.documents WHERE kind = %s AND id = %s"
-POSITION = "SELECT position FROM tinyscim.documents WHERE kind = %s AND id = %s"
+GET = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = %s"
 COUNT = "SELECT count FROM tinyscim.kinds WHERE kind = %s"
 LAST = "SELECT last, count FROM tinyscim.kinds WHERE kind = %s"
 SCAN = """
@@ -27,7 +26,7 @@ SELECT e.position, d.document FROM tinyscim.entries e
 JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
 WHERE e.number = %s AND e.key = %s AND e.position > %s ORDER BY e.position LIMIT %s
 """
-GET_ALL = "SELECT id, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%b)"
+GET_ALL = "SELECT id, position, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%b)"
 LOOKUP_ALL = """
 SELECT e.key, d.document FROM tinyscim.entries e
 JOIN tinyscim.documents d ON d.kind = %s AND d.position = e.position
@@ -51,23 +50,27 @@ class PostgresReader:
 
     def __init__(self, connection: Connection, indexes: DeclaredIndexes, number: int, version: object) -> None:
         self._connection, self._indexes, self._number, self.version = connection, indexes, number, version
-        self._documents: dict[tuple[str, str], StoredDocument | None] = {}
+        self._documents: dict[tuple[str, str], tuple[int, StoredDocument] | None] = {}
         self._lookups: dict[tuple[str, str, str], list[StoredDocument]] = {}
 
     def prefetch(self, kind: str, keys: Collection[str], index: str = "") -> None:
         """Read at once what `get` of these ids, or `lookup` of these keys in an index, will return."""
-        if not keys:
-            return
         if len(self._documents) + len(self._lookups) + len(keys) > PREFETCHED:
             self._documents.clear()
             self._lookups.clear()
-        by_bytes = {as_bytes(key): key for key in keys}
         if index:
-            self._prefetch_lookups(kind, index, by_bytes)
+            wanted = {as_bytes(key): key for key in keys if (kind, index, key) not in self._lookups}
+            if wanted:
+                self._prefetch_lookups(kind, index, wanted)
         else:
-            found = dict(self._rows(GET_ALL, as_bytes(kind), list(by_bytes)))
-            for id, key in by_bytes.items():
-                self._documents[kind, key] = StoredDocument(found[id], decode) if id in found else None
+            wanted = {as_bytes(key): key for key in keys if (kind, key) not in self._documents}
+            if wanted:
+                self._prefetch_documents(kind, wanted)
+
+    def _prefetch_documents(self, kind: str, ids: dict[bytes, str]) -> None:
+        self._documents |= {(kind, id): None for id in ids.values()}
+        for id, position, raw in self._rows(GET_ALL, as_bytes(kind), list(ids)):
+            self._documents[kind, ids[id]] = position, StoredDocument(raw, decode)
 
     def _prefetch_lookups(self, kind: str, index: str, keys: dict[bytes, str]) -> None:
         rows = self._rows(LOOKUP_ALL, as_bytes(kind), self._indexes.number(kind, index), list(keys), PREFETCHED)
@@ -78,10 +81,8 @@ class PostgresReader:
 
     def get(self, kind: str, id: str) -> StoredDocument | None:
         """Return the document, or None."""
-        if (kind, id) in self._documents:
-            return self._documents[kind, id]
-        row = self._row(GET, as_bytes(kind), as_bytes(id))
-        return StoredDocument(row[0], decode) if row else None
+        found = self._find(kind, id)
+        return found[1] if found else None
 
     def lookup(self, kind: str, index: str, key: str) -> Iterator[StoredDocument]:
         """Yield the documents that have the key in the index, in order of creation."""
@@ -115,10 +116,10 @@ class PostgresReader:
 
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation. Raises Missing."""
-        row = self._row(POSITION, as_bytes(kind), as_bytes(id))
-        if row is None:
+        found = self._find(kind, id)
+        if found is None:
             raise Missing(kind, id)
-        return int(row[0])
+        return found[0]
 
     def count(self, kind: str) -> int:
         """Return how many documents of the kind there are."""
@@ -133,6 +134,15 @@ class PostgresReader:
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
         """Yield the entries of the log after a cursor, each with the cursor after it. Raises Expired, ValueError."""
         return log.entries(self._connection, after, self._number)
+
+    def _find(self, kind: str, id: str) -> tuple[int, StoredDocument] | None:
+        """Return the position and the document of an id, or None. A writer is likely to read it again."""
+        if (kind, id) not in self._documents:
+            if len(self._documents) >= PREFETCHED:
+                self._documents.clear()
+            row = self._row(GET, as_bytes(kind), as_bytes(id))
+            self._documents[kind, id] = (row[0], StoredDocument(row[1], decode)) if row else None
+        return self._documents[kind, id]
 
     def _skipped(self, kind: str, after: int, offset: int) -> int:
         """Return the position after which the rest begins if documents are skipped."""

@@ -5,7 +5,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from storage.base import Document, Duplicate, Missing, StoredDocument
+from storage.base import Document, Duplicate, Missing
 from storage.engine.encoding import decode, encode
 from storage.postgres import log
 from storage.postgres.connections import Connection
@@ -91,12 +91,6 @@ class PostgresWriter(PostgresReader):
         self._has_entry = False
         self.changed = False
 
-    def get(self, kind: str, id: str) -> StoredDocument | None:
-        """Return the document, or None."""
-        found = super().get(kind, id)
-        self._documents[kind, id] = found  # likely to be replaced
-        return found
-
     def insert(self, kind: str, *documents: Document) -> None:
         """Add documents, or none. Raises Duplicate."""
         for start in range(0, len(documents), SLICE):
@@ -141,18 +135,19 @@ class PostgresWriter(PostgresReader):
         self._has_entry = self.changed = True
 
     def _insert(self, kind: str, documents: Sequence[Document]) -> None:
-        ids = {as_bytes(document["id"]): document["id"] for document in documents}
+        ids: dict[bytes, str] = {}
         given: dict[Entry, str] = {}
         placed: list[tuple[int, Entry]] = []
         for place, document in enumerate(documents, 1):
-            entries = self._indexes.entries(kind, document)
+            id, entries = document["id"], self._indexes.entries(kind, document)
+            ids[as_bytes(id)] = id
+            if len(ids) < place:
+                raise Duplicate(kind, "id", id)
             for entry in entries:
                 if entry.is_unique and entry in given:
                     raise Duplicate(kind, self._indexes.name(entry.number), entries[entry])
             given |= entries
             placed += [(place, entry) for entry in entries]
-        if len(ids) < len(documents):
-            raise Duplicate(kind, "id", documents[0]["id"])
         texts = [encode(document).decode() for document in documents]
         values = self._values(kind, placed) | {"ids": list(ids), "documents": texts, "size": len(ids)}
         self._put(INSERT, values, kind, given, ids)
