@@ -103,8 +103,9 @@ def canonicalise(
         elif attribute.name in result:
             raise InvalidSyntax(f"{prefix}{attribute.name} appears twice.")
         elif _is_stored(attribute):
-            value = canonical_value(attribute, value, f"{prefix}{key}.", unknown)
-            if nulls or not is_unassigned(value):
+            if isinstance(value, dict | list):
+                value = canonical_value(attribute, value, f"{prefix}{key}.", unknown)
+            if value or nulls or not is_unassigned(value):
                 result[attribute.name] = value
     return result
 

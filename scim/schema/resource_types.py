@@ -81,7 +81,7 @@ class ResourceType:
 
     def urn(self, text: str) -> str | None:
         """Return the URN of this type that equals the text, ignoring case, or None."""
-        return self._urns.get(fold(text)) if len(text) <= LONGEST_NAME else None
+        return self._urns.get(fold(text)) if ":" in text and len(text) <= LONGEST_NAME else None
 
     def resolve(self, name: str) -> Target | None:
         """Return the target of a name in the notation of RFC 7644 section 3.10, or None.

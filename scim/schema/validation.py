@@ -24,11 +24,11 @@ def load_resource(type: ResourceType, body: Mapping[str, Any]) -> tuple[Document
     left out. Raises InvalidValue, InvalidSyntax.
     """
     unknown: list[str] = []
-    core = {key: value for key, value in body.items() if not type.urn(key)}
-    canonical = canonicalise(type.by_name, core, "", unknown)
-    for key, value in body.items():
-        urn = type.urn(key)
-        if urn and urn != type.schema.id and value is not None:
+    urns = {key: urn for key in body if (urn := type.urn(key))}
+    canonical = canonicalise(type.by_name, {key: body[key] for key in body if key not in urns}, "", unknown)
+    for key, urn in urns.items():
+        value = body[key]
+        if urn != type.schema.id and value is not None:
             names = type.schemas[urn].by_name
             canonical[urn] = canonicalise(names, value, f"{urn}:", unknown) if isinstance(value, dict) else value
     try:
