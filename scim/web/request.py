@@ -86,17 +86,6 @@ class Request(flask.Request):
         base_path = self.service.startup_config.server.base_path
         return self.path == base_path or self.path.startswith(f"{base_path}/")
 
-    @cached_property
-    def shown_path(self) -> str:
-        """Return the path as logs have it."""
-        return cut(self.path, 500)
-
-    @cached_property
-    def client_request_id(self) -> str:
-        """Return the client's own id of the request as logs have it, or ""."""
-        sent = self.headers.get("client-request-id")
-        return cut(sent, 100) if sent else ""
-
     @property
     def parameters(self) -> dict[str, str]:
         """The parameters of the URL. Raises InvalidValue if one is given twice."""
@@ -153,35 +142,21 @@ class Request(flask.Request):
     def report(self, response: Response) -> None:
         """Log the request and, if it is one of SCIM, emit its event."""
         status = response.status_code
-        self._log(status)
+        event = self.event(status, response.get_json(silent=True) if status >= 400 else None)
+        _log(event)
         if self.is_scim and not self.asks_for_renewal:
-            self.service.emit_event(self.event(status, response.get_json(silent=True) if status >= 400 else None))
-
-    def _log(self, status: int) -> None:
-        """Log one line, without query, body or token: filters and bodies are about people."""
-        request_log.info(
-            _LINE,
-            {
-                "request": self.id,
-                "client": _Quoted(self.client_request_id or "-"),
-                "method": self.method if self.method.isalpha() else "-",
-                "path": _Quoted(self.shown_path),
-                "status": status,
-                "ms": round(self.milliseconds, 1),
-                "by": _Quoted(self.token_name) if self.token else "-",
-            },
-        )
+            self.service.emit_event(event)
 
     def event(self, status: int, response: Any, **operation: Any) -> Event:
         """Return an event about this request, or about an operation in it, whose own fields are given."""
-        parameters = self.args if self.query_string else {}
+        parameters, sent_id = self.args if self.query_string else {}, self.headers.get("client-request-id")
         event = Event(
             self.method,
-            self.shown_path,
+            cut(self.path, 500),
             status,
             milliseconds=self.milliseconds,
             request_id=self.id,
-            client_request_id=self.client_request_id,
+            client_request_id=cut(sent_id, 100) if sent_id else "",
             token=self.token_name,
             query=parameters,
             outcome=self.write_result,
@@ -221,6 +196,22 @@ class Request(flask.Request):
 
     def _has_more(self) -> bool:
         return bool(self.environ["wsgi.input"].read(1))
+
+
+def _log(event: Event) -> None:
+    """Log one line, without query, body or token: filters and bodies are about people."""
+    request_log.info(
+        _LINE,
+        {
+            "request": event.request_id,
+            "client": _Quoted(event.client_request_id or "-"),
+            "method": event.method if event.method.isalpha() else "-",
+            "path": _Quoted(event.path),
+            "status": event.status,
+            "ms": round(event.milliseconds, 1),
+            "by": _Quoted(event.token) if event.token else "-",
+        },
+    )
 
 
 request = cast(Request, flask.request)
