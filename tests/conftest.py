@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app import create_app
 from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.support.scim_client import BASE_PATH, Scim, in_process
 from tests.support.serving import serving
+from tests.support.url_rules import CompiledOnce
+
+Flask.url_rule_class = CompiledOnce
 
 
 @pytest.fixture(scope="session")

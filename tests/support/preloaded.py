@@ -8,6 +8,7 @@ itself, resource limits or terminals starts Python instead.
 import atexit
 import contextlib
 import functools
+import gc
 import json
 import os
 import runpy
@@ -50,6 +51,7 @@ def preloaded() -> tuple[str, ...]:
 
 def serve(address: str) -> None:
     """Fork a program for each client until stdin is closed; return in the program's own process when it has run."""
+    gc.freeze()  # so that a collection copies no memory that the programs share
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(100)
