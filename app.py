@@ -218,7 +218,8 @@ def _service(settings: Config, store: Store | None, own: ServiceFiles) -> Servic
 def _token_endpoint(service: Service, failures: Path | None = None, keys: Path | None = None) -> TokenEndpoint:
     throttle = Throttle(path=failures, shares_limit=False)
     used = SharedIds(lambda: service.state("assertions"), MAX_LIFETIME + SKEW)
-    return TokenEndpoint(throttle, KeyCache(keys), used)
+    waiters = max(0, service.startup_config.server.threads - 2)  # beside the request that fetches, one thread is free
+    return TokenEndpoint(throttle, KeyCache(keys, waiters=waiters), used)
 
 
 def _install_metrics(app: Flask, last_backup: Path | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
 from fileio.atomic import make_folder, open_to_read, replace_atomically
@@ -25,6 +25,8 @@ PAUSE = 60.0  # seconds between two fetches from one URL
 STALE = 86_400.0  # seconds after which keys are fetched again when they are needed, as one may have been withdrawn
 TIMEOUT = 5.0  # seconds from looking up the host's name to the last byte
 MAX_BYTES = 500_000
+_FETCHING = "another request is fetching them"
+_POLL_INTERVAL = 0.05  # seconds
 _MIN_RSA_CHARACTERS = 342  # of a modulus of 2,048 bits in base64
 
 Jwk = Mapping[str, Any]
@@ -54,19 +56,21 @@ class KeyCache:
     """The keys of issuers; without a path, of this process alone.
 
     Keys are fetched if an unknown one is needed, at most once a minute, and once a day. If that fails, the cached ones
-    go on serving.
+    go on serving. While another request fetches them, at most `waiters` requests of this process wait for it.
     """
 
-    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.time, waiters: int = 0) -> None:
         self._path, self._clock = path, clock
         self._cached: dict[str, Cached] = {}
-        self._lock = Lock()
+        self._lock, self._waiters = Lock(), Semaphore(waiters)
 
     def find(self, url: str, id: str) -> Jwk:
         """Return the key with an id. Raises UnknownKey, or FetchError if the keys are not up to date."""
         cached = self._read().get(url, Cached())
         if id not in cached.keys or not 0 <= self._clock() - cached.fetched <= STALE:
             cached = self.refresh(url)
+        if id not in cached.keys and cached.problem == _FETCHING:
+            cached = self._awaited(url, cached)
         if id in cached.keys:
             return cached.keys[id]
         reason = f"its key is not among the {len(cached.keys)} keys of {url}"
@@ -83,7 +87,7 @@ class KeyCache:
             cached, now = self._read().get(url, Cached()), self._clock()
             if 0 <= now - cached.attempted < PAUSE:
                 return cached
-            self._write(url, replace(cached, attempted=now, problem="another request is fetching them"))
+            self._write(url, replace(cached, attempted=now, problem=_FETCHING))
         try:
             keys = fetch(url)
             now = self._clock()
@@ -94,6 +98,22 @@ class KeyCache:
         with self._locked():
             self._write(url, cached)
         return cached
+
+    def _awaited(self, url: str, cached: Cached) -> Cached:
+        """Wait until another request, maybe of another worker, has fetched the keys, and return them.
+
+        Return what is known at once if too many requests wait, and after `TIMEOUT` if that request has not ended.
+        """
+        if not self._waiters.acquire(blocking=False):
+            return cached
+        try:
+            end = time.monotonic() + TIMEOUT
+            while cached.problem == _FETCHING and time.monotonic() < end:
+                time.sleep(_POLL_INTERVAL)
+                cached = self._read().get(url, cached)
+            return cached
+        finally:
+            self._waiters.release()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

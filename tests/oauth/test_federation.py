@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from base64 import urlsafe_b64encode
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -225,3 +226,30 @@ def test_the_metadata_lists_the_algorithms(service):
     found = body["token_endpoint_auth_signing_alg_values_supported"]
     assert "RS256" in found
     assert not {"none", "HS256"} & set(found)
+
+
+def test_parallel_sign_ins_wait_for_the_first_fetch_of_the_keys_but_leave_a_thread_free(issuer):
+    service = OAuthService(issuer.client(), server={"threads": 3})
+    issuer.asked.clear()
+    issuer.may_answer.clear()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(service.ask, issuer.form())
+        assert issuer.asked.wait(10)
+        others = [pool.submit(service.ask, issuer.form()) for _ in range(2)]
+        refused, waiting = wait(others, 10, FIRST_COMPLETED)
+        issuer.may_answer.set()
+    assert [one.result().status_code for one in refused] == [503]
+    assert [one.result().status_code for one in (first, *waiting)] == [200, 200]
+
+
+def test_a_sign_in_waits_for_another_worker_that_fetches_the_keys(issuer, tmp_path):
+    workers = [OAuthService(issuer.client(), folder=tmp_path) for _ in range(2)]
+    issuer.asked.clear()
+    issuer.may_answer.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(workers[0].ask, issuer.form())
+        assert issuer.asked.wait(10)
+        second = pool.submit(workers[1].ask, issuer.form())
+        assert not wait([second], 0.2).done
+        issuer.may_answer.set()
+    assert [first.result().status_code, second.result().status_code] == [200, 200]
