@@ -56,7 +56,16 @@ WORKLOAD_IDENTITY = "Workload Identity Federation"
 SELECT_WORKLOAD_IDENTITY = "Select Workload Identity"
 TOKEN_ENDPOINT = "OAuth token endpoint"  # noqa: S105  # a label
 CLIENT_ID = "Client ID"
-CLIENT_SECRET = "Client secret"  # noqa: S105  # a label
+CLIENT_SECRET = "Client Secret"  # noqa: S105  # a label
+
+# The fields of a workload identity: Entra shows the first four and asks for the others, with names of their own.
+ISSUER = "Issuer (iss)"
+JWKS_URL = "JWKS URL"
+SUBJECT = "Subject (sub)"
+AUDIENCE = "Audience (aud)"
+CLIENT_IDENTIFIER = "Client Identifier"
+FEDERATION_TOKEN_ENDPOINT = "Token Endpoint"  # noqa: S105  # a label
+SCIM_URL = "SCIM URL"
 
 # Shows the advanced options where the portal hides them.
 SCHEMA_EDITOR_LINK = "https://portal.azure.com/?Microsoft_AAD_Connect_Provisioning_forceSchemaEditorEnabled=true"

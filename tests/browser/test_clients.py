@@ -15,7 +15,7 @@ def test_a_client_is_created_used_and_revoked(open_page, service, accessibility_
 
     page.goto(f"{CLIENTS}/new")
     page.get_by_role("button", name="Create client").click()
-    id, secret = (page.get_by_label(label).input_value() for label in ("Client ID", "Client secret"))
+    id, secret = (page.get_by_label(label).input_value() for label in ("Client ID", "Client Secret"))
     look("values for Entra")
     form = {"grant_type": "client_credentials", "client_id": id, "client_secret": secret}
     token = httpx.post(page.get_by_label("OAuth token endpoint").input_value(), data=form).json()["access_token"]

@@ -37,7 +37,7 @@ def test_new_prints_what_entras_form_asks_for(service, command):
 
 def test_without_json_the_values_have_entras_labels(command):
     shown = command("new", "--name", "Entra").stdout
-    for label in ("Client ID:", "Client secret:", "OAuth token endpoint:", "Tenant URL:"):
+    for label in ("Client ID:", "Client Secret:", "OAuth token endpoint:", "Tenant URL:"):
         assert label in shown
 
 

@@ -1,5 +1,6 @@
 """Creating, listing and revoking OAuth clients in the panel, and the connection test that signs in as one."""
 
+import re
 from datetime import UTC, datetime
 
 import httpx
@@ -40,7 +41,7 @@ def four_values(issuer, /, **changes):
 
 def test_a_new_client_shows_what_entras_form_asks_for(browser, made):
     assert "It will not be shown again" in made.text
-    for label in ("Tenant URL", "OAuth token endpoint", "Client ID", "Client secret"):
+    for label in ("Tenant URL", "OAuth token endpoint", "Client ID", "Client Secret"):
         assert label in made.text
     assert made.value("token-url") == "http://localhost/oauth2/token"
     assert made.value("url") == "http://localhost/api/scim/v2"
@@ -97,6 +98,11 @@ def test_a_revoked_client_is_gone_and_its_tokens_end(browser, made):
 def test_the_four_values_of_a_federation_sign_the_client_in(browser, issuer):
     page = browser.post(f"{CLIENTS}/new", {**NEW, "method": "federation", **four_values(issuer)})
     assert 'id="secret"' not in page.html
+    labels = re.findall(r'<label for="[^"]+">([^<]+)</label>', page.html)
+    assert labels == ["SCIM URL", "Token Endpoint", "Client Identifier of &#34;Entra&#34;"]
+    for form in (f"{CLIENTS}/new", f"{CLIENTS}/federation?id={page.value('client-id')}"):
+        shown = re.findall(r'<label for="\w+">([^<]+)</label>', browser.get(form).html)
+        assert shown[-4:] == ["Issuer (iss)", "JWKS URL", "Subject (sub)", "Audience (aud)"]
     id = page.value("client-id")
     for audience in AUDIENCES:
         form = issuer.form(issuer.assertion(aud=audience), client_id=id)
