@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors
 from psycopg.pq import TransactionStatus
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg.types.string import ByteaBinaryLoader
 
 from storage.base import StoreCorrupted, StoreError, Unavailable
@@ -90,7 +90,9 @@ class Connections:
 
     def _connect(self) -> Connection:
         connection: Connection = psycopg.connect(self._url, autocommit=True)
-        connection.adapters.register_dumper(int, Int8BinaryDumper)  # else each size has a statement of its own
+        # Otherwise each size of a number has a type of its own, and a prepared statement for smallint gets others.
+        for dumper in (Int8Dumper, Int8BinaryDumper):
+            connection.adapters.register_dumper(int, dumper)
         connection.adapters.register_loader("text", ByteaBinaryLoader)  # as documents are decoded from bytes
         try:
             connection.execute(SESSION)

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from storage.base import Duplicate, Index, StoreError, Unavailable
+from storage.postgres import building
 from storage.postgres_store import PostgresStore
 from tests.support.storage import INDEXES, ids_of, insert, user, user_ids
 
@@ -53,6 +54,18 @@ def test_stores_that_open_an_empty_database_at_once_create_it_once(postgres_url)
     stores[0].open(INDEXES)
     assert len(user_ids(stores[0])) == 6
     stores[0].close()
+
+
+def test_an_index_is_built_over_positions_of_several_sizes(open_store, postgres_url, monkeypatch):
+    monkeypatch.setattr(building, "SLICE", 20)
+    store = open_store(INDEXES)
+    for number, last in enumerate((0, 2**15 - 150, 2**31 - 150)):
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute("UPDATE tinyscim.kinds SET last = %s", [last])
+        with store.writing() as tx:
+            for one in range(number * 300, number * 300 + 300):
+                tx.insert("User", user(one, city="Redmond"))
+    assert found(open_store([*INDEXES, CITY]), "Redmond") == [f"u{one}" for one in range(900)]
 
 
 def test_tables_of_a_newer_version_are_refused(open_store, postgres_url):
