@@ -11,8 +11,9 @@ from marshmallow import ValidationError
 
 from config import environment
 from config.environment import Override
+from config.error_lines import error_lines
 from config.options import Config
-from config.schema import ConfigSchema, error_lines
+from config.schema import ConfigSchema
 
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -83,7 +84,7 @@ def parse(tables: Mapping[str, Any], path: Path | None = None, given: Iterable[O
         config: Config = ConfigSchema(is_file=path is not None).load(tables)
     except ValidationError as error:
         reasons = []
-        for line in error_lines(error.messages_dict):
+        for line in error_lines(ConfigSchema(), error.messages_dict):
             source = next((one.variable for one in given if one.is_cause_of(line)), path or "configuration")
             reasons.append(f"{source}: {line}")
         raise ConfigError(*reasons) from None

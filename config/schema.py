@@ -1,14 +1,13 @@
 """The marshmallow schemas of the configuration."""
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from config import checks
 from config.credential_schemas import NO_TABLES, ClientSchema, RevokedTokenSchema, TokenSchema, is_hash, tables
-from config.fields import UNKNOWN, Names, Number, Switch, TableSchema, Text
+from config.fields import Names, Number, Switch, TableSchema, Text
 from config.options import (
     AttributeNames,
     Config,
@@ -23,8 +22,6 @@ from config.options import (
     StoreOptions,
 )
 from config.roles import RoleSchema
-
-Messages = dict[Any, Any]
 
 NO_NUL = "must have no NUL character"
 SECRETS = ("sha256", "password_hash", "secret")
@@ -138,6 +135,15 @@ class AttributeNamesSchema(TableSchema):
     extraAttribute3 = Text("at most 60 printable characters", checks.is_label)
     extraAttribute4 = Text("at most 60 printable characters", checks.is_label)
     extraAttribute5 = Text("at most 60 printable characters", checks.is_label)
+
+    @validates_schema
+    def check_distinct(self, data: dict[str, Any], **_: Any) -> None:
+        """Check that people can tell the names apart, for whom case does not count."""
+        seen: set[str] = set()
+        for option, name in data.items():
+            if name and name.casefold() in seen:
+                raise ValidationError(f'must not be "{name}": another attribute has this name', option)
+            seen.add(name.casefold())
 
 
 class OAuthSchema(TableSchema):
@@ -259,40 +265,3 @@ def _nul_errors(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {index: errors for index, inner in enumerate(value) if (errors := _nul_errors(inner))}
     return []
-
-
-def error_lines(messages: Messages) -> Iterator[str]:
-    """Yield a line for each of marshmallow's messages, which names the table and the key."""
-    schema = ConfigSchema()
-    for name, inner in messages.items():
-        if _has_unknown(inner):
-            yield f"there is no table [{name}]; there are {', '.join(sorted(schema.fields))}"
-            inner = [message for message in inner if message != UNKNOWN]
-        field = schema.fields.get(name)
-        where = f"[[{name}]]" if isinstance(field, fields.List) else f"[{name}]"
-        yield from _lines(inner, where, _schema(field))
-
-
-def _schema(field: Any) -> Schema | None:
-    """Return the schema of a field's table or tables, or None for a single value."""
-    inner = field.inner if isinstance(field, fields.List) else field
-    return inner.schema if isinstance(inner, fields.Nested) else None
-
-
-def _has_unknown(messages: Any) -> bool:
-    return isinstance(messages, list) and UNKNOWN in messages
-
-
-def _lines(messages: Any, where: str, schema: Schema | None) -> Iterator[str]:
-    if isinstance(messages, list):
-        return (f"{where} {message}" for message in messages)
-    return chain.from_iterable(_keyed_lines(key, inner, where, schema) for key, inner in messages.items())
-
-
-def _keyed_lines(key: Any, inner: Any, where: str, schema: Schema | None) -> Iterator[str]:
-    options = schema.fields if schema else {}
-    if _has_unknown(inner):
-        yield f"{where}: there is no option {key}; there are {', '.join(options)}"
-        inner = [message for message in inner if message != UNKNOWN]
-    name = {"_schema": ""}.get(key, f" number {key + 1}" if isinstance(key, int) else f" {key}")
-    yield from _lines(inner, f"{where}{name}", schema if isinstance(key, int) else _schema(options.get(key)))

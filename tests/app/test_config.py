@@ -136,6 +136,15 @@ def test_every_option_stands_in_the_documentation():
             '[[schemas.attributes]]\nname = "A"\ntype = "complex"\nsubAttributes = [{name = "b"}]',
             "the schema has two attributes named A.b",
         ),
+        (
+            '[[schemas]]\nid = "urn:x:Y"\nextends = "User"\n[[schemas.attributes]]\nname = "Badge"\n'
+            '[[schemas.attributes]]\nname = "badge"',
+            "the schema has two attributes named badge",
+        ),
+        (
+            '[attribute_names]\nextraAttribute1 = "Badge"\nextraAttribute4 = "badge"',
+            '[attribute_names] extraAttribute4 must not be "badge": another attribute has this name',
+        ),
         *(
             (f'[log]\npath = "{path}"', "[log] path must be a file of its own")
             for path in (

@@ -241,12 +241,19 @@ def test_times_at_the_edge_of_the_calendar_and_without_a_zone_are_shown(make_bro
 
 
 def test_columns_of_the_same_label_are_all_in_the_csv(browser, people):
-    browser.post("/panel/attributes", {"extraAttribute1": "Badge", "extraAttribute2": "Badge", "extraAttribute3": "=1"})
-    chosen = ("userName", BADGE, f"{IDMELON}:extraAttribute2", f"{IDMELON}:extraAttribute3")
+    browser.post("/panel/attributes", {"extraAttribute1": "User name", "extraAttribute3": "=1"})
+    chosen = ("userName", BADGE, f"{IDMELON}:extraAttribute3")
     answer = browser.get(f"{USERS}.csv?q=ada&choose=1&" + "&".join(f"column={name}" for name in chosen))
     rows = list(csv.reader(io.StringIO(answer.html.removeprefix("\ufeff"))))
-    first, second = f"Badge ({BADGE})", f"Badge ({IDMELON}:extraAttribute2)"
-    assert rows == [["User name", first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "", "Active"]]
+    first, second = "User name (userName)", f"User name ({BADGE})"
+    assert rows == [[first, second, "'=1", "State"], ["ada@example.com", "B-1", "", "Active"]]
+
+
+def test_attributes_with_names_that_differ_only_in_case_are_refused(browser):
+    page = browser.post("/panel/attributes", {"extraAttribute1": "Badge", "extraAttribute2": "badge"})
+    assert page.status == 400
+    assert 'extraAttribute2 must not be "badge": another attribute has this name' in page.text
+    assert "attribute_names" not in browser.config
 
 
 def test_only_stored_resources_are_linked(make_browser):
