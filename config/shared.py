@@ -1,8 +1,7 @@
 """What the panel and the commands change in config.toml, kept the same on all hosts of a store.
 
-Each host has its own file. The store has the entries of the shared tables, and each host remembers those with which its
-file last agreed: what differs from them in its file was changed here, and what differs in the store was changed on
-another host.
+Each host has its own file. The store has the entries of the shared tables, and each host remembers the entries on which
+both last agreed. An entry that differs in the file was changed here, and one that differs in the store on another host.
 """
 
 import logging
