@@ -7,8 +7,20 @@ from datetime import UTC, datetime
 NEVER = "never"
 
 
+class _Expiring:
+    """A credential that may expire."""
+
+    __slots__ = ()
+    expires: datetime | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it has not expired."""
+        return self.expires is None or datetime.now(UTC) < self.expires
+
+
 @dataclass(frozen=True, slots=True)
-class Token:
+class Token(_Expiring):
     """One of [[tokens]]: a bearer token's name, hash and limits."""
 
     name: str = ""
@@ -22,11 +34,6 @@ class Token:
         """Whether the token may only read."""
         return self.scope == "read-only"
 
-    @property
-    def is_valid(self) -> bool:
-        """Whether it has not expired."""
-        return _is_ahead(self.expires)
-
 
 @dataclass(frozen=True, slots=True)
 class RevokedToken:
@@ -38,23 +45,14 @@ class RevokedToken:
     ended: datetime | None = None
 
 
-def _is_ahead(moment: datetime | None) -> bool:
-    return moment is None or datetime.now(UTC) < moment
-
-
 @dataclass(frozen=True, slots=True)
-class ClientSecret:
+class ClientSecret(_Expiring):
     """One of [[clients.secrets]]: its hash and limits."""
 
     id: str = ""
     sha256: str = ""
     created: datetime | None = None
     expires: datetime | None = None
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether it has not expired."""
-        return _is_ahead(self.expires)
 
 
 @dataclass(frozen=True, slots=True)

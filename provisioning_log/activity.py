@@ -99,7 +99,7 @@ class Activity:
     rejections: list[Rejection] = field(default_factory=list)
     probed: dict[Caller, float] = field(default_factory=dict)
 
-    def note(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Count an event."""
         client = _client(event)
         names = tuple(_names(event))
@@ -107,7 +107,7 @@ class Activity:
         for name in names:
             self.counts[hour, client, name] += 1
         if event.token and not event.rejection:
-            cycle = self._cycle(client, event.time, event.time)
+            cycle = self._extended_cycle(client, event.time, event.time)
             for name in names:
                 cycle.counts[name] += 1
             if event.is_probe and client.via != "tool":
@@ -121,7 +121,7 @@ class Activity:
         for client, moment in other.probed.items():
             self.probed[client] = max(moment, self.probed.get(client, 0.0))
         for cycle in other.cycles:
-            self._cycle(cycle.client, cycle.start, cycle.end).counts.update(cycle.counts)
+            self._extended_cycle(cycle.client, cycle.start, cycle.end).counts.update(cycle.counts)
         for rejection in other.rejections:
             self._add_rejection(copy(rejection))
         self._prune()
@@ -184,8 +184,8 @@ class Activity:
             "probed": [[*client, moment] for client, moment in self.probed.items()],
         }
 
-    def _cycle(self, client: Caller, start: float, end: float) -> Cycle:
-        """Return the cycle of a client that includes a span: one that it continues, or a new one."""
+    def _extended_cycle(self, client: Caller, start: float, end: float) -> Cycle:
+        """Return the cycle of a client that includes a span, and extend it or begin a new one."""
         for cycle in reversed(self.cycles):
             if cycle.client == client and cycle.extend(start, end):
                 return cycle

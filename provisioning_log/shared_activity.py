@@ -31,7 +31,7 @@ class SharedActivity:
         if is_test_name(event.token):
             return
         with self._counting:
-            self._new.note(event)
+            self._new.add(event)
         if self._find:
             self._task.schedule()
 

@@ -41,7 +41,7 @@ def event(moment=NOW, status=200, token="entra", **given):
 def filled(*events):
     found = Activity()
     for one in events:
-        found.note(one)
+        found.add(one)
     return found
 
 

@@ -1,9 +1,6 @@
 """The service under gunicorn with its own configuration and a known password."""
 
-import os
 import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import tomlkit
 from werkzeug.security import generate_password_hash
 
 from config.tokens import new_token
-from tests.support.preloaded import preloaded
-from tests.support.serving import free_port
+from tests.support.serving import free_port, gunicorn
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Containers lack Chromium's sandbox and have little shared memory.
@@ -63,30 +57,5 @@ def running(folder: Path, **tables: Any) -> Iterator[Running]:
     panel = {"allow": [], "password_hash": hashed, "secret": "s" * 40}
     config = {"connection": {"enabled": True}, "panel": panel, "tokens": [table], **tables}
     config["server"] = {"bind": bind, **config.get("server", {})}
-    (folder / "config.toml").write_text(tomlkit.dumps(config))
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [*preloaded(), "gunicorn", "app:create_app()"],
-            cwd=ROOT,
-            env={**os.environ, "SCIM_CONFIG": str(folder / "config.toml")},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            _wait(f"http://{bind}/healthz", process, folder / "log")
-            yield Running(f"http://{bind}", token, process.pid, folder)
-        finally:
-            process.terminate()
-
-
-def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            assert process.poll() is None, log.read_text()
-        time.sleep(0.1)
-    raise AssertionError(log.read_text())
+    with httpx.Client(base_url=f"http://{bind}") as client, gunicorn(folder, config, client) as process:
+        yield Running(f"http://{bind}", token, process.pid, folder)

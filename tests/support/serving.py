@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def serving(folder: Path, *tokens: Any, **server: Any):
         "connection": {"enabled": True},
         "tokens": list(tokens),
     }
+    with (
+        httpx.Client(base_url=f"http://{bind}", timeout=30) as client,
+        gunicorn(folder, config, client),
+    ):
+        yield over_network(client), f"http://{bind}"
+
+
+@contextmanager
+def gunicorn(folder: Path, config: dict[str, Any], client: httpx.Client) -> Iterator[subprocess.Popen]:
+    """Run gunicorn in a folder while the context lasts, once it answers the client."""
     (folder / "config.toml").write_text(tomlkit.dumps(config))
     (folder / "config.toml").chmod(0o600)
     with (
@@ -64,11 +75,10 @@ def serving(folder: Path, *tokens: Any, **server: Any):
             stdout=log,
             stderr=subprocess.STDOUT,
         ) as process,
-        httpx.Client(base_url=f"http://{bind}", timeout=30) as client,
     ):
         try:
             wait_until_healthy(client, process, folder / "log")
-            yield over_network(client), f"http://{bind}"
+            yield process
         finally:
             process.terminate()
 
