@@ -72,7 +72,7 @@ def test_members_that_join_one_by_one_are_one_row_that_opens(browser, cycle):
 
 def test_the_history_of_a_group_has_one_row_for_its_members(browser, cycle):
     html = browser.get(f"/panel/directory/Groups/{cycle['group']}").html.partition('id="history"')[2]
-    assert re.search(r"<summary>.*2 members joined Cooks</summary>", html)
+    assert "<summary>2 members joined Cooks</summary>" in html
     assert re.findall(r'class="badge (\w+)"', html) == ["joined", "created"]
     assert re.findall(r">(Ann|Bob)</a>", html) == ["Bob", "Ann"]
 
