@@ -92,7 +92,8 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
         shared = SharedConfig(
             settings.path, FileState(own.agreed_config), lambda: service.store.state("config"), service.open
         )
-        service.prepare, app.extensions["tinyscim.shared_config"] = shared.agree, shared
+        service.prepare, service.problem = shared.agree, lambda: shared.problem
+        app.extensions["tinyscim.shared_config"] = shared
     app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path else None)

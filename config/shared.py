@@ -18,13 +18,13 @@ from tomlkit import TOMLDocument
 
 from config.edit import Refused, changing, drop, tables
 from config.reload import stamp
-from storage.base import State, StoreError, Unavailable
+from storage.base import Document, State, StoreError, Unavailable
 
 TICK = 0.5  # seconds between two looks of one worker
 SPREAD = 3 * TICK  # seconds after which all hosts know a change, if none of them is busy
 
 # The shared arrays, with the key that names an entry, and the shared options; () stands for all of a table.
-ARRAYS = {"clients": "id", "revoked_tokens": "sha256", "tokens": "name"}
+ARRAYS = {"clients": "id", "revoked_tokens": "sha256", "tokens": "name", "webhooks": "name"}
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "attribute_names": (),
     "connection": (),
@@ -44,13 +44,15 @@ class SharedConfig:
     """Writes this host's changes to the store, and those of other hosts to this host's file.
 
     `agreed` is this host's own, and `find` returns the state that all hosts share, once `open` has opened the store. A
-    file that the service cannot replace is left alone: it is managed elsewhere.
+    file that the service cannot replace is left alone: it is managed elsewhere. `problem` says why changes of another
+    host, which may have revoked a token, could not be written.
     """
 
     def __init__(self, path: Path, agreed: State, find: Callable[[], State], open: Callable[[], None]) -> None:
         self._path, self._agreed, self._find, self._open = path, agreed, find, open
         self._seen: object = None
-        self._problem = ""
+        self._followed: Document | None = None
+        self._logged = self.problem = ""
 
     def start(self) -> None:
         """Start the thread that agrees with the other hosts."""
@@ -61,11 +63,15 @@ class SharedConfig:
         state = self._find()
         seen = stamp(self._path), state.read()
         if seen == self._seen or not os.access(self._path.resolve().parent, os.W_OK):
+            self.problem = ""
             return
         try:
             self._seen = seen if self._exchange(state) else None
+            self._followed, self.problem = state.read(), ""
         except (Refused, OSError) as error:
-            raise Unavailable(f"this host cannot follow the configuration of the others: {error}") from error
+            text = f"this host cannot follow the configuration of the others: {error}"
+            self.problem = "" if seen[1] == self._followed else text
+            raise Unavailable(text) from error
 
     def _exchange(self, state: State) -> bool:
         """Bring the store and the file up to date, and return whether they were."""
@@ -86,11 +92,11 @@ class SharedConfig:
             try:
                 self._open()
                 self.agree()
-                self._problem = ""
+                self._logged = ""
             except StoreError as error:
-                if str(error) != self._problem:
+                if str(error) != self._logged:
                     log.error("%s", error)
-                self._problem = str(error)
+                self._logged = str(error)
             except Exception:  # the thread must survive
                 log.exception("this host does not follow the configuration of the others")
 

@@ -23,7 +23,7 @@ from scim.directory.shared_secret import file_secret, stored_secret
 from scim.protocol.leniency import STRICT, Leniency
 from scim.protocol.preconditions import Preconditions
 from scim.schema.resource_types import Registry, ResourceType
-from storage.base import Document, State, Store
+from storage.base import Document, State, Store, Unavailable
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # such as ids made here, which need no quoting
 _SEGMENT = "!$&'()*+,;=:@"  # allowed unquoted in a path segment (RFC 3986 section 3.3)
@@ -36,7 +36,8 @@ class Service:
     """What one application serves. The store is opened when first needed, after any fork.
 
     `secret_path` is the file of the secret that all workers share; without one it is in the store. `observers` receive
-    each event. `prepare` is called with the store open, before its first use.
+    each event. `prepare` is called with the store open, before its first use. `problem` returns why the service cannot
+    be used now, or an empty text.
     """
 
     live_config: ReloadingConfig
@@ -47,6 +48,7 @@ class Service:
     observers: list[Observer] = field(default_factory=list)
     dialect: Leniency = STRICT
     prepare: Callable[[], None] = lambda: None
+    problem: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         self.startup_config = (
@@ -59,7 +61,7 @@ class Service:
         self._is_open = False
 
     def open(self) -> None:
-        """Open the store, once. Raises StoreCorrupted, Unavailable."""
+        """Open the store, once. Raises StoreCorrupted, and Unavailable also later if there is a problem."""
         if not self._is_open:
             with self._lock:
                 if not self._is_open:
@@ -69,6 +71,8 @@ class Service:
                     self.prepare()
                     atexit.register(self.store.close)
                     self._is_open = True
+        if text := self.problem():
+            raise Unavailable(text)
 
     def state(self, name: str) -> State:
         """Return the state of a name, which all workers share. Raises StoreCorrupted, Unavailable."""

@@ -207,3 +207,28 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_left_alone(hosts, monkeypa
     monkeypatch.setattr("config.shared.os.access", lambda path, _: path != one.path.parent)
     agree(one, other)
     assert other.tokens == ["entra"]
+
+
+def test_a_host_whose_file_has_an_error_serves_until_another_host_changes_something(hosts, store, caplog):
+    one, other = hosts
+    app = create_app(other.path, store=store)
+    service = app.extensions["tinyscim"]
+    service.problem = lambda: other.shared.problem
+
+    def status():
+        return app.test_client().get("/healthz").status_code
+
+    sound = other.path.read_text()
+    other.path.write_text("[[tokens]]\n")
+    with pytest.raises(Unavailable):
+        other.agree()
+    assert status() == 200
+    edit.revoke_token(one.path, "entra")
+    one.agree()
+    with pytest.raises(Unavailable):
+        other.agree()
+    assert status() == 503
+    other.path.write_text(sound)
+    agree(other)
+    assert status() == 200
+    assert other.tokens == []
