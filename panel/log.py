@@ -1,6 +1,7 @@
 """The pages of the provisioning log: entries by cycle, unknown attributes, deprovisioning."""
 
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,7 @@ def listing() -> ResponseReturnValue:
         ranges=RANGES,
         unknown=len(found.warnings()),
         recording=service().live_config.current.log,
+        host=socket.gethostname() if service().startup_config.store.url else "",
     )
 
 

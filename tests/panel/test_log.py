@@ -1,10 +1,14 @@
 """The pages of the provisioning log, a resource's history, and deprovisioning."""
 
 import re
+import socket
 
 import pytest
 
+from app import create_app
 from provisioning_log import log
+from storage.memory import MemoryStore
+from tests.support.panel_browser import Browser
 
 LOG, USERS = "/panel/log", "/panel/directory/Users"
 CONTOSO = "urn:ietf:params:scim:schemas:extension:contoso:2.0:User"
@@ -185,3 +189,11 @@ def test_warnings_are_read_again_only_when_the_log_has_changed(browser, day, mon
     browser.create_user(userName="bob", shoeSize=43)
     assert "Entra sends 2 unknown attributes" in browser.get(LOG).text
     assert len(read) == 2
+
+
+def test_the_log_says_of_which_host_it_is(browser):
+    assert "Each host has its own log" not in browser.get(LOG).html
+    browser.path.write_text(browser.path.read_text() + '\n[store]\nurl = "postgresql://db.example.com/tinyscim"\n')
+    several = Browser(create_app(browser.path, store=MemoryStore()), browser.path, browser.token)
+    several.sign_in()
+    assert f"This is the log of {socket.gethostname()}." in several.get(LOG).text
