@@ -9,6 +9,9 @@ CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' --upgrade
+# The core of the protocol, and the emulator, once more over PostgreSQL.
+ON_POSTGRES := $(addprefix tests/,emulator/test_tinyscim.py dialect/test_groups.py $(addprefix protocol/test_,service.py \
+	patch.py bulk.py search.py sort.py cursors.py references.py versions.py paging.py concurrency.py))
 PINNED := --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: run demo test test-long fuzz lint lock audit sbom dist release pictures bench clean
@@ -22,6 +25,7 @@ run: $(VENV)/.run $(CONFIG)
 test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@TINYSCIM_TEST_STORE=postgres $(BIN)/pytest -n $(WORKERS) --dist loadfile -k 'not (secret or federation)' $(ON_POSTGRES)
 
 test-long: $(VENV)/.dev
 	@$(BIN)/pytest -m long

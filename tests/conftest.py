@@ -1,6 +1,6 @@
 """Fixtures of the service under test: in-process for most tests, and served by gunicorn for a few."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,9 +8,9 @@ from flask import Flask
 
 from app import create_app
 from config.tokens import new_token
-from storage.memory import MemoryStore
 from tests.support.scim_client import BASE_PATH, Scim, in_process
 from tests.support.serving import serving
+from tests.support.stores import new_store, release
 from tests.support.url_rules import CompiledOnce
 
 Flask.url_rule_class = CompiledOnce
@@ -22,15 +22,17 @@ def make_scim() -> Callable[..., Scim]:
 
     def make(*, read_only: bool = False, store: Any = None, **tables: Any) -> Scim:
         token, table = new_token("tests", read_only=read_only)
-        app = create_app({"tokens": [table], **tables}, store=store or MemoryStore())
+        app = create_app({"tokens": [table], **tables}, store=store or new_store())
         return Scim(in_process(app), token, tables.get("server", {}).get("base_path", BASE_PATH), app)
 
     return make
 
 
 @pytest.fixture
-def scim(make_scim: Callable[..., Scim]) -> Scim:
-    return make_scim()
+def scim(make_scim: Callable[..., Scim]) -> Iterator[Scim]:
+    scim = make_scim()
+    yield scim
+    release(scim.app.extensions["tinyscim"].store)
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,12 @@ from entra.oauth import Credentials
 from entra.validate.cases import Status
 from entra.validate.runner import Run
 from entra.workload_identity import WorkloadIdentity
-from storage.memory import MemoryStore
 from tests.support.emulator_cli import run
 from tests.support.emulator_job import Job, assert_equal_directory
 from tests.support.oauth_service import make_client
 from tests.support.running_service import running
 from tests.support.serving import free_port
+from tests.support.stores import new_store
 
 URL = "http://tinyscim.example/api/scim/v2"
 TOKEN_URL = "http://tinyscim.example/oauth2/token"
@@ -44,7 +44,7 @@ class Server:
             self.credentials, clients = Credentials(TOKEN_URL, "entra", secret, "both"), [client]
         elif sign_in == "federation":
             self.credentials, clients = Credentials(TOKEN_URL, "entra", identity=identity), [federated(identity)]
-        self.wsgi = create_app({"tokens": [table], "clients": clients}, store=MemoryStore())
+        self.wsgi = create_app({"tokens": [table], "clients": clients}, store=new_store())
         self.requests = []
 
     def __call__(self, environ, start_response):
