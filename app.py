@@ -36,10 +36,10 @@ from scim.directory.service import Service
 from scim.schema import resource_types
 from scim.schema.attributes import DefinitionError, Lengths, fold
 from scim.schema.resource_types import Registry
-from scim.web import discovery, hooks, views
+from scim.web import discovery, events, hooks, views
 from scim.web.request import request_class
 from scim.web.token_endpoint import TokenEndpoint
-from storage.base import Store, StoreError, Unavailable
+from storage.base import NOTHING, Retention, Store, StoreError, Unavailable
 from storage.state import FileState
 from storage.tinydb_store import TinyDBStore
 
@@ -82,6 +82,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     hooks.init_app(app)
     app.register_blueprint(discovery.create_blueprint(settings, service.registry), url_prefix=base_path)
     app.register_blueprint(views.create_blueprint(service.registry), url_prefix=base_path)
+    app.extensions["tinyscim.waiters"] = events.init_app(app, service)
     of_clients = (own.client_failures, own.keys) if settings.path else ()
     _token_endpoint(service, *of_clients).init_app(app, settings.oauth.token_endpoint)
     provisioning_log.install(app, service, own.log, own.counts if settings.path else None)
@@ -239,7 +240,8 @@ def _configured_store(settings: Config, types: Registry) -> Store:
     options, check = settings.store, partial(check_importable, types)
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     path, compact_after = settings.resolve(options.path), options.compact_after
-    return TinyDBStore(path, durability=durability, compact_after=compact_after, check=check)
+    retention = Retention(settings.events.days, settings.events.max_bytes) if settings.events.enabled else NOTHING
+    return TinyDBStore(path, durability=durability, compact_after=compact_after, retention=retention, check=check)
 
 
 def _postgres_store(settings: Config) -> Store:

@@ -157,6 +157,7 @@ def post_worker_init(worker: Any) -> None:
     """Open the store in the worker, after the fork and before the first request."""
     application.open_store(worker.wsgi)
     application.start_background(worker.wsgi)
+    worker.wsgi.extensions["tinyscim.waiters"].is_ending = lambda: not worker.alive
     application.prepare_panel(worker.wsgi)
     application.buffer_request_log()
     worker.wsgi.wsgi_app = Slots(worker.wsgi.wsgi_app, _server.threads)

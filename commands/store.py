@@ -240,9 +240,9 @@ def import_(file: Path) -> None:
     The service may be running. Existing documents are replaced, so an import can be repeated.
     """
     bar = click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr)
-    check = current_app.extensions["tinyscim"].check_document
-    with open_store() as store, file.open("rb") as lines, bar:
-        counts = import_lines(store, _checked_lines(file, lines), bar.update, check)
+    service = current_app.extensions["tinyscim"]
+    with open_store(), file.open("rb") as lines, bar:
+        counts = import_lines(service.feed.writing, _checked_lines(file, lines), bar.update, service.check_document)
     click.echo(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
 
 

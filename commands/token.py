@@ -10,6 +10,7 @@ from commands.paths import config_path
 from config import Token, edit
 from provisioning_log import activity_of
 
+SCOPES = ("read-write", "read-only", "events")
 NOT_CREATED = ", so the token could not be shown: it was not created"
 
 token = Group("token", help="Create, list and revoke the bearer tokens of SCIM clients.")
@@ -17,13 +18,20 @@ token = Group("token", help="Create, list and revoke the bearer tokens of SCIM c
 
 @token.command("new")
 @click.option("--name", required=True, help="The token's name, such as the name of its client.")
-@click.option("--read-only", is_flag=True, help="Only allow reading and searching.")
-def new(name: str, read_only: bool) -> None:
+@click.option("--read-only", "scope", flag_value="read-only", help="Only allow reading and searching.")
+@click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    default="read-write",
+    show_default=True,
+    help="What it allows: everything, reading, or only the event feed.",
+)
+def new(name: str, scope: str) -> None:
     """Create a token and print it. It is shown only once, because only its hash is stored."""
     check_stdout_open(NOT_CREATED)
     path = config_path()
     try:
-        text = edit.add_token(path, name, read_only=read_only)
+        text = edit.add_token(path, name, scope=scope)
         show(text, lambda: edit.remove_token(path, name))
     except edit.Refused as error:
         raise click.ClickException(str(error)) from None

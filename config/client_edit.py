@@ -13,7 +13,7 @@ from tomlkit.items import Table
 
 from config import Federation
 from config.edit import Refused, append, changing, check_name, check_name_free, drop, find, has_expired, tables
-from config.tokens import is_test_name, new_client_secret, scope
+from config.tokens import is_test_name, new_client_secret, scope_of
 
 LIFETIME = timedelta(days=365)
 MAX_DAYS = 3 * 365
@@ -79,7 +79,7 @@ def _add(path: Path, name: str, read_only: bool, credentials: dict[str, Any]) ->
         check_name_free(document, name)
         for one in [one for one in tables(document, "clients") if _is_left_over(one)]:
             drop(document, "clients", one)
-        append(document, "clients", {"id": id, "name": name, "scope": scope(read_only=read_only), **credentials})
+        append(document, "clients", {"id": id, "name": name, "scope": scope_of(read_only=read_only), **credentials})
     return id
 
 

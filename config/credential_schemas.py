@@ -69,6 +69,11 @@ class TokenSchema(ScopedSchema, HashedSchema):
     """One of [[tokens]]."""
 
     target = Token
+    scope = Text(
+        'one of "read-write", "read-only" and "events"',
+        lambda word: word in ("read-write", "read-only", "events"),
+        missing=': write scope = "read-write" or scope = "read-only"',
+    )
 
 
 class RevokedTokenSchema(HashSchema):

@@ -32,7 +32,12 @@ class Token(_Expiring):
     @property
     def read_only(self) -> bool:
         """Whether the token may only read."""
-        return self.scope == "read-only"
+        return self.scope != "read-write"
+
+    @property
+    def only_events(self) -> bool:
+        """Whether the token is for the event feed, and not for SCIM."""
+        return self.scope == "events"
 
 
 @dataclass(frozen=True, slots=True)

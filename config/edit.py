@@ -40,6 +40,7 @@ def add_token(
     path: Path,
     name: str,
     *,
+    scope: str = "",
     read_only: bool = False,
     lifetime: timedelta | None = None,
     replaces: str = "",
@@ -50,7 +51,7 @@ def add_token(
     The token that it replaces keeps working for the time of the overlap.
     """
     check_name(name, is_brief=bool(lifetime))
-    text, table = new_token(name, read_only=read_only, lifetime=lifetime)
+    text, table = new_token(name, scope=scope, read_only=read_only, lifetime=lifetime)
     with changing(path) as document:
         tokens = list(tables(document, "tokens"))
         can_replace = any(one["name"] == replaces and not has_expired(one) for one in tokens)

@@ -126,6 +126,15 @@ class OAuth:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """[events]: whether applications can follow the directory, and how long events are kept."""
+
+    enabled: bool = False
+    days: int = 7
+    max_bytes: int = 256_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """[connection]: whether SCIM requests are accepted."""
 
@@ -174,6 +183,7 @@ class Config:
     directory: Directory = Directory()
     limits: Limits = Limits()
     log: LogOptions = LogOptions()
+    events: Events = Events()
     connection: Connection = Connection()
     panel: Panel = Panel()
     attribute_names: AttributeNames = AttributeNames()
@@ -211,6 +221,7 @@ TABLES: dict[str, Any] = {
     "directory": Directory,
     "limits": Limits,
     "log": LogOptions,
+    "events": Events,
     "connection": Connection,
     "panel": Panel,
     "attribute_names": AttributeNames,

@@ -13,6 +13,7 @@ from config.options import (
     Config,
     Connection,
     Directory,
+    Events,
     Limits,
     LogOptions,
     Metrics,
@@ -52,6 +53,8 @@ class ServerSchema(TableSchema):
         if (top := server.base_path.split("/")[1]) in ("panel", "metrics"):
             what = "the web panel is" if top == "panel" else "the metrics are"
             errors["base_path"] = [f"must not be under /{top}, where {what}"]
+        if f"{server.base_path}/".startswith(("/api/events/", "/api/snapshot/")) or server.base_path == "/api":
+            errors["base_path"] = ["must not be /api, /api/events or /api/snapshot, where the event feed is"]
         if errors:
             raise ValidationError(errors)
 
@@ -104,6 +107,15 @@ class LogSchema(TableSchema):
     days = Number(1, 3_650)
     record_reads_until = Text('a time like "2030-01-31T12:00:00Z"', lambda text: not text or checks.is_moment(text))
     format = Text('"text" or "json"', lambda word: word in ("text", "json"))
+
+
+class EventsSchema(TableSchema):
+    """[events]."""
+
+    target = Events
+    enabled = Switch()
+    days = Number(1, 365)
+    max_bytes = Number(10_000_000, 100_000_000_000)
 
 
 class ConnectionSchema(TableSchema):
@@ -171,6 +183,7 @@ class ConfigSchema(TableSchema):
     directory = fields.Nested(DirectorySchema)
     limits = fields.Nested(LimitsSchema)
     log = fields.Nested(LogSchema)
+    events = fields.Nested(EventsSchema)
     connection = fields.Nested(ConnectionSchema)
     panel = fields.Nested(PanelSchema)
     attribute_names = fields.Nested(AttributeNamesSchema)
@@ -226,7 +239,17 @@ class ConfigSchema(TableSchema):
         """Check that the token endpoint has a path of its own."""
         server, oauth = data.get("server", Server()), data.get("oauth", OAuth())
         path = f"{oauth.token_endpoint}/"
-        if path.startswith((f"{server.base_path}/", "/panel/", "/healthz/", "/metrics/", "/.well-known/")):
+        if path.startswith(
+            (
+                f"{server.base_path}/",
+                "/panel/",
+                "/healthz/",
+                "/metrics/",
+                "/.well-known/",
+                "/api/events/",
+                "/api/snapshot/",
+            )
+        ):
             raise ValidationError({"oauth": {"token_endpoint": ["must not be the path of another page"]}})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -10,10 +10,12 @@ from config import NEVER
 PREFIX = "tscim_"
 
 
-def new_token(name: str, *, read_only: bool = False, lifetime: timedelta | None = None) -> tuple[str, dict[str, Any]]:
+def new_token(
+    name: str, *, scope: str = "", read_only: bool = False, lifetime: timedelta | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return a new token of 256 random bits, and its [[tokens]] table."""
     text, hashed = new_hashed(lifetime)
-    return text, {"name": name, **hashed, "scope": scope(read_only=read_only)}
+    return text, {"name": name, **hashed, "scope": scope or scope_of(read_only=read_only)}
 
 
 def new_client_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
@@ -22,7 +24,7 @@ def new_client_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
     return text, {"id": f"{hashed['created']:%Y-%m-%d}-{secrets.token_hex(4)}", **hashed}
 
 
-def scope(*, read_only: bool) -> str:
+def scope_of(*, read_only: bool) -> str:
     """Return the scope as the configuration spells it."""
     return "read-only" if read_only else "read-write"
 

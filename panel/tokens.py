@@ -21,6 +21,7 @@ OVERLAPS = {
     "none": (timedelta(0), "now (it may have leaked)"),
 }
 SCOPES = {"read-write": "Read and write, for provisioning", "read-only": "Read only, for reports and other clients"}
+OF_TOKENS = {**SCOPES, "events": "Events only, for applications that follow the directory"}
 
 
 def new_token() -> ResponseReturnValue:
@@ -28,11 +29,11 @@ def new_token() -> ResponseReturnValue:
     if not is_form_submission():
         return _form()
     name, replaces, overlap = form_field("name").strip(), form_field("replaces"), form_field("overlap") or "none"
-    if overlap not in OVERLAPS or form_field("scope") not in ("", *SCOPES):
+    if overlap not in OVERLAPS or form_field("scope") not in ("", *OF_TOKENS):
         refuse("Choose one of the listed options.")
-    duration, is_read_only = OVERLAPS[overlap][0], form_field("scope") == "read-only"
+    duration, scope = OVERLAPS[overlap][0], form_field("scope")
     try:
-        text = edit.add_token(config_path(), name, read_only=is_read_only, replaces=replaces, overlap=duration)
+        text = edit.add_token(config_path(), name, scope=scope, replaces=replaces, overlap=duration)
     except edit.Refused as error:
         return _form(str(error)), 409
     log.info('token "%s" created from %s; replaces "%s" (overlap: %s)', name, request.remote_addr, replaces, overlap)
@@ -45,7 +46,7 @@ def new_token() -> ResponseReturnValue:
         url=base_url(),
         replaced=replaces,
         old=old,
-        read_only=is_read_only,
+        scope=scope,
     )
 
 
@@ -66,7 +67,7 @@ def _form(problem: str = "") -> str:
     tokens = [token for token in shown_tokens() if not token.read_only]
     given = {"name": _free_name(tokens), "replaces": "", "overlap": "hour", "scope": "read-write"}
     given |= {name: request.form[name] for name in given if name in request.form}
-    choices = {"overlaps": OVERLAPS, "scopes": SCOPES}
+    choices = {"overlaps": OVERLAPS, "scopes": OF_TOKENS}
     return render_template("panel/token_new.html", tokens=tokens, given=given, problem=problem, **choices)
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from provisioning_log.entries import MAX_UNKNOWN, Entry, Subject, timestamp
+from scim.directory.differences import Changes, changes
 from scim.directory.events import Event, shown_query
 from scim.directory.resources import WriteResult
-from scim.schema.resource_types import Registry, ResourceType
+from scim.schema.resource_types import Registry
 
 Document = dict[str, Any]
-Changes = dict[str, tuple[Any, Any]]
-_DERIVED = ("id", "schemas", "meta")
 _REASONS = {
     "missing": "The request had no token.",
     "unknown": "The token is unknown.",
@@ -23,7 +22,7 @@ _REASONS = {
 def make_entry(event: Event, id: str, registry: Registry) -> Entry | None:
     """Return the entry of an event, with its secrets, or None if nothing changed or failed."""
     outcome = event.outcome
-    changed = _changes(outcome.type, outcome.before, outcome.after) if outcome and outcome.changed else {}
+    changed = changes(outcome.type, outcome.before, outcome.after) if outcome and outcome.changed else {}
     actions = _actions(event, changed)
     if actions == ("unchanged",) and not (outcome and outcome.unknown):
         return None
@@ -56,27 +55,6 @@ def _reason(rejection: tuple[str, str], response: Any) -> str:
 def subject_of(document: Document) -> Subject:
     """Return the subject of a stored resource."""
     return Subject(document["id"], document.get("userName", ""), document.get("displayName", ""))
-
-
-def _changes(type: ResourceType, before: Document | None, after: Document | None) -> Changes:
-    """Return the old and new value of each changed attribute, by its full name."""
-    found = _differences(before or {}, after or {})
-    for name in _DERIVED:
-        found.pop(name, None)
-    for schema in type.extensions:
-        if schema.id in found:
-            old, new = found.pop(schema.id)
-            found |= _differences(old or {}, new or {}, f"{schema.id}:")
-    return found
-
-
-def _differences(old: Document, new: Document, prefix: str = "") -> Changes:
-    found = {}
-    for name in {**old, **new}:
-        was, now = old.get(name), new.get(name)
-        if was is not now and was != now:
-            found[prefix + name] = (was, now)
-    return found
 
 
 def _actions(event: Event, changed: Changes) -> tuple[str, ...]:

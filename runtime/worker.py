@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -87,8 +87,18 @@ class Slots:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Run the application in a slot, once there is one."""
         environ["wsgi.input"] = _Input(environ["wsgi.input"], self._slots)
+        environ["tinyscim.without_slot"] = self._released
         with self._slots:
             return self._app(environ, start_response)
+
+    @contextmanager
+    def _released(self) -> Iterator[None]:
+        """Give up the slot of a request while it waits."""
+        self._slots.release()
+        try:
+            yield
+        finally:
+            self._slots.acquire()
 
 
 class _Input:

@@ -14,6 +14,7 @@ from scim.budget import Budget
 from scim.directory import disabled, memberships
 from scim.directory.context import ResourceUrl
 from scim.directory.delete import delete_resource, remove_references
+from scim.directory.feed import Feed
 from scim.directory.indexes import Indexes
 from scim.directory.lists import ListQuery, Lists
 from scim.directory.relations import Relations, strip_derived
@@ -62,6 +63,7 @@ class WriteResult:
 class Resources:
     """The resources in a store. `leniency` decides how strictly requests are read."""
 
+    feed: Feed
     store: Store
     registry: Registry
     indexes: Indexes
@@ -259,7 +261,7 @@ class Resources:
         return Relations(reader, self.registry, self.resource_url)
 
     def _writing(self) -> AbstractContextManager[Writer]:
-        return transaction(self.store.writing)
+        return transaction(self.feed.writing)
 
     def _reading(self) -> AbstractContextManager[Reader]:
         return transaction(self.store.reading)

@@ -7,13 +7,14 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
 from config.reload import ReloadingConfig
 from scim.directory.events import Event, Observer
+from scim.directory.feed import Feed
 from scim.directory.import_check import check_importable
 from scim.directory.indexes import Indexes
 from scim.directory.lists import Lists
@@ -59,6 +60,8 @@ class Service:
         self._resources = lru_cache(maxsize=64)(self._resources_under)
         self._lock = Lock()
         self._is_open = False
+        url = partial(_resource_url, self.startup_config.server.url())
+        self.feed = Feed(self.store, self.registry, url, is_on=self.startup_config.events.enabled)
 
     def open(self) -> None:
         """Open the store, once. Raises StoreCorrupted, and Unavailable also later if there is a problem."""
@@ -102,10 +105,8 @@ class Service:
         return self._resources(base_url)
 
     def _resources_under(self, base_url: str) -> Resources:
-        def resource_url(type: ResourceType, id: str) -> str:
-            return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"
-
-        return Resources(self.store, self.registry, self.indexes, resource_url, self.dialect, self._cache, self._lists)
+        url, cached = partial(_resource_url, base_url), (self._cache, self._lists)
+        return Resources(self.feed, self.store, self.registry, self.indexes, url, self.dialect, *cached)
 
     def emit_event(self, event: Event) -> None:
         """Call the observers; an error in one of them is logged and does not affect the request."""
@@ -122,3 +123,7 @@ class Service:
         path = f"{self.startup_config.server.base_path}{type.endpoint}/{id}"
         took = (time.perf_counter() - started) * 1000
         self.emit_event(Event("DELETE", path, 204, milliseconds=took, outcome=outcome, cause=cause))
+
+
+def _resource_url(base_url: str, type: ResourceType, id: str) -> str:
+    return f"{base_url}{type.endpoint}/{id if _PLAIN(id) else quote(id, _SEGMENT)}"

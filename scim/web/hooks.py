@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, SecurityError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from config import Config
 from runtime.redact import cut
 from scim.directory.events import without_values
 from scim.errors import (
@@ -106,17 +107,22 @@ def authenticate_request() -> Response | None:
     """Authenticate and authorize a SCIM request. Raises Unauthorized, Forbidden."""
     if not request.is_scim:
         return None
-    served = request.service
-    live_config, origins = served.live_config, served.startup_config.server.cors_origins
+    origins = request.service.startup_config.server.cors_origins
     if origins and cors.is_preflight(origins):
         return Response(status=204)
+    authorize(request.authorize)
+    return None
+
+
+def authorize(check: Callable[[Config], None]) -> None:
+    """Check a request by the configuration. Raises Unauthorized, Forbidden."""
+    live_config = request.service.live_config
     try:
-        request.authorize(live_config.cached)
+        check(live_config.cached)
     except (Unauthorized, Forbidden):
-        request.authorize(live_config.current)  # the token may just have been created
+        check(live_config.current)  # the token may just have been created
     if live_config.problem:
         log.error("the changed configuration is not in use: %s", live_config.problem)
-    return None
 
 
 def finish_response(response: Response) -> Response:
@@ -134,7 +140,7 @@ def handle_scim_error(error: ScimError) -> Response:
     if isinstance(error, Unauthorized):
         request.rejection = (error.reason, error.token)
         request.asks_for_renewal = isinstance(error, TokenExpired)
-        headers.append(("WWW-Authenticate", _challenge(error)))
+        headers.append(("WWW-Authenticate", challenge(error)))
     if isinstance(error, InsufficientScope):
         headers.append(("WWW-Authenticate", 'Bearer realm="SCIM", error="insufficient_scope", scope="scim"'))
     if isinstance(error, ServiceUnavailable | InsufficientStorage):
@@ -143,7 +149,7 @@ def handle_scim_error(error: ScimError) -> Response:
     return json_response(error.to_body(), error.status, headers)
 
 
-def _challenge(error: Unauthorized) -> str:
+def challenge(error: Unauthorized) -> str:
     """Return the challenge, with the error if there was a token (RFC 6750 section 3.1)."""
     text, _ = request.service.dialect.bearer_token(request.headers.get("Authorization", ""))
     return 'Bearer realm="SCIM"' + (f', error="invalid_token", error_description="{error.detail}"' if text else "")

@@ -129,15 +129,28 @@ class Request(flask.Request):
     def authorize(self, config: Config) -> None:
         """Check the token and what it may do. Raises Unauthorized, Forbidden."""
         self.connection_enabled = config.connection.enabled
-        text, doubled = self.service.dialect.bearer_token(self.headers.get("Authorization", ""))
-        token = self.token = authenticate(text, config, self.service.access_token_key)
+        token = self._authenticate(config)
         self.rejection = None if self.connection_enabled else ("off", token.name)
-        if doubled:
-            log.warning('request=%s the word "Bearer" was pasted along with the token', self.id)
         if not self.connection_enabled:
             raise Forbidden("The connection is turned off here. The administrator can turn it on in the panel.")
+        if token.only_events:
+            raise Forbidden(f'The token "{token.name}" is for the event feed only.')
         if token.read_only and self.method not in _SAFE_METHODS and not self.path.endswith("/.search"):
             raise InsufficientScope(f'The token "{token.name}" may only read.')
+
+    def authorize_feed(self, config: Config) -> None:
+        """Check the token of a request to the event feed. Raises Unauthorized, Forbidden."""
+        token = self._authenticate(config)
+        if not token.read_only:
+            advice = "Create one for this application with: flask token new --scope events"
+            raise Forbidden(f'The token "{token.name}" may write, so the event feed does not accept it. {advice}')
+
+    def _authenticate(self, config: Config) -> Token:
+        text, doubled = self.service.dialect.bearer_token(self.headers.get("Authorization", ""))
+        token = self.token = authenticate(text, config, self.service.access_token_key)
+        if doubled:
+            log.warning('request=%s the word "Bearer" was pasted along with the token', self.id)
+        return token
 
     def report(self, response: Response) -> None:
         """Log the request and, if it is one of SCIM, emit its event."""

@@ -133,11 +133,11 @@ def put_away(files: Files, generation: int, retention: Retention) -> None:
 
 
 def prune(files: Files, retention: Retention) -> None:
-    """Remove the oldest files of the log that are older, or take more room, than the log is to be kept."""
+    """Remove the files of the log that are too old, and the oldest ones if all but the newest take too much room."""
     size, since = 0, time.time() - retention.days * DAY
     for generation in reversed(files.logs()):
         with suppress(FileNotFoundError):
             status = files.log(generation).stat()
-            size += status.st_size
             if size > retention.bytes or status.st_mtime < since:
                 files.log(generation).unlink()
+            size += status.st_size

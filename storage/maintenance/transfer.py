@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from fileio.atomic import replace_atomically
-from storage.base import Document, Index, Reader, Store, StoreCorrupted, StoreError, Writer
+from storage.base import Document, Index, Reader, StoreCorrupted, StoreError, Writer
 from storage.engine.compaction import rows_of
 from storage.engine.corruption import CheckDocument, accept
 from storage.engine.encoding import dump
@@ -70,19 +71,20 @@ def export_lines(reader: Reader, kinds: Iterable[str]) -> Iterator[str]:
 
 
 def import_lines(
-    store: Store,
+    writing: Callable[[], AbstractContextManager[Writer]],
     lines: Iterable[bytes],
     done: Callable[[int], object] = lambda size: None,
     check: CheckDocument = accept,
 ) -> dict[str, int]:
     """Insert or replace a document for each line. Raises Refused.
 
-    `done` is called with the size of each batch in bytes; `check` raises ValueError for an invalid document.
+    `writing` opens the writer of each batch, and `done` is called with its size in bytes. `check` raises ValueError for
+    an invalid document.
     """
     counts = {"inserted": 0, "replaced": 0, "unchanged": 0}
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, BATCH)):
-        with store.writing() as tx:
+        with writing() as tx:
             outcomes = [_import_line(tx, number, line, check) for number, line in batch if line.strip()]
         for outcome in outcomes:
             counts[outcome] += 1

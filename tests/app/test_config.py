@@ -236,9 +236,9 @@ def test_all_errors_are_reported_at_once(tmp_path):
         "[server] workers must be from 1 to 64, not 0",
         "[server]",
         "[limits] page_size must not be above max_page_size",
-        "there is no table [serve]; there are attribute_names, clients, connection, directory, limits, log, metrics, "
-        "oauth, panel, revoked_tokens, roles, schemas, server, store, tokens",
-        '[[tokens]] number 1 scope must be one of "read-write" and "read-only", not "all"',
+        "there is no table [serve]; there are attribute_names, clients, connection, directory, events, limits, log, "
+        "metrics, oauth, panel, revoked_tokens, roles, schemas, server, store, tokens",
+        '[[tokens]] number 1 scope must be one of "read-write", "read-only" and "events", not "all"',
         "[[tokens]] number 1 expires is missing",
         "[[tokens]] number 2 name is missing",
         "[[tokens]] number 2 sha256 must be a SHA-256 hash in hex",

@@ -15,6 +15,7 @@ def runner(store):
     app = Flask("test")
     app.extensions["tinyscim"] = SimpleNamespace(
         store=store,
+        feed=SimpleNamespace(writing=store.writing),
         indexes=Indexes(INDEXES, {}),
         live_config=ReloadingConfig(Config()),
         check_document=lambda kind, document: None,

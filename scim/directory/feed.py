@@ -1,0 +1,142 @@
+"""The event feed: what changed in the directory, for the applications that follow it.
+
+Every transaction appends one entry to the store's log, so an event is kept exactly if its change is. A cursor of the
+feed is one of the log, followed by the id of the last event if the next entry was read in part.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import cast
+
+import orjson
+
+from scim.directory import memberships
+from scim.directory.context import ResourceUrl
+from scim.directory.derived import derived_attributes
+from scim.directory.recorder import Event, Recorder, created, event_name, member_type, moves
+from scim.directory.relations import Relations
+from scim.protocol.preconditions import now
+from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType
+from storage.base import Document, Expired, Reader, Store, Writer
+
+MAX_SCANNED = 10_000  # events that a page reads at most, if few are of the types that it is to have
+MAX_BYTES = 8_000_000  # of a page, after which it takes no further event
+
+
+class Feed:
+    """Records the changes of all transactions if it is on, and gives them out as events."""
+
+    def __init__(self, store: Store, registry: Registry, resource_url: ResourceUrl, *, is_on: bool) -> None:
+        self.is_on = is_on
+        self._store, self._registry, self._resource_url = store, registry, resource_url
+
+    @property
+    def types(self) -> Sequence[str]:
+        """The types of events that there are."""
+        return [event_name(type, verb) for type in self._registry.types.values() for verb in _verbs(type)]
+
+    def writing(self) -> AbstractContextManager[Writer]:
+        """Open the store's writer, which records what changes if the feed is on."""
+        return self._recording() if self.is_on else self._store.writing()
+
+    @contextmanager
+    def _recording(self) -> Iterator[Writer]:
+        with self._store.writing() as writer:
+            recorder = Recorder(writer, self._registry)
+            yield cast(Writer, recorder)
+            if entry := recorder.entry():
+                writer.append(entry)
+
+    def end(self) -> str:
+        """Return the cursor after the newest event."""
+        with self._store.reading() as reader:
+            return reader.end
+
+    def page(
+        self, after: str, limit: int, types: Collection[str] = (), resource_url: ResourceUrl | None = None
+    ) -> tuple[list[Event], str]:
+        """Return the next events of these types, or of all, and the cursor to go on from.
+
+        Nothing is left if that is the given cursor; until then a page may have fewer events than `limit`. The empty
+        cursor stands for the oldest event that is kept. Raises Expired, and ValueError for what is not a cursor.
+        """
+        with self._store.reading() as reader:
+            events, cursor, size = list[Event](), after, 0
+            show = _Show(reader, self._registry, resource_url or self._resource_url)
+            for number, event in enumerate(_events(reader, after), 1):
+                cursor = event["cursor"]
+                if not types or event["type"] in types:
+                    events.append(show(event))
+                    size += len(orjson.dumps(event["data"]))
+                if len(events) == limit or size > MAX_BYTES or number == MAX_SCANNED:
+                    break
+            return events, cursor or reader.end
+
+    def snapshot(self, reader: Reader, resource_url: ResourceUrl) -> Iterator[Document]:
+        """Yield the events that would create what a reader sees, then the cursor of the events that come after it."""
+        show = _Show(reader, self._registry, resource_url)
+        for type in self._registry.types.values():
+            for stored in reader.scan(type.name):
+                yield show(created(type, stored.data))
+        group = self._registry.types[GROUP]
+        kinds = group.attribute(None, MEMBERS).refers_to
+        for stored in reader.scan(GROUP):
+            members = [one["member"] for one in memberships.of_group(reader, stored.data["id"])]
+            types = (member_type(reader, kinds, member) for member in members)
+            yield from _expanded(moves(group, stored.data, "added", members, types))
+        yield {"cursor": reader.end, "time": now()}
+
+
+class _Show:
+    """Completes events by what is not recorded: the location, and the roles that follow from groups."""
+
+    def __init__(self, reader: Reader, registry: Registry, resource_url: ResourceUrl) -> None:
+        self._registry, self._resource_url = registry, resource_url
+        self._relations = Relations(reader, registry, resource_url)
+
+    def __call__(self, event: Event) -> Event:
+        data, type = event["data"], self._registry.types.get(event["resource"]["type"])
+        if type and "meta" in data:
+            meta = {**data["meta"], "location": self._resource_url(type, data["id"])}
+            event = {**event, "data": {**data, "meta": meta, **self._roles(type, data)}}
+        return event
+
+    def _roles(self, type: ResourceType, data: Document) -> Document:
+        derived = self._registry.roles and derived_attributes(type, self._registry).get((None, "roles"))
+        roles = list(derived.elements(self._relations, data)) if derived else []
+        return {"roles": roles} if roles else {}
+
+
+def _events(reader: Reader, after: str) -> Iterator[Event]:
+    """Yield the events after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+    start, _, last = after.partition(".")
+    entry_id, _, passed = last.partition("-")
+    skip = int(passed) if last else 0
+    for following, entry in reader.entries(start):
+        if skip and entry["id"] != entry_id:
+            raise Expired("the entry that the cursor is in was removed")
+        expanded = [one for event in entry["events"] for one in _expanded(event)]
+        for number, event in enumerate(expanded[skip:], skip + 1):
+            id = f"{entry['id']}-{number}"
+            cursor = following if number == len(expanded) else f"{start}.{id}"
+            yield {"id": id, "cursor": cursor, "time": entry["time"], **event}
+        start, skip = following, 0
+
+
+def _expanded(event: Event) -> Iterator[Event]:
+    """Yield an event in its full form; there is one for each member that joined or left a group."""
+    if "members" not in event:
+        yield {"type": event["type"], "resource": event["resource"], "data": event["data"]} | {
+            "changes": event.get("changes", {})
+        }
+    for member in event.get("members", ()):
+        yield {"type": event["type"], "resource": event["resource"], "data": member, "changes": {}}
+
+
+def _verbs(type: ResourceType) -> Iterator[str]:
+    yield from ("created", "updated")
+    if "active" in type.by_name:
+        yield from ("disabled", "enabled")
+    yield "deleted"
+    if type.name == GROUP:
+        yield from ("member_added", "member_removed")
