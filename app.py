@@ -97,7 +97,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
         app.extensions["tinyscim.shared_config"] = shared
     app.extensions["tinyscim.purge"] = Purge(service)
     if settings.metrics.enabled:
-        _install_metrics(app, own.last_backup if settings.path else None)
+        _install_metrics(app, own.last_backup if settings.path and not settings.store.url else None)
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
     endpoints = {fold(name): name for name in (rule.split("/")[1] for rule in rules)}
     app.wsgi_app = _middleware(app.wsgi_app, settings, endpoints)  # type: ignore[assignment, method-assign]
