@@ -25,6 +25,15 @@ CREATE TABLE tinyscim.documents (
     UNIQUE (kind, id)
 );
 
+-- How many positions of each block of 1,024 are no longer used: so a page far behind is found without counting the
+-- documents before it.
+CREATE TABLE tinyscim.removed (
+    kind bytea NOT NULL,
+    block bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (kind, block)
+);
+
 CREATE TABLE tinyscim.indexes (
     number bigint PRIMARY KEY,
     kind bytea NOT NULL,

@@ -8,11 +8,16 @@ from storage.engine.encoding import decode
 from storage.postgres.building import LOCK, declare
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
+from storage.postgres.reader import BLOCK
 
 SLICE = 1_000  # documents in memory at a time
 DOCUMENTS = """
 SELECT kind, position, id, document FROM tinyscim.documents
 WHERE (kind, position) > (%s, %s) ORDER BY kind, position LIMIT %s
+"""
+USED = """
+SELECT kind, count, last - coalesce((SELECT sum(count)::bigint FROM tinyscim.removed r WHERE r.kind = k.kind), 0)
+FROM tinyscim.kinds k
 """
 MISSING = """
 SELECT number, key, position FROM unnest(%s::bigint[], %s::bytea[], %s::bigint[]) AS wanted (number, key, position)
@@ -21,6 +26,17 @@ WHERE NOT EXISTS (
     WHERE e.number = wanted.number AND e.key = wanted.key AND e.position = wanted.position
 )
 """
+REMOVED = f"""
+INSERT INTO tinyscim.removed (kind, block, count)
+SELECT kind, block, used - there FROM (
+    SELECT kind, block, least(last, block * {BLOCK} + {BLOCK - 1}) - greatest(1, block * {BLOCK}) + 1 AS used, (
+        SELECT count(*) FROM tinyscim.documents d
+        WHERE d.kind = k.kind AND position BETWEEN block * {BLOCK} AND block * {BLOCK} + {BLOCK - 1}
+    ) AS there
+    FROM tinyscim.kinds k CROSS JOIN LATERAL generate_series(0, last / {BLOCK}) AS block
+) blocks
+WHERE used > there
+"""  # noqa: S608
 COUNT = """
 UPDATE tinyscim.kinds k SET
     count = (SELECT count(*) FROM tinyscim.documents d WHERE d.kind = k.kind),
@@ -70,10 +86,12 @@ class Check:
 
     def _check_counts(self) -> None:
         """Check the numbers of documents, and that there are no other entries."""
-        for kind, count in self._connection.execute("SELECT kind, count FROM tinyscim.kinds"):
+        for kind, count, used in self._connection.execute(USED):
             name = kind.decode("utf-8", "surrogatepass")
-            if count != self.counts[name]:
-                self.problems.append(f"there are {self.counts[name]} documents of the kind {name}, not {count}")
+            if not count == used == self.counts[name]:
+                self.problems.append(
+                    f"there are {self.counts[name]} documents of the kind {name}, not {count} or {used}"
+                )
         for number, count in self._connection.execute("SELECT number, count(*) FROM tinyscim.entries GROUP BY number"):
             if count > self._expected[number]:
                 self.problems.append(f"the index {number} has {count - self._expected[number]} entries too many")
@@ -84,6 +102,8 @@ def mend(connection: Connection, indexes: Iterable[Index]) -> DeclaredIndexes:
     with connection.transaction():
         connection.execute(LOCK)
         connection.execute(COUNT)
+        connection.execute("DELETE FROM tinyscim.removed")
+        connection.execute(REMOVED)
         connection.execute("UPDATE tinyscim.indexes SET is_ready = false")
         connection.execute("UPDATE tinyscim.store SET indexes = ''")
     return declare(connection, indexes)

@@ -50,18 +50,17 @@ class Connections:
             raise StoreError("[store] url is not valid: libpq cannot read it") from None
         self._free = BoundedSemaphore(size)
         self._idle: list[Connection] = []
-        self._process = 0
+        self._process, self._is_open = 0, False
         self.read_only = ""
 
     def open(self) -> None:
         """Let this process make connections."""
-        self._process = os.getpid()
+        self._process, self._is_open = os.getpid(), True
 
     def close(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
-        self._process = 0
+        """Close the idle connections. Others are closed after their use."""
+        self._is_open = False
+        self._drop_idle()
 
     @contextmanager
     def begun(self, begin: str) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
@@ -138,7 +137,7 @@ class Connections:
         with suppress(psycopg.Error):
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
-        if connection.info.transaction_status == TransactionStatus.IDLE and self._process:
+        if connection.info.transaction_status == TransactionStatus.IDLE and self._is_open:
             self._idle.append(connection)
         else:
             connection.close()

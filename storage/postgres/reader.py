@@ -9,13 +9,15 @@ from storage.postgres import log
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
 
+BLOCK = 1_024  # positions that are counted together
+MOST = (1 << 63) - 1  # a position that no document has
 PAGE = 500  # documents in memory at a time
 
 PREFETCHED = 5_000  # documents that are kept
 
 GET = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = %s"
 COUNT = "SELECT count FROM tinyscim.kinds WHERE kind = %s"
-LAST = "SELECT last, count FROM tinyscim.kinds WHERE kind = %s"
+REMOVED = "SELECT block, count FROM tinyscim.removed WHERE kind = %s ORDER BY block"
 SCAN = """
 SELECT position, document FROM tinyscim.documents WHERE kind = %s AND position > %s ORDER BY position LIMIT %s
 """
@@ -92,6 +94,8 @@ class PostgresReader:
 
     def scan(self, kind: str, *, after: int = 0, offset: int = 0, limit: int | None = None) -> Iterator[StoredDocument]:
         """Yield documents in order of creation, from the first whose position is above `after`."""
+        if offset and not after:
+            after, offset = self._block_at(kind, offset)
         if offset:
             after = self._skipped(kind, after, offset)
         return self._pages(SCAN, (as_bytes(kind),), after, limit)
@@ -145,12 +149,22 @@ class PostgresReader:
         return self._documents[kind, id]
 
     def _skipped(self, kind: str, after: int, offset: int) -> int:
-        """Return the position after which the rest begins if documents are skipped."""
-        row = self._row(LAST, as_bytes(kind))
-        if row is None or row[0] == row[1]:  # none was ever deleted, so none is missing between the positions
-            return after + offset
+        """Return the position after which the rest begins if documents are skipped one by one."""
         first = self._row(SKIP, as_bytes(kind), after, offset)
-        return int(first[0]) - 1 if first else int(row[0])
+        return int(first[0]) - 1 if first else MOST
+
+    def _block_at(self, kind: str, offset: int) -> tuple[int, int]:
+        """Return a position, and how many documents are to be skipped after it, instead of an offset."""
+        removed = 0
+        for block, count in self._rows(REMOVED, as_bytes(kind)):
+            first, end = max(block * BLOCK, 1), (block + 1) * BLOCK
+            before = first - 1 - removed  # documents in the blocks before
+            if offset <= before:
+                break
+            if offset < end - 1 - removed - count:
+                return first - 1, offset - before
+            removed += count
+        return offset + removed, 0
 
     def _pages(
         self, statement: str, values: tuple[Any, ...], after: int = 0, limit: int | None = None

@@ -10,7 +10,7 @@ from storage.engine.encoding import decode, encode
 from storage.postgres import log
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, Entry, as_bytes
-from storage.postgres.reader import PostgresReader
+from storage.postgres.reader import BLOCK, PostgresReader
 
 SLICE = 1_000  # documents that one statement inserts or deletes
 KNOWN = 0  # stands for the ids among the numbers of indexes
@@ -71,15 +71,20 @@ UPDATE = """
 UPDATE tinyscim.documents SET version = %(version)s, document = %(document)s WHERE kind = %(kind)s AND id = %(id)s
 """
 FIND = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = ANY(%b)"
-DELETE = """
+DELETE = f"""
 WITH documents AS (DELETE FROM tinyscim.documents WHERE kind = %(kind)s AND position = ANY(%(positions)b)),
 lost AS (
     DELETE FROM tinyscim.entries e
     USING unnest(%(numbers)b::bigint[], %(keys)b::bytea[], %(places)b::bigint[]) AS lost (number, key, position)
     WHERE e.number = lost.number AND e.key = lost.key AND e.position = lost.position
+),
+removed AS (
+    INSERT INTO tinyscim.removed AS removed (kind, block, count)
+    SELECT %(kind)s, position / {BLOCK}, count(*) FROM unnest(%(positions)b) AS position GROUP BY position / {BLOCK}
+    ON CONFLICT (kind, block) DO UPDATE SET count = removed.count + excluded.count
 )
 UPDATE tinyscim.kinds SET count = count - cardinality(%(positions)b) WHERE kind = %(kind)s
-"""
+"""  # noqa: S608
 
 
 class PostgresWriter(PostgresReader):

@@ -115,9 +115,7 @@ def test_it_starts_is_healthy_stops_on_a_signal_and_keeps_its_data(image, tmp_pa
 @pytest.mark.long
 @pytest.mark.skipif(not CAN_BUILD, reason="root and debootstrap make the image's root")
 def test_it_has_what_metrics_and_postgresql_need(image, tmp_path):
-    with image.start(
-        [".venv/bin/python", "-c", "import prometheus_client, psycopg"], tmp_path
-    ) as process:
+    with image.start([".venv/bin/python", "-c", "import prometheus_client, psycopg"], tmp_path) as process:
         assert process.wait() == 0
 
 

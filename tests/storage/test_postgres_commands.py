@@ -23,6 +23,7 @@ def app(postgres_url):
 def scim(app):
     """A client of the service, with two users, one of them disabled, and a group."""
     scim = Scim(in_process(app), app.extensions["tinyscim.tests"])
+    scim.delete(f"/Users/{scim.create_user()['id']}")
     ann, _ = scim.create_user(), scim.create_user(active=False)
     scim.post("/Groups", {"displayName": "Team", "members": [{"value": ann["id"]}]})
     return scim
@@ -53,6 +54,7 @@ def test_check_counts_what_there_is_and_names_the_database(scim, flask, postgres
         ("DELETE FROM tinyscim.entries WHERE is_unique", "is missing in an index"),
         ("INSERT INTO tinyscim.entries SELECT number, 'x', 99, false FROM tinyscim.entries LIMIT 1", "too many"),
         ("UPDATE tinyscim.kinds SET count = 9", "documents of the kind"),
+        ("DELETE FROM tinyscim.removed", "documents of the kind"),
         ("UPDATE tinyscim.documents SET document = '{' WHERE kind = 'Disabled'", "cannot be read"),
         ("UPDATE tinyscim.documents SET id = 'x' WHERE kind = 'Group'", "under another id"),
     ],
@@ -70,6 +72,7 @@ def test_repair_builds_indexes_and_counts_again(scim, flask, postgres_url):
     with psycopg.connect(postgres_url) as connection:
         connection.execute("DELETE FROM tinyscim.entries")
         connection.execute("UPDATE tinyscim.kinds SET count = 9")
+        connection.execute("DELETE FROM tinyscim.removed")
     result = flask("repair")
     assert result.exit_code == 0, result.output
     assert flask("check").exit_code == 0

@@ -15,7 +15,7 @@ from tests.support import postgres
 DATABASES: list[AbstractContextManager[str]] = []
 FREE: list[str] = []  # URLs of databases that can be used again
 USED: dict[Store, str] = {}
-TABLES = "documents", "entries", "kinds", "log", "states"
+TABLES = "documents", "entries", "kinds", "removed", "log", "states"
 
 
 def new_store() -> Store:
