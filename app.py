@@ -76,7 +76,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
     app = Flask(__name__)
     app.request_class = request_class(service)
     app.config["MAX_CONTENT_LENGTH"] = settings.server.max_body_bytes
-    app.url_map.strict_slashes = app.url_map.redirect_defaults = False
+    app.url_map.strict_slashes = False
     app.extensions["tinyscim"] = service
     base_path = settings.server.base_path
     hooks.init_app(app)

@@ -79,11 +79,6 @@ class Entry(NamedTuple):
         return self.status >= 400
 
     @property
-    def is_change(self) -> bool:
-        """Whether the request changed something, or should have: entries may be lost."""
-        return self.result == "success"
-
-    @property
     def result(self) -> str:
         """One of "success", "failure", "rejected" and "read"; any stranger can send a request that is rejected."""
         if self.failed:
