@@ -128,8 +128,7 @@ def authorize(check: Callable[[Config], None]) -> None:
 def finish_response(response: Response) -> Response:
     """Add the headers of every response, and report the request."""
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["X-Request-Id"] = request.id
+    response.headers.extend([("X-Content-Type-Options", "nosniff"), ("X-Request-Id", request.id)])
     request.report(response)
     return response
 
