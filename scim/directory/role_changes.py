@@ -1,14 +1,12 @@
-"""The users whose roles change with groups and memberships, for the events of a transaction."""
+"""The roles of users before and after a transaction, for its events."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
 
 from scim.directory import memberships, roles
-from scim.directory.context import ReadContext, ResourceUrl
-from scim.protocol.leniency import Element
+from scim.directory.context import ReadContext
 from scim.schema.resource_types import Registry
 from storage.base import Document, Reader
 
@@ -22,50 +20,53 @@ class GroupChanges:
     before: dict[str, Document | None] = field(default_factory=dict)
 
 
-class RoleChange(NamedTuple):
-    """A stored user, and the user's `roles` before and after the transaction."""
+class RoleHistory:
+    """The roles of users before the changes, and after them as `reader` sees it."""
 
-    user: Document
-    old: list[Element]
-    new: list[Element]
+    def __init__(self, reader: Reader, registry: Registry, changes: GroupChanges) -> None:
+        self._new = ReadContext(reader, registry, lambda type, id: "")
+        self._old = _Before(reader, registry, changes)
+        self._changes = changes
 
+    def before(self, user: Document) -> Document:
+        """Return a stored user with the roles from before."""
+        return roles.completed(self._old, user)
 
-def role_changes(
-    after: Reader, registry: Registry, resource_url: ResourceUrl, changes: GroupChanges
-) -> Iterator[RoleChange]:
-    """Yield the users whose roles were changed by these changes, which `after` contains.
+    def after(self, user: Document) -> Document:
+        """Return a stored user with the roles from after."""
+        return roles.completed(self._new, user)
 
-    Each member of the changed groups is visited once, and none if these groups give no roles.
-    """
-    if not registry.roles:
-        return
-    new, old = ReadContext(after, registry, resource_url), _Before(after, registry, resource_url, changes)
-    roots = _roots(new, old, changes)
-    for id in dict.fromkeys([*roots, *memberships.below(after, roots)]):
-        stored = after.get("User", id)
-        if stored:
-            change = RoleChange(stored.data, roles.of_user(old, stored.data), roles.of_user(new, stored.data))
-            if change.old != change.new:
-                yield change
+    def changed(self) -> Iterator[tuple[Document, Document]]:
+        """Yield each user whose roles changed with a group or a membership, before and after.
 
+        Each member of the changed groups is visited once, and none if these groups give no roles.
+        """
+        roots = self._roots() if self._new.registry.roles else []
+        for id in dict.fromkeys([*roots, *memberships.below(self._new.reader, roots)]):
+            stored = self._new.reader.get("User", id)
+            if stored and (pair := (self.before(stored.data), self.after(stored.data))) and pair[0] != pair[1]:
+                yield pair
 
-def _roots(new: ReadContext, old: ReadContext, changes: GroupChanges) -> list[str]:
-    """Return the members whose roles, or whose members' roles, may have changed."""
+    def _roots(self) -> list[str]:
+        """Return the members whose roles, or whose members' roles, may have changed."""
+        old, new = self._old, self._new
 
-    @cache
-    def gives_roles(group: str) -> bool:
-        return any(context.roles_given_by(one) for context in (new, old) for one in (group, *context.groups_of(group)))
+        @cache
+        def gives_roles(group: str) -> bool:
+            return any(
+                context.roles_given_by(one) for context in (new, old) for one in (group, *context.groups_of(group))
+            )
 
-    moved = [member for group, member in (*changes.joined, *changes.left) if gives_roles(group)]
-    renamed = [group for group in changes.before if old.roles_given_by(group) != new.roles_given_by(group)]
-    return [*moved, *(one["member"] for group in renamed for one in memberships.of_group(new.reader, group))]
+        moved = [member for group, member in (*self._changes.joined, *self._changes.left) if gives_roles(group)]
+        renamed = [id for id in self._changes.before if old.roles_given_by(id) != new.roles_given_by(id)]
+        return [*moved, *(one["member"] for group in renamed for one in memberships.of_group(new.reader, group))]
 
 
 class _Before(ReadContext):
     """The groups and memberships as they were before the changes."""
 
-    def __init__(self, reader: Reader, registry: Registry, resource_url: ResourceUrl, changes: GroupChanges) -> None:
-        super().__init__(reader, registry, resource_url)
+    def __init__(self, reader: Reader, registry: Registry, changes: GroupChanges) -> None:
+        super().__init__(reader, registry, lambda type, id: "")
         self._before, self._joined = changes.before, frozenset(changes.joined)
         self._left = defaultdict[str, list[str]](list)
         for group, member in changes.left:

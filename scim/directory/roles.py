@@ -29,6 +29,15 @@ def of_user(context: ReadContext, user: Document) -> list[Element]:
     return [*stored(user.get("roles", ())), *({"value": role, "type": FROM_GROUP} for role in given)]
 
 
+def completed(context: ReadContext, user: Document) -> Document:
+    """Return a stored user with all roles; without `[[roles]]`, the stored ones."""
+    if not context.registry.roles:
+        return user
+    found = of_user(context, user)
+    rest = {name: value for name, value in user.items() if name != "roles"}
+    return {**rest, "roles": found} if found else rest
+
+
 def stored(elements: Iterable[Element]) -> list[Element]:
     """Return the elements that are not derived."""
     return [one for one in elements if fold(str(one.get("type", ""))) != FROM_GROUP]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scim.directory.role_changes import GroupChanges, role_changes
+from scim.directory.role_changes import GroupChanges, RoleHistory
 
 GROUPS = {"Sales": "editor", "Staff": "reader", "Vendors": "seller"}
 ROLES = [{"group": group, "role": role} for group, role in GROUPS.items()]
@@ -80,9 +80,8 @@ def test_the_users_whose_roles_change_are_found_with_both_values(company, change
     service = scim.app.extensions["tinyscim"]
     moved = ([(ids[group], ids[member]) for group, member in pairs] for pairs in (joined, left))
     with service.store.reading() as reader:
-        url = service.resources("").resource_url
-        found = list(role_changes(reader, service.registry, url, GroupChanges(*moved, before)))
+        found = list(RoleHistory(reader, service.registry, GroupChanges(*moved, before)).changed())
     assert {ids[name] for name in affected} == {id for id in old if old[id] != new[id]}
-    assert {one.user["id"]: (one.old, one.new) for one in found} == {
+    assert {now["id"]: (then.get("roles", []), now.get("roles", [])) for then, now in found} == {
         ids[name]: (old[ids[name]], new[ids[name]]) for name in affected
     }
