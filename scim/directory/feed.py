@@ -12,9 +12,9 @@ import orjson
 
 from scim.directory import memberships
 from scim.directory.context import ResourceUrl
-from scim.directory.derived import derived_attributes
 from scim.directory.recorder import Event, Recorder, created, event_name, member_type, moves
 from scim.directory.relations import Relations
+from scim.directory.roles import completed
 from scim.protocol.preconditions import now
 from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType
 from storage.base import Document, Expired, Reader, Store, Writer
@@ -62,11 +62,11 @@ class Feed:
         """
         with self._store.reading() as reader:
             events, cursor, size = list[Event](), after, 0
-            show = _Show(reader, self._registry, resource_url or self._resource_url)
+            url = resource_url or self._resource_url
             for number, event in enumerate(_events(reader, after), 1):
                 cursor = event["cursor"]
                 if not types or event["type"] in types:
-                    events.append(show(event))
+                    events.append(_located(event, self._registry, url))
                     size += len(orjson.dumps(event["data"]))
                 if len(events) == limit or size > MAX_BYTES or number == MAX_SCANNED:
                     break
@@ -74,10 +74,10 @@ class Feed:
 
     def snapshot(self, reader: Reader, resource_url: ResourceUrl) -> Iterator[Document]:
         """Yield the events that would create what a reader sees, then the cursor of the events that come after it."""
-        show = _Show(reader, self._registry, resource_url)
+        relations = Relations(reader, self._registry, resource_url)
         for type in self._registry.types.values():
             for stored in reader.scan(type.name):
-                yield show(created(type, stored.data))
+                yield _located(created(type, completed(relations, type, stored.data)), self._registry, resource_url)
         group = self._registry.types[GROUP]
         kinds = group.attribute(None, MEMBERS).refers_to
         for stored in reader.scan(GROUP):
@@ -87,24 +87,13 @@ class Feed:
         yield {"cursor": reader.end, "time": now()}
 
 
-class _Show:
-    """Completes events by what is not recorded: the location, and the roles that follow from groups."""
-
-    def __init__(self, reader: Reader, registry: Registry, resource_url: ResourceUrl) -> None:
-        self._registry, self._resource_url = registry, resource_url
-        self._relations = Relations(reader, registry, resource_url)
-
-    def __call__(self, event: Event) -> Event:
-        data, type = event["data"], self._registry.types.get(event["resource"]["type"])
-        if type and "meta" in data:
-            meta = {**data["meta"], "location": self._resource_url(type, data["id"])}
-            event = {**event, "data": {**data, "meta": meta, **self._roles(type, data)}}
+def _located(event: Event, registry: Registry, resource_url: ResourceUrl) -> Event:
+    """Return an event with the location of its resource, which is not recorded."""
+    data, type = event["data"], registry.types.get(event["resource"]["type"])
+    if not type or "meta" not in data:
         return event
-
-    def _roles(self, type: ResourceType, data: Document) -> Document:
-        derived = self._registry.roles and derived_attributes(type, self._registry).get((None, "roles"))
-        roles = list(derived.elements(self._relations, data)) if derived else []
-        return {"roles": roles} if roles else {}
+    location = resource_url(type, data["id"])
+    return {**event, "data": {**data, "meta": {**data["meta"], "location": location}}}
 
 
 def _events(reader: Reader, after: str) -> Iterator[Event]:

@@ -6,6 +6,8 @@ from secrets import token_hex
 from typing import Any
 
 from scim.directory.differences import changes
+from scim.directory.role_changes import GroupChanges, RoleHistory
+from scim.directory.roles import USER
 from scim.protocol.preconditions import now
 from scim.protocol.projection import DEFAULT_PROJECTION
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, Registry, ResourceType
@@ -64,23 +66,42 @@ class Recorder:
 
         So a member is removed from its groups before it is deleted.
         """
+        changed = self._group_changes()
+        history = RoleHistory(self._writer, self._registry, changed)
         deleted = []
         for (kind, id), after in self._after.items():
             type, stored = self._registry.types.get(kind), self._before[kind, id]
-            if type and after is None and stored:
-                deleted.append(_event(type, "deleted", _shown(type, stored.data)))
-            elif type and after is not None:
-                yield from _kept(type, stored.data if stored else None, after)
-        yield from self._of_members()
+            before = history.before(type, stored.data) if type and stored else None
+            if type and after is not None:
+                yield from _kept(type, before, history.after(type, after))
+            elif type and before:
+                deleted.append(_event(type, "deleted", _shown(type, before)))
+        yield from self._of_members(changed)
+        yield from self._of_roles(history)
         yield from deleted
 
-    def _of_members(self) -> Iterator[Event]:
+    def _group_changes(self) -> GroupChanges:
+        changed = GroupChanges()
+        for (kind, id), after in self._after.items():
+            before = self._before[kind, id]
+            if kind == GROUP:
+                changed.before[id] = before.data if before else None
+            elif kind == MEMBERSHIP and (before is None) != (after is None):
+                group, _, member = id.partition(".")
+                (changed.left if after is None else changed.joined).append((group, member))
+        return changed
+
+    def _of_roles(self, history: RoleHistory) -> Iterator[Event]:
+        """Yield the updates of users that only the roles of their groups changed."""
+        for before, after in history.changed():
+            if (USER, after["id"]) not in self._after:
+                yield from _kept(self._registry.types[USER], before, after)
+
+    def _of_members(self, changed: GroupChanges) -> Iterator[Event]:
         """Yield the members that left and joined each group. Those of a deleted group are not listed."""
         moved: dict[str, tuple[list[str], list[str]]] = {}
-        for (kind, id), after in self._after.items():
-            is_new, was_there = after is not None, self._before[kind, id] is not None
-            if kind == MEMBERSHIP and is_new != was_there:
-                group, _, member = id.partition(".")
+        for is_new, pairs in enumerate((changed.left, changed.joined)):
+            for group, member in pairs:
                 moved.setdefault(group, ([], []))[is_new].append(member)
         untyped = TYPED
         for group, lists in moved.items():

@@ -7,7 +7,7 @@ from functools import cache
 
 from scim.directory import memberships, roles
 from scim.directory.context import ReadContext
-from scim.schema.resource_types import Registry
+from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, Reader
 
 
@@ -28,24 +28,27 @@ class RoleHistory:
         self._old = _Before(reader, registry, changes)
         self._changes = changes
 
-    def before(self, user: Document) -> Document:
-        """Return a stored user with the roles from before."""
-        return roles.completed(self._old, user)
+    def before(self, type: ResourceType, document: Document) -> Document:
+        """Return a stored resource; a user has the roles from before."""
+        return roles.completed(self._old, type, document)
 
-    def after(self, user: Document) -> Document:
-        """Return a stored user with the roles from after."""
-        return roles.completed(self._new, user)
+    def after(self, type: ResourceType, document: Document) -> Document:
+        """Return a stored resource; a user has the roles from after."""
+        return roles.completed(self._new, type, document)
 
     def changed(self) -> Iterator[tuple[Document, Document]]:
         """Yield each user whose roles changed with a group or a membership, before and after.
 
         Each member of the changed groups is visited once, and none if these groups give no roles.
         """
-        roots = self._roots() if self._new.registry.roles else []
-        for id in dict.fromkeys([*roots, *memberships.below(self._new.reader, roots)]):
-            stored = self._new.reader.get("User", id)
-            if stored and (pair := (self.before(stored.data), self.after(stored.data))) and pair[0] != pair[1]:
-                yield pair
+        reader, registry = self._new.reader, self._new.registry
+        roots = self._roots() if registry.roles else []
+        for id in dict.fromkeys([*roots, *memberships.below(reader, roots)]):
+            if stored := reader.get(roles.USER, id):
+                type = registry.types[roles.USER]
+                before, after = self.before(type, stored.data), self.after(type, stored.data)
+                if before != after:
+                    yield before, after
 
     def _roots(self) -> list[str]:
         """Return the members whose roles, or whose members' roles, may have changed."""

@@ -8,6 +8,7 @@ from scim.schema.attributes import fold
 from scim.schema.resource_types import GROUP, ResourceType, Target
 from storage.base import Document
 
+USER = "User"
 FROM_GROUP = "group"
 """The `type` of derived roles. Requests cannot write roles of this type: a role must not outlive the membership."""
 
@@ -19,7 +20,7 @@ INDEXED = (f"{_CORE}:Group:displayName", f"{_CORE}:Group:externalId", f"{_CORE}:
 
 def is_roles(type: ResourceType, target: Target) -> bool:
     """Return whether this is the attribute `roles` of users."""
-    return type.name == "User" and target.extension is None and target.leaf.name == "roles"
+    return type.name == USER and target.extension is None and target.leaf.name == "roles"
 
 
 def of_user(context: ReadContext, user: Document) -> list[Element]:
@@ -29,12 +30,12 @@ def of_user(context: ReadContext, user: Document) -> list[Element]:
     return [*stored(user.get("roles", ())), *({"value": role, "type": FROM_GROUP} for role in given)]
 
 
-def completed(context: ReadContext, user: Document) -> Document:
-    """Return a stored user with all roles; without `[[roles]]`, the stored ones."""
-    if not context.registry.roles:
-        return user
-    found = of_user(context, user)
-    rest = {name: value for name, value in user.items() if name != "roles"}
+def completed(context: ReadContext, type: ResourceType, document: Document) -> Document:
+    """Return a stored resource; if there is `[[roles]]`, a user has all roles."""
+    if type.name != USER or not context.registry.roles:
+        return document
+    found = of_user(context, document)
+    rest = {name: value for name, value in document.items() if name != "roles"}
     return {**rest, "roles": found} if found else rest
 
 

@@ -222,16 +222,6 @@ def test_configured_types_have_events_without_what_is_never_returned():
     assert "4711" not in str(events)
 
 
-def test_users_have_the_roles_that_follow_from_groups():
-    reader = Reader(roles=[{"group": "Sales", "role": "editor"}])
-    ann = create(reader, "ann")
-    group(reader, "Sales", ann)
-    made = reader.new()[0]
-    assert made["data"]["roles"] == [{"value": "editor", "type": "group"}]
-    (shown,) = [line for line in reader.snapshot() if line.get("type") == "user.created"]
-    assert shown["data"] == made["data"]
-
-
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 def test_pages_of_any_size_have_each_event_once(reader, limit):
     ann = create(reader, "ann")
