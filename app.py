@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as configuration
 import panel
 import provisioning_log
+import webhooks
 from commands import register as register_commands
 from commands.identity import serve_as_owner
 from commands.service_files import ServiceFiles
@@ -96,6 +97,7 @@ def _create_app(config: Config | Mapping[str, Any] | Path | str | None, store: S
         service.prepare, service.problem = shared.agree, lambda: shared.problem
         app.extensions["tinyscim.shared_config"] = shared
     app.extensions["tinyscim.purge"] = Purge(service)
+    webhooks.install(app, service)
     if settings.metrics.enabled:
         _install_metrics(app, own.last_backup if settings.path and not settings.store.url else None)
     rules = [rule.rule.removeprefix(base_path) for rule in app.url_map.iter_rules() if rule.rule.startswith(base_path)]
@@ -184,8 +186,8 @@ def prepare_panel(app: Flask) -> None:
 
 
 def start_background(app: Flask) -> None:
-    """Start what this worker does beside requests: warn of expiry, purge, and follow other hosts' configuration."""
-    for name in ("expiry_warnings", "purge", "shared_config"):
+    """Start what this worker does beside requests, such as to purge users and to post to webhooks."""
+    for name in ("expiry_warnings", "purge", "shared_config", "webhooks"):
         if part := app.extensions.get(f"tinyscim.{name}"):
             part.start()
 

@@ -10,8 +10,9 @@ from commands.panel import panel
 from commands.setup import setup
 from commands.store import group as store
 from commands.token import token
+from commands.webhook import webhook
 
-COMMANDS = (setup, token, client, panel, config, store, log, metrics)
+COMMANDS = (setup, token, client, panel, config, store, log, metrics, webhook)
 
 
 def register(app: Flask) -> None:

@@ -14,10 +14,10 @@ from commands.output import print_table
 from commands.paths import config_path
 from config import TABLES, overrides, read_text
 from config.checks import without_password
-from config.schema import SECRETS
+from config.unchecked import SECRETS
 
 config = Group("config", help="Show the configuration.")
-ARRAYS = ("tokens", "revoked_tokens", "clients", "schemas", "roles")
+ARRAYS = ("tokens", "revoked_tokens", "clients", "webhooks", "schemas", "roles")
 
 
 @config.command("show")

@@ -9,7 +9,7 @@ from config import Config, ConfigError
 from provisioning_log.archive import Archive
 from storage.engine.paths import Files
 
-STATES = ("assertions", "sessions", "warnings")
+STATES = ("assertions", "sessions", "warnings", "webhooks")
 """The names that are given to `Store.state` of a TinyDB store, which has a file for each."""
 
 

@@ -1,6 +1,6 @@
 """The configuration: options, validation, changes from the panel and the command line, and reloading."""
 
-from config.credentials import NEVER, Client, ClientSecret, Federation, RevokedToken, Token
+from config.credentials import NEVER, SIGNING_PREFIX, Client, ClientSecret, Federation, RevokedToken, Token, Webhook
 from config.options import (
     TABLES,
     AttributeNames,
@@ -14,11 +14,13 @@ from config.options import (
     Panel,
     Server,
     StoreOptions,
+    WebhookDelivery,
 )
 from config.reading import ConfigError, default_path, overrides, parse, parse_text, read, read_text
 
 __all__ = [
     "NEVER",
+    "SIGNING_PREFIX",
     "TABLES",
     "AttributeNames",
     "Client",
@@ -37,6 +39,8 @@ __all__ = [
     "Server",
     "StoreOptions",
     "Token",
+    "Webhook",
+    "WebhookDelivery",
     "default_path",
     "overrides",
     "parse",

@@ -77,8 +77,8 @@ def is_id(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9._~-]{1,100}", text))
 
 
-def is_keys_url(text: str) -> bool:
-    """Return whether keys may be fetched from it: over TLS, or from this machine."""
+def is_secure_url(text: str) -> bool:
+    """Return whether the service may send a request to it: over TLS, or to this machine."""
     try:
         parts = urlsplit(text)
         host, _ = host_name(parts.netloc), parts.port
@@ -86,6 +86,11 @@ def is_keys_url(text: str) -> bool:
         return False
     is_plain = text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
     return bool(host) and is_plain and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def is_event_type(text: str) -> bool:
+    """Return whether it can be the type of an event, such as user.created."""
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,99}\.[a-z_]{1,40}", text))
 
 
 def is_network(text: str) -> bool:

@@ -1,10 +1,11 @@
 """The credentials in the configuration, one frozen dataclass per table; `config.credential_schemas` validates them."""
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 
 NEVER = "never"
+SIGNING_PREFIX = "whsec_"  # of the secrets of Standard Webhooks
 
 
 class _Expiring:
@@ -100,3 +101,28 @@ class Client:
         """Return whether the id is that of the federation, or of a secret that has not expired."""
         is_federation = self.federation is not None and self.federation.credential == id
         return is_federation or any(secret.id == id and secret.is_valid for secret in self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret(_Expiring):
+    """One of [[webhooks.secrets]]: a key that signs events, and when it ends."""
+
+    secret: str = field(default="", repr=False)
+    created: datetime | None = None
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One of [[webhooks]]: where events are posted to; without types, all of them."""
+
+    name: str = ""
+    url: str = ""
+    types: tuple[str, ...] = ()
+    paused: bool = False
+    secrets: tuple[WebhookSecret, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """The secrets that have not expired, the newest first."""
+        return [one.secret for one in self.secrets[::-1] if one.is_valid]

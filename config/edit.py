@@ -17,8 +17,8 @@ from werkzeug.security import generate_password_hash
 from config import NEVER, ConfigError, Connection, Metrics, Panel, overrides, parse_text, read
 from config.checks import without_password
 from config.reload import PLACED, wait_until_complete
-from config.schema import SECRETS
 from config.tokens import TEST_PREFIX, is_test_name, new_hashed, new_token
+from config.unchecked import SECRETS
 from fileio.atomic import replace_atomically
 from fileio.locks import locked
 
@@ -285,7 +285,7 @@ def has_expired(table: Mapping[str, Any]) -> bool:
 
 
 def check_name(name: str, *, is_brief: bool = False) -> None:
-    """Raise Refused if it cannot be the name of a token or a client; brief ones may be for the panel's own tests."""
+    """Raise Refused if it cannot be a name; brief tokens and clients may be for the panel's own tests."""
     if is_test_name(name) and not is_brief:
         raise Refused(f'Names that begin with "{TEST_PREFIX}" are for the panel\'s own tests. Choose another.')
     if not name.strip() or len(name) > 100 or not name.isprintable():

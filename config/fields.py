@@ -88,6 +88,21 @@ class Names(Option):
         return tuple(value)
 
 
+class Numbers(Option):
+    """An array of integers within bounds."""
+
+    kinds, wanted = (list, tuple), "a list"
+
+    def __init__(self, must: str, least: int, most: int, longest: int) -> None:
+        def are_valid(numbers: tuple[Any, ...]) -> bool:
+            return len(numbers) <= longest and all(type(one) is int and least <= one <= most for one in numbers)
+
+        super().__init__(must, are_valid)
+
+    def _converted(self, value: Any) -> Any:
+        return tuple(value)
+
+
 class Moment(Option):
     """A date with a time, or None for "never" if that is an option."""
 

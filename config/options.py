@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.checks import host_name, is_loopback
-from config.credentials import Client, RevokedToken, Token
+from config.credentials import Client, RevokedToken, Token, Webhook
 from config.roles import Role
 
 _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # by the address that stands for all
@@ -164,6 +164,15 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """[webhook_delivery]: how events are posted to webhooks, and where to."""
+
+    timeout: int = 10
+    retries: tuple[int, ...] = (5, 30, 120, 900, 3_600, 14_400, 28_800, 36_000)
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AttributeNames:
     """[attribute_names]: what the organisation calls its five attributes."""
 
@@ -189,9 +198,11 @@ class Config:
     attribute_names: AttributeNames = AttributeNames()
     oauth: OAuth = OAuth()
     metrics: Metrics = Metrics()
+    webhook_delivery: WebhookDelivery = WebhookDelivery()
     tokens: tuple[Token, ...] = ()
     revoked_tokens: tuple[RevokedToken, ...] = ()
     clients: tuple[Client, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     schemas: tuple[Mapping[str, Any], ...] = ()
     roles: tuple[Role, ...] = ()
     path: Path | None = None
@@ -214,6 +225,10 @@ class Config:
         """Return the client with an id."""
         return next((client for client in self.clients if client.id == id), None)
 
+    def webhook(self, name: str) -> Webhook | None:
+        """Return the webhook with a name."""
+        return next((webhook for webhook in self.webhooks if webhook.name == name), None)
+
 
 TABLES: dict[str, Any] = {
     "server": Server,
@@ -227,4 +242,5 @@ TABLES: dict[str, Any] = {
     "attribute_names": AttributeNames,
     "oauth": OAuth,
     "metrics": Metrics,
+    "webhook_delivery": WebhookDelivery,
 }

@@ -6,8 +6,16 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from config import checks
-from config.credential_schemas import NO_TABLES, ClientSchema, RevokedTokenSchema, TokenSchema, is_hash, tables
-from config.fields import Names, Number, Switch, TableSchema, Text
+from config.credential_schemas import (
+    NO_TABLES,
+    ClientSchema,
+    RevokedTokenSchema,
+    TokenSchema,
+    WebhookSchema,
+    is_hash,
+    tables,
+)
+from config.fields import Names, Number, Numbers, Switch, TableSchema, Text
 from config.options import (
     AttributeNames,
     Config,
@@ -21,11 +29,12 @@ from config.options import (
     Panel,
     Server,
     StoreOptions,
+    WebhookDelivery,
 )
 from config.roles import RoleSchema
+from config.unchecked import nul_errors, table_of, values_of
 
-NO_NUL = "must have no NUL character"
-SECRETS = ("sha256", "password_hash", "secret")
+MAX_WEBHOOKS = 20
 
 
 class ServerSchema(TableSchema):
@@ -174,6 +183,15 @@ class MetricsSchema(TableSchema):
     sha256 = Text("what `flask metrics token` writes", lambda text: not text or is_hash(text), is_secret=True)
 
 
+class WebhookDeliverySchema(TableSchema):
+    """[webhook_delivery]."""
+
+    target = WebhookDelivery
+    timeout = Number(1, 60)
+    retries = Numbers("at most 20 numbers of seconds, from 0 to 86400", 0, 86_400, 20)
+    networks = Names('a list of networks, like ["10.0.0.0/8", "fd00::/8"]', checks.is_network)
+
+
 class ConfigSchema(TableSchema):
     """The whole configuration; a file that grants access must also state the limits of it."""
 
@@ -189,10 +207,12 @@ class ConfigSchema(TableSchema):
     attribute_names = fields.Nested(AttributeNamesSchema)
     oauth = fields.Nested(OAuthSchema)
     metrics = fields.Nested(MetricsSchema)
+    webhook_delivery = fields.Nested(WebhookDeliverySchema)
     tokens = tables(TokenSchema)
     revoked_tokens = tables(RevokedTokenSchema)
     clients = tables(ClientSchema)
     roles = tables(RoleSchema)
+    webhooks = tables(WebhookSchema, most=MAX_WEBHOOKS)
     schemas = fields.List(fields.Dict(error_messages={"invalid": "must be a table"}), error_messages=NO_TABLES)
 
     def __init__(self, *, is_file: bool = False) -> None:
@@ -205,9 +225,9 @@ class ConfigSchema(TableSchema):
         if not self._is_file:
             return
         errors = {}
-        if (original.get("tokens") or original.get("clients")) and "enabled" not in _table(original, "connection"):
+        if (original.get("tokens") or original.get("clients")) and "enabled" not in table_of(original, "connection"):
             errors["connection"] = {"enabled": ["is missing: write enabled = true or enabled = false"]}
-        panel = _table(original, "panel")
+        panel = table_of(original, "panel")
         if panel.get("password_hash") and panel.get("secret") and "allow" not in panel:
             errors["panel"] = {
                 "allow": [
@@ -220,17 +240,20 @@ class ConfigSchema(TableSchema):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_names(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
-        """Check that no two tokens or clients have one name: the log and the usage of tokens tell them apart by it."""
-        tokens, clients = (_values(original, table, "name") for table in ("tokens", "clients"))
+        """Check that no two tokens or clients, and no two webhooks, have one name: the log tells them apart by it."""
+        tokens, clients = (values_of(original, table, "name") for table in ("tokens", "clients"))
         if len(set(tokens)) < len(tokens):
             raise ValidationError("has two of the same name", "tokens")
         if len({*tokens, *clients}) < len(tokens) + len(clients):
             raise ValidationError("has the name of another client or token", "clients")
+        webhooks = values_of(original, "webhooks", "name")
+        if len(set(webhooks)) < len(webhooks):
+            raise ValidationError("has two of the same name", "webhooks")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_ids(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
         """Check that no two clients have one id."""
-        ids = _values(original, "clients", "id")
+        ids = values_of(original, "clients", "id")
         if len(set(ids)) < len(ids):
             raise ValidationError("has two of the same id", "clients")
 
@@ -255,7 +278,7 @@ class ConfigSchema(TableSchema):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_no_nul(self, data: Any, original: Mapping[str, Any], **_: Any) -> None:
         """Check that no key and no text has a NUL: a file's name cannot have one, and nothing else needs it."""
-        if errors := _nul_errors(original):
+        if errors := nul_errors(original):
             raise ValidationError(errors)
 
     @post_load
@@ -264,27 +287,3 @@ class ConfigSchema(TableSchema):
         arrays = (name for name, field in self.fields.items() if isinstance(field, fields.List))
         data |= {name: tuple(data.get(name, ())) for name in arrays}
         return Config(**data)
-
-
-def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = tables.get(name, {})
-    return table if isinstance(table, Mapping) else {}
-
-
-def _values(tables: Mapping[str, Any], name: str, key: str) -> list[str]:
-    """Return the texts under a key of an array of tables, which may be invalid."""
-    array = tables.get(name)
-    found = (table.get(key) for table in array if isinstance(table, Mapping)) if isinstance(array, list | tuple) else ()
-    return [value for value in found if isinstance(value, str)]
-
-
-def _nul_errors(value: Any) -> Any:
-    """Return marshmallow's messages for each NUL in a value."""
-    if isinstance(value, str):
-        return [NO_NUL] if "\0" in value else []
-    if isinstance(value, Mapping):
-        found = ((key, [NO_NUL] if "\0" in key else _nul_errors(inner)) for key, inner in value.items())
-        return {key: [NO_NUL] if key in SECRETS else errors for key, errors in found if errors}
-    if isinstance(value, list | tuple):
-        return {index: errors for index, inner in enumerate(value) if (errors := _nul_errors(inner))}
-    return []

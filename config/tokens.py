@@ -1,11 +1,12 @@
-"""Bearer tokens: shown once, stored as a hash (RFC 7644 section 2)."""
+"""Bearer tokens: shown once, stored as a hash (RFC 7644 section 2). Also the secrets of webhooks, shown once."""
 
 import hashlib
 import secrets
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config import NEVER
+from config import NEVER, SIGNING_PREFIX
 
 PREFIX = "tscim_"
 
@@ -22,6 +23,15 @@ def new_client_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
     """Return a new client secret of 256 random bits, and its [[clients.secrets]] table."""
     text, hashed = new_hashed(lifetime)
     return text, {"id": f"{hashed['created']:%Y-%m-%d}-{secrets.token_hex(4)}", **hashed}
+
+
+def new_signing_secret() -> tuple[str, dict[str, Any]]:
+    """Return a new secret of a webhook, of 256 random bits, and its [[webhooks.secrets]] table.
+
+    The secret itself is stored: a hash of it could not sign.
+    """
+    text = SIGNING_PREFIX + b64encode(secrets.token_bytes(32)).decode()
+    return text, {"secret": text, "created": datetime.now(UTC).replace(microsecond=0), "expires": NEVER}
 
 
 def scope_of(*, read_only: bool) -> str:

@@ -11,14 +11,26 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NAME = "tinyscim"
-PACKAGES = ("commands", "config", "entra", "fileio", "oauth", "panel", "provisioning_log", "runtime", "scim", "storage")
+PACKAGES = (
+    "commands",
+    "config",
+    "entra",
+    "fileio",
+    "oauth",
+    "panel",
+    "provisioning_log",
+    "runtime",
+    "scim",
+    "storage",
+    "webhooks",
+)
 FILES = ("app.py", "gunicorn.conf.py", "config.example.toml")
 OWN = {*PACKAGES, "app"}
 TEXTS = (".py", ".html", ".toml")
 BY_NAME = ("import_module", "__import__", "files", "run_module")  # functions that take a module's name
 # The commands as a user of the wheel types them.
 SHELL = (
-    (re.compile(r"\bflask (?=(setup|token|client|panel|config|store|log)\b)"), f"{NAME} "),
+    (re.compile(r"\bflask (?=(setup|token|client|panel|config|store|log|metrics|webhook)\b)"), f"{NAME} "),
     (re.compile(r"\bpython -m entra\b"), f"{NAME} entra"),
 )
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, abort, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from config.expiry import expiring
-from panel import clients, connection, directory, guide, menu, overview, page, tokens
+from panel import clients, connection, directory, guide, menu, overview, page, tokens, webhooks
 from panel import log as log_pages
 from panel.attributes import attribute_names
 from panel.export import export
@@ -20,6 +20,7 @@ from runtime.throttle import Throttle
 from scim.directory.service import Service
 
 ENTRA = "/integrations/entra"
+WEBHOOKS = "/webhooks"
 
 
 def install(app: Flask, served: Service, failures_path: Path | None = None) -> None:
@@ -56,6 +57,13 @@ def _add_pages(panel: Blueprint, authentication: SignIn) -> None:
         (f"{ENTRA}/clients/secret", "new_secret", clients.new_secret, form),
         (f"{ENTRA}/clients/federation", "federation", clients.federation, form),
         (f"{ENTRA}/clients/revoke", "revoke_client", clients.revoke_client, form),
+        (WEBHOOKS, "webhooks", webhooks.webhooks, ("GET",)),
+        (f"{WEBHOOKS}/new", "new_webhook", webhooks.new_webhook, form),
+        (f"{WEBHOOKS}/rotate", "rotate_webhook", webhooks.rotate_webhook, form),
+        (f"{WEBHOOKS}/again", "send_again", webhooks.send_again, form),
+        (f"{WEBHOOKS}/act", "act_on_webhook", webhooks.act_on_webhook, ("POST",)),
+        (f"{WEBHOOKS}/act", "act_page", _redirect_to("webhooks"), ("GET",)),
+        (f"{WEBHOOKS}/remove", "remove_webhook", webhooks.remove_webhook, form),
         (f"{ENTRA}/guide", "guide", guide.guide, ("GET",)),
         (f"{ENTRA}/guide/progress", "guide_progress", guide.progress, ("POST",)),
         (f"{ENTRA}/guide/progress", "guide_progress_page", _redirect_to("guide"), ("GET",)),

@@ -29,7 +29,7 @@ def navigation() -> list[Item]:
     kinds = [type.endpoint.strip("/") for type in service().registry.types.values()]
     pages = {"Overview": url_for("panel.home")}
     pages |= {kind: url_for("panel.listing", kind=kind) for kind in kinds}
-    pages |= {"Log": url_for("panel.log"), "Connection": url_for("panel.entra")}
+    pages |= {"Log": url_for("panel.log"), "Webhooks": url_for("panel.webhooks"), "Connection": url_for("panel.entra")}
     current = pages["Connection"] if tabs() else _closest(pages.values())
     return [Item(url, label, url == current) for label, url in pages.items()]
 

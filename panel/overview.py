@@ -13,6 +13,7 @@ from config.expiry import expiring
 from panel import chart, probe
 from panel.directory import resources
 from panel.status import Status, current_status
+from panel.webhooks import shown_webhooks
 from provisioning_log import activity_of, log_of
 from provisioning_log.activity import HOUR, SPANS, Activity, Bucket, Rejection
 from provisioning_log.entries import timestamp
@@ -75,7 +76,7 @@ def overview() -> ResponseReturnValue:
         spans=_LABELS,
         width=chart.WIDTH,
         height=chart.HEIGHT,
-        attention=[*_rejected(activity, status), *_logged(causes), *_settings()],
+        attention=[*_rejected(activity, status), *_logged(causes), *_webhooks(), *_settings()],
         log_url=_log_url,
     )
 
@@ -129,6 +130,20 @@ def _logged(causes: list[Cause]) -> Iterator[Concern]:
     if unknown:
         title = f"{len(unknown)} unknown attribute{'s' * (len(unknown) > 1)}"
         yield Concern(title, _UNKNOWN, url_for("panel.log_unknown"), "Unknown attributes", last=unknown[0].last)
+
+
+def _webhooks() -> Iterator[Concern]:
+    """Yield the webhooks that were paused after failures."""
+    for one in shown_webhooks():
+        if one.progress.stopped and not one.webhook.paused:
+            problem = one.progress.attempts[0].problem if one.progress.attempts else ""
+            yield Concern(
+                f"The webhook “{one.webhook.name}” was paused",
+                f"Its events could not be delivered: {problem}. Repair the application, then resume the webhook.",
+                url_for("panel.webhooks"),
+                "Webhooks",
+                last=timestamp(one.progress.stopped),
+            )
 
 
 def _settings() -> Iterator[Concern]:

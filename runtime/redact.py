@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from unicodedata import normalize
 
+from config import SIGNING_PREFIX
 from config.tokens import PREFIX
 
 LEFT_OUT = "(left out)"
@@ -18,7 +19,7 @@ _ENOUGH = 8  # characters behind the prefix that make it a token of ours
 _LONGEST_KNOWN = 100  # names up to this length are remembered
 _LONGEST_SEARCHED = 2_000
 
-_SIGNS = re.compile(rf"""{PREFIX}|eyJ|=|["']\s*:|bearer|basic|-----BEGIN""", re.IGNORECASE)
+_SIGNS = re.compile(rf"""{PREFIX}|{SIGNING_PREFIX}|eyJ|=|["']\s*:|bearer|basic|-----BEGIN""", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN (?:(?!-----END ).)*+(?:-----END [^-]*-*)?", re.DOTALL)
 _AFTER_SCHEME = r"""((?:[\s:+"']|%20|(?:bearer|basic)(?=[\s:+"'%]))++)"""  # the scheme may be there twice
 # Both match without credentials too: what they have passed is not tried again from its middle.
@@ -27,6 +28,7 @@ _BEARER = re.compile(
     re.IGNORECASE,
 )
 _BASIC = re.compile(rf"\b(basic){_AFTER_SCHEME}([A-Za-z0-9+/]{{4,}}+=*)?+", re.IGNORECASE)
+_SIGNING = re.compile(rf"{SIGNING_PREFIX}[A-Za-z0-9+/_-]{{{_ENOUGH},}}+=*")
 _RUN = re.compile(r"(?<![\w.~-])[\w.~-]{8,}+")
 # A name of one word or two, and behind it a = or, if it is quoted, a :, perhaps all as a text within a text.
 _NAMED = re.compile(
@@ -50,14 +52,15 @@ _SEPARATORS = re.compile(r"[\W_]+")
 def redact(text: str) -> str:
     """Return a text without the credentials that can be recognised in it.
 
-    These are Bearer and Basic credentials, JSON Web Tokens, this service's own tokens, PEM blocks, and what is
-    assigned to a secret name, as in `password=x` and `"password": "x"`.
+    These are Bearer and Basic credentials, JSON Web Tokens, this service's own tokens, the secrets of webhooks, PEM
+    blocks, and what is assigned to a secret name, as in `password=x` and `"password": "x"`.
     """
     if not _may_have_secret(text, _USUAL_SIGNS) or not _SIGNS.search(text):
         return text
     text = _PEM.sub(LEFT_OUT, text)
     text = _BEARER.sub(lambda found: _without_credentials(found, bool(found[3])), text)
     text = _BASIC.sub(lambda found: _without_credentials(found, _is_basic(found[3] or "")), text)
+    text = _SIGNING.sub(LEFT_OUT, text)
     text = _RUN.sub(_without_token, text)
     return _without_values(text)
 
@@ -144,7 +147,7 @@ def _shortest(signs: set[str]) -> list[str]:
 
 
 _ASCII_SEPARATORS = bytes(one for one in range(128) if not chr(one).isalnum())
-_USUAL_SIGNS = _shortest({*_PARTS, *_WORDS, _plain(PREFIX), "eyj", "basic", "begin"})
+_USUAL_SIGNS = _shortest({*_PARTS, *_WORDS, _plain(PREFIX), _plain(SIGNING_PREFIX), "eyj", "basic", "begin"})
 
 
 def _without_credentials(found: re.Match[str], has_some: bool) -> str:

@@ -25,6 +25,7 @@ ORDER = [
     "oauth",
     "scim.web",
     "provisioning_log",
+    "webhooks",
     "panel",
     "commands",
     "app",
@@ -79,6 +80,7 @@ PRODUCT = [
     "runtime",
     "scim",
     "storage",
+    "webhooks",
 ]
 OPENERS = ROOT / "fileio" / "atomic.py"  # the one place that opens files for writing, and the descriptors' users
 OF_OS = {

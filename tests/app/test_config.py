@@ -237,7 +237,8 @@ def test_all_errors_are_reported_at_once(tmp_path):
         "[server]",
         "[limits] page_size must not be above max_page_size",
         "there is no table [serve]; there are attribute_names, clients, connection, directory, events, limits, log, "
-        "metrics, oauth, panel, revoked_tokens, roles, schemas, server, store, tokens",
+        "metrics, oauth, panel, revoked_tokens, roles, schemas, server, store, tokens, webhook_delivery, "
+        "webhooks",
         '[[tokens]] number 1 scope must be one of "read-write", "read-only" and "events", not "all"',
         "[[tokens]] number 1 expires is missing",
         "[[tokens]] number 2 name is missing",

@@ -8,7 +8,7 @@ import pytest
 import tomlkit
 
 from app import create_app
-from config import client_edit, edit, read
+from config import client_edit, edit, read, webhook_edit
 from config.shared import SharedConfig
 from config.tokens import new_token
 from storage.base import Unavailable
@@ -78,12 +78,13 @@ def test_what_the_panel_and_the_commands_change_is_changed_on_all_hosts(hosts):
     edit.add_token(one.path, "second", lifetime=timedelta(days=9))
     id, _ = client_edit.add_client(one.path, "client")
     client_edit.add_secret(one.path, id)
+    webhook_edit.add_webhook(one.path, "crm", "https://crm.example/")
     edit.set_enabled(one.path, False)
     edit.set_password(one.path, "correct horse battery")
     edit.set_attribute_names(one.path, {"extraAttribute1": "Cost centre"})
     edit.set_metrics_token(one.path)
     agree(one, other)
-    for table in ("tokens", "clients", "connection", "panel", "attribute_names", "metrics"):
+    for table in ("tokens", "clients", "webhooks", "connection", "panel", "attribute_names", "metrics"):
         assert getattr(other.config, table) == getattr(one.config, table), table
     assert other.config.server.bind == "127.0.0.1:5"
     edit.revoke_token(other.path, "second")

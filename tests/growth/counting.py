@@ -28,7 +28,7 @@ from typing import Any
 from tests.growth.backtracking import count_match, count_search
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("scim", "storage", "panel", "provisioning_log", "config", "fileio", "runtime", "commands")
+PACKAGES = ("scim", "storage", "panel", "provisioning_log", "config", "fileio", "runtime", "commands", "webhooks")
 CONTAINERS = (str, bytes, bytearray, list, tuple, dict, set, frozenset, deque)
 # What costs the same whatever the size of its argument or of its object.
 CONSTANT = {

@@ -17,7 +17,7 @@ def project_patterns():
     """Every pattern that a module of the project has under a name of its own."""
     names = [
         found.name
-        for package in ("scim", "panel", "provisioning_log", "config", "runtime", "storage")
+        for package in ("scim", "panel", "provisioning_log", "config", "runtime", "storage", "webhooks")
         for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
     ]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]

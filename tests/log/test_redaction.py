@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from config.tokens import new_signing_secret
 from runtime import buffered_logging
 from runtime.redact import LEFT_OUT, is_secret_name, redact
 from tests.support.planted_secrets import SECRET_NAMES, Planted
@@ -247,3 +248,11 @@ def test_what_is_redacted_is_found_wherever_it_stands(piece):
     """Whatever comes before, in whatever length; a quadratic pattern would not come to an end."""
     before = piece * 20_000
     assert "Hush1234hush" not in redact(f"{before} Bearer Hush1234hush")
+
+
+@pytest.mark.parametrize("text", ["{}", "key {} and more", '"{}"', "x{}", "https://a.example/?k={}"])
+def test_the_secret_of_a_webhook_is_recognised_in_any_text(text):
+    secret = new_signing_secret()[0]
+    shown = redact(text.format(secret))
+    assert LEFT_OUT in shown
+    assert secret[6:30] not in shown
