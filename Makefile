@@ -94,7 +94,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.disk
 	@$(BIN)/python -m bench.latency --picture bench/latency.png
 	@$(BIN)/python -m bench.load --picture bench/load.png
-	@$(BIN)/python -m bench.log
+	@$(BIN)/python -m bench.cost log
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,10 +1,11 @@
-"""Measures what the provisioning log costs: requests to gunicorn with it and without it, in turns.
+"""Measures what a part of the service costs: requests to gunicorn with it and without it, in turns.
 
-    python -m bench.log [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
+    python -m bench.cost log|webhook [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
 
-Two services run, one with the log and one without, and are loaded in turns, so that other work on the machine affects
+Two services run, one with the part and one without, and are loaded in turns, so that other work on the machine affects
 both. Clients act like Entra: they search for a user, create, change and disable it. The result is the median ratio
-of adjacent turns.
+of adjacent turns. The CPU time includes what the service does after the answers: `log` is the provisioning log, and
+`webhook` posts each event to an endpoint on the same machine, whose own CPU time is not counted.
 """
 
 import argparse
@@ -18,14 +19,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import Process
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomlkit
 
-from config.tokens import new_token
+from config.tokens import new_signing_secret, new_token
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,19 +48,24 @@ class Server(NamedTuple):
 def main() -> None:
     """Measure and print."""
     options = _options()
-    with _serving(options, logged=False) as plain, _serving(options, logged=True) as logged:
-        _turn(plain, options)
-        _turn(logged, options)
-        pairs = [_pair(plain, logged, options, first=number % 2 == 0) for number in range(options.turns)]
+    with (
+        _endpoint() as url,
+        _serving(options, _TABLES[options.part][0](url)) as without,
+        _serving(options, _TABLES[options.part][1](url)) as with_it,
+    ):
+        _turn(without, options)
+        _turn(with_it, options)
+        pairs = [_pair(without, with_it, options, first=number % 2 == 0) for number in range(options.turns)]
     for place, unit in enumerate(("requests a second", "ms of CPU per request")):
         off, on = (statistics.median(pair[which][place] for pair in pairs) for which in (0, 1))
         low, middle, high = statistics.quantiles((pair[1][place] / pair[0][place] - 1) * 100 for pair in pairs)
-        _say(f"{unit}: {off:.2f} without the log, {on:.2f} with it; by pairs {middle:+.1f} %")
+        _say(f"{unit}: {off:.2f} without the {options.part}, {on:.2f} with it; by pairs {middle:+.1f} %")
         _say(f"  (half of the pairs between {low:+.1f} % and {high:+.1f} %)")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("part", choices=sorted(_TABLES))
     parser.add_argument("--turns", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--workers", type=int, default=1)
@@ -67,15 +74,50 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+_FEED = {"events": {"enabled": True}}
+
+
+def _webhook(url: str) -> dict[str, Any]:
+    secret = new_signing_secret()[1]
+    return {**_FEED, "webhooks": [{"name": "bench", "url": url, "types": [], "paused": False, "secrets": [secret]}]}
+
+
+# For each part, the tables of a configuration without it and with it.
+_TABLES: dict[str, tuple[Callable[[str], dict[str, Any]], Callable[[str], dict[str, Any]]]] = {
+    "log": (lambda _: {"log": {"path": ""}}, lambda _: {}),
+    "webhook": (lambda _: _FEED, _webhook),
+}
+
+
+@contextmanager
+def _endpoint() -> Iterator[str]:
+    """Accept events in a process of its own, and yield the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        process = Process(target=_accept, args=(server,), daemon=True)
+        process.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        process.terminate()
+
+
+def _accept(server: socket.socket) -> None:
+    while True:
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as lines:
+            while head := list(iter(lines.readline, b"\r\n"))[1:]:
+                sizes = dict(line.lower().split(b": ", 1) for line in head)
+                lines.read(int(sizes[b"content-length"]))
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
 def _pair(
-    plain: Server, logged: Server, options: argparse.Namespace, *, first: bool
+    without: Server, with_it: Server, options: argparse.Namespace, *, first: bool
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Load both, and return the results without and with the log."""
+    """Load both, and return the results without and with the part."""
     if first:
-        one = _turn(plain, options)
-        return one, _turn(logged, options)
-    other = _turn(logged, options)
-    return _turn(plain, options), other
+        one = _turn(without, options)
+        return one, _turn(with_it, options)
+    other = _turn(with_it, options)
+    return _turn(without, options), other
 
 
 def _turn(server: Server, options: argparse.Namespace) -> tuple[float, float]:
@@ -91,7 +133,7 @@ def _turn(server: Server, options: argparse.Namespace) -> tuple[float, float]:
     for thread in threads:
         thread.join()
     took = time.monotonic() - started
-    time.sleep(0.3)  # the log writes the queued entries
+    time.sleep(1)  # for what comes after the answers: entries of the log are written, and events posted
     return sum(counts) / took, 1000 * (_processor_time(server) - used) / sum(counts)
 
 
@@ -103,7 +145,7 @@ def _processor_time(server: Server) -> float:
 
 
 @contextmanager
-def _serving(options: argparse.Namespace, *, logged: bool) -> Iterator[Server]:
+def _serving(options: argparse.Namespace, tables: dict[str, Any]) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
         folder = Path(name)
         probe.bind(("127.0.0.1", 0))
@@ -113,9 +155,10 @@ def _serving(options: argparse.Namespace, *, logged: bool) -> Iterator[Server]:
         config = {
             "server": {"bind": address, "workers": options.workers},
             "store": {"path": "data.json", "durability": options.durability},
-            "log": {"path": "log.jsonl" if logged else ""},
+            "log": {"path": "log.jsonl"},
             "connection": {"enabled": True},
             "tokens": [table],
+            **tables,
         }
         (folder / "config.toml").write_text(tomlkit.dumps(config))
         environment = {**os.environ, "SCIM_CONFIG": str(folder / "config.toml")}
