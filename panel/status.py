@@ -28,23 +28,25 @@ def current_status(config: Config, activity: Activity, now: float) -> Status:
     """Return the current status."""
     last = activity.last_request
     if not config.connection.enabled:
-        return Status("off", "still", "Off", "All requests are rejected (403) until you turn on the connection.", last)
+        return Status(
+            "off", "neutral", "Off", "All requests are rejected (403) until you turn on the connection.", last
+        )
     rejection = _rejection_of_entra(config, activity, now)
     if rejection:
-        tone = "bad" if last or rejection.token else "calm"
+        tone = "bad" if last or rejection.token else "caution"
         return Status("refused", tone, "Refused", _explain(config, rejection), last)
     if not last:
-        return Status("waiting", "calm", "Waiting for the first request", _waiting(config, activity))
+        return Status("waiting", "caution", "Waiting for the first request", _waiting(config, activity))
     if now - last > SILENT_AFTER:
         return Status("silent", "bad", "Silent", _SILENT_DETAIL.format(ago(last)), last)
     cycle = activity.entra_cycles[-1]
     name = cycle.client.token
     if name not in _valid_names(config):
         detail = _REPLACED.format(_end(config, name), _REMEDIES[_is_client(config, name)])
-        return Status("waiting", "calm", "Waiting for the first request", detail, last)
+        return Status("waiting", "caution", "Waiting for the first request", detail, last)
     failed, requests = cycle.counts["failed"], cycle.counts["requests"]
     if failed:
-        tone = "bad" if 2 * failed >= requests else "calm"
+        tone = "bad" if 2 * failed >= requests else "caution"
         detail = f"{failed:,} of {requests:,} requests failed in the last cycle, which began {ago(cycle.start)}."
         return Status("failing", tone, "Failing", detail, last)
     detail = (

@@ -49,7 +49,7 @@ def test_each_status_follows_from_the_requests(shows, service, tmp_path):
     page = shows.page
     assert service.send("GET", "/Users", token="guess").status_code == 401  # a stranger
     assert service.send("POST", "/Users", ADA).status_code == 201  # another client
-    shows("Waiting for the first request", "calm")
+    shows("Waiting for the first request", "caution")
     page.get_by_role("link", name="Open the setup guide").wait_for()
 
     assert service.probe() == 200
@@ -57,7 +57,7 @@ def test_each_status_follows_from_the_requests(shows, service, tmp_path):
     shows("Connected", "good")
 
     assert service.entra("POST", "/Users", ADA).status_code == 409
-    assert "requests failed in the last cycle" in shows("Failing", "calm")
+    assert "requests failed in the last cycle" in shows("Failing", "caution")
     page.get_by_text("make userName a matching attribute").wait_for()
 
     second = create_token(page, "second")
@@ -75,7 +75,7 @@ def test_each_status_follows_from_the_requests(shows, service, tmp_path):
     page.goto("/panel/integrations/entra")
     page.get_by_role("switch").click()
     assert service.probe(second) == 403
-    shows("Off", "still")
+    shows("Off", "neutral")
     page.goto("/panel/integrations/entra")
     page.get_by_role("switch").click()
 

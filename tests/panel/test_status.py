@@ -44,7 +44,7 @@ def later(browser, tmp_path):
 
 def test_before_the_first_request_it_waits(browser):
     tone, name, detail = status(browser)
-    assert (tone, name) == ("calm", "Waiting for the first request")
+    assert (tone, name) == ("caution", "Waiting for the first request")
     assert "Follow the setup guide" in detail
     revoke(browser)
     assert "Create a SCIM token" in status(browser)[2]
@@ -71,7 +71,7 @@ def test_guesses_of_strangers_never_turn_it_red(browser):
         browser.entra("GET", "/Users", token=token)
     assert label(browser) == "Waiting for the first request"
     browser.probe(token="guess")  # this looks like Entra with a wrong token
-    assert status(browser)[:2] == ("calm", "Refused")
+    assert status(browser)[:2] == ("caution", "Refused")
     browser.probe()
     browser.probe(token="guess")  # a stranger who imitates Entra
     assert label(browser) == "Connected"
@@ -91,7 +91,7 @@ def test_a_revoked_token_is_refused_with_its_name_and_the_dates(browser):
     browser.probe()
     revoke(browser)
     tone, name, detail = status(browser)
-    assert (tone, name) == ("calm", "Waiting for the first request")  # with another token
+    assert (tone, name) == ("caution", "Waiting for the first request")  # with another token
     assert "the token “entra” was revoked on" in detail
     assert [browser.probe() for _ in range(3)] == [401, 401, 401]
     tone, name, detail = status(browser)
@@ -141,7 +141,7 @@ def test_failures_are_counted_in_the_last_cycle_alone(browser, later):
     assert browser.entra("POST", "/Users", user).status_code == 201
     assert browser.entra("POST", "/Users", user).status_code == 409
     tone, name, detail = status(browser)
-    assert (tone, name) == ("calm", "Failing")
+    assert (tone, name) == ("caution", "Failing")
     assert "1 of 3 requests failed in the last cycle" in detail
     later(2400)
     browser.probe()
@@ -164,7 +164,7 @@ def test_off_is_said_and_what_it_refuses_is_no_failure_afterwards(browser):
     browser.probe()
     browser.post(f"{ENTRA}/switch", {"enabled": "no"}, form=ENTRA)
     assert browser.probe() == 403
-    assert status(browser)[:2] == ("still", "Off")
+    assert status(browser)[:2] == ("neutral", "Off")
     browser.post(f"{ENTRA}/switch", {"enabled": "yes"}, form=ENTRA)
     assert label(browser) == "Connected"
 
