@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.past import settle
 from tests.support.preloaded import preloaded
 from tests.support.unprivileged import SECRET, make_folder, reachable_folder
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 def config_path(tmp_path: Path) -> Path:
     path = Path(shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml"))
     path.chmod(0o600)  # as `make run` installs it
+    settle(path)
     return path
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from config.ownership import others_may, warning
+from tests.support.past import settle
 from tests.support.serving import ROOT, free_port, serving, wait_until_healthy
 
 CONFIG = '[server]\nbind = "{bind}"\n[store]\npath = "kept/data/tinyscim.json"\n[log]\npath = "logs/deep/log.jsonl"\n'
@@ -32,7 +33,7 @@ COMMANDS = [
 
 @pytest.fixture
 def folder(config_path):
-    config_path.write_text(CONFIG.format(bind=f"127.0.0.1:{free_port()}"))
+    settle(config_path, CONFIG.format(bind=f"127.0.0.1:{free_port()}"))
     for name, text in {"in.json": "{}", "in.jsonl": ""}.items():
         (config_path.parent / name).write_text(text)
         (config_path.parent / name).chmod(0o600)

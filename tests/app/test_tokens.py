@@ -11,6 +11,7 @@ import config
 from app import create_app
 from config import edit
 from storage.memory import MemoryStore
+from tests.support.past import settle
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 LIMITS = 'scope="read-write", expires="never"'
@@ -50,7 +51,7 @@ def test_a_new_token_is_printed_and_only_its_hash_is_stored(flask, config_path):
 def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, config_path):
     text = in_one_array()
     old, two = tomllib.loads(text)["tokens"]
-    config_path.write_text(text)
+    settle(config_path, text)
     assert flask("token", "new", "--name", "new").returncode == 0
     assert tokens(config_path)[:-1] == [old, two]
     assert flask("token", "revoke", "old").returncode == 0
@@ -58,7 +59,7 @@ def test_tokens_in_one_array_stay_beside_a_new_one_and_can_be_revoked(flask, con
 
 
 def test_a_token_can_be_made_when_one_of_an_array_has_been_revoked(flask, config_path):
-    config_path.write_text(in_one_array())
+    settle(config_path, in_one_array())
     assert flask("token", "revoke", "old").returncode == 0
     assert config_path.read_text().endswith("\n")
     run = flask("token", "new", "--name", "new")
@@ -69,7 +70,7 @@ def test_a_token_can_be_made_when_one_of_an_array_has_been_revoked(flask, config
 @pytest.mark.parametrize("end", ["", " # mine\n# more"])
 def test_a_token_can_be_added_to_a_file_whose_last_line_has_no_end(flask, config_path, end):
     limits = LIMITS.replace(", ", "\n")
-    config_path.write_text(f'{ENABLED}[[tokens]]\nname = "old"\n{limits}\nsha256 = "{"a" * 64}"{end}')
+    settle(config_path, f'{ENABLED}[[tokens]]\nname = "old"\n{limits}\nsha256 = "{"a" * 64}"{end}')
     run = flask("token", "new", "--name", "new")
     assert (run.returncode, run.stderr) == (0, "")
     assert [table["name"] for table in tokens(config_path)] == ["old", "new"]
@@ -78,8 +79,9 @@ def test_a_token_can_be_added_to_a_file_whose_last_line_has_no_end(flask, config
 
 def test_comments_in_one_array_of_tokens_stay_in_the_file(flask, config_path):
     table = f'{{name="no # comment", sha256="{"a" * 64}", {LIMITS}}}'
-    config_path.write_text(
-        f"# top\ntokens = [ # mine\n  {table}, # Entra's\n  # no more\n] # end\n{ENABLED}\n[store]\npath='x'\n"
+    settle(
+        config_path,
+        f"# top\ntokens = [ # mine\n  {table}, # Entra's\n  # no more\n] # end\n{ENABLED}\n[store]\npath='x'\n",
     )
     assert flask("token", "revoke", "no # comment").returncode == 0
     comments = [line for line in config_path.read_text().splitlines() if line.startswith("#")]
@@ -166,7 +168,7 @@ def test_no_token_is_created_if_stdout_is_closed(flask, config_path, command):
 
 @pytest.mark.parametrize("text", [EXAMPLE.read_text(), "", '[panel]\nsecret = "0123456789abcdef0123456789abcdef"\n'])
 def test_a_setup_that_could_not_be_shown_can_be_repeated(flask, config_path, text):
-    config_path.write_text(text)
+    settle(config_path, text)
     before = config.read(config_path)
     with Path("/dev/full").open("w") as full:
         assert flask("setup", stdout=full).returncode == 1
@@ -193,7 +195,7 @@ def test_a_setup_without_a_password_creates_no_token(config_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
         usual(path, text)
 
-    config_path.write_text("")
+    settle(config_path, "")
     monkeypatch.setattr(edit, "_replace", replace)
     run = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"])
     assert (run.exit_code, run.stdout) == (1, "")
@@ -224,7 +226,7 @@ def test_setup_prints_url_and_token_once(flask, config_path):
 
 
 def test_setup_on_a_socket_says_that_public_url_is_needed(config_path):
-    config_path.write_text('[server]\nbind = "unix:/run/tinyscim.sock"\n')
+    settle(config_path, '[server]\nbind = "unix:/run/tinyscim.sock"\n')
     said = create_app(config_path, store=MemoryStore()).test_cli_runner().invoke(args=["setup"]).output
     assert "Tenant URL:    <public_url>/api/scim/v2" in said
     assert "Address:       <public_url>/panel/" in said

@@ -11,6 +11,7 @@ from app import create_app
 from config.tokens import new_token
 from storage.memory import MemoryStore
 from tests.support.panel_browser import HASH, Browser
+from tests.support.past import settle
 
 # A cheap hash: how strong the real one is has a test of its own.
 
@@ -26,6 +27,7 @@ def make_browser(tmp_path: Path) -> Callable[..., Browser]:
         path = tmp_path / "config.toml"
         path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
         path.chmod(0o600)
+        settle(path)
         return Browser(create_app(path, store=store or MemoryStore()), path, token)
 
     return make

@@ -13,6 +13,7 @@ from app import create_app
 from config.tokens import new_client_secret, new_token
 from storage.base import Store
 from storage.memory import MemoryStore
+from tests.support.past import settle
 
 YEAR = timedelta(days=365)
 USERS = "/api/scim/v2/Users"
@@ -36,6 +37,7 @@ class OAuthService:
         if self.path:
             self.path.write_text(tomlkit.dumps({name: value for name, value in given.items() if value}))
             self.path.chmod(0o600)
+            settle(self.path)
         self.app = create_app(self.path or given, store=store or MemoryStore())
 
     def ask(self, form: Any, headers: Any = None, **options: Any) -> TestResponse:

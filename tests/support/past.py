@@ -1,6 +1,8 @@
-"""Moves what the service has counted into the past."""
+"""Moves into the past what the service has counted, and when its configuration was written."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 from fileio.atomic import replace_atomically
@@ -17,3 +19,10 @@ def move_to_past(counts: Path, seconds: float) -> None:
             rejection |= {name: rejection[name] - seconds for name in ("first", "last")}
         body["probed"] = [[*client, moment - seconds] for *client, moment in body["probed"]]
         replace_atomically(counts, [json.dumps(body).encode()])
+
+
+def settle(path: Path, text: str | None = None) -> None:
+    """Write the text, if given, and date the file back: a command waits until writing to a file has ended."""
+    if text is not None:
+        path.write_text(text)
+    os.utime(path, (time.time() - 60,) * 2)

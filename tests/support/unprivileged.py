@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.edit import add_token
+from tests.support.past import settle
 from tests.support.preloaded import preloaded
 
 "".encode("utf-8-sig")  # loads it here, where Python can be read
@@ -114,6 +115,7 @@ def make_folder(folder):
     for path in (folder, *folder.iterdir()):
         os.chown(path, SERVICE, SERVICE)
         path.chmod(0o700 if path.is_dir() else 0o600)
+    settle(folder / "config.toml")
     return folder
 
 
