@@ -1,4 +1,4 @@
-"""Compares the entries and counts of the database with its documents, and makes them anew."""
+"""Compares the entries and counts of the database with its documents, and builds them again."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
