@@ -237,16 +237,16 @@ def _install_metrics(app: Flask, last_backup: Path | None) -> None:
 
 
 def _configured_store(settings: Config, types: Registry) -> Store:
+    retention = Retention(settings.events.days, settings.events.max_bytes) if settings.events.enabled else NOTHING
     if settings.store.url:
-        return _postgres_store(settings)
+        return _postgres_store(settings, retention)
     options, check = settings.store, partial(check_importable, types)
     durability: Literal["fsync", "os"] = "os" if options.durability == "os" else "fsync"
     path, compact_after = settings.resolve(options.path), options.compact_after
-    retention = Retention(settings.events.days, settings.events.max_bytes) if settings.events.enabled else NOTHING
     return TinyDBStore(path, durability=durability, compact_after=compact_after, retention=retention, check=check)
 
 
-def _postgres_store(settings: Config) -> Store:
+def _postgres_store(settings: Config, retention: Retention) -> Store:
     try:
         from storage.postgres_store import PostgresStore
     except ImportError:
@@ -254,7 +254,7 @@ def _postgres_store(settings: Config) -> Store:
             "[store] url needs packages that are missing. Run: pip install 'tinyscim[postgres]'"
         ) from None
     try:
-        return PostgresStore(settings.store.url, settings.server.threads + _OTHER_THREADS)
+        return PostgresStore(settings.store.url, settings.server.threads + _OTHER_THREADS, retention)
     except StoreError as error:
         raise ConfigError(f"{settings.path or 'configuration'}: {error}") from None
 

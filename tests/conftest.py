@@ -9,6 +9,7 @@ from flask import Flask
 
 from app import create_app
 from config.tokens import new_token
+from tests.support import postgres
 from tests.support.scim_client import BASE_PATH, Scim, in_process
 from tests.support.serving import serving
 from tests.support.stores import new_store, release
@@ -56,3 +57,17 @@ def pytest_collection_finish() -> None:
     """Spare each garbage collection the modules and the tests, and have fewer: they take a quarter of the time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Give the URL of a database of the module's own."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(database: str) -> Iterator[str]:
+    """Give the URL of an empty database."""
+    yield database
+    postgres.empty(database)

@@ -76,14 +76,19 @@ class Feed:
         """Yield the events that would create what a reader sees, then the cursor of the events that come after it."""
         relations = Relations(reader, self._registry, resource_url)
         for type in self._registry.types.values():
-            for stored in reader.scan(type.name):
-                yield _located(created(type, completed(relations, type, stored.data)), self._registry, resource_url)
+            for part in memberships.parts(reader.scan(type.name)):
+                if self._registry.roles and reader.is_remote:
+                    relations.prefetch_groups([stored.data["id"] for stored in part])
+                for stored in part:
+                    yield _located(created(type, completed(relations, type, stored.data)), self._registry, resource_url)
         group = self._registry.types[GROUP]
         kinds = group.attribute(None, MEMBERS).refers_to
         for stored in reader.scan(GROUP):
-            members = [one["member"] for one in memberships.of_group(reader, stored.data["id"])]
-            types = (member_type(reader, kinds, member) for member in members)
-            yield from _expanded(moves(group, stored.data, "added", members, types))
+            memberships_of = memberships.of_group(reader, stored.data["id"])
+            for members in memberships.parts(one["member"] for one in memberships_of):
+                relations.prefetch_all(kinds, members)
+                types = (member_type(reader, kinds, member) for member in members)
+                yield from _expanded(moves(group, stored.data, "added", members, types))
         yield {"cursor": reader.end, "time": now()}
 
 

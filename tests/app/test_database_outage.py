@@ -11,12 +11,6 @@ from tests.support.scim_client import Scim, in_process
 from tests.support.storage import INDEXES
 
 
-@pytest.fixture(scope="module")
-def database():
-    with postgres.database() as url:
-        yield url
-
-
 @pytest.fixture
 def serve():
     apps = []

@@ -7,26 +7,12 @@ from storage.base import Unavailable
 from storage.memory import MemoryStore
 from storage.postgres_store import PostgresStore
 from storage.tinydb_store import TinyDBStore
-from tests.support import postgres
 from tests.support.storage import INDEXES, KEPT, insert, opened, user
 
 
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "data" / "tinyscim.json"
-
-
-@pytest.fixture(scope="module")
-def database():
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
-def postgres_url(database):
-    """Give the URL of an empty database."""
-    yield database
-    postgres.empty(database)
 
 
 @pytest.fixture(params=["memory", "tinydb", "tinydb-os", "postgres"])
