@@ -80,9 +80,9 @@ def open_store() -> Iterator[Store]:
 
 @group.command()
 def check() -> None:
-    """Check all files for damage without changing them, or a database's indexes.
+    """Check all files, or a database's indexes, for damage.
 
-    The service may be running. The exit status is 1 if there is damage.
+    Nothing is changed, and the service may be running. The exit status is 1 if there is damage.
     """
     if found := database():
         _check_database(found)
