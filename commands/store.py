@@ -26,7 +26,7 @@ from storage.tinydb_store import TinyDBStore
 if TYPE_CHECKING:  # it needs packages that only a database needs
     from storage.postgres_store import PostgresStore
 
-group = Group("store", is_all=True, help="Check, repair, back up, export and import the data file or the database.")
+group = Group("store", is_all=True, help="Check, repair, back up, export and import the store.")
 PG_DUMP = "Back it up with pg_dump, or with the database service's own backups; `flask store export` also works."
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -82,7 +82,7 @@ def open_store() -> Iterator[Store]:
 def check() -> None:
     """Check all files, or a database's indexes, for damage.
 
-    Nothing is changed, and the service may be running. The exit status is 1 if there is damage.
+    The service may be running, and nothing is changed. The exit status is 1 if there is damage.
     """
     if found := database():
         _check_database(found)
