@@ -52,9 +52,10 @@ class _Quoted(str):
 class Request(flask.Request):
     """A request, and what the hooks and views note about it.
 
-    `connection_enabled`: the connection was on when the request came. `asks_for_renewal`: its access token has expired,
-    so the client gets another. `json_body` is kept for the provisioning log, `write_result` is what the request has
-    changed, and `rejection` why its token was rejected. `request_class` sets the service.
+    `is_scim`: the path is the base path of the endpoints, or below it. `connection_enabled`: the connection was on when
+    the request came. `asks_for_renewal`: its access token has expired, so the client gets another. `json_body` is kept
+    for the provisioning log, `write_result` is what the request has changed, and `rejection` why its token was
+    rejected. `request_class` sets the service.
     """
 
     service: Service
@@ -63,6 +64,8 @@ class Request(flask.Request):
         super().__init__(environ, populate_request, shallow)
         self.id = f"{random.getrandbits(128):032x}"  # not a secret
         self.started = time.perf_counter()
+        base_path = self.service.startup_config.server.base_path
+        self.is_scim = self.path == base_path or self.path.startswith(f"{base_path}/")
         self.token: Token | None = None
         self.connection_enabled = False
         self.asks_for_renewal = False
@@ -79,12 +82,6 @@ class Request(flask.Request):
     def token_name(self) -> str:
         """The name of the request's token, or ""."""
         return self.token.name if self.token else ""
-
-    @cached_property
-    def is_scim(self) -> bool:
-        """Return whether the path is the base path of the endpoints, or below it."""
-        base_path = self.service.startup_config.server.base_path
-        return self.path == base_path or self.path.startswith(f"{base_path}/")
 
     @property
     def parameters(self) -> dict[str, str]:
