@@ -21,6 +21,7 @@ from webhooks.progress import Attempt, Progress, Progresses
 
 TRY_AGAIN = 2.0  # seconds until a process that does not deliver looks whether it should
 AFTER_ERROR = 5.0
+PATIENCE = 1.0  # for requests that have begun when the process ends
 LONG_PAGE = 1_000
 TEST_TYPE = "webhook.test"
 
@@ -48,10 +49,10 @@ class Webhooks:
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Stop, and save the progress."""
+        """Stop, and save the progress of webhooks that answer soon."""
         self._stopping.set()
         if self._thread:
-            self._thread.join(AFTER_ERROR)
+            self._thread.join(PATIENCE)
 
     @property
     def is_on(self) -> bool:
