@@ -85,7 +85,7 @@ class PostgresStore:
         with self._connections.begun(READ) as (connection, (version, stamp)):
             number = int(version)
             yield PostgresReader(connection, self._current(stamp), number, self._shared(number))
-            connection.execute("COMMIT", prepare=True)  # after ROLLBACK, psycopg prepares every statement again
+            self._connections.end_reading(connection)
 
     @contextmanager
     def writing(self) -> Iterator[PostgresWriter]:

@@ -50,6 +50,7 @@ class Connections:
             raise StoreError("[store] url is not valid: libpq cannot read it") from None
         self._free = BoundedSemaphore(size)
         self._idle: list[Connection] = []
+        self._ending: set[Connection] = set()  # the idle ones that were sent a COMMIT whose result has not been read
         self._process, self._is_open = 0, False
         self.read_only = ""
 
@@ -81,6 +82,15 @@ class Connections:
         finally:
             self._free.release()
 
+    def end_reading(self, connection: Connection) -> None:
+        """Send COMMIT without waiting for its result: a transaction that only read cannot fail any more.
+
+        After ROLLBACK, psycopg would prepare every statement again.
+        """
+        connection.pgconn.send_query(b"COMMIT")
+        if connection.pgconn.flush() == 0:
+            self._ending.add(connection)
+
     @contextmanager
     def own(self) -> Iterator[Connection]:
         """Make a connection for this use alone. Raises Unavailable."""
@@ -111,6 +121,7 @@ class Connections:
         with suppress(IndexError):
             connection = self._idle.pop()
             try:
+                self._read_end(connection)
                 return connection, self._last_row(connection, begin)
             except psycopg.Error:
                 if not connection.closed:
@@ -118,6 +129,13 @@ class Connections:
                 self._drop_idle()  # the others are likely to be lost, too
         connection = self._connect()
         return connection, self._last_row(connection, begin)
+
+    def _read_end(self, connection: Connection) -> None:
+        """Read the result of the COMMIT that the connection was sent, which has arrived long ago."""
+        if connection in self._ending:
+            self._ending.remove(connection)
+            while connection.pgconn.get_result():
+                pass
 
     def _last_row(self, connection: Connection, begin: str) -> tuple[Any, ...]:
         try:
@@ -134,18 +152,23 @@ class Connections:
 
     def _keep(self, connection: Connection) -> None:
         """Roll back what is open, and keep the connection for the next transaction if it still works."""
+        is_ending = connection in self._ending
         with suppress(psycopg.Error):
-            if connection.info.transaction_status != TransactionStatus.IDLE:
+            if not is_ending and connection.info.transaction_status != TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
-        if connection.info.transaction_status == TransactionStatus.IDLE and self._is_open:
+        if self._is_open and (is_ending or connection.info.transaction_status == TransactionStatus.IDLE):
             self._idle.append(connection)
         else:
-            connection.close()
+            self._close(connection)
 
     def _drop_idle(self) -> None:
         with suppress(IndexError):
             while True:
-                self._idle.pop().close()
+                self._close(self._idle.pop())
+
+    def _close(self, connection: Connection) -> None:
+        self._ending.discard(connection)
+        connection.close()
 
 
 def _read_only(connection: Connection) -> str:

@@ -26,7 +26,7 @@ class PostgresState:
         """Return the object, which is empty at first. Raises Unavailable."""
         with self._connections.begun(READ) as (connection, _):
             row = connection.execute(GET, [self._name], binary=True).fetchone()
-            connection.execute("COMMIT")
+            self._connections.end_reading(connection)
             return decode(row[0]) if row else {}
 
     @contextmanager
