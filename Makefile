@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := data/demo
 PORT ?= 8000
-WORKERS ?= 2
+WORKERS ?= 3
 CONFIG := $(or $(SCIM_CONFIG),config.toml)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -20,7 +20,7 @@ run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
 	@exec $(BIN)/gunicorn 'app:create_app()'
 
-# In parallel; `make test WORKERS=8` where there are more than two cores. Bytecode is kept, which spares each process that
+# In parallel, more processes than cores because some tests wait; `make test WORKERS=8` where there are many cores. Bytecode is kept, which spares each process that
 # the tests start compiling the service, and each of pytest's rewriting the assertions.
 test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev

@@ -206,8 +206,9 @@ def test_no_page_is_wider_than_a_phone(open_page, people, service):
 def test_the_state_of_each_user_is_seen_however_long_the_names_are(open_page, service):
     long = {"schemas": [USER], "userName": f"{'w' * 90}@example.com", "displayName": "W" * 90, "active": False}
     service.send("POST", "/Users", {**long, "emails": [{"value": f"{'m' * 90}@example.com", "type": "work"}]})
+    page = open_page()
     for width in (1024, 1280, 1920):
-        page = open_page(viewport={"width": width, "height": 740})
+        page.set_viewport_size({"width": width, "height": 740})
         go(page, "Users")
         box = page.get_by_text("Disabled", exact=True).last.bounding_box()
         assert box["x"] + box["width"] < width

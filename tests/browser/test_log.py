@@ -117,7 +117,7 @@ def test_a_request_is_copied_as_curl(open_page, service):
     assert service.token not in command
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), pytest.param("dark", 1280, marks=pytest.mark.long)])
 def test_the_pages_have_no_accessibility_faults(open_page, accessibility_faults, scheme, width):
     page = show(open_page(color_scheme=scheme, viewport={"width": width, "height": 800}))
     for details in page.locator("details").all():

@@ -8,8 +8,8 @@ from tests.fuzz.running import report, run
 
 
 def test_mutated_requests_make_nothing_fail():
-    result = run(seed=1, requests=2_000, processes=2, most=math.inf, progress=False)
-    assert result.statuses.total() == 2_000
+    result = run(seed=1, requests=1_000, processes=2, most=math.inf, progress=False)
+    assert result.statuses.total() == 1_000
     assert not result.failures, "\n".join(report(result, seed=1))
     assert {
         200,

@@ -3,6 +3,8 @@
 import time
 from types import SimpleNamespace
 
+import pytest
+
 from provisioning_log.activity import Activity
 from provisioning_log.search import Criteria
 from scim.directory.events import Event
@@ -30,14 +32,15 @@ def test_only_method_status_and_a_short_path_are_logged(logged):
     assert len(entry.to_line().encode()) < 350
 
 
-def test_a_day_of_requests_evicts_no_other_entries(make_logged, tmp_path, monkeypatch):
+@pytest.mark.parametrize("hours", [4, pytest.param(24, marks=pytest.mark.long)])
+def test_a_day_of_requests_evicts_no_other_entries(make_logged, tmp_path, monkeypatch, hours):
     logged = make_logged(log={"max_bytes": 1_000_000})
     ann = logged.scim.create_user(userName="ann")
     minute, paths = [0], tmp_path.glob
     monkeypatch.setattr(
         "provisioning_log.writer.time", SimpleNamespace(**vars(time) | {"monotonic": lambda: minute[0] * 60.0})
     )
-    for minute[0] in range(0, 24 * 60, 4):  # some 5 MB
+    for minute[0] in range(0, hours * 60, 4):  # some 5 MB in a day
         for _ in range(61):
             logged.log.observe(Event("GET", "/api/scim/v2/Users/" + "x" * 400, 401, query={"filter": "y" * 500}))
         logged.log.flush()

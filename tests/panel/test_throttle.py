@@ -53,8 +53,9 @@ def test_two_workers_of_gunicorn_count_together(tmp_path):
                 given = {"csrf_token": page.text.partition('name="csrf_token" value="')[2].partition('"')[0]}
                 return client.post("/panel/sign-in", data={**given, "password": password}).status_code
 
-        statuses = [attempt("wrong") for _ in range(FREE + 1)]
-    assert statuses == [401] * FREE + [429]
+        statuses = [attempt("wrong") for _ in range(2 * FREE - 1)]
+    assert statuses[:FREE] == [401] * FREE
+    assert 429 in statuses[FREE:]  # at once, unless the attempts are as slow as the waits, which double
 
 
 def test_a_restart_forgets_no_failure(shared):

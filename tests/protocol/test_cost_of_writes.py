@@ -285,9 +285,10 @@ def test_the_operations_of_a_bulk_request_share_the_steps(bounded):
     assert [one["status"] for one in answer.body["Operations"]] == ["200", "200", "400", "400", "400"]
 
 
-def test_what_entra_and_others_send_about_large_groups_is_within_the_limits(make_scim):
+@pytest.mark.parametrize("size", [20_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_what_entra_and_others_send_about_large_groups_is_within_the_limits(make_scim, size):
     scim = make_scim(server={"max_body_bytes": 5_000_000})
-    group = scim.create_group(members=[{"value": f"m{n}"} for n in range(100_000)])
+    group = scim.create_group(members=[{"value": f"m{n}"} for n in range(size)])
     path = f"/Groups/{group['id']}"
     numbers = range(1_000)
     assert scim.patch_op(path, add(*({"value": f"new{n}"} for n in numbers), path="members")).status == 204
@@ -295,7 +296,7 @@ def test_what_entra_and_others_send_about_large_groups_is_within_the_limits(make
     assert scim.patch_op(path, *(remove(f'members[value eq "one{n}"]') for n in numbers)).status == 204
     gone = {"op": "Remove", "path": "members", "value": listed(f"new{n}" for n in numbers)}
     assert scim.patch_op(path, gone).status == 204
-    assert scim.found("/Groups", 'members.value eq "m99999"') == [group["id"]]
+    assert scim.found("/Groups", f'members.value eq "m{size - 1}"') == [group["id"]]
     assert scim.found("/Groups", 'members.value eq "new0" or members.value eq "one999"') == []
 
 
