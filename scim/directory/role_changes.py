@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
 from scim.directory import memberships, roles
 from scim.directory.context import ReadContext
@@ -24,25 +24,33 @@ class RoleHistory:
     """The roles of users before the changes, and after them as `reader` sees it."""
 
     def __init__(self, reader: Reader, registry: Registry, changes: GroupChanges) -> None:
-        self._new = ReadContext(reader, registry, lambda type, id: "")
-        self._old = _Before(reader, registry, changes)
-        self._changes = changes
+        self._reader, self._registry, self._changes = reader, registry, changes
+
+    @cached_property
+    def _new(self) -> ReadContext:
+        return ReadContext(self._reader, self._registry, lambda type, id: "")
+
+    @cached_property
+    def _old(self) -> ReadContext:
+        return _Before(self._reader, self._registry, self._changes)
 
     def before(self, type: ResourceType, document: Document) -> Document:
         """Return a stored resource; a user has the roles from before."""
-        return roles.completed(self._old, type, document)
+        return roles.completed(self._old, type, document) if self._registry.roles else document
 
     def after(self, type: ResourceType, document: Document) -> Document:
         """Return a stored resource; a user has the roles from after."""
-        return roles.completed(self._new, type, document)
+        return roles.completed(self._new, type, document) if self._registry.roles else document
 
     def changed(self) -> Iterator[tuple[Document, Document]]:
         """Yield each user whose roles changed with a group or a membership, before and after.
 
         Each member of the changed groups is visited once, and none if these groups give no roles.
         """
-        reader, registry = self._new.reader, self._new.registry
-        roots = self._roots() if registry.roles else []
+        reader, registry = self._reader, self._registry
+        if not registry.roles:
+            return
+        roots = self._roots()
         for id in dict.fromkeys([*roots, *memberships.below(reader, roots)]):
             if stored := reader.get(roles.USER, id):
                 type = registry.types[roles.USER]
@@ -62,7 +70,7 @@ class RoleHistory:
 
         moved = [member for group, member in (*self._changes.joined, *self._changes.left) if gives_roles(group)]
         renamed = [id for id in self._changes.before if old.roles_given_by(id) != new.roles_given_by(id)]
-        return [*moved, *(one["member"] for group in renamed for one in memberships.of_group(new.reader, group))]
+        return [*moved, *(one["member"] for group in renamed for one in memberships.of_group(self._reader, group))]
 
 
 class _Before(ReadContext):
