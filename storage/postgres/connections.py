@@ -1,13 +1,16 @@
 """Connections to the database: made when a transaction needs one, and kept for the next."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Thread
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 from psycopg import conninfo, errors
+from psycopg.abc import Params, Query
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg.types.string import ByteaBinaryLoader
@@ -15,6 +18,9 @@ from psycopg.types.string import ByteaBinaryLoader
 from storage.base import StoreCorrupted, StoreError, Unavailable
 
 WAIT = 10.0  # seconds for a connection of this process to become free
+# Seconds for the server to answer, beyond its own timeouts in SESSION: while it hangs, it does not see to them.
+BEGINS, ANSWERS = 12.0, 35.0
+TICK = 1.0  # seconds between two looks at the connections that wait
 # Unless the URL has others. A server that vanished without a word is given up after some seconds.
 PARAMETERS = {
     "application_name": "tinyscim",
@@ -36,7 +42,29 @@ SET enable_mergejoin = off;
 SET jit = off
 """
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that gives the server `patience` seconds for each answer."""
+
+    patience = ANSWERS
+
+    def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool = False
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a statement and wait for its result."""
+        WAITING[self] = monotonic() + self.patience
+        try:
+            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type]
+        finally:
+            del WAITING[self]
+
+    def shut_down(self) -> None:
+        """Let the thread that waits for an answer see a lost connection."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as shared:
+            shared.shutdown(socket.SHUT_RDWR)
+
+
+WAITING: dict[Connection, float] = {}  # until when
 
 
 class Connections:
@@ -57,6 +85,7 @@ class Connections:
     def open(self) -> None:
         """Let this process make connections."""
         self._process, self._is_open = os.getpid(), True
+        Thread(target=self._watch, name="database", daemon=True).start()
 
     def close(self) -> None:
         """Close the idle connections. Others are closed after their use."""
@@ -98,7 +127,7 @@ class Connections:
             yield connection
 
     def _connect(self) -> Connection:
-        connection: Connection = psycopg.connect(self._url, autocommit=True)
+        connection = Connection.connect(self._url, autocommit=True)
         # Otherwise each size of a number has a type of its own, and a prepared statement for smallint gets others.
         for dumper in (Int8Dumper, Int8BinaryDumper):
             connection.adapters.register_dumper(int, dumper)
@@ -139,7 +168,9 @@ class Connections:
 
     def _last_row(self, connection: Connection, begin: str) -> tuple[Any, ...]:
         try:
+            connection.patience = BEGINS
             cursor = connection.execute(begin, prepare=False)  # several statements in one round trip
+            connection.patience = ANSWERS
             while cursor.nextset():
                 pass
             self.read_only = _read_only(connection)
@@ -170,6 +201,14 @@ class Connections:
         self._ending.discard(connection)
         connection.close()
 
+    def _watch(self) -> None:
+        """Give up servers that hang. TCP sees nothing of that: the server's kernel still answers."""
+        while self._is_open:
+            sleep(TICK)
+            for connection, end in list(WAITING.items()):
+                if monotonic() > end:
+                    connection.shut_down()
+
 
 def _read_only(connection: Connection) -> str:
     """Return why the server refuses writes, or an empty text. It reports both settings by itself."""
@@ -186,7 +225,7 @@ def commit(connection: Connection) -> None:
     connection.add_notice_handler(notices.append)
     try:
         cursor = connection.execute("COMMIT", prepare=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         if connection.closed:
             raise Unavailable(f"the connection was lost during a commit: {error}", is_unknown=True) from error
         raise

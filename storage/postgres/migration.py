@@ -1,5 +1,6 @@
 """Creates and changes the tables: each file NNNN-name.sql beside this module is applied once, in order."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ FILES = sorted(Path(__file__).parent.glob("*.sql"))
 def maintaining(connections: Connections) -> Iterator[Connection]:
     """Give a connection of its own, without timeouts, to the one process that changes tables or indexes now."""
     with connections.own() as connection:
+        connection.patience = math.inf
         connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         yield connection

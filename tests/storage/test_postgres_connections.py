@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from storage.base import StoreError, Unavailable
+from storage.postgres import connections
 from storage.postgres_store import PostgresStore
 from tests.support import postgres
 from tests.support.storage import INDEXES, insert, user, user_ids
@@ -95,6 +96,21 @@ def test_a_writer_that_waits_too_long_is_refused(postgres_url, monkeypatch):
     insert(store, 2)
     assert user_ids(store) == ["u2"]
     store.close()
+
+
+def test_a_server_that_does_not_answer_is_given_up(store, monkeypatch):
+    monkeypatch.setattr(connections.Connection, "patience", 0.1)
+    monkeypatch.setattr(connections, "ANSWERS", 0.1)
+
+    def hang():
+        with store.writing() as tx:
+            tx.insert("User", user(1))
+            tx._connection.execute("SELECT pg_sleep(5)")
+
+    with pytest.raises(Unavailable) as caught:
+        hang()
+    assert not caught.value.is_unknown
+    assert user_ids(store) == []
 
 
 def test_a_process_has_no_more_connections_than_its_size(store, monkeypatch):
