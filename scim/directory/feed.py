@@ -6,16 +6,17 @@ feed is one of the log, followed by the id of the last event if the next entry w
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import cast
 
 import orjson
 
 from scim.directory import memberships
 from scim.directory.context import ResourceUrl
-from scim.directory.recorder import Event, Recorder, created, event_name, member_type, moves
+from scim.directory.recorder import Event, Recorder, created, event_name, expanded, member_type, moves
 from scim.directory.relations import Relations
 from scim.directory.roles import completed
-from scim.protocol.preconditions import now
+from scim.protocol.preconditions import dated, now
 from scim.schema.resource_types import GROUP, MEMBERS, Registry, ResourceType
 from storage.base import Document, Expired, Reader, Store, Writer
 
@@ -33,7 +34,7 @@ class Feed:
     @property
     def types(self) -> Sequence[str]:
         """The types of events that there are."""
-        return [event_name(type, verb) for type in self._registry.types.values() for verb in _verbs(type)]
+        return [event_name(type.name, verb) for type in self._registry.types.values() for verb in _verbs(type)]
 
     def writing(self) -> AbstractContextManager[Writer]:
         """Open the store's writer, which records what changes if the feed is on."""
@@ -80,15 +81,15 @@ class Feed:
                 if self._registry.roles and reader.is_remote:
                     relations.prefetch_groups([stored.data["id"] for stored in part])
                 for stored in part:
-                    yield _located(created(type, completed(relations, type, stored.data)), self._registry, resource_url)
-        group = self._registry.types[GROUP]
-        kinds = group.attribute(None, MEMBERS).refers_to
+                    for event in expanded(created(type, completed(relations, type, stored.data))):
+                        yield _located(event, self._registry, resource_url)
+        kinds = self._registry.types[GROUP].attribute(None, MEMBERS).refers_to
         for stored in reader.scan(GROUP):
             memberships_of = memberships.of_group(reader, stored.data["id"])
             for members in memberships.parts(one["member"] for one in memberships_of):
                 relations.prefetch_all(kinds, members)
                 types = (member_type(reader, kinds, member) for member in members)
-                yield from _expanded(moves(group, stored.data, "added", members, types))
+                yield from expanded(moves(stored.data, "added", members, types))
         yield {"cursor": reader.end, "time": now()}
 
 
@@ -109,22 +110,13 @@ def _events(reader: Reader, after: str) -> Iterator[Event]:
     for following, entry in reader.entries(start):
         if skip and entry["id"] != entry_id:
             raise Expired("the entry that the cursor is in was removed")
-        expanded = [one for event in entry["events"] for one in _expanded(event)]
-        for number, event in enumerate(expanded[skip:], skip + 1):
+        events = [one for event in entry["events"] for one in expanded(event)]
+        moment = dated(datetime.fromtimestamp(entry["time"], UTC))
+        for number, event in enumerate(events[skip:], skip + 1):
             id = f"{entry['id']}-{number}"
-            cursor = following if number == len(expanded) else f"{start}.{id}"
-            yield {"id": id, "cursor": cursor, "time": entry["time"], **event}
+            cursor = following if number == len(events) else f"{start}.{id}"
+            yield {"id": id, "cursor": cursor, "time": moment, **event}
         start, skip = following, 0
-
-
-def _expanded(event: Event) -> Iterator[Event]:
-    """Yield an event in its full form; there is one for each member that joined or left a group."""
-    if "members" not in event:
-        yield {"type": event["type"], "resource": event["resource"], "data": event["data"]} | {
-            "changes": event.get("changes", {})
-        }
-    for member in event.get("members", ()):
-        yield {"type": event["type"], "resource": event["resource"], "data": member, "changes": {}}
 
 
 def _verbs(type: ResourceType) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """Records what a transaction changes, as one entry of the store's log: the events of the feed in a compact form."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import zip_longest
-from secrets import token_hex
+from random import getrandbits
+from time import time
 from typing import Any
 
 from scim.directory.differences import changes
 from scim.directory.role_changes import GroupChanges, RoleHistory
 from scim.directory.roles import USER
-from scim.protocol.preconditions import now
 from scim.protocol.projection import DEFAULT_PROJECTION
 from scim.schema.resource_types import GROUP, MEMBERS, MEMBERSHIP, Registry, ResourceType
 from storage.base import Document, Reader, StoredDocument, Writer
@@ -28,7 +29,6 @@ class Recorder:
         self._writer, self._registry = writer, registry
         self._before: dict[tuple[str, str], StoredDocument | None] = {}
         self._after: dict[tuple[str, str], Document | None] = {}
-        self._types = registry.types[GROUP].attribute(None, MEMBERS).refers_to
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._writer, name)
@@ -59,7 +59,8 @@ class Recorder:
         """Return the entry of the transaction, or None if it changed nothing."""
         if not self._after:
             return None
-        return {"id": token_hex(8), "time": now(), "events": list(self._events())}
+        # Made for speed: nothing here needs to be secret, and the time becomes text when it is read.
+        return {"id": f"{getrandbits(64):016x}", "time": time(), "events": list(self._events())}
 
     def _events(self) -> Iterator[Event]:
         """Yield the events: of resources that are there, then of members, then of deleted resources.
@@ -67,17 +68,21 @@ class Recorder:
         So a member is removed from its groups before it is deleted.
         """
         changed = self._group_changes()
-        history = RoleHistory(self._writer, self._registry, changed)
+        history = RoleHistory(self._writer, self._registry, changed) if self._registry.roles else None
         deleted = []
         for (kind, id), after in self._after.items():
             type, stored = self._registry.types.get(kind), self._before[kind, id]
-            before = history.before(type, stored.data) if type and stored else None
+            before = stored.data if type and stored else None
+            if type and history:
+                before = before and history.before(type, before)
+                after = after and history.after(type, after)
             if type and after is not None:
-                yield from _kept(type, before, history.after(type, after))
+                yield from _kept(type, before, after)
             elif type and before:
-                deleted.append(_event(type, "deleted", _shown(type, before)))
+                deleted.append({"kind": kind, "verb": "deleted", "data": _shown(type, before)})
         yield from self._of_members(changed)
-        yield from self._of_roles(history)
+        if history:
+            yield from self._of_roles(history)
         yield from deleted
 
     def _group_changes(self) -> GroupChanges:
@@ -103,13 +108,13 @@ class Recorder:
         for is_new, pairs in enumerate((changed.left, changed.joined)):
             for group, member in pairs:
                 moved.setdefault(group, ([], []))[is_new].append(member)
-        untyped = TYPED
+        untyped, kinds = TYPED, self._registry.types[GROUP].attribute(None, MEMBERS).refers_to
         for group, lists in moved.items():
             stored = self._group(group)
             for verb, members in zip(("removed", "added"), lists, strict=True):
                 if stored and members:
-                    types = [self._type_of(member) for member in members[: max(untyped, 0)]]
-                    yield moves(self._registry.types[GROUP], stored, verb, members, types)
+                    types = [self._type_of(kinds, member) for member in members[: max(untyped, 0)]]
+                    yield moves(stored, verb, members, types)
                     untyped -= len(members)
 
     def _group(self, id: str) -> Document | None:
@@ -119,9 +124,9 @@ class Recorder:
         stored = self._writer.get(GROUP, id)
         return stored.data if stored else {"id": id}
 
-    def _type_of(self, member: str) -> str:
-        kinds = (kind for kind in self._types if (kind, member) in self._before)
-        return next(kinds, "") or member_type(self._writer, self._types, member)
+    def _type_of(self, kinds: Iterable[str], member: str) -> str:
+        changed = (kind for kind in kinds if (kind, member) in self._before)
+        return next(changed, "") or member_type(self._writer, kinds, member)
 
 
 def member_type(reader: Reader, kinds: Iterable[str], id: str) -> str:
@@ -129,48 +134,79 @@ def member_type(reader: Reader, kinds: Iterable[str], id: str) -> str:
     return next((kind for kind in kinds if reader.get(kind, id)), "")
 
 
-def moves(type: ResourceType, group: Document, verb: str, members: Iterable[str], types: Iterable[str]) -> Event:
+def moves(group: Document, verb: str, members: Iterable[str], types: Iterable[str]) -> Event:
     """Return the event of members that joined or left a group, in the form that an entry has it: one for all."""
     elements = [
         {"value": member, "type": type} if type else {"value": member} for member, type in zip_longest(members, types)
     ]
-    return {"type": event_name(type, f"member_{verb}"), "resource": reference(type, group), "members": elements}
+    return {"kind": GROUP, "verb": f"member_{verb}", "data": reference(GROUP, group), "members": elements}
 
 
-def event_name(type: ResourceType, verb: str) -> str:
-    """Return the type of an event, such as user.created."""
-    return f"{type.name[0].lower()}{type.name[1:]}.{verb}"
-
-
-def reference(type: ResourceType, document: Document) -> Document:
+def reference(kind: str, document: Document) -> Document:
     """Return what names a resource: its type and id, the client's id of it and its name."""
     named = {name: document[name] for name in _NAMES if name in document}
     if "userName" in named:
         named.pop("displayName", None)
-    return {"type": type.name, "id": document["id"], **named}
+    return {"type": kind, "id": document["id"], **named}
+
+
+def expanded(event: Event) -> Iterator[Event]:
+    """Yield an event of an entry in its full form; there is one for each member that joined or left a group."""
+    kind, data = event["kind"], event["data"]
+    named = {"type": event_name(kind, event["verb"]), "resource": reference(kind, data)}
+    if "members" in event:
+        yield from ({**named, "data": member, "changes": {}} for member in event["members"])
+    else:
+        before = event.get("before", {})
+        names = [*before, *event.get("new", ())]
+        yield {**named, "data": data, "changes": {name: [before.get(name), _value(data, name)] for name in names}}
+
+
+def _value(data: Document, name: str) -> Any:
+    extension, _, name = name.rpartition(":")
+    return (data.get(extension, {}) if extension else data).get(name)
+
+
+def event_name(kind: str, verb: str) -> str:
+    """Return the type of an event, such as user.created."""
+    return f"{kind[0].lower()}{kind[1:]}.{verb}"
 
 
 def created(type: ResourceType, document: Document) -> Event:
     """Return the event of a resource's creation."""
-    return _event(type, "created", _shown(type, document))
+    return {"kind": type.name, "verb": "created", "data": _shown(type, document)}
 
 
 def _kept(type: ResourceType, before: Document | None, after: Document) -> Iterator[Event]:
     """Yield the event of a resource that the transaction created or changed, if more than its version changed."""
     if before is None:
         yield created(type, after)
-    elif {**before, "meta": None} != {**after, "meta": None}:
-        shown = _shown(type, after)
-        changed = changes(type, _shown(type, before), shown)
-        was, is_now = before.get("active") is not False, after.get("active") is not False
-        verb = "updated" if was == is_now else "enabled" if is_now else "disabled"
-        yield {**_event(type, verb, shown), "changes": changed}
+    elif found := changes(type, before, after):
+        shown, visible = _shown(type, after), _visible(type)
+        if not visible.issuperset(found):
+            found = changes(type, _shown(type, before), shown)
+        # A value that is null would take another, slow way to JSON.
+        old = {name: was for name, (was, _) in found.items() if was is not None}
+        event = {"kind": type.name, "verb": _verb(before, after), "data": shown, "before": old}
+        yield event if len(old) == len(found) else {**event, "new": [name for name in found if name not in old]}
 
 
-def _event(type: ResourceType, verb: str, shown: Document) -> Event:
-    return {"type": event_name(type, verb), "resource": reference(type, shown), "data": shown}
+def _verb(before: Document, after: Document) -> str:
+    was, is_now = before.get("active") is not False, after.get("active") is not False
+    return "updated" if was == is_now else "enabled" if is_now else "disabled"
 
 
 def _shown(type: ResourceType, document: Document) -> Document:
     """Return the attributes that are returned by default, so no secrets."""
     return DEFAULT_PROJECTION.bind(type).project(document)
+
+
+@lru_cache(maxsize=64)
+def _visible(type: ResourceType) -> frozenset[str]:
+    """Return the full names of the attributes that are returned by default with all their parts."""
+    return frozenset(
+        f"{extension}:{one.name}" if extension else one.name
+        for extension, attributes in type.attributes_by_schema()
+        for one in attributes
+        if all(part.returned in ("always", "default") for part in (one, *one.sub_attributes))
+    )
