@@ -38,7 +38,8 @@ def is_file(text: str) -> bool:
 
 def is_database(url: str) -> bool:
     """Return whether it is empty or the URL of a PostgreSQL database, which several servers may have."""
-    return not url or bool(re.fullmatch(r"postgres(ql)?://[^\s/?]*(/[^\s/?]*)?(\?\S*)?", url, re.ASCII))
+    # A second @ before the path is one in the password, whose rest would be taken for a host, which errors quote.
+    return not url or bool(re.fullmatch(r"postgres(ql)?://([^\s/?@]*@)?[^\s/?@]*(/[^\s/?]*)?(\?\S*)?", url, re.ASCII))
 
 
 def without_password(url: str, instead: str = "") -> str:

@@ -73,7 +73,11 @@ class StoreSchema(TableSchema):
 
     target = StoreOptions
     path = Text("a file's path", checks.is_file)
-    url = Text('a URL like "postgresql://tinyscim@db.example.com/tinyscim"', checks.is_database, is_secret=True)
+    url = Text(
+        'a URL like "postgresql://tinyscim@db.example.com/tinyscim" (in a password, write @ as %40 and / as %2F)',
+        checks.is_database,
+        is_secret=True,
+    )
     durability = Text('"fsync" or "os"', lambda word: word in ("fsync", "os"))
     compact_after = Number(10_000)
 

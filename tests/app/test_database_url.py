@@ -39,7 +39,17 @@ def test_a_url_is_shown_without_its_secrets(url, shown):
     assert without_password(url) == shown
 
 
-@pytest.mark.parametrize("url", ["host=db password=s3cret", "mysql://ann:s3cret@db/x", "postgresql:s3cret", "s3cret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host=db password=s3cret",
+        "mysql://ann:s3cret@db/x",
+        "postgresql:s3cret",
+        "s3cret",
+        "postgresql://ann:p@s3cret@db/x",
+        "postgresql://ann:p/s3cret@db/x",
+    ],
+)
 def test_another_url_is_refused_without_showing_it(url):
     with pytest.raises(ConfigError, match=r"\[store\] url must be a URL like") as caught:
         config.parse({"store": {"url": url}})
