@@ -6,6 +6,7 @@ both last agreed. An entry that differs in the file was changed here, and one th
 
 import logging
 import os
+import secrets
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 import tomlkit
 from tomlkit import TOMLDocument
 
-from config.edit import Refused, changing, drop, tables
+from config.edit import MAX_REVOKED, Refused, changing, drop, tables
 from config.reload import stamp
 from storage.base import Document, State, StoreError, Unavailable
 
@@ -33,7 +34,8 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
     "panel": (),
 }
 
-ENTRIES = "entries"  # the member of both states
+# Members of both states: the entries, the number of their last change, and where that is counted.
+ENTRIES, NUMBER, COUNTED_IN = "entries", "number", "counted_in"
 Entries = dict[str, str]
 """TOML by table and name, such as "tokens entra"."""
 
@@ -62,26 +64,35 @@ class SharedConfig:
         """Exchange changes with the store if there are any. Raises Unavailable."""
         state = self._find()
         seen = stamp(self._path), state.read()
-        if seen == self._seen or not os.access(self._path.resolve().parent, os.W_OK):
+        if seen == self._seen or self._is_left_alone(seen[1]):
             self.problem = ""
             return
         try:
             self._seen = seen if self._exchange(state) else None
-            self._followed, self.problem = state.read(), ""
-        except (Refused, OSError) as error:
+            self.problem = ""
+        except (Refused, OSError, StoreError) as error:
             text = f"this host cannot follow the configuration of the others: {error}"
             self.problem = "" if seen[1] == self._followed else text
             raise Unavailable(text) from error
+
+    def _is_left_alone(self, shared: Document) -> bool:
+        """Return whether the file cannot be replaced, and no host changed anything since this one agreed, if it did."""
+        agreed = self._agreed.read().get(ENTRIES)
+        return agreed in (None, shared.get(ENTRIES)) and not os.access(self._path.resolve().parent, os.W_OK)
 
     def _exchange(self, state: State) -> bool:
         """Bring the store and the file up to date, and return whether they were."""
         with self._agreed.changing() as agreed, state.changing() as shared, changing(self._path) as document:
             local = entries(document.unwrap())
             before = shared.get(ENTRIES, local)
-            result = merge(agreed.get(ENTRIES, local), local, before)
+            base = _known(before) if _has_lost(agreed, shared) else agreed.get(ENTRIES, local)
+            result = merge(base, local, before)
             changed = _apply(document, local, result)
-            agreed[ENTRIES] = {key: text for key, text in result.items() if _is_known(key)}
-            shared[ENTRIES] = result
+            if result != shared.get(ENTRIES):
+                number = max(agreed.get(NUMBER, 0), shared.get(NUMBER, 0)) + 1
+                shared |= {COUNTED_IN: shared.get(COUNTED_IN) or secrets.token_hex(8), NUMBER: number, ENTRIES: result}
+            agreed |= {**shared, ENTRIES: _known(result)}
+        self._followed = shared
         if changed:
             log.info("%s was brought up to date with other hosts: %s", self._path, ", ".join(sorted(changed)))
         return not changed and result == before
@@ -106,19 +117,30 @@ def entries(tables: Mapping[str, Any]) -> Entries:
     found = {f"{name} {one[key]}": tomlkit.dumps(one) for name, key in ARRAYS.items() for one in tables.get(name, ())}
     options = ((name, option, value) for name in OPTIONS for option, value in tables.get(name, {}).items())
     found |= {f"{name} {option}": tomlkit.dumps({option: value}) for name, option, value in options}
-    return {key: text for key, text in found.items() if _is_known(key)}
+    return _known(found)
 
 
 def merge(base: Entries, local: Entries, shared: Entries) -> Entries:
     """Return the shared entries with this host's changes since `base`. A revoked token stays revoked."""
     result = {key: text for key, text in shared.items() if key in local or key not in base}
     result |= {key: text for key, text in local.items() if text != base.get(key)}
-    revoked = [f'"{name}"' for table, name in map(_split, result) if table == "revoked_tokens"]
-    return {
-        key: text
-        for key, text in result.items()
-        if _split(key)[0] != "tokens" or not any(sha256 in text for sha256 in revoked)
-    }
+    revoked = _last_revoked(local, shared)
+    hashes = [f'"{_split(key)[1]}"' for key in revoked]
+    kept = {key: text for key, text in result.items() if not any(sha256 in text for sha256 in hashes)}
+    return {key: text for key, text in kept.items() if _split(key)[0] != "revoked_tokens"} | revoked
+
+
+def _last_revoked(local: Entries, shared: Entries) -> Entries:
+    """Return the revoked tokens that either has, up to as many as are kept."""
+    found = [(key, text) for key, text in (local | shared).items() if _split(key)[0] == "revoked_tokens"]
+    found.sort(key=lambda item: (str(tomllib.loads(item[1]).get("ended")), item[0] in shared))
+    return dict(found[-MAX_REVOKED:])
+
+
+def _has_lost(agreed: Document, shared: Document) -> bool:
+    """Return whether the store lost changes that this host knows: a backup was restored, or a standby lacked them."""
+    is_same = agreed.get(COUNTED_IN) == shared.get(COUNTED_IN)
+    return is_same and shared.get(NUMBER, 0) < agreed.get(NUMBER, 0)
 
 
 def _apply(document: TOMLDocument, before: Entries, after: Entries) -> set[str]:
@@ -150,6 +172,10 @@ def _replace(document: TOMLDocument, table: str, name: str, values: Mapping[str,
 def _split(key: str) -> tuple[str, str]:
     table, _, name = key.partition(" ")
     return table, name
+
+
+def _known(entries: Entries) -> Entries:
+    return {key: text for key, text in entries.items() if _is_known(key)}
 
 
 def _is_known(key: str) -> bool:

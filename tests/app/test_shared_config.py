@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 import tomlkit
@@ -128,6 +129,49 @@ def test_a_host_that_was_away_learns_what_was_changed_meanwhile(hosts, tmp_path,
     assert set(back.config.revoked_tokens) == set(one.config.revoked_tokens)
 
 
+def test_what_a_restored_database_has_lost_comes_back_from_the_hosts(hosts, store):
+    one, other = hosts
+    edit.add_token(one.path, "revoked later")
+    agree(one, other)
+    backup = dict(store.state("config").read())
+    edit.revoke_token(one.path, "revoked later")
+    edit.add_token(other.path, "later")
+    agree(one, other)
+    with store.state("config").changing() as value:
+        value.clear()
+        value |= backup
+    agree(other, one)
+    assert one.tokens == other.tokens == ["entra", "later"]
+    assert one.config.revoked_tokens == other.config.revoked_tokens != ()
+
+
+def test_a_token_stays_revoked_if_a_database_lost_that_and_was_changed_since(hosts, store, tmp_path):
+    one, other = hosts
+    backup = dict(store.state("config").read())
+    edit.revoke_token(one.path, "entra")
+    agree(one)
+    with store.state("config").changing() as value:
+        value.clear()
+        value |= backup
+    for number in range(3):
+        edit.add_token(other.path, f"later {number}")
+        agree(other)
+    agree(one, other)
+    assert one.tokens == other.tokens == ["later 0", "later 1", "later 2"]
+
+
+def test_a_host_takes_over_what_the_hosts_of_another_database_have(hosts, tmp_path):
+    one, _ = hosts
+    edit.add_token(one.path, "staging")
+    agree(one)
+    production = MemoryStore()
+    _, table = new_token("production")
+    agree(Host(tmp_path / "production", production, connection={"enabled": True}, tokens=[table]))
+    moved = Host(one.path.parent, production)
+    agree(moved)
+    assert moved.tokens == ["production"]
+
+
 def test_comments_and_options_of_a_host_stay(hosts):
     one, other = hosts
     other.path.write_text(f"# of this host\n{other.path.read_text()}\n# at the end\n[limits]\npage_size = 7\n")
@@ -208,6 +252,31 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_left_alone(hosts, monkeypa
     monkeypatch.setattr("config.shared.os.access", lambda path, _: path != one.path.parent)
     agree(one, other)
     assert other.tokens == ["entra"]
+
+
+def test_a_host_whose_folder_can_no_longer_be_written_stops_once_another_host_revokes_a_token(hosts, monkeypatch):
+    one, other = hosts
+
+    def refuse(*_, **__):
+        raise OSError("Read-only file system")
+
+    edit.revoke_token(one.path, "entra")
+    agree(one)
+    monkeypatch.setattr("config.shared.os.access", lambda *_: False)
+    monkeypatch.setattr("config.edit.replace_atomically", refuse)
+    with pytest.raises(Unavailable, match="Read-only"):
+        other.agree()
+    assert "cannot follow" in other.shared.problem
+
+
+def test_a_host_that_cannot_change_the_store_stops_once_another_host_revokes_a_token(hosts, store, monkeypatch):
+    one, other = hosts
+    edit.revoke_token(one.path, "entra")
+    agree(one)
+    monkeypatch.setattr("storage.state.MemoryState.changing", Mock(side_effect=Unavailable("read-only")))
+    with pytest.raises(Unavailable, match="read-only"):
+        other.agree()
+    assert "cannot follow" in other.shared.problem
 
 
 def test_a_host_whose_file_has_an_error_serves_until_another_host_changes_something(hosts, store, caplog):
