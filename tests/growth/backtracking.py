@@ -137,11 +137,11 @@ class _Parser:
         return ("one", lru_cache(maxsize=4_096)(lambda character: compiled.match(character) is not None))
 
     def _group(self) -> Node:
-        start = self._at - 1
+        start, flags = self._at - 1, self._flags
         kind, positive = "plain", True
         if self._take("?"):
             kind, positive = self._kind()
-        node = self.either()
+        node, self._flags = self.either(), flags
         if not self._take(")"):
             raise ValueError(f"not closed: {self._pattern}")
         if kind == "behind":  # its width is fixed, and small
@@ -163,7 +163,8 @@ class _Parser:
             found = known.match(self._pattern, self._at)
             if found:
                 self._at = found.end()
-                self._take(":")
+                if self._take(":"):  # the flags are those of this group
+                    self._flags |= re.compile(f"(?{found[0]})").flags & ~re.UNICODE
                 return "plain", True
         raise ValueError(f"an unknown group: {self._pattern}")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import tomlkit
 
-from tests.growth import counting
+from tests.growth import counting, instrument
 
-counting.install()  # before anything of the project is imported
+instrument.install()  # before anything of the project is imported
 
 from app import create_app  # noqa: E402
 from config.tokens import new_token  # noqa: E402

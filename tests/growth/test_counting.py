@@ -6,10 +6,10 @@ import pkgutil
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.growth import counting
+from tests.growth import counting, instrument
 from tests.growth.backtracking import compile_program, count_search, run
 
 
@@ -40,6 +40,7 @@ texts = st.text(st.sampled_from('ab cdxyz"\\.:-/[]()W19#eq'), max_size=30) | st.
 def test_the_matcher_finds_what_re_finds(pattern):
     @settings(max_examples=40, deadline=None)
     @given(texts)
+    @example("ab")
     def check(text):
         program = compile_program(pattern.pattern, pattern.flags)
         found = pattern.match(text)
@@ -80,7 +81,7 @@ def test_backtracking_is_counted(pattern, unit, power):
 def test_work_in_c_is_counted(expression):
     def steps(n):
         scope = {"values": ["x"] * n + ["y"], "other": ["x"] * n + ["y"], "text": "a" * n, "last": "y"}
-        tree = counting.Instrument().visit(ast.parse(expression, mode="eval"))
+        tree = instrument.Instrument().visit(ast.parse(expression, mode="eval"))
         code = compile(ast.fix_missing_locations(tree), "test", "eval")
         names = {f"_count_{name}": helper for name, helper in counting.HELPERS.items()}
         with counting.work.counted(10**6):
