@@ -122,16 +122,21 @@ class _Connection(HTTPConnection):
 
 
 class _Timed:
-    """A socket as http.client uses it; each operation ends at the connection's deadline."""
+    """A socket as http.client uses it; each operation ends at the connection's deadline.
+
+    Headers and body are sent at once, when the answer is to be read.
+    """
 
     def __init__(self, opened: socket.socket, connection: _Connection) -> None:
-        self._opened, self._connection = opened, connection
+        self._opened, self._connection, self._unsent = opened, connection, b""
 
     def sendall(self, data: bytes) -> None:
-        self._opened.settimeout(self._connection.remaining)
-        self._opened.sendall(data)
+        self._unsent += data
 
     def makefile(self, mode: str) -> io.BufferedReader:
+        self._opened.settimeout(self._connection.remaining)
+        unsent, self._unsent = self._unsent, b""
+        self._opened.sendall(unsent)
         return io.BufferedReader(_TimedReader(self._opened, self._connection))
 
     def close(self) -> None:
