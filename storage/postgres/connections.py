@@ -116,9 +116,10 @@ class Connections:
 
         After ROLLBACK, psycopg would prepare every statement again.
         """
-        connection.pgconn.send_query(b"COMMIT")
-        if connection.pgconn.flush() == 0:
-            self._ending.add(connection)
+        with suppress(psycopg.Error):  # it was lost after the last statement
+            connection.pgconn.send_query(b"COMMIT")
+            if connection.pgconn.flush() == 0:
+                self._ending.add(connection)
 
     @contextmanager
     def own(self) -> Iterator[Connection]:

@@ -113,6 +113,13 @@ def test_a_server_that_does_not_answer_is_given_up(store, monkeypatch):
     assert user_ids(store) == []
 
 
+def test_a_connection_lost_at_the_end_of_a_reader_does_not_matter(store, administrator):
+    with store.reading() as reader:
+        assert reader.count("User") == 0
+        terminate(administrator)
+    assert user_ids(store) == []
+
+
 def test_a_process_has_no_more_connections_than_its_size(store, monkeypatch):
     monkeypatch.setattr("storage.postgres.connections.WAIT", 0.1)
     with store.reading(), store.reading(), store.reading(), pytest.raises(Unavailable, match="threads"):
@@ -168,7 +175,6 @@ def test_a_database_of_another_encoding_is_refused():
 
 
 def test_transactions_in_many_threads_share_the_connections(store):
-    store._connections._free = threading.BoundedSemaphore(3)
     threads = [threading.Thread(target=insert, args=(store, number)) for number in range(20)]
     for thread in threads:
         thread.start()
