@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from select import POLLIN, poll
 from threading import BoundedSemaphore, Thread
 from time import monotonic, sleep
 from typing import Any
@@ -161,9 +162,17 @@ class Connections:
         return connection, self._last_row(connection, begin)
 
     def _read_end(self, connection: Connection) -> None:
-        """Read the result of the COMMIT that the connection was sent, which has arrived long ago."""
+        """Read the result of the COMMIT that the connection was sent, which has usually arrived long ago."""
         if connection in self._ending:
             self._ending.remove(connection)
+            arrived = poll()
+            arrived.register(connection, POLLIN)
+            connection.pgconn.consume_input()
+            while connection.pgconn.is_busy():
+                if not arrived.poll(BEGINS * 1000):
+                    connection.close()
+                    raise psycopg.OperationalError("the server does not answer")
+                connection.pgconn.consume_input()
             while connection.pgconn.get_result():
                 pass
 

@@ -1,5 +1,7 @@
 """PostgreSQL: lost connections, timeouts, and databases that cannot be used."""
 
+import os
+import signal
 import threading
 
 import psycopg
@@ -118,6 +120,18 @@ def test_a_connection_lost_at_the_end_of_a_reader_does_not_matter(store, adminis
         assert reader.count("User") == 0
         terminate(administrator)
     assert user_ids(store) == []
+
+
+@pytest.mark.skipif("TINYSCIM_TEST_POSTGRES" in os.environ, reason="the server may be on another machine")
+def test_a_server_that_does_not_answer_the_end_of_a_reader_is_given_up(store, monkeypatch):
+    monkeypatch.setattr(connections, "BEGINS", 0.1)
+    with store.reading() as reader:
+        backend = reader._connection.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)
+    try:
+        assert user_ids(store) == []
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
 
 def test_a_process_has_no_more_connections_than_its_size(store, monkeypatch):
