@@ -4,14 +4,14 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from config.tokens import new_token
-from tests.support.serving import free_port
+from tests.support.serving import free_port, workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,18 +126,8 @@ def pinned_workers(folder, *, without=None):
     """The CPU of each of two workers; the first may answer before the second is there."""
     until = time.monotonic() + 30
     while True:
-        found = workers(folder)
+        found = {pid: os.sched_getaffinity(pid) for pid in workers(folder)}
         if without not in found and len(found) == 2 and all(len(cpus) == 1 for cpus in found.values()):
             return found
         assert time.monotonic() < until, found
         time.sleep(0.1)
-
-
-def workers(folder):
-    """The CPUs of each worker whose output is in the folder."""
-    parents = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (place / "fd" / "1").readlink() == folder / "log":
-                parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-    return {pid: os.sched_getaffinity(pid) for pid, parent in parents.items() if parent in parents}

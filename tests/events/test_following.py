@@ -6,7 +6,6 @@ import random
 import signal
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from tests.support.emulator_cli import run
 from tests.support.follower import Follower
 from tests.support.running_service import running
+from tests.support.serving import workers
 from tests.support.urns import GROUP, PATCH_OP, USER
 
 EVENTS = {"enabled": True}
@@ -38,10 +38,6 @@ def create(service, name):
 def patch(service, path, *operations):
     answer = service.send("PATCH", path, {"schemas": [PATCH_OP], "Operations": list(operations)})
     assert answer.is_success, answer.text
-
-
-def workers(service):
-    return [int(id) for id in Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()]
 
 
 def test_a_table_stays_equal_to_the_directory_though_its_program_is_killed(service, follower):
@@ -107,10 +103,11 @@ def test_a_worker_that_is_told_to_end_does_not_wait_for_events(service, follower
     for thread in threads:
         thread.start()
     time.sleep(1.5)
-    for worker in workers(service):
+    for worker in workers(service.folder):
         os.kill(worker, signal.SIGTERM)
+    until = time.monotonic() + 12
     for thread in threads:
-        thread.join(10)
+        thread.join(max(until - time.monotonic(), 0))
     assert [answer["events"] for answer in answers] == [[]] * 4
 
 
@@ -124,7 +121,7 @@ class Killer(threading.Thread):
 
     def run(self):
         while not self.done.wait(1 + self.chance.random()):
-            if found := workers(self.service):
+            if found := workers(self.service.folder):
                 os.kill(self.chance.choice(found), signal.SIGKILL)
                 self.count += 1
 

@@ -92,3 +92,13 @@ def wait_until_healthy(client: httpx.Client, process: subprocess.Popen, log: Pat
             assert process.poll() is None, log.read_text()
         time.sleep(0.1)
     raise AssertionError(log.read_text())
+
+
+def workers(folder: Path) -> list[int]:
+    """The workers whose output is in the folder."""
+    parents = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (place / "fd" / "1").readlink() == folder / "log":
+                parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+    return [pid for pid, parent in parents.items() if parent in parents]

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 from threading import Event, Thread
 
@@ -14,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from config import webhook_edit
 from config.tokens import new_signing_secret
 from tests.support.running_service import running
+from tests.support.serving import workers
 from tests.support.webhook_receiver import Reply, receiving
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -119,16 +119,12 @@ def test_a_webhook_that_is_added_gets_the_next_events(service, folder):
         webhook_edit.remove_webhook(folder / "config.toml", "erp")
 
 
-def workers(service):
-    return [int(one) for one in Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()]
-
-
 def test_when_the_process_that_sends_is_killed_another_one_goes_on(service, receiver):
     before = create(service, "before@example.com")
     receiver.wait_for(lambda: of(receiver, before["id"]))
-    for number, worker in enumerate(workers(service)):  # one of them sends
+    for number, worker in enumerate(workers(service.folder)):  # one of them sends
         os.kill(worker, signal.SIGKILL)
-        wait_for(lambda gone=worker: gone not in workers(service) and len(workers(service)) == 2)
+        wait_for(lambda gone=worker: gone not in workers(service.folder) and len(workers(service.folder)) == 2)
         user = create_again(service, f"after-{number}@example.com")
         receiver.wait_for(lambda id=user["id"]: of(receiver, id))
 
@@ -184,4 +180,4 @@ def rename_again(service, id, name):
 def kill_workers(service, ending, chance):
     while not ending.wait(chance.uniform(0.5, 2)):
         with suppress(OSError, IndexError, ProcessLookupError):
-            os.kill(chance.choice(workers(service)), signal.SIGKILL)
+            os.kill(chance.choice(workers(service.folder)), signal.SIGKILL)
