@@ -261,7 +261,7 @@ class Resources:
         return Relations(reader, self.registry, self.resource_url)
 
     def _writing(self) -> AbstractContextManager[Writer]:
-        return transaction(self.feed.writing)
+        return transaction(self.feed.writing, writes=True)
 
     def _reading(self) -> AbstractContextManager[Reader]:
         return transaction(self.store.reading)

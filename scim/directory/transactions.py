@@ -14,22 +14,23 @@ R = TypeVar("R", bound=Reader)
 
 
 @contextmanager
-def transaction(open: Callable[[], AbstractContextManager[R]]) -> Iterator[R]:
+def transaction(open: Callable[[], AbstractContextManager[R]], *, writes: bool = False) -> Iterator[R]:
     """Open a reader or a writer; the errors of the store become SCIM errors."""
     try:
         with open() as opened:
             yield opened
     except (Duplicate, Unavailable, StoreCorrupted) as error:
-        raise _scim_error(error) from error
+        raise _scim_error(error, writes=writes) from error
 
 
-def _scim_error(error: Duplicate | Unavailable | StoreCorrupted) -> ScimError:
+def _scim_error(error: Duplicate | Unavailable | StoreCorrupted, *, writes: bool) -> ScimError:
     if isinstance(error, Duplicate):
         return Uniqueness(f'Another {error.kind} has the {error.index} "{shorten(error.key)}".')
     kind = InsufficientStorage if isinstance(error, Unavailable) and error.full else ServiceUnavailable
     if isinstance(error, Unavailable) and error.is_unknown:
         return kind("The store was lost while it saved the change; read the resource before you try again.")
-    return kind("The store cannot be used at the moment and nothing was changed; try again later.")
+    nothing_changed = " and nothing was changed" if writes else ""  # a reader may render what was just written
+    return kind(f"The store cannot be used at the moment{nothing_changed}; try again later.")
 
 
 def not_found(type: ResourceType, id: str) -> NotFound:

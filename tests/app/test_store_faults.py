@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.base import Unavailable
 from storage.tinydb_store import TinyDBStore
 from tests.support.running_service import running
 from tests.support.urns import USER
@@ -54,6 +55,18 @@ def test_a_failing_disk_makes_the_service_read_only_until_it_works_again(stored)
         broken.undo()
     assert new(stored, "b").status == 201
     assert health(stored) == (200, "ok\n")
+
+
+def test_a_write_whose_answer_cannot_be_read_is_not_reported_as_one_that_changed_nothing(scim, monkeypatch):
+    def fail(_):
+        raise Unavailable("lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(scim.app.extensions["tinyscim"].store), "reading", fail)
+        answer = new(scim, "ann")
+    assert answer.status == 503
+    assert "nothing" not in answer.body["detail"]
+    assert scim.get("/Users").body["totalResults"] == 1
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
