@@ -47,8 +47,9 @@ class PostgresStore:
         if self._indexes is None:
             with maintaining(self._connections) as connection:
                 migrate(connection)
-                self._indexes = declare(connection, indexes)
+                found = declare(connection, indexes)
             self._connections.open()
+            self._indexes = found
 
     def attach(self, indexes: Iterable[Index]) -> None:
         """Open the store for a command, which changes nothing for the service. Raises Unavailable, StoreError."""

@@ -27,6 +27,7 @@ from scim.schema.resource_types import Registry, ResourceType
 from storage.base import Document, State, Store, Unavailable
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch  # such as ids made here, which need no quoting
+OPENING = 10.0  # seconds for which a request waits while another one opens the store
 _SEGMENT = "!$&'()*+,;=:@"  # allowed unquoted in a path segment (RFC 3986 section 3.3)
 
 log = logging.getLogger("tinyscim")
@@ -66,16 +67,23 @@ class Service:
     def open(self) -> None:
         """Open the store, once. Raises StoreCorrupted, and Unavailable also later if there is a problem."""
         if not self._is_open:
-            with self._lock:
+            if not self._lock.acquire(timeout=OPENING):
+                raise Unavailable("the store is still being opened")
+            try:
                 if not self._is_open:
-                    self.store.open(self.indexes.all)
-                    path = self.secret_path
-                    self._secret = file_secret(path) if path else stored_secret(self.store.state("secret"))
-                    self.prepare()
-                    atexit.register(self.store.close)
-                    self._is_open = True
+                    self._open()
+            finally:
+                self._lock.release()
         if text := self.problem():
             raise Unavailable(text)
+
+    def _open(self) -> None:
+        self.store.open(self.indexes.all)
+        path = self.secret_path
+        self._secret = file_secret(path) if path else stored_secret(self.store.state("secret"))
+        self.prepare()
+        atexit.register(self.store.close)
+        self._is_open = True
 
     def state(self, name: str) -> State:
         """Return the state of a name, which all workers share. Raises StoreCorrupted, Unavailable."""

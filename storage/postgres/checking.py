@@ -8,6 +8,7 @@ from storage.engine.encoding import decode
 from storage.postgres.building import LOCK, declare
 from storage.postgres.connections import Connection
 from storage.postgres.keys import DeclaredIndexes, as_bytes
+from storage.postgres.migration import LOCK as MAINTENANCE
 from storage.postgres.reader import BLOCK
 
 SLICE = 1_000  # documents in memory at a time
@@ -54,6 +55,7 @@ class Check:
         self._expected: Counter[int] = Counter()
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute("SELECT pg_advisory_unlock(%s)", [MAINTENANCE])  # processes may start meanwhile
             for rows in self._pages():
                 self._check_documents(rows)
             self._check_counts()

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.base import StoreError
+from psycopg import errors
+
+from storage.base import StoreError, Unavailable
 from storage.postgres.connections import Connection, Connections
 
 LOCK = 0x54494E595343494D  # "TINYSCIM"; of the advisory lock that one process holds while it changes tables or indexes
@@ -14,11 +16,17 @@ FILES = sorted(Path(__file__).parent.glob("*.sql"))
 
 @contextmanager
 def maintaining(connections: Connections) -> Iterator[Connection]:
-    """Give a connection of its own, without timeouts, to the one process that changes tables or indexes now."""
+    """Give a connection of its own, without timeouts, to the one process that changes tables or indexes now.
+
+    Raises Unavailable if another process takes longer over that than the timeout of a lock.
+    """
     with connections.own() as connection:
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        except errors.LockNotAvailable:
+            raise Unavailable("another process is changing the database's tables or indexes: wait for it") from None
         connection.patience = math.inf
         connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-        connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         yield connection
 
 
@@ -32,7 +40,10 @@ def migrate(connection: Connection) -> None:
         raise StoreError(f"a newer version of Tinyscim changed the database ({max(unknown)}): install that version")
     if missing := [file for file in FILES if file.stem not in applied]:
         with connection.transaction():
-            connection.execute("CREATE SCHEMA IF NOT EXISTS tinyscim")
+            if not _exists(
+                connection, "to_regnamespace('tinyscim')"
+            ):  # otherwise its owner needs no right to create it
+                connection.execute("CREATE SCHEMA tinyscim")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS tinyscim.migrations"
                 " (name text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())"
@@ -43,7 +54,10 @@ def migrate(connection: Connection) -> None:
 
 
 def _applied(connection: Connection) -> set[str]:
-    row = connection.execute("SELECT to_regclass('tinyscim.migrations') IS NOT NULL").fetchone()
-    if row != (True,):
+    if not _exists(connection, "to_regclass('tinyscim.migrations')"):
         return set()
     return {name for (name,) in connection.execute("SELECT name FROM tinyscim.migrations")}
+
+
+def _exists(connection: Connection, found: str) -> bool:
+    return connection.execute(f"SELECT {found} IS NOT NULL").fetchone() == (True,)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.base import Unavailable
+from storage.memory import MemoryStore
 from storage.tinydb_store import TinyDBStore
 from tests.support.running_service import running
 from tests.support.urns import USER
@@ -67,6 +68,15 @@ def test_a_write_whose_answer_cannot_be_read_is_not_reported_as_one_that_changed
     assert answer.status == 503
     assert "nothing" not in answer.body["detail"]
     assert scim.get("/Users").body["totalResults"] == 1
+
+
+def test_a_request_does_not_wait_long_while_another_one_opens_the_store(make_scim, monkeypatch):
+    monkeypatch.setattr("scim.directory.service.OPENING", 0)
+    scim = make_scim(store=MemoryStore())
+    meanwhile = []
+    monkeypatch.setattr(MemoryStore, "open", lambda *_: meanwhile.append(scim.get("/Users").status))
+    scim.get("/Users")
+    assert meanwhile == [503]
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])

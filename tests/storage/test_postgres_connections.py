@@ -1,14 +1,16 @@
 """PostgreSQL: lost connections, timeouts, and databases that cannot be used."""
 
 import os
+import secrets
 import signal
 import threading
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from storage.base import StoreError, Unavailable
-from storage.postgres import connections
+from storage.postgres import connections, migration
 from storage.postgres_store import PostgresStore
 from tests.support import postgres
 from tests.support.storage import INDEXES, insert, user, user_ids
@@ -195,3 +197,44 @@ def test_transactions_in_many_threads_share_the_connections(store):
     for thread in threads:
         thread.join()
     assert len(user_ids(store)) == 20
+
+
+def test_the_owner_of_the_schema_needs_no_right_to_create_one(postgres_url, administrator):
+    role, password = f"tinyscim_{secrets.token_hex(8)}", secrets.token_hex()
+    administrator.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    try:
+        url = psycopg.conninfo.make_conninfo(postgres_url, user=role, password=password)
+        with pytest.raises(Unavailable, match="permission denied"):
+            PostgresStore(url).open(INDEXES)
+        administrator.execute(f"CREATE SCHEMA tinyscim AUTHORIZATION {role}")
+        store = PostgresStore(url)
+        store.open(INDEXES)
+        insert(store, 1)
+        store.close()
+    finally:
+        administrator.execute(f"DROP OWNED BY {role}")
+        administrator.execute(f"DROP ROLE {role}")
+
+
+def test_a_process_does_not_wait_for_one_that_changes_tables_for_long(postgres_url, administrator, monkeypatch):
+    monkeypatch.setattr(connections, "SESSION", "SET lock_timeout = '100ms'")
+    administrator.execute("SELECT pg_advisory_lock(%s)", [migration.LOCK])
+    with pytest.raises(Unavailable, match="another process"):
+        PostgresStore(postgres_url).open(INDEXES)
+    administrator.execute("SELECT pg_advisory_unlock(%s)", [migration.LOCK])
+    store = PostgresStore(postgres_url)
+    store.open(INDEXES)
+    store.close()
+
+
+def test_a_check_does_not_keep_processes_from_starting(store, postgres_url, monkeypatch):
+    monkeypatch.setattr(connections, "SESSION", "SET lock_timeout = '100ms'")
+    insert(store, 1)
+
+    def keys(document):
+        other = PostgresStore(postgres_url)
+        other.open(INDEXES)
+        other.close()
+        return INDEXES[0].keys(document)
+
+    assert store.check([replace(INDEXES[0], keys=keys), *INDEXES[1:]]).problems == []
