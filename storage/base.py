@@ -147,8 +147,8 @@ class Reader(Protocol):
     def position(self, kind: str, id: str) -> int:
         """Return the position in order of creation, from 1 on; none is used twice. Raises Missing."""
 
-    def count(self, kind: str) -> int:
-        """Return how many documents of the kind there are."""
+    def count(self, kind: str, index: str = "", key: str = "") -> int:
+        """Return how many documents of the kind there are, or how many have the key in an index."""
 
     @property
     def end(self) -> str:

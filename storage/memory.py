@@ -188,8 +188,10 @@ class MemoryStore:
         except KeyError:
             raise Missing(kind, id) from None
 
-    def count(self, kind: str) -> int:
-        """Return how many documents of the kind there are."""
+    def count(self, kind: str, index: str = "", key: str = "") -> int:
+        """Return how many documents of the kind there are, or how many have the key in an index."""
+        if index:
+            return len(self._table(kind).entries[index].get(key, ()))
         return len(self._table(kind).documents)
 
     @property

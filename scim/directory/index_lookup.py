@@ -1,6 +1,8 @@
 """Answers a filter by an index, or narrows it down to candidates."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
 
 from scim.filters.ast import And, Compare, Filter, Unquoted, ValuePath
 from scim.filters.compiler import FindDerived, with_default_value
@@ -11,10 +13,17 @@ IndexNames = Mapping[tuple[str | None, str, str | None], Index]
 """The indexes of a resource type, by the extension's URN (or None), the attribute's and the sub-attribute's name."""
 
 
+class Found(NamedTuple):
+    """Documents, which are read as they are asked for, and a function that returns their number."""
+
+    documents: Iterator[StoredDocument]
+    total: Callable[[], int]
+
+
 def exact_index_lookup(
     tree: Filter, type: ResourceType, reader: Reader, indexes: IndexNames, find_derived: FindDerived
-) -> list[StoredDocument] | None:
-    """Return the documents that match if the filter is one `eq` with a string and an index.
+) -> Found | None:
+    """Return what matches if the filter is one `eq` with a string and an index.
 
     Return None if no index answers the filter. Raises InvalidFilter.
     """
@@ -60,19 +69,24 @@ def _look_up(
     assert target.attribute
     source = find_derived(target.extension, target.attribute.name)
     found = source.find(value) if source and target.sub and target.sub.name == "value" else None
-    return _indexed(target, value, type, reader, indexes) if found is None else found
+    if found is not None:
+        return found
+    indexed = _indexed(target, value, type, reader, indexes)
+    return indexed.documents if indexed else None
 
 
-def _indexed(
-    target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames
-) -> list[StoredDocument] | None:
+def _indexed(target: Target, value: str, type: ResourceType, reader: Reader, indexes: IndexNames) -> Found | None:
     """Return the documents with a value, in order of creation, or None if the attribute is not indexed."""
     assert target.attribute
     extension, attribute, sub = target.extension, target.attribute.name, target.sub
     if (extension, attribute) == (None, "id"):
-        return list(filter(None, [reader.get(type.name, value)]))
+        documents = list(filter(None, [reader.get(type.name, value)]))
+        return Found(iter(documents), lambda: len(documents))
     index = indexes.get((extension, attribute, sub.name if sub else None))
-    return list(reader.lookup(type.name, index.name, str(target.leaf.key(value)))) if index else None
+    if index is None:
+        return None
+    key = str(target.leaf.key(value))
+    return Found(reader.lookup(type.name, index.name, key), partial(reader.count, type.name, index.name, key))
 
 
 def _equalities(tree: Filter) -> Iterator[tuple[str, str]]:

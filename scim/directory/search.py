@@ -96,7 +96,12 @@ class Search:
         if self._query.sort_by is not None:
             return None
         found = exact_index_lookup(tree, type, self._reader, self._indexes.by_type[type.name], self._derived[type.name])
-        return None if found is None else Page(len(found), [(type, found[start : start + count])])
+        if found is None:
+            return None
+        skipped = sum(1 for _ in islice(found.documents, start))
+        page = list(islice(found.documents, count))
+        is_all = next(found.documents, None) is None
+        return Page(skipped + len(page) if is_all else found.total(), [(type, page)])
 
     def _rows_in_order(self, type: ResourceType, start: int, count: int) -> Iterable[StoredDocument] | None:
         """Return a page of all resources, or None if they must be read to be sorted."""

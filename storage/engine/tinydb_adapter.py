@@ -83,8 +83,10 @@ class View(Storage):
         """Return the position in order of creation. Raises Missing."""
         return self.version.table(kind).position(id)
 
-    def count(self, kind: str) -> int:
-        """Return how many documents of the kind there are."""
+    def count(self, kind: str, index: str = "", key: str = "") -> int:
+        """Return how many documents of the kind there are, or how many have the key in an index."""
+        if index:
+            return sum(1 for _ in self.version.table(kind).entries[index].positions(key))
         return len(self.version.table(kind).documents)
 
     @property

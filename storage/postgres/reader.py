@@ -16,6 +16,7 @@ PAGE = 500  # documents in memory at a time
 PREFETCHED = 5_000  # documents that are kept
 
 GET = "SELECT position, document FROM tinyscim.documents WHERE kind = %s AND id = %s"
+COUNT_KEY = "SELECT count(*) FROM tinyscim.entries WHERE number = %s AND key = %s"
 COUNT = "SELECT count FROM tinyscim.kinds WHERE kind = %s"
 REMOVED = "SELECT block, count FROM tinyscim.removed WHERE kind = %s ORDER BY block"
 SCAN = """
@@ -125,9 +126,12 @@ class PostgresReader:
             raise Missing(kind, id)
         return found[0]
 
-    def count(self, kind: str) -> int:
-        """Return how many documents of the kind there are."""
-        row = self._row(COUNT, as_bytes(kind))
+    def count(self, kind: str, index: str = "", key: str = "") -> int:
+        """Return how many documents of the kind there are, or how many have the key in an index."""
+        if index:
+            row = self._row(COUNT_KEY, self._indexes.number(kind, index), as_bytes(key))
+        else:
+            row = self._row(COUNT, as_bytes(kind))
         return int(row[0]) if row else 0
 
     @property

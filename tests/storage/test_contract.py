@@ -139,6 +139,7 @@ def test_lookup_is_in_order_of_creation(full):
         assert ids_of(reader.lookup("User", "title", "odd")) == ["u1", "u2", "u3", "u7"]
         assert ids_of(reader.lookup("User", "title", "even")) == ["u4", "u6"]
         assert ids_of(reader.lookup("User", "title", "none")) == []
+        assert [reader.count("User", "title", key) for key in ("odd", "even", "none")] == [4, 2, 0]
 
 
 def test_an_undeclared_index_is_an_error(full):
