@@ -179,9 +179,12 @@ def buffer_request_log() -> None:
 
 
 def prepare_panel(app: Flask) -> None:
-    """Prepare the panel's lists in the background if the panel is on."""
+    """Prepare the panel's lists in the background if the panel is on.
+
+    With a database, a worker that no administrator visits keeps nothing of the directory in memory.
+    """
     service: Service = app.extensions["tinyscim"]
-    if service.live_config.current.panel.is_on:
+    if service.live_config.current.panel.is_on and not service.startup_config.store.url:
         Thread(target=lists.prepare, args=(service,), name="lists", daemon=True).start()
 
 
