@@ -93,6 +93,10 @@ class Expired(StoreError):
     """The log does not have everything that came after a cursor."""
 
 
+class Removed(Expired):
+    """All entries that are kept come after the cursor, so a reader that lost the others goes on with the oldest."""
+
+
 class StoreCorrupted(StoreError):
     """A file is damaged; the message names the file, the line and the remedy."""
 

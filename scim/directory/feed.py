@@ -4,7 +4,7 @@ Every transaction appends one entry to the store's log, so an event is kept exac
 feed is one of the log, followed by the id of the last event if the next entry was read in part.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import cast
@@ -71,7 +71,19 @@ class Feed:
                     size += len(orjson.dumps(event["data"]))
                 if len(events) == limit or size > MAX_BYTES or number == MAX_SCANNED:
                     break
-            return events, cursor or reader.end
+            else:  # the log may go on without an event, and lose what is before that
+                cursor = reader.end
+            return events, cursor
+
+    def cursor_before(self, is_sought: Callable[[Event], bool]) -> str | None:
+        """Return the cursor before the first such event that is kept, or None. Raises Expired if the log is damaged."""
+        with self._store.reading() as reader:
+            cursor = ""
+            for event in _events(reader, ""):
+                if is_sought(event):
+                    return cursor
+                cursor = event["cursor"]
+        return None
 
     def snapshot(self, reader: Reader, resource_url: ResourceUrl) -> Iterator[Document]:
         """Yield the events that would create what a reader sees, then the cursor of the events that come after it."""

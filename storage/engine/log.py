@@ -15,7 +15,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from fileio.atomic import move
-from storage.base import Document, Expired, Retention, StoreCorrupted
+from storage.base import Document, Expired, Removed, Retention, StoreCorrupted
 from storage.engine.encoding import decode
 from storage.engine.journal import TAIL, Journal, tail_of
 from storage.engine.paths import Files
@@ -82,7 +82,7 @@ class Log:
         for path in (self.files.journal(generation), self.files.log(generation)):  # it may be renamed in between
             with suppress(FileNotFoundError):
                 return Journal(path)
-        raise Expired(f"the log of generation {generation} was removed")
+        raise Removed(f"the log of generation {generation} was removed")
 
     def _first(self) -> int:
         """Return the oldest generation from which on all journals are kept."""
@@ -133,11 +133,11 @@ def put_away(files: Files, generation: int, retention: Retention) -> None:
 
 
 def prune(files: Files, retention: Retention) -> None:
-    """Remove the files of the log that are too old, and the oldest ones if all but the newest take too much room."""
-    size, since = 0, time.time() - retention.days * DAY
-    for generation in reversed(files.logs()):
+    """Remove the files of the log that are too old, and but for the newest the oldest ones that take too much room."""
+    size, since, logs = 0, time.time() - retention.days * DAY, files.logs()
+    for generation in reversed(logs):
         with suppress(FileNotFoundError):
             status = files.log(generation).stat()
-            if size > retention.bytes or status.st_mtime < since:
-                files.log(generation).unlink()
             size += status.st_size
+            if (size > retention.bytes and generation != logs[-1]) or status.st_mtime < since:
+                files.log(generation).unlink()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from time import monotonic
 
-from storage.base import Document, Expired, Retention
+from storage.base import Document, Expired, Removed, Retention
 from storage.engine.encoding import decode, encode
 from storage.postgres.connections import Connection
 
@@ -39,11 +39,17 @@ def entries(connection: Connection, after: str, end: int) -> Iterator[tuple[str,
     while rows := connection.execute(PAGE_AFTER, [last, end, PAGE], prepare=True, binary=True).fetchall():
         for version, previous, entry in rows:
             if is_checked and previous != last:
-                raise Expired("the log does not have everything after this cursor")
+                raise _lost(connection, last)
             last = version
             yield str(version), decode(entry)
     if is_checked and last != end:
-        raise Expired("the log does not have everything after this cursor")
+        raise _lost(connection, last)
+
+
+def _lost(connection: Connection, last: int) -> Expired:
+    """Return the error that an entry is missing after a version."""
+    kept_before = connection.execute("SELECT FROM tinyscim.log WHERE version <= %s LIMIT 1", [last]).fetchone()
+    return (Removed if kept_before is None else Expired)("the log does not have everything after this cursor")
 
 
 def append(connection: Connection, version: int, previous: int, entry: Document) -> None:

@@ -9,6 +9,7 @@ from scim.web import waiting
 from storage.base import NOTHING
 from storage.tinydb_store import TinyDBStore
 from tests.support.events import Reader, rebuilt
+from tests.support.storage import KEPT
 from tests.support.urns import GROUP, USER
 
 
@@ -78,6 +79,18 @@ def test_a_cursor_that_is_too_old_is_410_with_advice(tmp_path):
     assert "Get /api/snapshot" in answer.body["detail"]
     *_, last = reader.snapshot()
     assert reader.get(after=last["cursor"]).body["events"] == []
+
+
+def test_the_cursor_of_a_reader_that_keeps_up_does_not_expire_while_nothing_changes(tmp_path):
+    store = TinyDBStore(tmp_path / "data.json", durability="os", retention=KEPT)
+    reader = Reader(store=store)
+    create(reader, "ann")
+    assert reader.types() == ["user.created"]
+    store.compact()  # as it happens every day
+    assert reader.new() == []
+    for file in tmp_path.glob("data.json.log.*"):  # as it happens after the days that events are kept
+        file.unlink()
+    assert reader.new() == []
 
 
 def test_a_token_that_may_write_gets_no_events_and_one_for_events_no_scim(reader):
