@@ -13,7 +13,7 @@ from typing import Protocol
 from config import Webhook, WebhookDelivery
 from runtime.outgoing import Answer, Endpoint, Failed
 from runtime.redact import cut
-from storage.base import Expired
+from storage.base import Expired, Removed
 from webhooks.message import Event, body_of, headers_of
 from webhooks.progress import Attempt, Progress, Progresses
 
@@ -43,6 +43,9 @@ class Source(Protocol):
 
     def end(self) -> str:
         """Return the cursor after the newest event."""
+
+    def cursor_before(self, is_sought: Callable[[Event], bool]) -> str | None:
+        """Return the cursor before the first such event that is kept, or None. Raises Expired if the log is damaged."""
 
 
 def send(endpoint: Endpoint, event: Event, webhook: Webhook, now: float) -> tuple[Attempt, str]:
@@ -140,9 +143,11 @@ class Delivery:
             return self._take(self._progresses.change(self._name, lambda saved: _begun(saved, end)))
         try:
             events, cursor = self._source.page(self._progress.cursor, PAGE, self._types)
-        except (Expired, ValueError):  # or it is the cursor of another store
+        except (Expired, ValueError) as error:  # or it is the cursor of another store
             log.warning('webhook "%s": events were removed before they were delivered', self._name)
-            self._progress = replace(self._progress, cursor="", lost=self._clock())
+            # Older events were delivered already, and would lead back to here.
+            cursor = "" if isinstance(error, Removed) else self._source.end()
+            self._progress = replace(self._progress, cursor=cursor, lost=self._clock())
             return self._save()
         self._pending.extend(events)
         self._is_behind = len(events) == PAGE

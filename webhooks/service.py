@@ -14,7 +14,7 @@ from config import Webhook
 from config.edit import Refused
 from config.reload import ReloadingConfig
 from runtime.outgoing import Endpoint
-from storage.base import Busy, State, StoreError
+from storage.base import Busy, Expired, State, StoreError
 from webhooks.delivery import POLL, Delivery, Source, send
 from webhooks.message import Event
 from webhooks.progress import Attempt, Progress, Progresses
@@ -22,7 +22,6 @@ from webhooks.progress import Attempt, Progress, Progresses
 TRY_AGAIN = 2.0  # seconds until a process that does not deliver looks whether it should
 AFTER_ERROR = 5.0
 PATIENCE = 1.0  # for requests that have begun when the process ends
-LONG_PAGE = 1_000
 TEST_TYPE = "webhook.test"
 
 log = logging.getLogger("tinyscim.webhooks")
@@ -75,22 +74,17 @@ class Webhooks:
     def send_again(self, name: str, *, since: str = "", id: str = "") -> None:
         """Send the events again from a time on, or from the event with an id on. Raises Refused."""
         moment = datetime.fromisoformat(since) if since else None
-        found = (
-            cursor
-            for cursor, event in self._events()
-            if event["id"] == id or (moment and datetime.fromisoformat(event["time"]) >= moment)
-        )
-        if (cursor := next(found, None)) is None:
+
+        def is_first(event: Event) -> bool:
+            return bool(event["id"] == id or (moment and datetime.fromisoformat(event["time"]) >= moment))
+
+        try:
+            cursor = self._source.cursor_before(is_first)
+        except Expired:
+            raise Refused("The event feed is damaged. flask store check names the file.") from None
+        if cursor is None:
             raise Refused("The feed has no such event. It may have been removed, or none has come since then.")
         self._progresses.change(name, lambda progress: progress.restarted(cursor=cursor, lost=0.0))
-
-    def _events(self) -> Iterator[tuple[str, Event]]:
-        """Yield the events that are kept, each with the cursor before it."""
-        cursor = ""
-        while page := self._source.page(cursor, LONG_PAGE, ())[0]:
-            for event in page:
-                yield cursor, event
-                cursor = event["cursor"]
 
     def forget(self, name: str) -> None:
         """Forget the progress of a webhook that was removed."""

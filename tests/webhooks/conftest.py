@@ -9,7 +9,7 @@ import pytest
 from config import Webhook, WebhookDelivery
 from config.credentials import WebhookSecret
 from config.tokens import new_signing_secret
-from storage.base import Expired
+from storage.base import Expired, Removed
 from storage.state import FileState
 from tests.support.webhook_receiver import Receiver, receiving
 from webhooks.delivery import LINGER, POLL, Delivery
@@ -17,13 +17,17 @@ from webhooks.progress import Progresses
 
 
 class Source:
-    """A feed in memory; its cursors are numbers. The events up to `removed` have been removed."""
+    """A feed in memory; its cursors are numbers.
+
+    The events up to `removed` have been removed, and after the one at `gap` there was a change without an event.
+    """
 
     is_on = True
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.removed = 0
+        self.gap: int | None = None
         self.reads = 0
 
     def add(self, count: int = 1, type: str = "user.created") -> None:
@@ -34,8 +38,10 @@ class Source:
         self.reads += 1
         start = int(after or self.removed)
         if start < self.removed:
-            raise Expired
+            raise Removed
         page = self.events[start:][:limit]
+        if after and self.gap is not None and start <= self.gap <= start + len(page):
+            raise Expired
         return [one for one in page if not types or one["type"] in types], str(start + len(page))
 
     def end(self) -> str:

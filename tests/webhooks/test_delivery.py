@@ -214,6 +214,19 @@ def test_events_that_were_removed_are_reported_and_the_oldest_follows(rig, numbe
     assert 'webhook "crm": events were removed before they were delivered' in caplog.text
 
 
+def test_after_changes_without_events_nothing_comes_a_second_time(rig, numbers):
+    """The feed was off meanwhile: what it has from before that has been delivered."""
+    rig.source.add(250)
+    rig.run(300)
+    rig.source.gap = 250
+    rig.run()
+    rig.source.gap = None
+    rig.source.add()
+    rig.run()
+    assert rig.ids == numbers(1, 251)
+    assert rig.progress.lost
+
+
 def test_the_latest_attempts_are_kept(rig):
     rig.source.add(50)
     rig.run()
