@@ -11,6 +11,7 @@ from config import read
 from config.tokens import new_signing_secret
 from tests.support import postgres
 from tests.support.running_service import running
+from tests.support.serving import workers
 from tests.support.webhook_receiver import receiving
 
 pytestmark = pytest.mark.long
@@ -21,10 +22,11 @@ def names(receiver):
     return list(dict.fromkeys(one["data"]["userName"] for one in receiver.events))
 
 
-def kill(host):
+def kill(folder):
     """Kill a host's processes, and first the one that would start others."""
-    children = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
-    for process in (host.pid, *map(int, children)):
+    found = workers(folder)
+    parent = int(Path(f"/proc/{found[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    for process in (parent, *found):
         os.kill(process, signal.SIGKILL)
 
 
@@ -55,7 +57,7 @@ def test_when_the_host_that_sends_is_gone_the_other_one_continues(tmp_path):
             with running(other, **tables) as second:
                 assert [webhook.name for webhook in read(other / "config.toml").webhooks] == ["crm"]
                 create(second)
-                kill(first)
+                kill(one)
                 for _ in range(3):
                     create(second)
     assert names(receiver) == created
