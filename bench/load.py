@@ -58,15 +58,15 @@ def _options() -> argparse.Namespace:
 
 def _plan() -> list[Target]:
     """Return the measurements of a round, in order."""
-    tinyscims = [Target("tinyscim", size) for size in SIZES]
+    tinyscims = [Target(kind, size) for size in SIZES for kind in ("tinyscim", "postgres")]
     peers = [Target("scim2-server", size) for size in PEER_SIZES] + [Target("scimmy", size, 1) for size in PEER_SIZES]
-    one = [Target("bare", PEER_SIZES[0], 1), Target("tinyscim", SCALED, 1)]
+    one = [Target("bare", PEER_SIZES[0], 1), Target("tinyscim", SCALED, 1), Target("postgres", SCALED, 1)]
     return [*chain.from_iterable((Target("bare", PEER_SIZES[0]), tinyscim) for tinyscim in tinyscims), *one, *peers]
 
 
 def _is_wanted(target: Target, only: Iterable[str]) -> bool:
     kinds = set(only) & set(PREFIXES)
-    return not kinds or target.kind in kinds or (target.kind == "bare" and "tinyscim" in kinds)
+    return not kinds or target.kind in kinds or (target.kind == "bare" and kinds & {"tinyscim", "postgres"} != set())
 
 
 def _measure(plan: list[Target], loads: list[str], options: argparse.Namespace, folder: Path) -> list[Row]:

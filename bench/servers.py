@@ -17,12 +17,13 @@ from urllib.request import Request, urlopen
 
 import tomlkit
 
+from bench import databases
 from bench.directory import Directory
 from config.tokens import new_token
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "bench" / "peers"
-PREFIXES = {"bare": "", "tinyscim": "/api/scim/v2", "scim2-server": "/v2", "scimmy": "/v2"}
+PREFIXES = {"bare": "", "tinyscim": "/api/scim/v2", "postgres": "/api/scim/v2", "scim2-server": "/v2", "scimmy": "/v2"}
 START = 120  # seconds within which a server must be ready
 SETTLE = 20  # seconds within which it must finish earlier requests
 PROBES = 24  # new connections that must all succeed, so that no worker is still loading
@@ -113,7 +114,7 @@ def _configure(target: Target, directory: Directory, folder: Path, port: int, to
     """Write a default configuration with this number of workers, and a copy of the data beside it."""
     settings = {
         "server": {"bind": f"127.0.0.1:{port}", "workers": target.workers},
-        "store": {"path": "data.json"},
+        "store": {"path": "data.json"} | ({"url": databases.fresh(directory)} if target.kind == "postgres" else {}),
         "log": {"path": "provisioning.jsonl"},
         "connection": {"enabled": True},
         "tokens": [token],
@@ -130,6 +131,7 @@ def _command(target: Target) -> list[str]:
     return {
         "bare": [*other, "bench.peers.bare:app"],
         "tinyscim": gunicorn,
+        "postgres": gunicorn,
         "scim2-server": [*other, "bench.peers.scim2:create_app()"],
         "scimmy": ["node", str(PEERS / "scimmy.mjs")],
     }[target.kind]
