@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, current_app
-from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, SecurityError
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from config import Config
@@ -88,13 +88,11 @@ def check_host() -> WerkzeugResponse | None:
     """Refuse what is not the name of a host, and hosts that `[server] hosts` does not list."""
     if request.path == HEALTH:  # a load balancer asks each machine by address, and the answer depends on no host
         return None
-    try:
-        host = request.host
-    except SecurityError:
+    if isinstance(request.routing_exception, BadRequest):
         return _refuse_host("The Host header is not the name of a host.")
-    if request.service.startup_config.server.answers_for(host):
+    if request.service.startup_config.server.answers_for(request.host):
         return None
-    return _refuse_host(f'"{host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.')
+    return _refuse_host(f'"{request.host[:100]}" is not one of the hosts that [server] hosts lists. Add it there.')
 
 
 def _refuse_host(detail: str) -> WerkzeugResponse:
