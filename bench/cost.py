@@ -1,11 +1,13 @@
 """Measures what a part of the service costs: requests to gunicorn with it and without it, in turns.
 
-    python -m bench.cost log|webhook [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4] [--durability fsync]
+    python -m bench.cost events|log|webhook [--turns 40] [--seconds 0.5] [--workers 1] [--clients 4]
+        [--durability fsync]
 
 Two services run, one with the part and one without, and are loaded in turns, so that other work on the machine affects
 both. Clients act like Entra: they search for a user, create, change and disable it. The result is the median ratio
-of adjacent turns. The CPU time includes what the service does after the answers: `log` is the provisioning log, and
-`webhook` posts each event to an endpoint on the same machine, whose own CPU time is not counted.
+of adjacent turns. The CPU time includes what the service does after the answers: `events` is
+the event feed without a reader, `log` the provisioning log, and `webhook` posts each event to an endpoint on the same
+machine, whose own CPU time is not counted.
 """
 
 import argparse
@@ -84,6 +86,7 @@ def _webhook(url: str) -> dict[str, Any]:
 
 # For each part, the tables of a configuration without it and with it.
 _TABLES: dict[str, tuple[Callable[[str], dict[str, Any]], Callable[[str], dict[str, Any]]]] = {
+    "events": (lambda _: {}, lambda _: _FEED),
     "log": (lambda _: {"log": {"path": ""}}, lambda _: {}),
     "webhook": (lambda _: _FEED, _webhook),
 }

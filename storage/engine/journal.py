@@ -10,6 +10,7 @@ acknowledged: only the last batch can be incomplete without damage.
 import errno
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,6 +27,9 @@ PIECE = 1 << 20  # bytes for each read
 TAIL = 10  # the space, the checksum and the newline
 REWRITTEN = 1 << 16  # bytes that a kernel writes at a time, at most
 HEADER = 1 << 10  # bytes that have the first line
+
+
+_ENTRY = re.compile(rb' ?\{"sequence":[0-9]+,"durable":[0-9]+, ?"entry_size":([0-9]+),"entry":')
 
 
 class JournalPosition(NamedTuple):
@@ -59,7 +63,7 @@ def encode_changes(changes: Sequence[Written], entry: bytes | None = None) -> by
     """
     rows = [b"[%s,%d,%s]" % (_name(kind), position, data or b"null") for kind, position, data in changes]
     odd = any(data is not None and data.startswith(ODD) for data in (entry, *(data for _, _, data in changes)))
-    logged = b"" if entry is None else b'"entry":%s,' % entry
+    logged = b"" if entry is None else b'"entry_size":%d,"entry":%s,' % (len(entry), entry)
     return b'%s%s"changes":[%s]' % (ODD if odd else b"", logged, b",".join(rows))
 
 
@@ -139,6 +143,15 @@ def has_more_than_header(path: Path) -> bool:
             return file.readline().endswith(b"\n") and file.readline().endswith(b"\n")
     except FileNotFoundError:
         return False
+
+
+def entry_of(data: bytes) -> dict[str, Any] | None:
+    """Return the entry in the object of a line, without reading the changes; None if there is no entry."""
+    found = _ENTRY.match(data)
+    if not found:
+        return None
+    entry: dict[str, Any] = decode(data[found.end() : found.end() + int(found[1])])
+    return entry
 
 
 def decode_changes(body: dict[str, Any]) -> Iterator[Change]:

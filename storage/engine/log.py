@@ -17,7 +17,7 @@ from zlib import crc32
 from fileio.atomic import move
 from storage.base import Document, Expired, Removed, Retention, StoreCorrupted
 from storage.engine.encoding import decode
-from storage.engine.journal import TAIL, Journal, tail_of
+from storage.engine.journal import TAIL, Journal, entry_of, tail_of
 from storage.engine.paths import Files
 from storage.engine.recovery import Checkpoint
 
@@ -57,21 +57,22 @@ class Log:
         if start.generation > self.end.generation:
             raise Expired(f"there is no generation {start.generation} yet")
         for generation in range(start.generation, self.end.generation + 1):
-            for cursor, body in self._bodies(start):
-                if "entry" in body:
-                    yield str(cursor), body["entry"]
-                elif after and body.get("changes"):
+            for cursor, data in self._lines(start):
+                entry = entry_of(data)
+                if entry is not None:
+                    yield str(cursor), entry
+                elif after and decode(data).get("changes"):
                     raise Expired(f"the transaction before {cursor} changed documents without an entry in the log")
             start = Cursor(generation + 1)
 
-    def _bodies(self, start: Cursor) -> Iterator[tuple[Cursor, Document]]:
+    def _lines(self, start: Cursor) -> Iterator[tuple[Cursor, bytes]]:
         """Yield the objects of a journal's lines after a cursor, each with the cursor after it. Raises Expired."""
         journal, end = self._journal(start.generation), self.end
         length = end.offset if start.generation == end.generation else journal.length
         if start.offset > length or not journal.follows(start.offset, start.checksum):
             raise Expired(f"{journal.path} is not the file that the cursor is of")
         try:
-            yield from ((cursor, decode(data)) for cursor, data in _checked(journal, start, length))
+            yield from _checked(journal, start, length)
         except StoreCorrupted as error:
             log.error("%s", error)
             raise Expired(str(error)) from error
