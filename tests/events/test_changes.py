@@ -4,6 +4,7 @@ from itertools import chain
 
 import pytest
 
+from storage.maintenance.transfer import export_lines, import_lines
 from tests.support.events import Reader, rebuilt
 from tests.support.urns import ENT, GROUP, USER
 
@@ -236,3 +237,18 @@ def test_pages_of_any_size_have_each_event_once(reader, limit):
     assert paged == whole
     for number, event in enumerate(whole):
         assert reader.get(after=event["cursor"]).body["events"] == whole[number + 1 :]
+
+
+def test_an_import_is_events(reader):
+    ann = create(reader, "ann")
+    group(reader, "Sales", ann)
+    service = reader.app.extensions["tinyscim"]
+    with service.store.reading() as view:
+        lines = [line.encode() for line in export_lines(view, ["Group", "Membership", "User"])]
+    reader.entra.delete(f"/Users/{ann}")
+    before = rebuilt(reader.new())
+    assert import_lines(service.feed.writing, lines) == {"inserted": 2, "replaced": 1, "unchanged": 0}
+    imported = reader.new()
+    assert [event["type"] for event in imported] == ["user.created", "group.member_added"]
+    assert imported[0]["data"]["id"] == imported[1]["data"]["value"] == ann
+    assert ann not in before[0]
