@@ -17,7 +17,7 @@ PAGES = ("/panel/", "/panel/integrations/entra", "/panel/integrations/entra/clie
 
 
 def ends_in(days):
-    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days, minutes=5)
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days, hours=12)
 
 
 def token(name, days):
