@@ -30,6 +30,7 @@ PARAMETERS = {
     "keepalives_interval": "2",
     "keepalives_count": "2",
     "tcp_user_timeout": "8000",
+    "target_session_attrs": "primary",  # a standby is behind, so its readers would not see what was acknowledged
 }
 # Every statement of this package has an index. A plan that was made while a table was small must not scan a large one.
 SESSION = """
@@ -237,7 +238,7 @@ def commit(connection: Connection) -> None:
         cursor = connection.execute("COMMIT", prepare=True)
     except psycopg.Error as error:
         if connection.closed:
-            raise Unavailable(f"the connection was lost during a commit: {error}", is_unknown=True) from error
+            raise Unavailable(f"the connection was lost during a commit: {_reason(error)}", is_unknown=True) from error
         raise
     finally:
         connection.remove_notice_handler(notices.append)
