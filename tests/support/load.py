@@ -17,11 +17,11 @@ CLIENTS = 4
 class Load(AbstractContextManager):
     """Creates users on several hosts while the context lasts."""
 
-    def __init__(self, hosts: Sequence[Running], token: str) -> None:
-        self.created: dict[str, float] = {}  # acknowledged names, with the times of the answers
+    def __init__(self, hosts: Sequence[Running], token: str, first: int = 0) -> None:
+        self.created: dict[str, str] = {}  # the names and ids of acknowledged users
         self.statuses: Counter[int] = Counter()
         self._hosts, self._token = hosts, token
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(first)
         self._end = Event()
         self._threads = [Thread(target=self._run, args=(number,)) for number in range(CLIENTS)]
 
@@ -49,9 +49,9 @@ class Load(AbstractContextManager):
         with httpx.Client(base_url=host.scim, headers=headers, timeout=60) as client:
             while not self._end.is_set():
                 name = f"load{next(self._numbers)}"
-                status = client.post("/Users", json={"userName": name}).status_code
-                self.statuses[status] += 1
-                if status == 201:
-                    self.created[name] = time.monotonic()
+                answer = client.post("/Users", json={"userName": name})
+                self.statuses[answer.status_code] += 1
+                if answer.status_code == 201:
+                    self.created[name] = answer.json()["id"]
                 else:
                     time.sleep(0.05)
