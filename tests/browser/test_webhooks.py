@@ -13,7 +13,7 @@ def receiver():
         yield receiver
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_a_webhook_is_created_tested_and_removed(open_page, receiver, accessibility_faults, faults, scheme):
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     found = {}

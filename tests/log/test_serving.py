@@ -47,7 +47,7 @@ def test_no_secret_is_on_stderr_of_the_real_service(serve, tmp_path):
         scim = Scim(send, token)
         host, _, port = url.removeprefix("http://").partition(":")
         for request in MALFORMED:
-            with socket.create_connection((host, int(port)), timeout=5) as connection:
+            with socket.create_connection((host, int(port)), timeout=30) as connection:
                 connection.sendall(request.format(*["Hush1234hush"] * 2).encode())
                 connection.recv(1_000)
         scim.get("/Users/tscim_Hush1234hush", {"client-request-id": "Bearer Hush1234hush"})

@@ -234,7 +234,7 @@ def test_parallel_sign_ins_wait_for_the_first_fetch_of_the_keys_but_leave_a_thre
     issuer.may_answer.clear()
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(service.ask, issuer.form())
-        assert issuer.asked.wait(10)
+        assert issuer.asked.wait(30)
         others = [pool.submit(service.ask, issuer.form()) for _ in range(2)]
         refused, waiting = wait(others, 10, FIRST_COMPLETED)
         issuer.may_answer.set()
@@ -248,7 +248,7 @@ def test_a_sign_in_waits_for_another_worker_that_fetches_the_keys(issuer, tmp_pa
     issuer.may_answer.clear()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(workers[0].ask, issuer.form())
-        assert issuer.asked.wait(10)
+        assert issuer.asked.wait(30)
         second = pool.submit(workers[1].ask, issuer.form())
         assert not wait([second], 0.2).done
         issuer.may_answer.set()

@@ -53,7 +53,7 @@ def fetching(cache, issuer):
     issuer.may_answer.clear()
     thread = threading.Thread(target=cache.refresh, args=(issuer.url,))
     thread.start()
-    assert issuer.asked.wait(10)
+    assert issuer.asked.wait(30)
     yield
     was_fetching = thread.is_alive()
     issuer.may_answer.set()

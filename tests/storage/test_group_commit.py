@@ -158,5 +158,5 @@ def refuse(*_):
 def can_write(store):
     writer = threading.Thread(target=insert, args=(store, 2), daemon=True)
     writer.start()
-    writer.join(5)
+    writer.join(30)
     return not writer.is_alive() and "u2" in user_ids(store)

@@ -20,7 +20,7 @@ class Disk:
         self.count += 1
         if threading.current_thread() is self.held and not self.entered.is_set():
             self.entered.set()
-            self.go.wait(10)
+            self.go.wait(30)
             if self.fails:
                 raise OSError(errno.EIO, "Input/output error")
         self.fsync(descriptor)
@@ -29,7 +29,7 @@ class Disk:
         """Run the function in a thread, and return once it is in its fsync."""
         self.held = threading.Thread(target=function, args=args, daemon=True)
         self.held.start()
-        assert self.entered.wait(10)
+        assert self.entered.wait(30)
         return self.held
 
 
