@@ -1,7 +1,7 @@
 """The PostgreSQL store: one database, shared by the processes of any number of hosts."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from random import randint
 
@@ -106,7 +106,11 @@ class PostgresStore:
             key = int.from_bytes(sha256(f"tinyscim {name}".encode()).digest()[:8], signed=True)
             if connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone() != (True,):
                 raise Busy(name)
-            yield lambda: _works(connection)
+            try:
+                yield lambda: _works(connection)
+            finally:
+                with suppress(psycopg.Error):  # the end of a session releases it as well, but a moment later
+                    connection.execute("SELECT pg_advisory_unlock(%s)", [key])
 
     def state(self, name: str) -> PostgresState:
         """Return the object of a name."""
