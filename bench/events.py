@@ -9,6 +9,7 @@ its JSON, from a TinyDB store whose log has files of 16 MB.
 import argparse
 import itertools
 import json
+import logging
 import random
 import statistics
 import sys
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--pages", type=int, default=200)
     options = parser.parse_args()
+    logging.disable()  # of a line for each page
     with tempfile.TemporaryDirectory() as folder:
         store = TinyDBStore(Path(folder) / "data.json", durability="os", retention=Retention(7, 1 << 40))
         token, table = new_token("bench", scope="events")
