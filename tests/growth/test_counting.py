@@ -21,7 +21,13 @@ def project_patterns():
         for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
     ]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return sorted({one for one in values if isinstance(one, re.Pattern)}, key=lambda one: one.pattern)
+    found = {one for one in values if isinstance(one, re.Pattern)}
+    return sorted((one if isinstance(one.pattern, str) else as_text(one) for one in found), key=lambda one: one.pattern)
+
+
+def as_text(pattern):
+    """Return a pattern for bytes as one for text: the matcher takes only these."""
+    return re.compile(pattern.pattern.decode("latin-1"), pattern.flags)
 
 
 OTHERS = [
