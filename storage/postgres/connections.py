@@ -39,6 +39,7 @@ SET statement_timeout = '30s';
 SET lock_timeout = '10s';
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
+SET enable_bitmapscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 SET jit = off

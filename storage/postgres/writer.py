@@ -16,6 +16,7 @@ SLICE = 1_000  # documents that one statement inserts or deletes
 KNOWN = 0  # stands for the ids among the numbers of indexes
 
 # The new entries of documents, by their number in the statement, and those whose key another document has.
+# LIMIT keeps this a look-up for each: while a table is small, a join would be planned that reads all of a kind.
 _GIVEN = """
 given AS (
     SELECT * FROM unnest(%(places)b::bigint[], %(numbers)b::bigint[], %(keys)b::bytea[], %(unique)b::boolean[])
@@ -23,7 +24,8 @@ given AS (
 ),
 taken AS (
     SELECT number, key FROM given
-    WHERE is_unique AND EXISTS (SELECT FROM tinyscim.entries e WHERE e.number = given.number AND e.key = given.key)
+    WHERE is_unique
+    AND (SELECT true FROM tinyscim.entries e WHERE e.number = given.number AND e.key = given.key LIMIT 1)
 )
 """
 INSERT = f"""
@@ -31,7 +33,7 @@ WITH {_GIVEN},
 documents AS (SELECT * FROM unnest(%(ids)b::bytea[], %(documents)b::text[]) WITH ORDINALITY AS d (id, document, place)),
 known AS (
     SELECT id FROM documents
-    WHERE EXISTS (SELECT FROM tinyscim.documents k WHERE kind = %(kind)s AND k.id = documents.id)
+    WHERE (SELECT true FROM tinyscim.documents k WHERE kind = %(kind)s AND k.id = documents.id LIMIT 1)
 ),
 before AS (
     INSERT INTO tinyscim.kinds AS kinds (kind, last, count)

@@ -188,3 +188,21 @@ def test_the_order_of_keys_is_that_of_code_points(open_store, descending):
     with store.reading() as reader:
         got = [one.data["title"] for one in reader.scan_sorted("User", "title", descending=descending)]
     assert got == sorted(titles, reverse=descending)
+
+
+def test_a_statement_planned_for_an_empty_table_does_not_read_all_of_a_full_one(open_store):
+    store = open_store(INDEXES)
+    with store.writing() as tx:
+        for start in range(0, 2_000, 1_000):
+            tx.insert("User", *map(user, range(start, start + 1_000)))
+        before = fetched(tx)
+        tx.insert("User", user(2_001))
+        tx.prefetch("User", ["u1", "u2"])
+        tx.delete("User", "u3")
+        assert fetched(tx) - before < 100
+
+
+def fetched(tx):
+    """Return how many rows the transaction has read through indexes."""
+    ((number,),) = tx._connection.execute("SELECT sum(idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables")
+    return number
