@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 
-from fileio.atomic import replace_atomically
 from fileio.locks import FairLock, locked
 from storage.base import Index, Retention, StoreError, Unavailable
 from storage.engine.batch import Batch
@@ -15,7 +14,7 @@ from storage.engine.corruption import Problem, refuse
 from storage.engine.journal import create, encode_changes, start_position
 from storage.engine.log import DAY, Log
 from storage.engine.paths import Files, os_errors_as_unavailable
-from storage.engine.recovery import Checkpoint, check_journal_end, known_end, load, replay
+from storage.engine.recovery import Checkpoint, check_journal_end, keeping_tail, known_end, load, replay
 from storage.engine.shared_state import End, WalIndex, decode_end
 from storage.engine.tinydb_adapter import Transaction, View
 
@@ -34,8 +33,7 @@ class CommitLog:
     """
 
     def __init__(self, files: Files, indexes: Iterable[Index], retention: Retention, *, fsync: bool) -> None:
-        self._files, self._indexes, self._fsync = files, list(indexes), fsync
-        self._retention = retention
+        self._files, self._indexes, self._retention, self._fsync = files, list(indexes), retention, fsync
         self._write_lock = FairLock(files.lock("write"))
         self._wal_index = WalIndex(files.lock("write"))  # in the lock's own file, so the two are always shared together
         self._writer = Lock()  # one transaction at a time in this process
@@ -162,9 +160,8 @@ class CommitLog:
         found = replay(self._files, checkpoint, end, beyond=end is None or end.clean)
         if end and end.clean and found.position == end.position and found.journal.size() == end.position.offset:
             return found
-        tail = self._cut_off(found)
-        found.journal.cut(found.position.offset)
-        self._save_tail(tail, found)
+        with keeping_tail(self._files, found):
+            found.journal.cut(found.position.offset)
         if not found.journal.states_end:  # an older version began it
             found = found._replace(position=found.journal.state_end(found.position))
         self._wal_index.write(found.end)
@@ -226,22 +223,12 @@ class CommitLog:
             elif size < end.position.offset:
                 refuse(Problem(self._durable.journal.path, end.position.line, "the journal has become shorter"))
             elif size > end.position.offset or not end.clean:
-                tail = self._cut_off(self._durable)
-                self._cut()
-                self._save_tail(tail, self._durable)
+                with keeping_tail(self._files, self._durable):
+                    self._cut()
         except (OSError, StoreError) as error:
             self._set_read_only(self.read_only or str(error))
             raise
         self._set_read_only("")
-
-    @staticmethod
-    def _cut_off(checkpoint: Checkpoint) -> bytes:
-        """Return what follows a checkpoint in its journal, empty if it cannot be read."""
-        try:
-            return checkpoint.journal.read_after(checkpoint.position.offset)
-        except OSError as error:
-            log.warning("%s: the end that is cut off could not be read (%s)", checkpoint.journal.path, error.strerror)
-            return b""
 
     def _end_batch(self, batch: Batch) -> None:
         """Make the batch durable, and let another process write."""
@@ -293,19 +280,6 @@ class CommitLog:
         elif self.read_only and not reason:
             log.warning("the journal was cut back, so the store can be written again")
         self.read_only = reason
-
-    def _save_tail(self, tail: bytes, checkpoint: Checkpoint) -> None:
-        """Copy what was cut off to a file of its own."""
-        if not tail:
-            return
-        try:
-            copy = self._files.aside("tail")
-            replace_atomically(copy, [tail])
-            kept = f"a copy is in {copy}"
-        except (OSError, Unavailable) as error:
-            kept = f"it could not be copied ({error})"
-        what = "%s: dropped %d bytes of an interrupted write, which was not acknowledged; %s"
-        log.warning(what, checkpoint.journal.path, len(tail), kept)
 
     def _end_journal(self) -> Checkpoint:
         """End the journal, so that every process continues in the next one, and return its first checkpoint."""

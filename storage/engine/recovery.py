@@ -1,11 +1,14 @@
 """Recovery: load a version from the snapshot and replay the journals that follow it."""
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 from typing import NamedTuple
 
-from storage.base import Document, Index, StoreCorrupted
+from fileio.atomic import replace_atomically
+from storage.base import Document, Index, StoreCorrupted, Unavailable
 from storage.engine.corruption import Problem, refuse
 from storage.engine.journal import (
     Journal,
@@ -19,6 +22,8 @@ from storage.engine.paths import Files
 from storage.engine.shared_state import End, boot_id, read_end
 from storage.engine.snapshot import Meta, Snapshot, known_meta
 from storage.engine.versions import SLICE, Version, unindexed
+
+log = logging.getLogger("tinyscim.storage")
 
 
 class Checkpoint(NamedTuple):
@@ -112,6 +117,28 @@ def acknowledged_length(files: Files, path: Path, generation: int) -> int:
         return journal.size()
     end = known_end(files, read_end(files.lock("write")), generation)
     return end.position.offset if end and end.generation == journal.generation else 0
+
+
+@contextmanager
+def keeping_tail(files: Files, checkpoint: Checkpoint) -> Iterator[None]:
+    """Copy what follows a checkpoint in its journal to a file of its own, once it has been cut off."""
+    path = checkpoint.journal.path
+    try:
+        tail = checkpoint.journal.read_after(checkpoint.position.offset)
+    except OSError as error:
+        log.warning("%s: the end that is cut off could not be read (%s)", path, error.strerror)
+        tail = b""
+    yield
+    if not tail:
+        return
+    try:
+        copy = files.aside("tail")
+        replace_atomically(copy, [tail])
+        kept = f"a copy is in {copy}"
+    except (OSError, Unavailable) as error:
+        kept = f"it could not be copied ({error})"
+    what = "%s: dropped %d bytes of an interrupted write, which was not acknowledged; %s"
+    log.warning(what, path, len(tail), kept)
 
 
 def _known_length(files: Files, journal: Journal, end: End | None) -> int | None:
