@@ -1,7 +1,7 @@
 """Several hosts with a configuration file each: what is changed on one is changed on all."""
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -215,16 +215,13 @@ def test_what_only_a_newer_version_shares_is_left_alone(hosts, store):
 
 
 def test_hosts_that_change_their_files_without_a_pause_agree_in_the_end(hosts):
-    def change(host, name):
+    def change(host):
         for number in range(5):
-            edit.add_token(host.path, f"{name} {number}")
+            edit.add_token(host.path, f"{host.path.parent.name} {number}")
             host.agree()
 
-    threads = [threading.Thread(target=change, args=(host, host.path.parent.name)) for host in hosts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(change, hosts))
     agree(*hosts)
     assert hosts[0].tokens == hosts[1].tokens
     assert len(hosts[0].tokens) == 11
@@ -282,8 +279,7 @@ def test_a_host_that_cannot_change_the_store_stops_once_another_host_revokes_a_t
 def test_a_host_whose_file_has_an_error_serves_until_another_host_changes_something(hosts, store, caplog):
     one, other = hosts
     app = create_app(other.path, store=store)
-    service = app.extensions["tinyscim"]
-    service.problem = lambda: other.shared.problem
+    app.extensions["tinyscim"].problem = lambda: other.shared.problem
 
     def status():
         return app.test_client().get("/healthz").status_code
