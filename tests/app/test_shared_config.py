@@ -16,6 +16,7 @@ from config.tokens import new_token
 from storage.base import Unavailable
 from storage.memory import MemoryStore
 from storage.state import FileState
+from tests.support.past import settle
 
 
 class Host:
@@ -25,7 +26,7 @@ class Host:
         folder.mkdir(exist_ok=True)
         self.path = folder / "config.toml"
         if not self.path.exists():
-            self.path.write_text(tomlkit.dumps({"server": {"bind": f"127.0.0.1:{len(folder.name)}"}, **tables}))
+            settle(self.path, tomlkit.dumps({"server": {"bind": f"127.0.0.1:{len(folder.name)}"}, **tables}))
             self.path.chmod(0o600)
         self.shared = SharedConfig(
             self.path, FileState(folder / "shared.json"), lambda: store.state("config"), lambda: None
@@ -174,11 +175,10 @@ def test_a_host_takes_over_what_the_hosts_of_another_database_have(hosts, tmp_pa
 def test_comments_and_options_of_a_host_stay(hosts):
     one, other = hosts
     other.path.write_text(f"# of this host\n{other.path.read_text()}\n# at the end\n[limits]\npage_size = 7\n")
-    time.sleep(1)
+    settle(other.path)
     edit.add_token(one.path, "second")
     agree(one, other)
-    text = other.path.read_text()
-    assert text.startswith("# of this host\n")
+    assert (text := other.path.read_text()).startswith("# of this host\n")
     assert "# at the end\n[limits]\npage_size = 7\n" in text
     assert one.config.limits.page_size != 7
 
@@ -198,7 +198,7 @@ def test_a_file_with_an_error_changes_nothing_elsewhere(hosts):
     with pytest.raises(Unavailable, match="was not changed"):
         one.agree()
     assert other.tokens == ["entra", "second"]
-    one.path.write_text(sound)
+    settle(one.path, sound)
     agree(one, other)
     assert one.tokens == ["entra", "second"]
 
@@ -294,7 +294,7 @@ def test_a_host_whose_file_has_an_error_serves_until_another_host_changes_someth
     with pytest.raises(Unavailable):
         other.agree()
     assert status() == 503
-    other.path.write_text(sound)
+    settle(other.path, sound)
     agree(other)
     assert status() == 200
     assert other.tokens == []
