@@ -41,7 +41,7 @@ class SharedIds:
         return is_new
 
     def _forget(self, known: dict[str, float]) -> None:
-        """Drop what has expired, and what is damaged."""
+        """Drop expired and damaged entries."""
         oldest = time.time() - self._lifetime
         for id, began in list(known.items()):
             if not (isinstance(began, float | int) and began > oldest):

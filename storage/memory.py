@@ -73,7 +73,7 @@ class _Log:
             self.entries.append((self.last, entry))
 
     def after(self, cursor: str) -> Iterator[tuple[str, Document]]:
-        """Return the entries after a cursor. Raises Expired, ValueError."""
+        """Return the entries after a cursor. Raises ValueError or Expired."""
         if not re.fullmatch("[0-9]{0,18}", cursor):
             raise ValueError("this is not a cursor")
         number = int(cursor or 0)
@@ -200,7 +200,7 @@ class MemoryStore:
         return str(self._log.last)
 
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
-        """Return the entries of the log after a cursor. Raises Expired, ValueError."""
+        """Return the entries of the log after a cursor. Raises ValueError or Expired."""
         return self._log.after(after)
 
     def insert(self, kind: str, *documents: Document) -> None:

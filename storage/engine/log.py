@@ -52,7 +52,7 @@ class Log:
         return Cursor(self.checkpoint.journal.generation, position.offset, position.checksum)
 
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
-        """Yield the entries after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+        """Yield the entries after a cursor, each with the cursor after it. Raises ValueError or Expired."""
         start = _parse(after) if after else Cursor(self._first())
         if start.generation > self.end.generation:
             raise Expired(f"there is no generation {start.generation} yet")

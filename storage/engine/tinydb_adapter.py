@@ -95,7 +95,7 @@ class View(Storage):
         return str(self._log.end)
 
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
-        """Yield the entries of the log after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+        """Yield the entries of the log after a cursor, each with the cursor after it. Raises ValueError or Expired."""
         return self._log.entries(after)
 
 

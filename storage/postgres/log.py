@@ -29,7 +29,7 @@ AND (written < now() - %s * interval '1 day'
 
 
 def entries(connection: Connection, after: str, end: int) -> Iterator[tuple[str, Document]]:
-    """Yield the entries after a cursor up to a version, each with the cursor after it. Raises Expired, ValueError."""
+    """Yield the entries after a cursor up to a version, each with the cursor after it. Raises ValueError or Expired."""
     if not re.fullmatch("[0-9]{0,19}", after, re.ASCII):
         raise ValueError("this is not a cursor")
     last = int(after or 0)

@@ -140,7 +140,7 @@ class PostgresReader:
         return str(self._number)
 
     def entries(self, after: str) -> Iterator[tuple[str, Document]]:
-        """Yield the entries of the log after a cursor, each with the cursor after it. Raises Expired, ValueError."""
+        """Yield the entries of the log after a cursor, each with the cursor after it. Raises ValueError or Expired."""
         return log.entries(self._connection, after, self._number)
 
     def _find(self, kind: str, id: str) -> tuple[int, StoredDocument] | None:
