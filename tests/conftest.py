@@ -10,12 +10,13 @@ from flask import Flask
 from app import create_app
 from config.tokens import new_token
 from tests.support import postgres
+from tests.support.compiled_once import CompiledOnce, TemplatesInMemory
 from tests.support.scim_client import BASE_PATH, Scim, in_process
 from tests.support.serving import serving
 from tests.support.stores import new_store, release
-from tests.support.url_rules import CompiledOnce
 
 Flask.url_rule_class = CompiledOnce
+Flask.jinja_options = {"bytecode_cache": TemplatesInMemory()}
 
 
 @pytest.fixture(scope="session")

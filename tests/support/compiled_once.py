@@ -1,7 +1,9 @@
-"""URL rules that are compiled once in a process, not once for each app: most of the time of create_app()."""
+"""URL rules and templates that are compiled once in a process, not once for each app: most of what an app costs."""
 
 from typing import ClassVar
 
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 MADE = ("arguments", "_parts", "_trace", "_converters", "_build", "_build_unknown")
@@ -18,3 +20,17 @@ class CompiledOnce(Rule):
             super().compile()
             self._compiled[key] = {name: vars(self)[name] for name in MADE}
         vars(self).update(self._compiled[key])
+
+
+class TemplatesInMemory(BytecodeCache):
+    """The templates that any app of this process has compiled."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
