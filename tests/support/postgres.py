@@ -95,10 +95,13 @@ class Server:
         """Kill every process of the server at once, as the loss of its machine does; it can start again."""
         server = int((self._data / "postmaster.pid").read_text().split()[0])
         os.kill(server, signal.SIGSTOP)  # so that it starts none meanwhile
-        for process in (*Path(f"/proc/{server}/task/{server}/children").read_text().split(), server):
+        processes = *map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()), server
+        for process in processes:
             with suppress(ProcessLookupError):
-                os.kill(int(process), signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
         self._end(b"stop\n")
+        while any(map(_is_alive, processes)):  # until then it could not start again
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Stop the server and remove its files."""
@@ -146,6 +149,13 @@ class Server:
             self._holder.communicate(order, timeout=60)
         if not order:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Return whether a process has memory: an orphan may stay a zombie."""
+    with suppress(OSError):
+        return bool(Path(f"/proc/{process}/maps").read_text())
+    return False
 
 
 @contextmanager
