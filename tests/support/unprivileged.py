@@ -22,7 +22,8 @@ SERVICE, OTHER = 65_534, 65_533
 # Python may be where root alone reads it, as on the machine of a developer: what is loaded late is loaded first here.
 _LOADED = (
     "import getpass, importlib.readers, importlib.resources.readers, mimetypes, multiprocessing, termios, zoneinfo,"
-    " email.message, email.parser, gunicorn.workers.gthread, click._termui_impl, encodings.idna, encodings.latin_1"
+    " email.message, email.parser, gunicorn.workers.gthread, click._termui_impl, encodings.idna, encodings.latin_1,"
+    " importlib.metadata; importlib.metadata.version('werkzeug')"
 )
 FLASK = (sys.executable, "-c", f"{_LOADED}; from flask.cli import main; main()")
 GUNICORN = (sys.executable, "-c", f"{_LOADED}; from gunicorn.app.wsgiapp import run; run()", "app:create_app()")
