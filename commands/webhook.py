@@ -125,6 +125,7 @@ def resend(name: str, since: str | None, event: str | None) -> None:
         raise click.UsageError(
             f'"{since}" is not a date. Use 2026-01-31, 2026-01-31T12:00 (UTC), or an age such as 30m, 2h or 7d.'
         ) from None
+    current_app.extensions["tinyscim"].open()
     _refusable(lambda: _webhooks().send_again(name, since=time, id=event or ""))
     click.echo(f'The webhook "{name}" gets the events again.', err=True)
 

@@ -3,12 +3,15 @@
 import errno
 import re
 import tomllib
+from contextlib import closing
 
 import pytest
 
 from app import create_app
 from config.tokens import new_token
 from storage.memory import MemoryStore
+from storage.tinydb_store import TinyDBStore
+from tests.support.storage import KEPT
 from tests.support.webhook_receiver import Reply
 
 EVENTS = "[events]\nenabled = true"
@@ -167,6 +170,17 @@ def test_resend_needs_a_time_or_an_event(command, made):
         assert "Give either --since or --event." in command("resend", "crm", *words).stderr
     assert '"yesterday" is not a date.' in command("resend", "crm", "--since", "yesterday").stderr
     assert "The feed has no such event." in command("resend", "crm", "--event", "nothing").stderr
+
+
+def test_resend_opens_the_data_file(path, made, tmp_path):
+    store = TinyDBStore(tmp_path / "data.json", durability="os", retention=KEPT)
+    with closing(store):
+        app = create_app(path, store=store)
+        run = app.test_cli_runner().invoke(args=["webhook", "resend", "crm", "--since", "2h"])
+    assert (run.exit_code, run.stderr) == (
+        1,
+        "Error: The feed has no such event. It may have been removed, or none has come since then.\n",
+    )
 
 
 def test_config_show_and_a_backup_hide_the_secret(app, path, made, tmp_path):
