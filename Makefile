@@ -20,8 +20,9 @@ run: $(VENV)/.run $(CONFIG)
 	@$(BIN)/flask setup
 	@exec $(BIN)/gunicorn 'app:create_app()'
 
-# In parallel, more processes than cores because some tests wait; `make test WORKERS=8` where there are many cores. Bytecode is kept, which spares each process that
-# the tests start compiling the service, and each of pytest's rewriting the assertions.
+# In parallel, more processes than cores because some tests wait; `make test WORKERS=8` where there are many cores.
+# Bytecode is kept, which spares each process that the tests start compiling the service, and each of pytest's rewriting
+# the assertions.
 test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile

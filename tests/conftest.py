@@ -11,12 +11,11 @@ from flask import Flask
 from app import create_app
 from config.tokens import new_token
 from tests.support import postgres
-from tests.support.made_once import CompiledOnce, TemplatesInMemory, create_context
+from tests.support.made_once import TemplatesInMemory, create_context
 from tests.support.scim_client import BASE_PATH, Scim, in_process
 from tests.support.serving import serving
 from tests.support.stores import new_store, release
 
-Flask.url_rule_class = CompiledOnce
 Flask.jinja_options = {"bytecode_cache": TemplatesInMemory()}
 ssl.create_default_context = create_context
 

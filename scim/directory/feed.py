@@ -125,6 +125,8 @@ def _events(reader: Reader, after: str) -> Iterator[Event]:
     """Yield the events after a cursor, each with the cursor after it. Raises Expired, ValueError."""
     start, _, last = after.partition(".")
     entry_id, _, passed = last.partition("-")
+    if last and not (passed.isascii() and passed.isdecimal()):
+        raise ValueError("this is not a cursor")
     skip = int(passed) if last else 0
     for following, entry in reader.entries(start):
         if skip and entry["id"] != entry_id:

@@ -99,12 +99,12 @@ class FeedEndpoints:
 
 
 def check_access() -> None:
-    """Check that the feed is on, and the token. Raises FeedError, Unauthorized, Forbidden."""
+    """Check the token, and that the feed is on. Raises FeedError, Unauthorized, Forbidden."""
     request.service.open()
+    authorize(request.authorize_feed)
     if not request.service.feed.is_on:
         advice = "Set enabled = true under [events] in the configuration, and restart the service."
         raise FeedError(404, "off", f"The event feed is off. {advice}")
-    authorize(request.authorize_feed)
 
 
 def refuse(error: FeedError) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import config
 from tests.support.past import settle
 from tests.support.preloaded import preloaded
 from tests.support.unprivileged import SECRET, make_folder, reachable_folder
@@ -22,6 +23,18 @@ def config_path(tmp_path: Path) -> Path:
     path.chmod(0o600)  # as `make run` installs it
     settle(path)
     return path
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[str], config.Config]:
+    """Read a text as the configuration."""
+
+    def read(text: str) -> config.Config:
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        return config.read(path)
+
+    return read
 
 
 @pytest.fixture

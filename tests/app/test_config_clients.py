@@ -17,16 +17,6 @@ audiences = ["a"]
 ENABLED = "[connection]\nenabled = true\n"
 
 
-@pytest.fixture
-def read(tmp_path):
-    def read(text):
-        path = tmp_path / "config.toml"
-        path.write_text(text)
-        return config.read(path)
-
-    return read
-
-
 def test_a_client_has_secrets_and_a_federation(read):
     (client,) = read(ENABLED + CLIENT + SECRET + ENDING + FEDERATION).clients
     assert (client.id, client.name, client.read_only) == ("x", "Entra", False)

@@ -10,16 +10,6 @@ WEBHOOK = '[[webhooks]]\nname = "crm"\nurl = "https://crm.example/"\ntypes = []\
 KEY = f'[[webhooks.secrets]]\nsecret = "{SECRET}"\nexpires = "never"\n'
 
 
-@pytest.fixture
-def read(tmp_path):
-    def read(text):
-        path = tmp_path / "config.toml"
-        path.write_text(text)
-        return config.read(path)
-
-    return read
-
-
 def test_a_webhook_has_secrets_that_sign_until_they_expire(read):
     ended = KEY.replace('"never"', "2020-01-01T00:00:00Z")
     (webhook,) = read(WEBHOOK + ended + KEY).webhooks

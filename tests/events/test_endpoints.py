@@ -53,6 +53,7 @@ def test_only_some_types(reader):
     ("parameters", "error"),
     [
         ({"after": "nonsense"}, "invalid_cursor"),
+        ({"after": ".x--5"}, "invalid_cursor"),
         ({"after": "1-2-00000000.x-y"}, "invalid_cursor"),
         ({"after": "\ud800".encode("utf-8", "surrogatepass")}, "invalid_cursor"),
         ({"limit": 0}, "invalid_request"),
